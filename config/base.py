@@ -1,0 +1,188 @@
+"""One definition per setting, for the App form, the CLI flag and the Python keyword.
+
+A verb's settings are a frozen pydantic model whose fields carry type, default,
+limits and help. Whatever the surface, a wrong value raises `SettingsError` with
+the same sentence, because all surfaces construct the same model.
+"""
+
+from __future__ import annotations
+
+import types
+import typing
+from typing import Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.fields import FieldInfo
+
+from ..errors import SettingsError, nearest
+
+
+def setting(default: Any, help: str, *, advanced: bool = False, **limits: Any) -> Any:
+    """Declare one setting.
+
+    Args:
+        default: Its default value; ``...`` makes it required.
+        help: One sentence, shown by every surface.
+        advanced: Fold it away in the App form.
+        **limits: pydantic limits such as ``ge``, ``le``, ``gt``, ``multiple_of``.
+    """
+    return Field(default, description=help, json_schema_extra={"advanced": advanced}, **limits)
+
+
+class Settings(BaseModel):
+    """Base of every verb's settings: immutable, nothing unknown accepted.
+
+    Raises:
+        SettingsError: On construction, with one sentence per wrong value.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+    verb: ClassVar[str] = ""
+
+    def __init__(self, **values: Any) -> None:
+        try:
+            super().__init__(**values)
+        except ValidationError as fault:
+            found = _faults(type(self), fault)
+            raise SettingsError(" ".join(found.values()), faults=found) from None
+
+    def changed(self, **values: Any) -> typing.Self:
+        """Return a copy with some values replaced, checked like new ones."""
+        return type(self)(**{**self.model_dump(), **values})
+
+
+def faults(model: type[Settings], values: dict[str, Any]) -> dict[str, str]:
+    """Check values: the sentence for each wrong setting, by its dotted name.
+
+    A fault that belongs to no single setting is under ``""``. The App form marks
+    its fields with these.
+    """
+    try:
+        model(**values)
+    except SettingsError as fault:
+        return fault.faults
+    return {}
+
+
+def choices(field: FieldInfo) -> list[Any] | None:
+    """List the values a ``Literal`` setting accepts; None where any value goes."""
+    for part in _alternatives(field.annotation):
+        if typing.get_origin(part) is typing.Literal:
+            return list(typing.get_args(part))
+    return None
+
+
+def plain_type(field: FieldInfo) -> type:
+    """Name the Python type behind a setting, without ``None`` and ``Literal``."""
+    for part in _alternatives(field.annotation):
+        origin = typing.get_origin(part) or part
+        if origin is typing.Literal:
+            return type(typing.get_args(part)[0])
+        if origin is not type(None):
+            return origin
+    return str
+
+
+def limits(field: FieldInfo) -> dict[str, float]:
+    """Collect a setting's numeric limits by pydantic's names (ge, gt, le, lt, multiple_of)."""
+    found = {}
+    for item in field.metadata:
+        for name in ("ge", "gt", "le", "lt", "multiple_of"):
+            if getattr(item, name, None) is not None:
+                found[name] = getattr(item, name)
+    return found
+
+
+def _alternatives(annotation: Any) -> list[Any]:
+    if typing.get_origin(annotation) in (typing.Union, types.UnionType):
+        return [part for arg in typing.get_args(annotation) for part in _alternatives(arg)]
+    return [annotation]
+
+
+def _names(location: tuple[Any, ...]) -> list[Any]:
+    """Drop the parts of a location that name a member of a union, not a field."""
+    kept: list[Any] = []
+    for part in location:
+        text = str(part)
+        if kept and (text in ("int", "float", "str", "bool") or "[" in text):
+            continue
+        kept.append(part)
+    return kept
+
+
+_BOUND = {
+    "greater_than_equal": (">=", "ge"),
+    "greater_than": (">", "gt"),
+    "less_than_equal": ("<=", "le"),
+    "less_than": ("<", "lt"),
+}
+_KIND = {
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "string": "text",
+    "list": "a list",
+}
+
+
+def _faults(model: type[Settings], fault: ValidationError) -> dict[str, str]:
+    """Turn pydantic's records into one sentence per setting."""
+    grouped: dict[str, list[Any]] = {}
+    for error in fault.errors():
+        grouped.setdefault(".".join(map(str, _names(error["loc"]))), []).append(error)
+    found: dict[str, str] = {}
+    for name, errors in grouped.items():
+        inner = errors[0].get("ctx", {}).get("error")
+        if isinstance(inner, SettingsError):  # the settings of one verb inside another's
+            found.update({f"{name}.{key}": f"{name}.{text}" for key, text in inner.faults.items()})
+        elif len(errors) > 1:
+            found[name] = _either(model, name, errors)
+        else:
+            found[name] = _sentence(model, name, errors[0])
+    return found
+
+
+def _either(model: type[Settings], name: str, errors: list[Any]) -> str:
+    """One sentence for a setting that takes either of several kinds of value."""
+    bound = [error for error in errors if error["type"] in _BOUND]
+    if bound:
+        return _sentence(model, name, bound[0])
+    words = []
+    for error in errors:
+        if error["type"] == "literal_error":
+            words += [str(choice) for choice in choices(_field(model, error["loc"])) or []]
+        words += [text for short, text in _KIND.items() if error["type"].startswith(short)]
+    return f"{name} must be {' or '.join(words)}, got {errors[0]['input']!r}."
+
+
+def _sentence(model: type[Settings], name: str, error: Any) -> str:
+    given, kind, context = error["input"], error["type"], error.get("ctx", {})
+    if kind in _BOUND:
+        sign, key = _BOUND[kind]
+        return f"{name} must be {sign} {context[key]}, got {given}."
+    if kind == "multiple_of":
+        return f"{name} must be a multiple of {context['multiple_of']}, got {given}."
+    if kind == "missing":
+        return f"{name} is needed: {_field(model, error['loc']).description}"
+    if kind == "extra_forbidden":
+        known = list(model.model_fields)
+        verb = model.verb or model.__name__
+        return (
+            f"{name} is not a setting of {verb}{nearest(name, known)} "
+            f"(settings: {', '.join(known)})."
+        )
+    if kind == "literal_error":
+        accepted = choices(_field(model, error["loc"])) or []
+        listed = ", ".join(map(str, accepted))
+        return f"{name} must be one of {listed}, got {given!r}{nearest(given, accepted)}."
+    if kind == "value_error":
+        return str(context["error"])
+    for short, words in _KIND.items():
+        if kind.startswith(short):
+            return f"{name} must be {words}, got {given!r}."
+    return f"{name}: {error['msg'][0].lower()}{error['msg'][1:]}, got {given!r}."
+
+
+def _field(model: type[Settings], location: tuple[Any, ...]) -> FieldInfo:
+    return model.model_fields[location[0]]

@@ -1,0 +1,33 @@
+"""Settings of ``embed``."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from .base import Settings, setting
+
+Device = Literal["auto", "cpu", "cuda", "mps"]
+
+ENCODER_HELP = (
+    "Encoder: builtin, clip-vit-b32, dinov2-vit-l14, open_clip:NAME, timm:NAME or "
+    "python:FILE_OR_MODULE:FUNCTION."
+)
+
+
+class EmbedSettings(Settings):
+    """Turn images into vectors."""
+
+    verb: ClassVar[str] = "embed"
+
+    encoder: str = setting("clip-vit-b32", ENCODER_HELP)
+    weights: str | None = setting(
+        None, "File with the encoder's weights; by default they are looked up by name."
+    )
+    field: str | None = setting(
+        None, "Sample field to write; by default it is named after the encoder."
+    )
+    batch_size: int = setting(32, "Images per forward pass.", ge=1, le=4096, advanced=True)
+    device: Device = setting("auto", "Where to compute; auto takes a GPU when there is one.")
+    overwrite: bool = setting(
+        False, "Compute again for samples that have the field already.", advanced=True
+    )

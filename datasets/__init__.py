@@ -1,0 +1,1 @@
+"""The only module below operators that reads or writes FiftyOne data sets."""

@@ -1,0 +1,1 @@
+"""A small try-on data set, drawn."""

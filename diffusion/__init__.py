@@ -1,0 +1,1 @@
+"""Train a diffusion model and draw images from it; knows no FiftyOne."""

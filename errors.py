@@ -1,0 +1,54 @@
+"""Everything Curadiff raises on purpose.
+
+    CuradiffError
+    ├── SettingsError   a setting is unknown, of the wrong type or out of its limits
+    ├── DataError       the given images, embeddings or data set cannot be used
+    ├── WeightsError    an encoder's weights are not on this machine
+    ├── RunError        a run directory is missing, damaged or in use
+    └── EnvironmentFault  something that Curadiff needs is not installed or does not start
+
+Each message says what was given, what is needed and what to do next. Doorways
+(CLI, App) show the message alone; a traceback means a defect in Curadiff.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class CuradiffError(Exception):
+    """Base of all errors that a user can cause and mend."""
+
+
+class SettingsError(CuradiffError, ValueError):
+    """A setting is unknown, of the wrong type or out of its limits.
+
+    ``faults`` has one sentence per wrong setting, by the setting's dotted name.
+    """
+
+    def __init__(self, message: str, *, faults: dict[str, str] | None = None) -> None:
+        super().__init__(message)
+        self.faults = faults or {"": message}
+
+
+class DataError(CuradiffError, ValueError):
+    """The given images, embeddings or data set cannot be used."""
+
+
+class WeightsError(CuradiffError, RuntimeError):
+    """An encoder's weights are not on this machine."""
+
+
+class RunError(CuradiffError, RuntimeError):
+    """A run directory is missing, damaged or in use by another process."""
+
+
+class EnvironmentFault(CuradiffError, RuntimeError):
+    """Something that Curadiff needs is not installed or does not start."""
+
+
+def nearest(name: str, choices: Iterable[str]) -> str:
+    """Say which choice was probably meant: ``"; did you mean 'coreset'?"`` or ``""``."""
+    near = difflib.get_close_matches(str(name), [str(choice) for choice in choices], n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""

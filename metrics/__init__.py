@@ -1,0 +1,1 @@
+"""Compare generated images with real ones: features in, numbers out."""

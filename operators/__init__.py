@@ -1,0 +1,1 @@
+"""Doorways from the App: a form, a call, a message."""

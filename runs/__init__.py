@@ -1,0 +1,18 @@
+"""The run directory: where long work writes what it does, and others read it."""
+
+from .directory import Run, create, home, listing, open_run
+from .files import read_json, write_bytes, write_json
+from .lease import Lease, held
+
+__all__ = [
+    "Lease",
+    "Run",
+    "create",
+    "held",
+    "home",
+    "listing",
+    "open_run",
+    "read_json",
+    "write_bytes",
+    "write_json",
+]
