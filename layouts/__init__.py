@@ -1,0 +1,49 @@
+"""From a folder on disk to records: which images, and what is known about each.
+
+A layout is a module with ``recognizes(root)`` and ``read(root)``. Adding one is
+one file and one line in `LAYOUTS`. Images are found here, not opened.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..errors import DataError, nearest
+from . import folder, vitonhd
+from .records import Record, Records
+
+__all__ = ["LAYOUTS", "Record", "Records", "read"]
+
+# Asked in this order by "auto"; `folder` takes whatever is left.
+LAYOUTS = {"vitonhd": vitonhd, "folder": folder}
+
+
+def read(root: str | Path, layout: str = "auto") -> Records:
+    """List the images under a folder with labels, splits and companion files.
+
+    Args:
+        root: The folder.
+        layout: ``folder``, ``vitonhd``, or ``auto``, which recognizes VITON-HD by
+            its sub-folders and reads everything else as ``folder``.
+
+    Returns:
+        A list of `Record`, in a fixed order. It also says which layout was read
+        and, in ``notes``, what was left out or missing.
+
+    Raises:
+        DataError: The folder is missing, empty or not of that layout, or one of
+            its tables is malformed.
+    """
+    root = Path(root).expanduser().absolute()
+    if layout not in ("auto", *LAYOUTS):
+        known = ["auto", *LAYOUTS]
+        raise DataError(
+            f"layout must be one of {', '.join(known)}, got {layout!r}{nearest(layout, known)}."
+        )
+    if not root.exists():
+        raise DataError(f"{root} does not exist; give the folder that holds the images.")
+    if not root.is_dir():
+        raise DataError(f"{root} is a file; give the folder that holds the images.")
+    if layout == "auto":
+        layout = next(name for name, module in LAYOUTS.items() if module.recognizes(root))
+    return LAYOUTS[layout].read(root)
