@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar, Literal
 
 from .base import Settings, setting
+from .embed import Device
 
 Method = Literal["random", "coreset", "typicality"]
 
@@ -39,5 +40,8 @@ class SelectSettings(Settings):
         ge=0,
         le=2,
         advanced=True,
+    )
+    device: Device = setting(
+        "auto", "Where to compute; the choice does not depend on it.", advanced=True
     )
     overwrite: bool = setting(False, "Replace a selection that has the same name.", advanced=True)

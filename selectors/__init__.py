@@ -10,6 +10,14 @@ if __name__ == "selectors":
 
     _path = os.path.join(os.path.dirname(os.__file__), "selectors.py")  # noqa: PTH118, PTH120
     _spec = importlib.util.spec_from_file_location("selectors", _path)
+    assert _spec is not None
+    assert _spec.loader is not None
     _module = importlib.util.module_from_spec(_spec)
     sys.modules["selectors"] = _module
     _spec.loader.exec_module(_module)
+else:
+    from .duplicates import near_duplicates
+    from .registry import METHODS
+    from .selection import Selection, options_of, select
+
+    __all__ = ["METHODS", "Selection", "near_duplicates", "options_of", "select"]

@@ -1,0 +1,174 @@
+"""Exact nearest neighbours in bounded memory.
+
+Block-wise matrix products find candidates; the distances that are kept are then
+computed again by difference in float64, because ``|a|^2 + |b|^2 - 2ab`` loses
+most of its digits where two rows nearly coincide.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+
+from .errors import DataError
+
+Array = np.ndarray[Any, Any]
+
+SPARE = 8  # candidates beyond k, so that rounding seldom costs a second look
+BLOCK_BYTES = 64 * 2**20  # of one block of the distance matrix
+
+
+def nearest(
+    query: Array,
+    reference: Array,
+    k: int,
+    *,
+    exclude_self: bool = False,
+    exclude: Array | None = None,
+    device: str | torch.device = "cpu",
+    block_bytes: int = BLOCK_BYTES,
+) -> tuple[Array, Array]:
+    """Find the k nearest reference rows of every query row in Euclidean distance.
+
+    Args:
+        query: (m, d) rows, any float dtype.
+        reference: (n, d) rows, any float dtype.
+        k: How many neighbours.
+        exclude_self: Query i is reference i and is not its own neighbour.
+        exclude: (m,) for every query the reference row that does not count, -1 for none.
+        device: Where the matrix products run.
+        block_bytes: Upper limit of one block of the distance matrix.
+
+    Returns:
+        Distances (m, k) float64, ascending, and reference rows (m, k) int64. Rows at
+        exactly the same distance come in reference order.
+
+    Raises:
+        DataError: The shapes do not fit, or fewer than k reference rows are left.
+    """
+    query, reference = _matrix(query, "query"), _matrix(reference, "reference")
+    if query.shape[1] != reference.shape[1]:
+        raise DataError(
+            f"query has {query.shape[1]} features per row and reference has "
+            f"{reference.shape[1]}; embed both with the same encoder."
+        )
+    if exclude_self:
+        if len(query) != len(reference):
+            raise DataError(
+                f"exclude_self compares rows with themselves, but query has {len(query)} rows "
+                f"and reference {len(reference)}; give the same array twice."
+            )
+        exclude = np.arange(len(query))
+    left = len(reference) - (exclude is not None)
+    if not 1 <= k <= left:
+        raise DataError(
+            f"k must be between 1 and the {left} reference rows that can be neighbours, got {k}."
+        )
+    search = _Search(reference, torch.device(device), block_bytes)
+    distances = np.empty((len(query), k))
+    rows = np.empty((len(query), k), np.int64)
+    for start in range(0, len(query), search.height):
+        part = slice(start, start + search.height)
+        skip = None if exclude is None else np.asarray(exclude)[part]
+        distances[part], rows[part] = search.look(query[part], k, skip)
+    return distances, rows
+
+
+def square_distances(query: Array, reference: Array, rows: Array) -> Array:
+    """Compute squared distances of query i to the reference rows ``rows[i]`` by difference.
+
+    Returns:
+        (m, k) float64, exactly 0 for identical rows.
+    """
+    found = np.empty(rows.shape)
+    step = max(1, BLOCK_BYTES // (16 * max(1, rows.shape[1]) * query.shape[1]))
+    for start in range(0, len(rows), step):
+        part = slice(start, start + step)
+        gap = query[part, None, :].astype(np.float64) - reference[rows[part]]
+        found[part] = np.einsum("mkd,mkd->mk", gap, gap)
+    return found
+
+
+@contextlib.contextmanager
+def full_precision() -> Iterator[None]:
+    """Keep CUDA's matrix products in float32: TF32 would drop 13 of 24 bits."""
+    allowed = torch.backends.cuda.matmul.allow_tf32
+    torch.backends.cuda.matmul.allow_tf32 = False
+    try:
+        yield
+    finally:
+        torch.backends.cuda.matmul.allow_tf32 = allowed
+
+
+class _Search:
+    """Reference rows made ready for matrix products: centred, on the device."""
+
+    def __init__(self, reference: Array, device: torch.device, block_bytes: int) -> None:
+        self.reference = reference
+        self.device = device
+        # Centring changes no distance and shrinks the terms that cancel.
+        self.middle = reference.mean(axis=0, dtype=np.float64).astype(np.float32)
+        self.width = min(len(reference), max(256, block_bytes // (4 * 256)))
+        self.height = max(1, block_bytes // (4 * self.width))
+        self.moved = self._move(reference)  # (n, d)
+        self.square = (self.moved * self.moved).sum(1)  # (n,)
+
+    def _move(self, rows: Array) -> torch.Tensor:
+        moved = rows.astype(np.float32) - self.middle
+        return torch.from_numpy(np.ascontiguousarray(moved)).to(self.device)
+
+    def look(self, query: Array, k: int, skip: Array | None) -> tuple[Array, Array]:
+        """Neighbours of one block of queries; look wider where rounding leaves doubt."""
+        n = len(self.reference)
+        wanted = min(n, k + SPARE + (skip is not None))
+        distances = np.empty((len(query), k))
+        rows = np.empty((len(query), k), np.int64)
+        open_ = np.arange(len(query))
+        while len(open_):
+            ask = query[open_]
+            near, unseen = self._candidates(ask, wanted)
+            exact = square_distances(ask, self.reference, near)
+            if skip is not None:
+                exact[near == skip[open_, None]] = np.inf
+            order = np.lexsort((near, exact), axis=1)[:, :k]
+            kept = np.take_along_axis(exact, order, 1)
+            distances[open_] = np.sqrt(kept)
+            rows[open_] = np.take_along_axis(near, order, 1)
+            sure = (kept[:, -1] < unseen) | (wanted == n)
+            open_ = open_[~sure]
+            wanted = min(n, 4 * wanted)
+        return distances, rows
+
+    def _candidates(self, query: Array, wanted: int) -> tuple[Array, Array]:
+        """The ``wanted`` nearest rows by float32, and a lower bound for all others."""
+        moved = self._move(query)
+        square = (moved * moved).sum(1, keepdim=True)  # (m, 1)
+        best = torch.empty((len(query), 0), device=self.device)
+        rows = torch.empty((len(query), 0), dtype=torch.int64, device=self.device)
+        with full_precision():
+            for start in range(0, len(self.reference), self.width):
+                part = slice(start, start + self.width)
+                gap = torch.addmm(self.square[part], moved, self.moved[part].T, alpha=-2)
+                value, place = gap.topk(min(wanted, gap.shape[1]), dim=1, largest=False)
+                best, rows = torch.cat([best, value], 1), torch.cat([rows, place + start], 1)
+                if best.shape[1] > wanted:
+                    best, place = best.topk(wanted, dim=1, largest=False)
+                    rows = rows.gather(1, place)
+        # float32 dot products of d terms err by about sqrt(d) roundings of the terms' size
+        error = 4e-7 * np.sqrt(query.shape[1]) * (square + self.square.max())
+        unseen = best.max(1, keepdim=True).values + square - error
+        return rows.cpu().numpy(), unseen[:, 0].double().cpu().numpy()
+
+
+def _matrix(rows: Array, name: str) -> Array:
+    rows = np.asarray(rows)
+    if rows.ndim != 2 or rows.dtype.kind not in "fiu":
+        raise DataError(
+            f"{name} must be a matrix of numbers with one row per image, got shape "
+            f"{rows.shape} of {rows.dtype}."
+        )
+    return rows

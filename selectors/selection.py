@@ -1,0 +1,218 @@
+"""``select``: choose samples by a method, and keep what explains the choice."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from ..config import SelectSettings
+from ..errors import SettingsError
+from ..errors import nearest as nearest_name
+from ..neighbors import nearest, square_distances
+from .density import Density, measure_density
+from .picks import Picks
+from .pool import Array, Pool, make_pool
+from .registry import METHODS
+
+
+@dataclass
+class Selection:
+    """An ordered choice of samples; every prefix is itself a selection.
+
+    Everything below ``settings`` is computed when it is first asked for. Arrays of
+    length n are in the order of the rows that were given.
+    """
+
+    indices: Array  # (k,) int64 chosen rows, in the order they were chosen
+    scores: Array  # (k,) what the method maximized when it chose them
+    stop_reason: str  # why it ended, and what was not as asked
+    shortfall: int  # how many fewer than the budget
+    settings: dict[str, Any]  # method, budget, seed and options as used
+    _pool: Pool = field(repr=False)
+    _order: Array = field(repr=False)  # pool row -> given row
+    _known: Density | None = field(repr=False, default=None)
+
+    @cached_property
+    def density(self) -> Array:
+        """(n,) rho: mean distance to the nearest distinct samples; small where it is crowded."""
+        return self._given(self._density.rho)
+
+    @cached_property
+    def outlier_score(self) -> Array:
+        """(n,) how far a sample stands apart; above 1 it is flagged."""
+        return self._given(self._density.outlier_score)
+
+    @cached_property
+    def flagged(self) -> Array:
+        """(n,) bool: is it an outlier?"""
+        return self._given(self._density.flagged)
+
+    @cached_property
+    def representative(self) -> Array:
+        """(n,) the row that stands for a sample and its near-duplicates."""
+        return self._given(self._order[self._density.head])
+
+    @cached_property
+    def nearest_pick(self) -> Array:
+        """(n,) the chosen or preselected row that is nearest."""
+        return self._given(self._order[self._picks[self._nearest[1][:, 0]]])
+
+    @cached_property
+    def nearest_pick_distance(self) -> Array:
+        """(n,) Euclidean distance to `nearest_pick`, between rows of length 1."""
+        return self._given(self._nearest[0][:, 0])
+
+    @cached_property
+    def coverage_radius(self) -> Array:
+        """(k,) after each pick, the largest distance of any sample to its nearest pick."""
+        return coverage(self._pool, self._picks, len(self._pool.preselected))
+
+    @cached_property
+    def _density(self) -> Density:
+        return self._known or measure_density(self._pool.x, device=self._pool.device)
+
+    @cached_property
+    def _picks(self) -> Array:
+        back = np.empty(len(self._pool), np.int64)
+        back[self._order] = np.arange(len(self._pool))
+        return np.concatenate([self._pool.preselected, back[self.indices]])
+
+    @cached_property
+    def _nearest(self) -> tuple[Array, Array]:
+        pool = self._pool
+        return nearest(pool.x, pool.x[self._picks], 1, device=pool.device)
+
+    def _given(self, values: Array) -> Array:
+        """Put values of pool rows in the order of the given rows."""
+        out = np.empty_like(values)
+        out[self._order] = values
+        return out
+
+
+def select(
+    x: Array,
+    budget: int,
+    *,
+    method: str = "typicality",
+    ids: Sequence[Any] | Array | None = None,
+    preselected: Sequence[int] | Array | None = None,
+    exclude: Sequence[int] | Array | None = None,
+    groups: Sequence[Any] | Array | None = None,
+    quotas: Mapping[Any, int] | str | None = None,
+    weights: Sequence[float] | Array | None = None,
+    seed: int = 0,
+    device: str = "auto",
+    **options: Any,
+) -> Selection:
+    """Choose ``budget`` samples by their embeddings.
+
+    Args:
+        x: (n, d) embeddings, any float dtype; rows are compared by direction.
+        budget: How many to choose, not counting the preselected.
+        method: A name in `METHODS`.
+        ids: (n,) what the samples are called. With ids the order of rows does not
+            matter: equal samples are told apart by id, and seeds act on ids.
+        preselected: Rows, or a mask, that are chosen already.
+        exclude: Rows, or a mask, that may not be chosen.
+        groups: (n,) the slice each sample belongs to; needs ``quotas``.
+        quotas: How many to choose from each group: a dictionary (groups that it does
+            not name share the rest), ``"balanced"`` or ``"proportional"``.
+        weights: (n,) how much each sample is worth; what that means stands in each method.
+        seed: Of whatever is random in the method.
+        device: ``auto``, ``cpu``, ``cuda``...; picks do not depend on it.
+        **options: The method's own keywords.
+
+    Returns:
+        The selection.
+
+    Raises:
+        DataError: Embeddings, ids, groups or weights cannot be used.
+        SettingsError: A setting is unknown or cannot be met.
+    """
+    if method not in METHODS:
+        known = ", ".join(METHODS)
+        raise SettingsError(
+            f"method must be one of {known}, got {method!r}{nearest_name(method, METHODS)}."
+        )
+    _check_options(method, options)
+    pool, order = make_pool(
+        x,
+        budget,
+        ids=ids,
+        preselected=preselected,
+        exclude=exclude,
+        groups=groups,
+        quotas=quotas,
+        weights=weights,
+        seed=seed,
+        device=device,
+    )
+    picks: Picks = METHODS[method](pool, int(budget), **options)
+    shortfall = int(budget) - len(picks.order)
+    reason = "" if shortfall else "The budget was reached."
+    used = {"method": method, "budget": int(budget), "seed": int(seed)}
+    return Selection(
+        indices=order[picks.order],
+        scores=picks.scores,
+        stop_reason=" ".join(part for part in (reason, picks.note) if part),
+        shortfall=shortfall,
+        settings={**used, **_defaults(method), **options, **(picks.settings or {})},
+        _pool=pool,
+        _order=order,
+        _known=picks.density,
+    )
+
+
+def options_of(settings: SelectSettings) -> dict[str, Any]:
+    """Return the settings that the chosen method has a keyword for.
+
+    ``select(x, settings.budget, method=settings.method, **options_of(settings))``
+    """
+    return {name: getattr(settings, name) for name in _defaults(settings.method)}
+
+
+def coverage(pool: Pool, picks: Array, preselected: int) -> Array:
+    """Largest distance to the nearest pick after each pick.
+
+    Args:
+        pool: The samples.
+        picks: Rows, preselected ones first.
+        preselected: How many of them count from the beginning.
+    """
+    count = len(picks)
+    height = max(1, 2**24 // max(1, count))
+    far = np.full(count, -1.0)  # squared, by float32
+    where = np.zeros((count, 2), np.int64)  # the row that is farthest, and its nearest pick
+    for start in range(0, len(pool), height):
+        gap = 2 - 2 * (pool.x[start : start + height] @ pool.x[picks].T)  # (rows, k)
+        near = np.minimum.accumulate(gap, axis=1)
+        row = near.argmax(0)
+        value = near[row, np.arange(count)]
+        better = value > far
+        far[better] = value[better]
+        at = np.flatnonzero(better)
+        where[at, 0] = start + row[at]
+        where[at, 1] = [gap[row[j], : j + 1].argmin() for j in at]
+    exact = square_distances(pool.x[where[:, 0]], pool.x[picks], where[:, 1:])[:, 0]
+    return np.sqrt(exact)[preselected:]
+
+
+def _defaults(method: str) -> dict[str, Any]:
+    """Keywords of a method and their defaults."""
+    found = inspect.signature(METHODS[method]).parameters.values()
+    return {p.name: p.default for p in found if p.kind is p.KEYWORD_ONLY}
+
+
+def _check_options(method: str, options: dict[str, Any]) -> None:
+    known = _defaults(method)
+    for name in options:
+        if name not in known:
+            listed = f"options: {', '.join(known)}" if known else "it has no options"
+            raise SettingsError(
+                f"{name} is not an option of {method}{nearest_name(name, known)} ({listed})."
+            )

@@ -1,0 +1,81 @@
+"""Each kind of wrong input gets its own sentence."""
+
+import numpy as np
+import pytest
+from curadiff.errors import DataError, SettingsError
+from curadiff.selectors import select
+
+X = np.random.default_rng(0).normal(size=(20, 4))
+
+
+def bad(row, value):
+    x = X.copy()
+    x[row] = value
+    return x
+
+
+@pytest.mark.parametrize(
+    ("x", "sentence"),
+    [
+        (bad(3, np.nan), r"NaN or infinity in 1 row \(3\)"),
+        (bad([1, 2], np.inf), r"NaN or infinity in 2 rows \(1, 2\)"),
+        (bad(slice(None), 0), r"only zeros.* in 20 rows \(0, 1, 2, 3, 4, \.\.\.\)"),
+        (X[0], r"matrix \(n, d\)"),
+        (X[:0], r"matrix \(n, d\)"),
+        (X.astype(complex), "complex128"),
+        (np.array([["a", "b"]]), "matrix"),
+    ],
+)
+def test_embeddings_that_cannot_be_used(x, sentence):
+    with pytest.raises(DataError, match=sentence):
+        select(x, 2, method="coreset")
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"ids": ["a"]}, "ids must name each of the 20 rows"),
+        ({"ids": ["a"] * 20}, "a occurs more than once"),
+        ({"preselected": [20]}, "preselected must be rows between 0 and 19"),
+        ({"exclude": [0.5]}, "exclude must be row numbers or a mask"),
+        ({"weights": [1.0]}, "weights must be 20 finite numbers"),
+        ({"weights": np.zeros(20)}, "needs weights > 0"),
+        ({"groups": ["a"], "quotas": "balanced"}, "one label for each of 20 rows"),
+    ],
+)
+@pytest.mark.parametrize("method", ["random", "coreset", "typicality"])
+def test_arrays_that_do_not_fit(given, sentence, method):
+    with pytest.raises(DataError, match=sentence):
+        select(X, 2, method=method, **given)
+
+
+HALVES = ["a"] * 10 + ["b"] * 10
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"budget": 0}, "budget must be a whole number >= 1, got 0"),
+        ({"budget": 2.5}, "budget must be a whole number >= 1, got 2.5"),
+        ({"budget": 21}, "budget must be <= 20, the samples that can be chosen, got 21"),
+        ({"budget": 16, "exclude": range(5)}, "5 are preselected or excluded"),
+        ({"method": "corset"}, "did you mean 'coreset'"),
+        ({"alhpa": 1}, "alhpa is not an option of typicality; did you mean 'alpha'"),
+        ({"method": "random", "alpha": 1}, "it has no options"),
+        ({"alpha": -1}, "needs alpha >= 0"),
+        ({"neighbors": 0}, "neighbors >= 1"),
+        ({"seed": -1}, "seed must be a whole number >= 0"),
+        ({"device": "cuda:99"}, "device 'cuda:99' cannot be used here"),
+        ({"device": "abacus"}, "device 'abacus' cannot be used here"),
+        ({"groups": HALVES}, "groups and quotas belong together"),
+        ({"quotas": {"a": 1}}, "groups and quotas belong together"),
+        ({"groups": HALVES, "quotas": "fair"}, "'balanced', 'proportional' or a dictionary"),
+        ({"groups": HALVES, "quotas": {"c": 1}}, "quotas names 'c', which no sample has"),
+        ({"groups": HALVES, "quotas": {"a": -1}}, "the quota of 'a' must be a whole number"),
+        ({"groups": HALVES, "quotas": {"a": 11}}, "the quota of 'a' is 11, but it has only 10"),
+        ({"groups": HALVES, "quotas": {"a": 3, "b": 1}}, "add up to 4"),
+    ],
+)
+def test_settings_that_cannot_be_met(given, sentence):
+    with pytest.raises(SettingsError, match=sentence):
+        select(X, given.pop("budget", 2), **given)

@@ -1,0 +1,61 @@
+import numpy as np
+import pytest
+from curadiff.errors import DataError
+from curadiff.neighbors import nearest
+from sklearn.neighbors import NearestNeighbors
+
+
+@pytest.mark.parametrize("block", [2**12, 2**26])
+@pytest.mark.parametrize("d", [2, 40])
+def test_neighbours_equal_brute_force(block, d):
+    rng = np.random.default_rng(d)
+    query, reference = rng.normal(size=(90, d)), 5 + rng.normal(size=(500, d))
+    distance, row = nearest(query, reference, 6, block_bytes=block)
+    expected, place = (
+        NearestNeighbors(n_neighbors=6, algorithm="brute").fit(reference).kneighbors(query)
+    )
+    np.testing.assert_allclose(distance, expected, rtol=1e-9)
+    np.testing.assert_array_equal(row, place)
+
+
+def test_tiny_distances_keep_their_digits():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(50, 512))
+    y = x + 1e-7 * rng.normal(size=x.shape)
+    distance, row = nearest(y, x, 1)
+    np.testing.assert_array_equal(row[:, 0], np.arange(50))
+    np.testing.assert_allclose(distance[:, 0], np.linalg.norm(y - x, axis=1), rtol=1e-9)
+
+
+def test_a_row_is_not_its_own_neighbour_but_its_copy_is():
+    x = np.random.default_rng(0).normal(size=(30, 4))
+    x[20] = x[3]
+    distance, row = nearest(x, x, 2, exclude_self=True)
+    assert (row != np.arange(30)[:, None]).all()
+    assert row[3, 0] == 20
+    assert distance[3, 0] == 0
+
+
+def test_many_equal_rows_come_in_order():
+    x = np.ones((60, 3))
+    distance, row = nearest(x[:2], x, 25)
+    assert (distance == 0).all()
+    assert row.tolist() == [list(range(25))] * 2
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ((np.ones((3, 2)), np.ones((3, 4)), 1), "2 features per row and reference has 4"),
+        ((np.ones((3, 2)), np.ones((3, 2)), 4), "k must be between 1 and the 3"),
+        ((np.ones(3), np.ones((3, 2)), 1), "query must be a matrix"),
+    ],
+)
+def test_wrong_input_gets_a_sentence(given, sentence):
+    with pytest.raises(DataError, match=sentence):
+        nearest(*given)
+
+
+def test_excluding_self_needs_the_same_rows():
+    with pytest.raises(DataError, match="give the same array twice"):
+        nearest(np.ones((3, 2)), np.ones((4, 2)), 1, exclude_self=True)
