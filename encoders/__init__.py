@@ -1,1 +1,6 @@
 """From image files to vectors."""
+
+from .encoder import Embedded, Encoder, unit
+from .registry import NAMES, SCHEMES, check, load
+
+__all__ = ["NAMES", "SCHEMES", "Embedded", "Encoder", "check", "load", "unit"]

@@ -1,0 +1,105 @@
+"""The loop: order, one bad image, batch sizes, shapes, normalization."""
+
+import numpy as np
+import pytest
+import torch
+from curadiff import encoders
+from curadiff.errors import DataError
+from PIL import Image
+
+
+@pytest.fixture(params=["builtin", "tiny"])
+def encoder(request, tiny):
+    return encoders.load("builtin" if request.param == "builtin" else f"python:{tiny}:load")
+
+
+def test_one_row_per_image_in_order(encoder, photographs):
+    whole = encoder.embed(photographs)
+    assert whole.features.shape == (12, encoder.dim)
+    assert whole.features.dtype == np.float32
+    assert whole.ok.dtype == bool
+    assert whole.ok.all()
+    assert whole.faults == {}
+    assert whole.key == encoder.key
+    backwards = encoder.embed(photographs[::-1])
+    np.testing.assert_allclose(backwards.features[::-1], whole.features, rtol=1e-5, atol=1e-6)
+
+
+def test_features_do_not_depend_on_the_batch_size(encoder, photographs):
+    want = encoder.embed(photographs, batch_size=1).features
+    for size in (2, 5, 12, 32):
+        got = encoder.embed(photographs, batch_size=size).features
+        np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-6)
+
+
+def test_one_unreadable_image_costs_one_row(encoder, photographs):
+    want = encoder.embed(photographs).features
+    photographs[5].write_bytes(photographs[5].read_bytes()[:60])
+    photographs[7].unlink()
+    got = encoder.embed(photographs, batch_size=4)
+    assert sorted(got.faults) == sorted(map(str, (photographs[5], photographs[7])))
+    assert "damaged" in got.faults[str(photographs[5])]
+    assert "does not exist" in got.faults[str(photographs[7])]
+    assert np.flatnonzero(~got.ok).tolist() == [5, 7]
+    assert np.isnan(got.features[[5, 7]]).all()
+    np.testing.assert_allclose(got.features[got.ok], want[got.ok], rtol=1e-5, atol=1e-6)
+
+
+def test_normalized_rows_have_length_one(encoder, photographs):
+    photographs[0].write_bytes(b"")
+    rows = encoder.embed(photographs, normalize=True).features
+    raw = encoder.embed(photographs).features
+    np.testing.assert_allclose(np.linalg.norm(rows[1:], axis=1), 1, rtol=1e-5)
+    cosine = (rows[1:] * raw[1:]).sum(axis=1) / np.linalg.norm(raw[1:], axis=1)
+    np.testing.assert_allclose(cosine, 1, rtol=1e-5)
+    assert np.isnan(rows[0]).all()
+
+
+def test_progress_counts_to_the_total(encoder, photographs):
+    seen = []
+    encoder.embed(
+        photographs, batch_size=5, progress=lambda done, total: seen.append((done, total))
+    )
+    assert seen == [(5, 12), (10, 12), (12, 12)]
+
+
+def test_nothing_to_embed(encoder):
+    nothing = encoder.embed([])
+    assert nothing.features.shape == (0, encoder.dim)
+    assert nothing.ok.shape == (0,)
+
+
+def test_a_batch_size_of_zero_is_refused(encoder, photographs):
+    with pytest.raises(DataError, match="batch_size must be >= 1, got 0"):
+        encoder.embed(photographs, batch_size=0)
+
+
+def test_features_that_are_not_finite_are_a_fault(tmp_path, photographs):
+    (tmp_path / "broken.py").write_text(
+        "import torch\n"
+        "class Broken(torch.nn.Module):\n"
+        "    input_size = 8\n"
+        "    def forward(self, x):\n"
+        "        return 1 / (x.mean((2, 3)) - 1)  # infinite for white\n"
+        "def load(weights):\n"
+        "    return Broken()\n"
+    )
+    Image.new("RGB", (9, 9), "white").save(photographs[2])
+    got = encoders.load(f"python:{tmp_path / 'broken.py'}:load").embed(photographs)
+    assert np.flatnonzero(~got.ok).tolist() == [2]
+    assert "features that are not finite" in got.faults[str(photographs[2])]
+    assert np.isnan(got.features[2]).all()
+
+
+def test_pictures_of_an_encoder_without_a_size_are_batched_by_shape(photographs):
+    from curadiff.encoders.network import wrap
+    from curadiff.encoders.pixels import Pixels
+
+    class Mean(torch.nn.Module):
+        def forward(self, x):
+            return x.float().mean((2, 3))
+
+    encoder = wrap(Mean(), Pixels(None), name="mean", identity="mean", device="cpu", scale=False)
+    got = encoder.embed(photographs, batch_size=12).features
+    want = [np.asarray(Image.open(path)).mean((0, 1)) for path in photographs]
+    np.testing.assert_allclose(got, want, rtol=1e-5)
