@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar, Literal
 
+from pydantic import field_validator
+
+from ..errors import nearest
 from .base import Settings, setting
 from .embed import ENCODER_HELP, Device
+
+METRICS = (
+    "frechet_distance",
+    "precision_recall",
+    "density_coverage",
+    "memorization",
+)
 
 
 class EvaluateSettings(Settings):
@@ -19,8 +29,49 @@ class EvaluateSettings(Settings):
     weights: str | None = setting(
         None, "File with the encoder's weights; by default they are looked up by name."
     )
+    metrics: list[str] | None = setting(
+        None,
+        "What to compute, separated by commas; by default all that the images allow. "
+        f"Choices: {', '.join(METRICS)}.",
+    )
     k: int = setting(3, "Neighbours that span the manifold for precision and recall.", ge=1)
+    density_k: int = setting(
+        5, "Neighbours that span the balls of density and coverage.", ge=1, advanced=True
+    )
+    rule: Literal["<=", "<"] = setting(
+        "<=",
+        "Precision and recall: whether a point at exactly the radius is inside (<=, as the "
+        "paper and torch-fidelity) or not (<, as prdc).",
+        advanced=True,
+    )
+    counts: Literal["refuse", "subsample", "unequal"] = setting(
+        "refuse",
+        "When there are not as many real as generated images: stop, draw as many from the "
+        "larger set by the seed, or compare them as they are.",
+    )
+    bootstrap: int = setting(
+        1000, "Resamples behind each interval; 0 for none.", ge=0, le=100_000, advanced=True
+    )
     key: str = setting("evaluation", "Name of the evaluation, so that several live side by side.")
     batch_size: int = setting(32, "Images per forward pass.", ge=1, le=4096, advanced=True)
     seed: int = setting(0, "Seed of subsampling and bootstrap.", ge=0)
     device: Device = setting("auto", "Where to compute; auto takes a GPU when there is one.")
+
+    @field_validator("metrics", mode="before")
+    @classmethod
+    def _split(cls, given: Any) -> Any:
+        """Take ``a,b`` as well as ``["a", "b"]``."""
+        if isinstance(given, str):
+            return [name.strip() for name in given.split(",") if name.strip()]
+        return given
+
+    @field_validator("metrics")
+    @classmethod
+    def _known(cls, given: list[str] | None) -> list[str] | None:
+        for name in given or []:
+            if name not in METRICS:
+                raise ValueError(
+                    f"metrics must be among {', '.join(METRICS)}, got {name!r}"
+                    f"{nearest(name, METRICS)}."
+                )
+        return given
