@@ -41,6 +41,13 @@ class SelectSettings(Settings):
         le=2,
         advanced=True,
     )
+    outlier_rate: float = setting(
+        0.015,
+        "Typicality: share of ordinary samples that the outlier guard may keep out (0: no guard).",
+        ge=0,
+        le=0.5,
+        advanced=True,
+    )
     device: Device = setting(
         "auto", "Where to compute; the choice does not depend on it.", advanced=True
     )

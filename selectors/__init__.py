@@ -16,8 +16,16 @@ if __name__ == "selectors":
     sys.modules["selectors"] = _module
     _spec.loader.exec_module(_module)
 else:
-    from .duplicates import near_duplicates
+    from .duplicates import exact_duplicates, near_duplicates, suggested_radius
     from .registry import METHODS
     from .selection import Selection, options_of, select
 
-    __all__ = ["METHODS", "Selection", "near_duplicates", "options_of", "select"]
+    __all__ = [
+        "METHODS",
+        "Selection",
+        "exact_duplicates",
+        "near_duplicates",
+        "options_of",
+        "select",
+        "suggested_radius",
+    ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,9 @@ from .duplicates import stars, suggested_radius
 
 Array = np.ndarray[Any, Any]
 
-LOCAL_LIMIT = 1.5  # rho over its neighbours' rho
-SPREAD_LIMIT = 4.0  # robust standard deviations of log rho above the median
+OUTLIER_RATE = 0.015  # share of ordinary samples that the guard is expected to flag
+LOCAL_K, JOINT_K = 20, 30  # a foreign group larger than this is a rare mode, not outliers
+GUARDED = 50  # distinct samples from which on there is enough to calibrate with
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,7 @@ def measure_density(
     *,
     neighbors: int = 20,
     min_distance: float | None = None,
+    outlier_rate: float = OUTLIER_RATE,
     order: Array | None = None,
     device: torch.device | str = "cpu",
 ) -> Density:
@@ -41,55 +44,91 @@ def measure_density(
 
     Args:
         unit: (n, d) rows of length 1.
-        neighbors: How many distinct neighbours count (K).
+        neighbors: How many distinct neighbours rho averages over (K).
         min_distance: Near-duplicate radius; by default suggested from the data.
+        outlier_rate: See `outlier_scores`; 0 flags nothing.
         order: Who becomes the representative of near-duplicates: the first in this order.
         device: Where the neighbours are searched.
     """
     n = len(unit)
     order = np.arange(n) if order is None else order
     if n == 1:
-        zero = np.zeros(1)
-        return Density(zero, zero, zero > 0, np.zeros(1, np.int64), min_distance or 0.0, "")
-    k = min(neighbors, n - 1)
+        return _alone(1, np.zeros(1, np.int64), min_distance or 0.0, "")
+    k = min(max(neighbors, JOINT_K), n - 1)
     distance, index = nearest(unit, unit, k, exclude_self=True, device=device)
     if min_distance is None:
-        min_distance = suggested_radius(distance[:, 0])
-    if distance[:, 0].min() > min_distance:
-        head = np.arange(n)
-    else:
+        min_distance = suggested_radius(distance)
+    head = np.arange(n)
+    if distance[:, 0].min() <= min_distance:
         head = stars(unit, min_distance, order, device)
     kept = np.flatnonzero(head == np.arange(n))
-    note = ""
-    if len(kept) <= neighbors:
-        k = len(kept) - 1
-        note = f"Density was measured with K = {k}, for the pool has {len(kept)} distinct samples."
-    if k == 0:
-        zero = np.zeros(n)
-        return Density(zero, zero, zero > 0, head, min_distance, note)
+    count = len(kept)
+    notes = []
+    if count <= neighbors:
+        notes.append(
+            f"Density was measured with K = {count - 1}, for the pool has {count} distinct samples."
+        )
+    if count < GUARDED and outlier_rate:
+        notes.append(f"Outliers were not looked for among fewer than {GUARDED} distinct samples.")
+    if count == 1:
+        return _alone(n, head, min_distance, " ".join(notes))
+    k = min(k, count - 1)
     distance, index = _among(unit, kept, head, distance[:, :k], index[:, :k], device)
-    rho = distance.mean(1)  # (kept,)
-    score = outlier_score(rho, index)
+    rho = distance[:, : min(neighbors, k)].mean(1)  # (kept,)
+    score = np.zeros(count)
+    if count >= GUARDED:
+        score = outlier_scores(distance, index, outlier_rate or OUTLIER_RATE)
     place = np.searchsorted(kept, head)  # a near-duplicate has its representative's values
-    return Density(rho[place], score[place], score[place] > 1, head, min_distance, note)
+    flagged = (score > 1) & (outlier_rate > 0)
+    note = " ".join(notes)
+    return Density(rho[place], score[place], flagged[place], head, min_distance, note)
 
 
-def outlier_score(rho: Array, index: Array) -> Array:
-    """Combine a local and a global sign of standing apart; above 1 is an outlier.
+def outlier_scores(distance: Array, index: Array, rate: float) -> Array:
+    """Score how far samples stand apart from the rest; above 1 is an outlier.
+
+    Two signs, both from the distance r_K to the K-th neighbour, which a clique of fewer
+    than K foreign samples cannot shrink:
+
+    local: r_20 over the median of the neighbours' r_20, for what lies between clusters
+    that are denser;
+    joint: r_30 times the square of its own local ratio, for small foreign groups far
+    from everything.
+
+    Their logarithms are close to normal over the ordinary samples of a pool, so each
+    limit is a normal quantile, placed by the pool's own median and 90th percentile.
 
     Args:
-        rho: (n,) mean distance to the neighbours.
-        index: (n, K) the neighbours' rows.
+        distance: (n, k) to the nearest distinct samples, ascending.
+        index: (n, k) their rows.
+        rate: Expected share of ordinary samples above 1; a third of it by the local sign.
     """
-    if not rho.all():
-        rho = np.maximum(rho, np.finfo(np.float32).eps)
-    local = rho / np.median(rho[index], axis=1)
-    depth = np.log(rho)
-    middle = np.median(depth)
-    spread = (np.quantile(depth, 0.75) - middle) / 0.6745  # of a normal's upper half
-    if spread <= 0:
-        return local / LOCAL_LIMIT
-    return np.maximum(local / LOCAL_LIMIT, (depth - middle) / (SPREAD_LIMIT * spread))
+    most = max(2, len(distance) // 10)
+    k = min(LOCAL_K, most, distance.shape[1])
+    local = np.log(_ratio(distance, index, k))
+    k = min(JOINT_K, most, distance.shape[1])
+    joint = np.log(distance[:, k - 1]) + 2 * np.log(_ratio(distance, index, k))
+    normal = NormalDist()
+    limits = normal.inv_cdf(1 - rate / 3), normal.inv_cdf(1 - 2 * rate / 3)
+    return np.maximum(_standard(local) / limits[0], _standard(joint) / limits[1])
+
+
+def _ratio(distance: Array, index: Array, k: int) -> Array:
+    reach = distance[:, k - 1]
+    return reach / np.median(reach[index[:, :k]], axis=1)
+
+
+def _standard(value: Array) -> Array:
+    """Standard deviations above the median, judged by the upper half without its tail."""
+    middle, high = np.quantile(value, (0.5, 0.9))
+    spread = (high - middle) / NormalDist().inv_cdf(0.9)
+    return (value - middle) / spread if spread > 1e-9 else np.zeros_like(value)
+
+
+def _alone(n: int, head: Array, min_distance: float, note: str) -> Density:
+    """All samples are the same picture."""
+    zero = np.zeros(n)
+    return Density(zero, zero, zero > 0, head, min_distance, note)
 
 
 def _among(

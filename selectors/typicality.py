@@ -6,7 +6,7 @@ import numpy as np
 
 from ..errors import DataError, SettingsError
 from .coreset import most_central
-from .density import measure_density
+from .density import OUTLIER_RATE, measure_density
 from .greedy import farthest_first
 from .picks import Picks
 from .pool import Pool
@@ -19,13 +19,14 @@ def typicality(
     alpha: float = 1.0,
     neighbors: int = 20,
     min_distance: float | None = None,
+    outlier_rate: float = OUTLIER_RATE,
 ) -> Picks:
     """Density-scaled k-center with guards.
 
     rho is a sample's mean distance to its K nearest distinct neighbours.
 
     1. Near-duplicates (within ``min_distance``) count as one sample.
-    2. Outliers, by `density.outlier_score`, may not be chosen.
+    2. Outliers, by `density.outlier_scores`, may not be chosen.
     3. Take the sample with the smallest rho, then always the one with the largest
        distance to what is chosen times rho^-alpha.
 
@@ -44,12 +45,15 @@ def typicality(
         alpha: How much density counts.
         neighbors: K.
         min_distance: Near-duplicate radius; None suggests one from the data.
+        outlier_rate: Share of ordinary samples that the guard may flag; 0 turns it off.
     """
     weight = pool.weight()
     if (weight <= 0).any():
         raise DataError(
             "typicality needs weights > 0; use exclude for samples that may not be taken."
         )
+    if not 0 <= outlier_rate <= 0.5:
+        raise SettingsError(f"outlier_rate must be between 0 and 0.5, got {outlier_rate}.")
     if alpha < 0 or neighbors < 1 or (min_distance or 0) < 0:
         raise SettingsError(
             "typicality needs alpha >= 0, neighbors >= 1 and min_distance >= 0, got "
@@ -61,6 +65,7 @@ def typicality(
         pool.x,
         neighbors=neighbors,
         min_distance=min_distance,
+        outlier_rate=outlier_rate,
         order=np.argsort(rank, kind="stable"),
         device=pool.device,
     )

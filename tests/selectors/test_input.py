@@ -64,6 +64,7 @@ HALVES = ["a"] * 10 + ["b"] * 10
         ({"method": "random", "alpha": 1}, "it has no options"),
         ({"alpha": -1}, "needs alpha >= 0"),
         ({"neighbors": 0}, "neighbors >= 1"),
+        ({"outlier_rate": 0.7}, "outlier_rate must be between 0 and 0.5"),
         ({"seed": -1}, "seed must be a whole number >= 0"),
         ({"device": "cuda:99"}, "device 'cuda:99' cannot be used here"),
         ({"device": "abacus"}, "device 'abacus' cannot be used here"),
