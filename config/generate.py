@@ -14,7 +14,9 @@ class GenerateSettings(Settings):
     verb: ClassVar[str] = "generate"
 
     count: int = setting(1000, "How many images.", ge=1)
-    sampler: Literal["ddim", "ddpm", "dpm-solver++"] = setting("ddim", "Sampling algorithm.")
+    sampler: Literal["ddim", "ddpm", "dpm-solver++", "heun"] = setting(
+        "ddim", "Sampling algorithm."
+    )
     steps: int = setting(250, "Network evaluations per image.", ge=1, le=10_000)
     weights: Literal["ema", "raw"] = setting("ema", "Averaged weights or the last ones.")
     batch_size: int = setting(64, "Images at a time; does not change them.", ge=1, advanced=True)

@@ -2,37 +2,152 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
+
+from pydantic import model_validator
 
 from .base import Settings, setting
 from .embed import Device
 
+GROUPS = 8  # group normalization divides every width into this many groups
+
+PRESETS: dict[str, dict[str, Any]] = {
+    # Every known setting of the 2023 study; the fields' own defaults are the same.
+    "lightly-2023": {},
+    # The same network, trained for the same pictures in less time.
+    "fast": {
+        "steps": 10_000,
+        "batch_size": 64,
+        "learning_rate": 3e-4,
+        "warmup": 500,
+        "min_snr": 5.0,
+    },
+    # Small drawn pictures on two CPU cores, under a minute.
+    "demo": {
+        "image_size": 32,
+        "base_channels": 32,
+        "multipliers": "1-2-2",
+        "layers": 1,
+        "steps": 600,
+        "batch_size": 16,
+        "learning_rate": 1e-3,
+        "warmup": 50,
+        "schedule": "cosine",
+        "min_snr": 5.0,
+        "ema_decay": 0.99,
+        "ema_every": 1,
+        "checkpoint_every": 300,
+    },
+}
+
 
 class TrainSettings(Settings):
-    """Train a diffusion model (DDPM) on the selected images."""
+    """Train a diffusion model (DDPM) on the selected images.
+
+    A preset fills whatever is not given explicitly.
+    """
 
     verb: ClassVar[str] = "train"
 
     name: str | None = setting(None, "Name of the run; by default the date and time.")
+    preset: Literal["lightly-2023", "fast", "demo"] = setting(
+        "lightly-2023", "Values for all settings that are not given."
+    )
     network: Literal["unet2d"] = setting("unet2d", "Network: diffusers' UNet2DModel.")
-    image_size: int = setting(128, "Side of the training images in pixels.", ge=8, multiple_of=8)
-    base_channels: int = setting(64, "Width of the network's first level.", ge=8, multiple_of=8)
+    image_size: int = setting(
+        128, "Side of the training images in pixels.", ge=8, le=1024, multiple_of=8
+    )
+    base_channels: int = setting(64, "Width of the network's first level.", ge=16, multiple_of=16)
+    multipliers: str = setting(
+        "1-1.5-3-6",
+        "Width of each level as a multiple of the first; each level halves the picture.",
+        advanced=True,
+    )
+    layers: int = setting(2, "Residual blocks per level.", ge=1, le=8, advanced=True)
     steps: int = setting(20_000, "Optimizer steps.", ge=1)
     batch_size: int = setting(32, "Images per optimizer step, over all processes.", ge=1)
-    learning_rate: float = setting(1e-4, "Adam's learning rate.", gt=0, le=1)
+    accumulate: int = setting(
+        1, "Parts that a batch is computed in, to save memory.", ge=1, advanced=True
+    )
+    learning_rate: float = setting(1e-4, "AdamW's learning rate.", gt=0, le=1)
+    warmup: int = setting(0, "Steps until the learning rate is reached.", ge=0, advanced=True)
+    weight_decay: float = setting(
+        0.0, "AdamW's weight decay; 0 makes it Adam.", ge=0, le=1, advanced=True
+    )
+    clip: float | None = setting(
+        1.0, "Longest gradient of a step; longer ones are scaled down.", gt=0, advanced=True
+    )
     schedule: Literal["linear", "cosine", "sigmoid"] = setting("sigmoid", "Noise schedule.")
     prediction: Literal["epsilon", "sample", "v_prediction"] = setting(
         "v_prediction", "What the network predicts."
+    )
+    min_snr: float | None = setting(
+        None,
+        "Clip the signal-to-noise ratio in the loss at this value; 5 is usual.",
+        gt=0,
+        advanced=True,
     )
     timesteps: int = setting(1000, "Noise levels T.", ge=2, le=10_000, advanced=True)
     horizontal_flip: bool = setting(True, "Mirror half of the images at random.")
     ema_decay: float = setting(0.995, "Decay of the averaged weights.", ge=0, lt=1, advanced=True)
     ema_every: int = setting(10, "Steps between two updates of the average.", ge=1, advanced=True)
+    ema_warmup: int = setting(
+        100, "Steps until averaging begins; before, it is a copy.", ge=0, advanced=True
+    )
     mixed_precision: Literal["auto", "no", "bf16", "fp16"] = setting(
         "auto",
         "Number format of the forward pass; auto is bf16 on a GPU that has it.",
         advanced=True,
     )
     checkpoint_every: int = setting(1000, "Steps between two checkpoints.", ge=1)
+    keep_checkpoints: int = setting(2, "How many checkpoints to keep.", ge=1, advanced=True)
+    grid_every: int | None = setting(
+        None, "Steps between two sample grids; by default one per checkpoint.", ge=1, advanced=True
+    )
+    bad_images: Literal["refuse", "skip"] = setting(
+        "refuse", "What to do about images that cannot be read.", advanced=True
+    )
+    processes: int = setting(1, "Processes to train with, one per GPU.", ge=1, advanced=True)
+    accelerate: str = setting(
+        "", "Flags handed to accelerate launch, for several GPUs or machines.", advanced=True
+    )
     seed: int = setting(0, "Seed of weights, order, flips and noise.", ge=0)
     device: Device = setting("auto", "Where to train; auto takes a GPU when there is one.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill(cls, values: Any) -> Any:
+        """Let the preset give what was not given."""
+        if not isinstance(values, dict):
+            return values
+        preset = PRESETS.get(str(values.get("preset", "lightly-2023")), {})
+        return {**preset, **values}
+
+    @model_validator(mode="after")
+    def _fits(self) -> TrainSettings:
+        widths = self.widths
+        if not widths or any(width <= 0 or width % GROUPS for width in widths):
+            raise ValueError(
+                f"multipliers must make widths that are multiples of {GROUPS}, such as 1-2-4; "
+                f"{self.multipliers!r} with base_channels {self.base_channels} makes {widths}."
+            )
+        if self.image_size % (1 << (len(widths) - 1)):
+            raise ValueError(
+                f"image_size must be divisible by {1 << (len(widths) - 1)} for {len(widths)} "
+                f"levels, got {self.image_size}; give fewer multipliers or another size."
+            )
+        if self.batch_size % (self.accumulate * self.processes):
+            raise ValueError(
+                f"batch_size must be divisible by accumulate x processes = "
+                f"{self.accumulate * self.processes}, got {self.batch_size}."
+            )
+        return self
+
+    @property
+    def widths(self) -> list[int]:
+        """Width of each level, from the full picture down; empty when that cannot be read."""
+        try:
+            factors = [float(word) for word in self.multipliers.replace(",", "-").split("-")]
+        except ValueError:
+            return []
+        return [round(self.base_channels * factor) for factor in factors]

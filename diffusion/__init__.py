@@ -1,1 +1,30 @@
-"""Train a diffusion model and draw images from it; knows no FiftyOne."""
+"""Train a diffusion model and draw images from it; knows no FiftyOne.
+
+    prepare     check the images and write the run's manifest
+    start       train in a process of its own; also resumes
+    train_here  train in this process
+    stop        ask a training to checkpoint and end
+    generate    draw images from a trained run
+
+Names load on first use, so that importing the package does not import torch.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .generate import generate
+    from .jobs import prepare, start, stop, train_here
+
+__all__ = ["generate", "prepare", "start", "stop", "train_here"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = "generate" if name == "generate" else "jobs"
+    found = getattr(importlib.import_module(f".{module}", __name__), name)
+    globals()[name] = found  # a submodule of the same name would hide the function otherwise
+    return found

@@ -1,0 +1,82 @@
+"""Draw pictures with a network: noise in, uint8 pictures out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from . import objective, samplers
+from .randomness import normal, stream
+
+
+def draw(
+    network: nn.Module,
+    seeds: Sequence[int],
+    *,
+    size: int,
+    alpha_bar: Sequence[float],
+    prediction: str,
+    sampler: str,
+    evaluations: int,
+    device: torch.device,
+    autocast: torch.dtype | None = None,
+) -> np.ndarray:
+    """Draw one picture per seed.
+
+    The first noise is drawn on the CPU, so that a seed begins alike everywhere.
+
+    Returns:
+        (n, size, size, 3) uint8.
+    """
+    x = normal(seeds, (3, size, size), torch.device("cpu")).to(device)
+
+    def picture(x_t: Tensor, t: int) -> Tensor:
+        at = torch.full((len(x_t),), t, device=device)
+        with torch.autocast(device.type, autocast, enabled=autocast is not None):
+            answer = network(x_t, at).float()
+        x_0 = objective.to_picture(answer, x_t, alpha_bar=alpha_bar[t], prediction=prediction)
+        return x_0.clamp(-1, 1)
+
+    def fresh(t: int) -> Tensor:
+        keys = [int(stream("fresh", seed, t).integers(2**62)) for seed in seeds]
+        return normal(keys, (3, size, size), device)
+
+    network.eval()
+    try:
+        pictures = samplers.sample(
+            sampler, picture, x, alpha_bar=alpha_bar, evaluations=evaluations, fresh=fresh
+        )
+    finally:
+        network.train()
+    return to_uint8(pictures)
+
+
+def to_uint8(pictures: Tensor) -> np.ndarray:
+    """From (n, 3, h, w) in [-1, 1] to (n, h, w, 3) in 0..255."""
+    scaled = ((pictures + 1) * 127.5).round().clamp(0, 255).to(torch.uint8)
+    return scaled.permute(0, 2, 3, 1).cpu().numpy()
+
+
+def to_unit(pictures: Tensor) -> Tensor:
+    """From uint8 to float32 in [-1, 1]."""
+    return pictures.float() / 127.5 - 1
+
+
+def save_grid(pictures: np.ndarray, path: Path, columns: int) -> None:
+    """Write pictures, (n, h, w, 3) uint8, as one PNG with so many columns."""
+    n, h, w, _ = pictures.shape
+    rows = -(-n // columns)
+    gap = 2
+    sheet = np.full((rows * (h + gap) - gap, columns * (w + gap) - gap, 3), 255, np.uint8)
+    for i, one in enumerate(pictures):
+        top, left = i // columns * (h + gap), i % columns * (w + gap)
+        sheet[top : top + h, left : left + w] = one
+    path.parent.mkdir(exist_ok=True)
+    temporary = path.with_name(f".tmp-{path.name}")
+    Image.fromarray(sheet).save(temporary, "PNG")
+    temporary.replace(path)

@@ -1,0 +1,177 @@
+"""Draw many images from a trained run into a folder, resumably."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+from ..config import GenerateSettings, TrainSettings
+from ..errors import RunError, SettingsError
+from ..runs import Run, read_json, write_json
+from . import checkpoint, draw, engine, network, schedules
+
+RECORD = "generated.json"
+
+
+def generate(
+    run: Run,
+    settings: GenerateSettings,
+    *,
+    folder: Path | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Path:
+    """Draw images ``000000.png`` ... and describe them in ``generated.json``.
+
+    Image i depends on the checkpoint, the sampler and seed + i alone. Images that
+    are there already are kept, so the same call goes on after an interruption.
+
+    Args:
+        run: A training with at least one checkpoint; the last one is used.
+        settings: How many, and how.
+        folder: Where to; by default ``<run>/generated/<name after the settings>``.
+        progress: Called with (done, total) after each batch.
+
+    Returns:
+        The folder.
+
+    Raises:
+        RunError: The run has no checkpoint, or the folder holds images of other settings.
+        SettingsError: More steps than the training has noise levels.
+    """
+    trained = TrainSettings(**run.settings)
+    if settings.steps > trained.timesteps * (2 if settings.sampler == "heun" else 1):
+        raise SettingsError(
+            f"steps must be <= {trained.timesteps}, the noise levels of {run.id}, "
+            f"got {settings.steps}."
+        )
+    known = checkpoint.steps(run.path)
+    if not known:
+        raise RunError(
+            f"{run.id} has no checkpoint yet; train it first: it is {run.status['state']}."
+        )
+    folder = Path(folder) if folder else run.path / "generated" / name(settings, known[-1])
+    folder.mkdir(parents=True, exist_ok=True)
+    record = _record(run, settings, known[-1])
+    _claim(folder, record)
+    missing = [i for i in range(settings.count) if not (folder / file_name(i)).exists()]
+    if missing:
+        _draw_missing(run, trained, settings, known[-1], folder, missing, progress)
+    write_json(folder / RECORD, {**record, "complete": True})
+    if progress is not None:
+        progress(settings.count, settings.count)
+    return folder
+
+
+def name(settings: GenerateSettings, step: int) -> str:
+    """Name a folder after everything that decides what the images are."""
+    s = settings
+    return f"{s.sampler}-{s.steps}-{s.weights}-step{step}-seed{s.seed}-n{s.count}"
+
+
+def file_name(number: int) -> str:
+    """Return the file name of an image."""
+    return f"{number:06d}.png"
+
+
+def _record(run: Run, settings: GenerateSettings, step: int) -> dict[str, Any]:
+    s = settings
+    return {
+        "run": run.id,
+        "checkpoint": step,
+        "weights": s.weights,
+        "sampler": s.sampler,
+        "steps": s.steps,
+        "seed": s.seed,
+        "count": s.count,
+        "seeds": [s.seed + i for i in range(s.count)],
+        "manifest_hash": run.record.get("manifest_hash"),
+    }
+
+
+def _claim(folder: Path, record: dict[str, Any]) -> None:
+    """Make sure that the folder is empty or holds images of the same record."""
+    path = folder / RECORD
+    if path.exists():
+        before = read_json(path)
+        differ = [key for key, value in record.items() if before.get(key) != value]
+        if differ:
+            raise RunError(
+                f"{folder} holds images with another {', '.join(differ)}; "
+                "give another folder or delete it."
+            )
+        return
+    if next(folder.glob("*.png"), None) is not None:
+        raise RunError(f"{folder} holds other PNG files; give an empty or new folder.")
+    write_json(path, {**record, "complete": False})
+
+
+def load_network(
+    run: Run, settings: TrainSettings, *, step: int, weights: str, device: torch.device
+) -> torch.nn.Module:
+    """Build a run's network with the weights of a checkpoint, ``ema`` or ``raw``."""
+    built = network.build(settings)
+    name = {"ema": "ema", "raw": "model"}[weights]
+    tensors, _ = checkpoint.load(run.path, step, name)
+    network.bare(built).load_state_dict(tensors[name])
+    return built.to(device).requires_grad_(False)
+
+
+def _draw_missing(
+    run: Run,
+    trained: TrainSettings,
+    settings: GenerateSettings,
+    step: int,
+    folder: Path,
+    missing: list[int],
+    progress: Callable[[int, int], None] | None,
+) -> None:
+    device = engine.device_of(settings.device)
+    model = load_network(run, trained, step=step, weights=settings.weights, device=device)
+    precision = engine.precision_of("auto", device)
+    alpha_bar = schedules.alpha_bar(trained.schedule, trained.timesteps).tolist()
+    done = settings.count - len(missing)
+    with ThreadPoolExecutor(4) as pool:
+        writing: list[Any] = []
+        for first in range(0, len(missing), settings.batch_size):
+            numbers = missing[first : first + settings.batch_size]
+            pictures = draw.draw(
+                model,
+                [settings.seed + number for number in numbers],
+                size=trained.image_size,
+                alpha_bar=alpha_bar,
+                prediction=trained.prediction,
+                sampler=settings.sampler,
+                evaluations=settings.steps,
+                device=device,
+                autocast=torch.bfloat16 if precision == "bf16" else None,
+            )
+            for job in writing:
+                job.result()
+            writing = [
+                pool.submit(_write, folder / file_name(number), picture)
+                for number, picture in zip(numbers, pictures, strict=True)
+            ]
+            done += len(numbers)
+            if progress is not None:
+                progress(done, settings.count)
+        for job in writing:
+            job.result()
+
+
+def _write(path: Path, picture: np.ndarray) -> None:
+    temporary = path.with_name(f".tmp-{path.name}")
+    try:
+        Image.fromarray(picture).save(temporary, "PNG")
+        temporary.replace(path)
+    except OSError as fault:
+        temporary.unlink(missing_ok=True)
+        raise RunError(
+            f"could not write {path}: {fault.strerror or fault}; free some space, then run the "
+            "same command again: it draws only what is missing."
+        ) from fault

@@ -1,0 +1,121 @@
+"""Prepare, start and stop a training; light to import."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..config import TrainSettings
+from ..errors import DataError, RunError
+from ..images import content_hash
+from ..runs import Run, launch, lease
+from . import manifest, pixels
+
+MODULE = "curadiff.diffusion.worker"
+PATIENCE = 60.0  # seconds that a started training may need until it holds its lease
+
+
+def prepare(
+    run: Run,
+    *,
+    ids: Sequence[str],
+    paths: Sequence[str | Path],
+    settings: TrainSettings,
+    extra: dict[str, Any] | None = None,
+) -> manifest.Manifest:
+    """Check the images, prepare their pixels and write ``manifest.json``.
+
+    Args:
+        run: A new run of kind ``train``.
+        ids: One per image, in the order of the selection.
+        paths: Their files.
+        settings: Say the size, and whether bad images are refused or skipped.
+        extra: Whatever else ``run.json`` should say, such as the selection's name.
+
+    Returns:
+        The manifest: ids, paths, sha256 of each file, and one hash over all.
+
+    Raises:
+        DataError: No images, other counts of ids and paths, or bad images; the
+            first bad ones are named.
+    """
+    if len(ids) != len(paths):
+        raise DataError(f"got {len(ids)} ids and {len(paths)} paths; give one id per path.")
+    if not ids:
+        raise DataError("there are no images to train on; select at least one.")
+    decoded = pixels.decode(paths, settings.image_size)
+    faults = [picture for picture in decoded if isinstance(picture, DataError)]
+    if faults and settings.bad_images == "refuse":
+        first = " ".join(str(fault) for fault in faults[:3])
+        raise DataError(
+            f"{len(faults)} of {len(paths)} images cannot be read. {first} "
+            "Or train without them: bad_images=skip."
+        )
+    good = [i for i, picture in enumerate(decoded) if not isinstance(picture, DataError)]
+    if not good:
+        raise DataError(f"none of the {len(paths)} images can be read. {faults[0]}")
+    made = manifest.make(
+        [ids[i] for i in good], [paths[i] for i in good], [content_hash(paths[i]) for i in good]
+    )
+    pixels.store(np.stack([p for p in decoded if isinstance(p, np.ndarray)]), made["sha256"])
+    manifest.write(run, made)
+    run.add(
+        **(extra or {}),
+        manifest_hash=made["hash"],
+        images=len(good),
+        skipped=[{"path": str(paths[i]), "why": str(f)} for i, f in _bad(decoded)],
+    )
+    return made
+
+
+def _bad(decoded: Sequence[np.ndarray | DataError]) -> list[tuple[int, DataError]]:
+    return [(i, fault) for i, fault in enumerate(decoded) if isinstance(fault, DataError)]
+
+
+def start(run: Run) -> subprocess.Popen[bytes]:
+    """Train in a process of its own, from the last checkpoint if there is one.
+
+    Raises:
+        RunError: The run was not prepared, or a process works in it already.
+    """
+    manifest.read(run)
+    pid = lease.holder(run.path)
+    if pid is not None:
+        raise RunError(f"{run.id} is being trained already, by process {pid}; stop it first.")
+    return launch.start(run, launch.command(MODULE, str(run.path)))
+
+
+def train_here(run: Run) -> str:
+    """Train in this process until the end: ``finished``.
+
+    Raises:
+        CuradiffError: As the status of the run then says.
+    """
+    from .worker import work
+
+    manifest.read(run)
+    return work(run, lambda: False)
+
+
+def stop(run: Run) -> int:
+    """Ask a training to write a checkpoint and end; returns its process id at once.
+
+    Raises:
+        RunError: Nothing is training in this run.
+    """
+    patience = time.monotonic() + PATIENCE
+    pid = lease.holder(run.path)
+    while pid is None and run.status["state"] == "starting" and time.monotonic() < patience:
+        time.sleep(0.1)
+        pid = lease.holder(run.path)
+    if pid is None:
+        raise RunError(f"{run.id} is not being trained (it is {run.status['state']}).")
+    os.kill(pid, signal.SIGTERM)
+    return pid

@@ -1,0 +1,85 @@
+"""Which images a training uses: by id, by path and by content.
+
+``manifest.json`` in the run directory is written once. A training reads its
+images through it, so what was trained on is known to the byte ever after.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypedDict
+
+from ..errors import DataError
+from ..images import content_hash
+from ..runs import Run, read_json, write_json
+
+NAME = "manifest.json"
+
+
+class Manifest(TypedDict):
+    """Lists of equal length, and one hash over ids and contents in order."""
+
+    ids: list[str]
+    paths: list[str]
+    sha256: list[str]
+    hash: str
+
+
+def make(ids: Sequence[str], paths: Sequence[str | Path], sha256: Sequence[str]) -> Manifest:
+    """Put a manifest together from lists of equal length."""
+    content = json.dumps([list(ids), list(sha256)]).encode()
+    return {
+        "ids": [str(i) for i in ids],
+        "paths": [str(Path(path).absolute()) for path in paths],
+        "sha256": list(sha256),
+        "hash": hashlib.sha256(content).hexdigest(),
+    }
+
+
+def read(run: Run) -> Manifest:
+    """Read a run's manifest.
+
+    Raises:
+        RunError: The run has none; it was not prepared for training.
+    """
+    return read_json(run.path / NAME)
+
+
+def write(run: Run, manifest: Manifest) -> None:
+    """Write a run's manifest."""
+    write_json(run.path / NAME, manifest)
+
+
+def hashes(paths: Sequence[str | Path]) -> list[str | None]:
+    """Return the sha256 of each file, None where it cannot be read."""
+    with ThreadPoolExecutor() as pool:
+        return list(pool.map(_hash_or_none, paths))
+
+
+def _hash_or_none(path: str | Path) -> str | None:
+    try:
+        return content_hash(path)
+    except DataError:
+        return None
+
+
+def check_unchanged(manifest: Manifest) -> None:
+    """Make sure that the image files are still those of the manifest.
+
+    Raises:
+        DataError: Some changed or are gone; the first one is named.
+    """
+    now = hashes(manifest["paths"])
+    pairs = zip(manifest["paths"], manifest["sha256"], now, strict=True)
+    changed = [(path, new) for path, old, new in pairs if new != old]
+    if changed:
+        path, new = changed[0]
+        what = "is gone" if new is None else "has another content"
+        raise DataError(
+            f"{len(changed)} of {len(now)} images changed since this training was prepared, "
+            f"first {path}, which {what}; restore them, or start a new training."
+        )

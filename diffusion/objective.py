@@ -1,0 +1,79 @@
+"""What the network learns: the loss of a batch at its noise levels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+Network = Callable[[Tensor, Tensor], Tensor]  # (x_t (b, 3, h, w), t (b,)) -> (b, 3, h, w)
+
+
+class Objective:
+    """Noise images, ask the network, weigh its error.
+
+    Args:
+        alpha_bar: (T,) float64 from `schedules.alpha_bar`.
+        prediction: ``epsilon`` the noise, ``sample`` the picture x_0, or
+            ``v_prediction`` sqrt(alpha_bar) * noise - sqrt(1 - alpha_bar) * x_0
+            (Salimans and Ho 2022, arXiv:2202.00512).
+        min_snr: Clip the signal-to-noise ratio in the weights at this value
+            (Hang et al. 2023, arXiv:2303.09556); None: no clipping.
+        device: Where the images are.
+
+    The weights make the three predictions the same loss on the noise: 1 for
+    epsilon, SNR for sample, SNR / (SNR + 1) for v, each times
+    ``min(SNR, min_snr) / SNR`` where min_snr is given.
+    """
+
+    def __init__(
+        self, alpha_bar: Tensor, *, prediction: str, min_snr: float | None, device: torch.device
+    ) -> None:
+        self.prediction = prediction
+        self.alpha = alpha_bar.sqrt().float().to(device)  # (T,)
+        self.sigma = (1 - alpha_bar).sqrt().float().to(device)  # (T,)
+        self.weight = weights(alpha_bar, prediction, min_snr).float().to(device)  # (T,)
+
+    def noised(self, x_0: Tensor, t: Tensor, noise: Tensor) -> Tensor:
+        """Mix picture and noise at levels t."""
+        return _at(self.alpha, t) * x_0 + _at(self.sigma, t) * noise
+
+    def target(self, x_0: Tensor, t: Tensor, noise: Tensor) -> Tensor:
+        """Return what the network ought to answer for `noised`."""
+        if self.prediction == "epsilon":
+            return noise
+        if self.prediction == "sample":
+            return x_0
+        return _at(self.alpha, t) * noise - _at(self.sigma, t) * x_0
+
+    def losses(self, network: Network, x_0: Tensor, t: Tensor, noise: Tensor) -> Tensor:
+        """Return the weighted squared error of each image, (b,) float32."""
+        answer = network(self.noised(x_0, t, noise), t).float()
+        error = (answer - self.target(x_0, t, noise)).square().flatten(1).mean(1)  # (b,)
+        return error * self.weight[t]
+
+
+def weights(alpha_bar: Tensor, prediction: str, min_snr: float | None) -> Tensor:
+    """Return the weight of each noise level in the loss, (T,) in the type of alpha_bar."""
+    snr = alpha_bar / (1 - alpha_bar)
+    clipped = snr if min_snr is None else snr.clamp(max=min_snr)
+    if prediction == "epsilon":
+        return clipped / snr
+    if prediction == "sample":
+        return clipped
+    return clipped / (snr + 1)
+
+
+def to_picture(answer: Tensor, x_t: Tensor, *, alpha_bar: float, prediction: str) -> Tensor:
+    """Solve a network's answer for the picture x_0."""
+    alpha, sigma = alpha_bar**0.5, (1 - alpha_bar) ** 0.5
+    if prediction == "epsilon":
+        return (x_t - sigma * answer) / alpha
+    if prediction == "sample":
+        return answer
+    return alpha * x_t - sigma * answer
+
+
+def _at(values: Tensor, t: Tensor) -> Tensor:
+    return values[t].view(-1, 1, 1, 1)

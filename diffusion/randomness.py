@@ -1,0 +1,85 @@
+"""Everything random in a training, as functions of (seed, step).
+
+Nothing here remembers anything. Step 12,345 draws the same images, flips, noise
+levels and noise whether the training came there in one go or was resumed, on one
+process or on several: every process draws the plan of the whole batch and takes
+its own part.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What one optimizer step trains on; all arrays have shape (batch,)."""
+
+    index: np.ndarray  # int64, which images
+    flip: np.ndarray  # bool, mirrored or not
+    t: np.ndarray  # int64, noise levels in [0, T)
+    noise: np.ndarray  # int64, one seed per image for its noise
+
+    def part(self, chosen: slice) -> Plan:
+        """Take some of the images."""
+        return Plan(self.index[chosen], self.flip[chosen], self.t[chosen], self.noise[chosen])
+
+
+def stream(*words: object) -> np.random.Generator:
+    """Return the generator that belongs to these words, such as ``("order", seed, epoch)``."""
+    digest = hashlib.blake2b(repr(words).encode(), digest_size=16).digest()
+    return np.random.Generator(np.random.Philox(key=int.from_bytes(digest, "little")))
+
+
+def plan(
+    *, seed: int, step: int, batch_size: int, images: int, timesteps: int, flip: bool, attempt: int
+) -> Plan:
+    """Draw what a step trains on.
+
+    Args:
+        seed: The training's seed.
+        step: Optimizer step, counted from 0.
+        batch_size: Images per step, over all processes.
+        images: How many images there are. Each is used once per epoch, in an
+            order that is new in each epoch; a batch may span two epochs.
+        timesteps: Noise levels T.
+        flip: Mirror half of the images.
+        attempt: 0; raised when a step failed, to draw flips, levels and noise anew.
+    """
+    draw = stream("step", seed, step, attempt)
+    return Plan(
+        index=positions(seed=seed, first=step * batch_size, count=batch_size, images=images),
+        flip=(draw.random(batch_size) < 0.5) & flip,
+        t=draw.integers(timesteps, size=batch_size),
+        noise=draw.integers(2**62, size=batch_size),
+    )
+
+
+def positions(*, seed: int, first: int, count: int, images: int) -> np.ndarray:
+    """Return the images at places first .. first + count - 1 of the endless shuffled order."""
+    place = np.arange(first, first + count)
+    epochs = [
+        _order(seed, epoch, images) for epoch in range(place[0] // images, place[-1] // images + 1)
+    ]
+    return np.concatenate(epochs)[place - place[0] // images * images]
+
+
+@lru_cache(maxsize=4)
+def _order(seed: int, epoch: int, images: int) -> np.ndarray:
+    return stream("order", seed, epoch).permutation(images)
+
+
+def normal(seeds: Sequence[int] | np.ndarray, shape: Sequence[int], device: torch.device) -> Tensor:
+    """Draw standard normal noise, (len(seeds), *shape) float32: row i depends on seeds[i] alone."""
+    noise = torch.empty((len(seeds), *shape), device=device)
+    generator = torch.Generator(device)
+    for row, seed in zip(noise, seeds, strict=True):
+        row.normal_(generator=generator.manual_seed(int(seed)))
+    return noise

@@ -1,0 +1,103 @@
+"""What a training is made of between two steps: weights, average, optimizer.
+
+Together with (seed, step) these determine everything that follows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..config import TrainSettings
+from . import average
+
+MOMENTS = ("exp_avg", "exp_avg_sq")
+
+
+class State:
+    """Weights, their average, and the optimizer's moments of one training.
+
+    Args:
+        network: As the loss calls it.
+        bare: The module in it whose state-dict names are published.
+        settings: Decide learning rate, warm-up and averaging.
+    """
+
+    def __init__(self, network: nn.Module, bare: nn.Module, settings: TrainSettings) -> None:
+        self.network = network
+        self.settings = settings
+        self.weights = dict(bare.named_parameters())
+        self.average = {name: weight.detach().clone() for name, weight in self.weights.items()}
+        self.optimizer = torch.optim.AdamW(
+            self.weights.values(),
+            lr=settings.learning_rate,
+            betas=(0.9, 0.99),
+            weight_decay=settings.weight_decay,
+            fused=True,
+        )
+
+    def count(self) -> int:
+        """Return the number of weights."""
+        return sum(weight.numel() for weight in self.weights.values())
+
+    def set_learning_rate(self, step: int) -> float:
+        """Set the rate for a step counted from 0: a ramp over ``warmup`` steps, then constant."""
+        ramp = min(1.0, (step + 1) / (self.settings.warmup + 1))
+        rate = self.settings.learning_rate * ramp
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        return rate
+
+    def averaged(self, step: int) -> None:
+        """Update the average after ``step`` steps."""
+        s = self.settings
+        kept = average.keep(step, decay=s.ema_decay, every=s.ema_every, warmup=s.ema_warmup)
+        if kept is not None:
+            average.update(list(self.average.values()), list(self.weights.values()), kept)
+
+    @contextmanager
+    def with_average(self) -> Iterator[None]:
+        """Put the average in the place of the weights for a while."""
+        self._exchange()
+        try:
+            yield
+        finally:
+            self._exchange()
+
+    def _exchange(self) -> None:
+        for name, weight in self.weights.items():
+            weight.data, self.average[name] = self.average[name], weight.data
+
+    def reset(self, weights: dict[str, nn.Parameter]) -> None:
+        """Begin from these weights: they are also the average, and there are no moments."""
+        with torch.no_grad():
+            for name, weight in self.weights.items():
+                weight.copy_(weights[name])
+                self.average[name].copy_(weights[name])
+        self.optimizer.state.clear()
+
+    def tensors(self) -> dict[str, dict[str, Tensor]]:
+        """Return everything as named tensors, one group per checkpoint file."""
+        moments: dict[str, Tensor] = {}
+        for name, weight in self.weights.items():
+            for key, value in self.optimizer.state[weight].items():
+                moments[f"{key}.{name}"] = value
+        return {"model": dict(self.weights), "ema": dict(self.average), "optimizer": moments}
+
+    def restore(self, tensors: dict[str, dict[str, Tensor]]) -> None:
+        """Take over what `tensors` returned."""
+        with torch.no_grad():
+            for name, weight in self.weights.items():
+                weight.copy_(tensors["model"][name])
+                self.average[name].copy_(tensors["ema"][name])
+        saved: dict[int, dict[str, Any]] = {}
+        for place, name in enumerate(self.weights):
+            saved[place] = {
+                key: tensors["optimizer"][f"{key}.{name}"] for key in ("step", *MOMENTS)
+            }
+        groups = self.optimizer.state_dict()["param_groups"]
+        self.optimizer.load_state_dict({"state": saved, "param_groups": groups})

@@ -1,0 +1,86 @@
+"""The process that trains: ``worker RUN_DIRECTORY``, started through `jobs.start`."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import traceback
+from collections.abc import Callable
+from contextlib import nullcontext
+from pathlib import Path
+from types import FrameType
+
+from ..errors import CuradiffError
+from ..runs import Lease, Run, open_run
+
+
+class Asked:
+    """Remember that SIGTERM or SIGINT arrived."""
+
+    def __init__(self) -> None:
+        self.yes = False
+
+    def listen(self) -> None:
+        """Begin to remember instead of ending."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._hear)
+
+    def _hear(self, number: int, frame: FrameType | None) -> None:
+        self.yes = True
+
+    def __call__(self) -> bool:
+        """Tell whether a signal arrived."""
+        return self.yes
+
+
+def work(run: Run, stop_asked: Callable[[], bool]) -> str:
+    """Train a prepared run to its end, say how it ended, and return that state.
+
+    Raises:
+        CuradiffError: Something that the user can mend; the status says the same.
+    """
+    from . import engine, loop
+
+    settings = run.settings
+    try:
+        accelerator = engine.accelerator(settings["device"], settings["mixed_precision"])
+        main = accelerator.is_main_process
+    except CuradiffError as fault:
+        run.set_status("failed", error=str(fault), message=str(fault))
+        raise
+    with Lease(run.path) if main else nullcontext():
+        if main:
+            run.set_status("starting", error=None, message="reading the images")
+        try:
+            training = loop.Training(run, accelerator, stop_asked)
+            state = training.run_to_end()
+        except Exception as fault:
+            if main:
+                error = str(fault)
+                if not isinstance(fault, CuradiffError):
+                    error = f"{type(fault).__name__}: {error}; see {run.path / 'output.log'}."
+                run.set_status("failed", error=error, message=error)
+            raise
+        if main:
+            message = f"{state} at step {training.step} of {settings['steps']}"
+            run.set_status(state, step=training.step, eta_seconds=None, message=message)
+    return state
+
+
+def main(words: list[str]) -> int:
+    """Train the run directory named on the command line."""
+    asked = Asked()
+    asked.listen()
+    try:
+        work(open_run(Path(words[0])), asked)
+    except CuradiffError as fault:
+        print(fault, file=sys.stderr)
+        return 1
+    except Exception:
+        traceback.print_exc()
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from curadiff import runs
+from curadiff.config import TrainSettings
+from curadiff.diffusion import prepare
+from PIL import Image
+
+TINY = {
+    "image_size": 16,
+    "base_channels": 16,
+    "multipliers": "0.5-1",
+    "layers": 1,
+    "steps": 6,
+    "batch_size": 4,
+    "timesteps": 50,
+    "learning_rate": 1e-3,
+    "checkpoint_every": 3,
+    "ema_every": 1,
+    "ema_warmup": 2,
+    "device": "cpu",
+    "mixed_precision": "no",
+}
+
+
+@pytest.fixture(autouse=True)
+def _alone(tmp_path, monkeypatch):
+    """Give every test its own home, and one thread: the machine is shared."""
+    monkeypatch.setenv("CURADIFF_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    """Ten small portrait pictures of one color each with a darker square."""
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    paths = []
+    for number in range(10):
+        picture = np.empty((30, 20, 3), np.uint8)
+        picture[:] = rng.integers(80, 256, 3)
+        picture[10:20, 5:15] //= 2
+        path = folder / f"{number}.png"
+        Image.fromarray(picture).save(path)
+        paths.append(path)
+    return paths
+
+
+@pytest.fixture
+def tiny():
+    """Settings of a training that takes a second; values can be replaced."""
+
+    def make(**values):
+        return TrainSettings(**{**TINY, **values})
+
+    return make
+
+
+@pytest.fixture
+def prepared(pictures, tiny):
+    """Make a prepared run with tiny settings; values can be replaced."""
+
+    def make(name, **values):
+        settings = tiny(**values)
+        run = runs.create("train", settings.model_dump(), name=name)
+        prepare(run, ids=[f"id{i}" for i in range(10)], paths=pictures, settings=settings)
+        return run
+
+    return make
+
+
+@pytest.fixture
+def weights():
+    """Read the last checkpoint's files as bytes, by name."""
+    from curadiff.diffusion import checkpoint
+
+    def read(run):
+        folder = checkpoint.path_of(run.path, checkpoint.steps(run.path)[-1])
+        return {file.name: file.read_bytes() for file in folder.glob("*.safetensors")}
+
+    return read

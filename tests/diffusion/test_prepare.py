@@ -1,0 +1,92 @@
+"""What a training will see, and what it refuses to see."""
+
+import hashlib
+
+import numpy as np
+import pytest
+from curadiff import runs
+from curadiff.diffusion import manifest, pixels, prepare
+from curadiff.errors import DataError
+from PIL import Image, ImageDraw
+
+
+@pytest.fixture
+def run(tiny):
+    return runs.create("train", tiny().model_dump(), name="one")
+
+
+def test_the_manifest_says_what_was_trained_on(run, pictures, tiny):
+    ids = [f"id{i}" for i in range(10)]
+    made = prepare(run, ids=ids, paths=pictures, settings=tiny(), extra={"selection": "coreset-10"})
+    assert made == manifest.read(run)
+    assert made["ids"] == ids
+    assert made["sha256"][3] == hashlib.sha256(pictures[3].read_bytes()).hexdigest()
+    assert run.record["selection"] == "coreset-10"
+    assert run.record["manifest_hash"] == made["hash"]
+
+
+def test_the_hash_tells_ids_contents_and_order_apart():
+    base = manifest.make(["a", "b"], ["x", "y"], ["1", "2"])["hash"]
+    assert manifest.make(["a", "b"], ["elsewhere", "y"], ["1", "2"])["hash"] == base
+    assert manifest.make(["a", "c"], ["x", "y"], ["1", "2"])["hash"] != base
+    assert manifest.make(["a", "b"], ["x", "y"], ["1", "3"])["hash"] != base
+    assert manifest.make(["b", "a"], ["y", "x"], ["2", "1"])["hash"] != base
+
+
+def test_a_circle_in_a_portrait_stays_a_circle(run, tmp_path, tiny):
+    photo = Image.new("RGB", (300, 500), "white")
+    ImageDraw.Draw(photo).ellipse([90, 190, 210, 310], fill="black")
+    photo.save(tmp_path / "circle.png")
+    settings = tiny(image_size=64)
+    made = prepare(run, ids=["a"], paths=[tmp_path / "circle.png"], settings=settings)
+    dark = pixels.load(made["paths"], made["sha256"], 64)[0].mean(0) < 128
+    height, width = dark.any(1).sum(), dark.any(0).sum()
+    assert abs(int(height) - int(width)) <= 1
+    assert abs(int(height) - 64 * 120 / 300) <= 1.5
+
+
+def test_bad_images_are_named_and_refused(run, pictures, tmp_path, tiny):
+    bad = tmp_path / "cut.png"
+    bad.write_bytes(pictures[0].read_bytes()[:60])
+    paths = [*pictures[:2], bad, tmp_path / "gone.png"]
+    with pytest.raises(DataError, match=r"2 of 4 images cannot be read.*cut\.png.*gone\.png.*skip"):
+        prepare(run, ids=list("abcd"), paths=paths, settings=tiny())
+    assert not (run.path / "manifest.json").exists()
+
+
+def test_bad_images_are_skipped_and_counted_on_request(run, pictures, tmp_path, tiny):
+    bad = tmp_path / "empty.png"
+    bad.touch()
+    paths = [pictures[0], bad, pictures[1]]
+    made = prepare(run, ids=list("abc"), paths=paths, settings=tiny(bad_images="skip"))
+    assert made["ids"] == ["a", "c"]
+    assert run.record["images"] == 2
+    assert [skip["path"] for skip in run.record["skipped"]] == [str(bad)]
+    assert pixels.load(made["paths"], made["sha256"], 16).shape == (2, 3, 16, 16)
+
+
+def test_no_usable_image_at_all(run, tmp_path, tiny):
+    with pytest.raises(DataError, match="none of the 1 images can be read"):
+        prepare(run, ids=["a"], paths=[tmp_path / "x"], settings=tiny(bad_images="skip"))
+    with pytest.raises(DataError, match="no images to train on; select at least one"):
+        prepare(run, ids=[], paths=[], settings=tiny())
+    with pytest.raises(DataError, match="2 ids and 1 paths"):
+        prepare(run, ids=["a", "b"], paths=[tmp_path / "x"], settings=tiny())
+
+
+def test_pixels_are_cached_by_content_and_come_back_when_the_cache_is_emptied(prepared):
+    made = manifest.read(prepared("one"))
+    path = pixels.cache_path(made["sha256"], 16)
+    first = np.array(pixels.load(made["paths"], made["sha256"], 16))
+    path.unlink()
+    again = pixels.load(made["paths"], made["sha256"], 16)
+    assert isinstance(again, np.memmap)
+    assert (first == again).all()
+
+
+def test_pixels_that_cannot_be_made_again_are_an_error(prepared, pictures):
+    made = manifest.read(prepared("one"))
+    pixels.cache_path(made["sha256"], 16).unlink()
+    pictures[4].unlink()
+    with pytest.raises(DataError, match=r"4\.png does not exist"):
+        pixels.load(made["paths"], made["sha256"], 16)

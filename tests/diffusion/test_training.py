@@ -1,0 +1,224 @@
+"""A whole training at tiny size."""
+
+import json
+import signal
+import time
+
+import numpy as np
+import pytest
+import torch
+from curadiff import runs
+from curadiff.diffusion import checkpoint, start, stop, train_here
+from curadiff.errors import DataError, EnvironmentFault, RunError
+from PIL import Image
+
+
+def wait(run, seconds=60):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if run.status["state"] in ("finished", "stopped", "failed", "interrupted"):
+            return run.status
+        time.sleep(0.1)
+    raise AssertionError(f"still {run.status}")
+
+
+def test_a_training_leaves_everything_that_others_read(prepared):
+    run = prepared("one")
+    assert train_here(run) == "finished"
+    status = run.status
+    assert status["state"] == "finished"
+    assert (status["step"], status["steps"], status["images_seen"]) == (6, 6, 24)
+    assert np.isfinite(status["loss"])
+    assert status["images_per_second"] > 0
+    assert [entry["step"] for entry in run.log()][-1] == 6
+    assert checkpoint.steps(run.path) == [3, 6]
+    grid = Image.open(run.path / "grids" / "step-00000006.png")
+    assert grid.size == (4 * 16 + 3 * 2,) * 2
+
+
+def test_the_run_directory_is_a_standard_pipeline_with_the_averaged_weights(prepared):
+    from diffusers import DDPMPipeline
+    from safetensors.torch import load_file
+
+    run = prepared("one")
+    train_here(run)
+    loaded = DDPMPipeline.from_pretrained(run.path)
+    averaged = load_file(checkpoint.path_of(run.path, 6) / "ema.safetensors")
+    for name, weight in loaded.unet.state_dict().items():
+        assert torch.equal(weight, averaged[name])
+    assert loaded.scheduler.config.prediction_type == "v_prediction"
+    picture = loaded(num_inference_steps=2, output_type="np").images
+    assert picture.shape == (1, 16, 16, 3)
+
+
+def test_training_learns(prepared):
+    run = prepared("one", steps=150, checkpoint_every=150, ema_warmup=50, multipliers="1-2")
+    from curadiff.diffusion import engine, loop
+
+    training = loop.Training(run, engine.accelerator("cpu", "no"), lambda: False)
+    losses = []
+    for _ in range(150):
+        training.train_step()
+        losses.append(training.loss_sum.item())
+    steps = np.diff([0.0, *losses])
+    assert steps[-30:].mean() < steps[:30].mean() / 2
+
+
+def test_the_same_seed_trains_the_same_weights_and_another_seed_others(prepared, weights):
+    a, b, c = prepared("a"), prepared("b"), prepared("c", seed=1)
+    for run in (a, b, c):
+        train_here(run)
+    assert weights(a) == weights(b)
+    assert weights(a) != weights(c)
+
+
+def test_resuming_is_bit_exact(prepared, weights):
+    whole, parts = prepared("whole"), prepared("parts")
+    train_here(whole)
+    asked = iter([False, False, False, False, True])  # stops after step 5
+    from curadiff.diffusion.worker import work
+
+    assert work(parts, lambda: next(asked)) == "stopped"
+    assert parts.status["state"] == "stopped"
+    assert checkpoint.steps(parts.path)[-1] == 5
+    assert train_here(parts) == "finished"
+    assert weights(whole) == weights(parts)
+    assert [entry["step"] for entry in parts.log()].count(6) == 1
+
+
+def test_a_finished_training_has_nothing_left_to_do(prepared, weights):
+    run = prepared("one")
+    train_here(run)
+    before = weights(run)
+    assert train_here(run) == "finished"
+    assert weights(run) == before
+
+
+def test_accumulated_parts_make_the_same_step(prepared):
+    from safetensors.torch import load_file
+
+    # Two channels per normalized group: with one, biases before it have no gradient but
+    # rounding, which Adam blows up to a full step.
+    common = {"steps": 2, "multipliers": "1-2", "learning_rate": 1e-4}
+    whole, parts = prepared("whole", **common), prepared("parts", accumulate=4, **common)
+    for run in (whole, parts):
+        train_here(run)
+    one, other = (
+        load_file(checkpoint.path_of(run.path, 2) / "model.safetensors") for run in (whole, parts)
+    )
+    for name in one:
+        torch.testing.assert_close(one[name], other[name], atol=1e-6, rtol=0)
+
+
+def test_a_process_of_its_own_trains_and_stops_on_request(prepared):
+    run = prepared("one", steps=100_000, checkpoint_every=100_000)
+    process = start(run)
+    try:
+        end = time.monotonic() + 60
+        while run.status.get("images_seen", 0) == 0 and time.monotonic() < end:
+            time.sleep(0.1)
+        assert run.status["state"] == "running"
+        with pytest.raises(RunError, match="is being trained already, by process"):
+            start(run)
+        with pytest.raises(RunError, match="in use by process"):
+            train_here(run)
+        asked = time.monotonic()
+        assert stop(run) == process.pid
+        assert process.wait(30) == 0
+        assert time.monotonic() - asked < 30
+    finally:
+        process.kill()
+    status = run.status
+    assert status["state"] == "stopped"
+    assert checkpoint.steps(run.path) == [status["step"]]
+    with pytest.raises(RunError, match=r"one is not being trained \(it is stopped\)"):
+        stop(run)
+
+
+def test_a_killed_process_is_seen_as_interrupted_and_goes_on(prepared, weights):
+    long = {"steps": 60, "checkpoint_every": 20, "grid_every": 60}
+    whole, cut = prepared("whole", **long), prepared("cut", **long)
+    train_here(whole)
+    process = start(cut)
+    end = time.monotonic() + 60
+    while not checkpoint.steps(cut.path) and time.monotonic() < end:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert cut.status["state"] in ("interrupted", "finished")
+    assert start(cut).wait(120) == 0
+    assert cut.status["state"] == "finished"
+    assert weights(cut) == weights(whole)
+
+
+def test_a_run_that_was_not_prepared_says_so(tiny):
+    run = runs.create("train", tiny().model_dump(), name="bare")
+    with pytest.raises(RunError, match=r"manifest\.json does not exist"):
+        start(run)
+
+
+def test_images_that_changed_since_the_start_are_noticed(prepared, pictures):
+    run = prepared("one")
+    Image.new("RGB", (20, 20)).save(pictures[2])
+    with pytest.raises(DataError, match=r"1 of 10 images changed.*2\.png, which has another"):
+        train_here(run)
+    assert run.status["state"] == "failed"
+    assert "1 of 10 images changed" in run.status["error"]
+    pictures[2].unlink()
+    with pytest.raises(DataError, match=r"2\.png, which is gone"):
+        train_here(run)
+
+
+def test_a_missing_gpu_is_said_in_one_sentence(prepared, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    run = prepared("one", device="cuda")
+    with pytest.raises(EnvironmentFault, match=r"device is cuda, and PyTorch .* finds none here"):
+        train_here(run)
+    assert run.status["error"].startswith("device is cuda")
+    run = prepared("two", mixed_precision="fp16")
+    with pytest.raises(EnvironmentFault, match="mixed_precision fp16 needs a GPU"):
+        train_here(run)
+
+
+def test_nan_is_rolled_back_once_and_training_goes_on(prepared, monkeypatch):
+    from curadiff.diffusion import loop
+
+    run = prepared("one", checkpoint_every=2)
+    step = loop.Training.train_step
+
+    def poisoned(self):
+        step(self)
+        if self.step == 4 and self.attempt == 0:
+            self.loss_sum += float("nan")
+
+    monkeypatch.setattr(loop.Training, "train_step", poisoned)
+    assert train_here(run) == "finished"
+    state = json.loads((checkpoint.path_of(run.path, 6) / "state.json").read_text())
+    assert state["attempt"] == 1
+
+
+@pytest.mark.parametrize(
+    ("every", "where"), [(2, "the checkpoint at step 2"), (6, "the beginning")]
+)
+def test_nan_that_comes_again_stops_with_step_and_last_good_checkpoint(
+    prepared, monkeypatch, every, where
+):
+    from curadiff.diffusion import loop
+
+    run = prepared("one", checkpoint_every=every)
+    step = loop.Training.train_step
+
+    def poisoned(self):
+        step(self)
+        if self.step == 4:
+            with torch.no_grad():
+                next(iter(self.state.weights.values())).fill_(float("nan"))
+
+    monkeypatch.setattr(loop.Training, "train_step", poisoned)
+    with pytest.raises(
+        RunError, match=f"near step . again after going back to {where}".replace(" . ", r" \d+, ")
+    ):
+        train_here(run)
+    assert run.status["state"] == "failed"
+    good = checkpoint.steps(run.path)
+    assert good == ([2] if every == 2 else [])
