@@ -124,7 +124,9 @@ def _download(encoder: str, source: Source) -> Path:
     for name in source.files:
         try:
             return Path(hf_hub_download(source.repo, name, etag_timeout=PATIENCE))
-        except errors.RemoteEntryNotFoundError:
+        except errors.LocalEntryNotFoundError as fault:  # the hub's word for: no network
+            raise _NoDownload(f"the download failed: {_short(fault)}") from fault
+        except errors.EntryNotFoundError:
             reason = f"{source.repo} on the hub has no {name}"
         except Exception as fault:  # the hub client's errors have no common base
             raise _NoDownload(f"the download failed: {_short(fault)}") from fault
