@@ -1,6 +1,7 @@
 """From image files to vectors."""
 
+from . import cache
 from .encoder import Embedded, Encoder, unit
 from .registry import NAMES, SCHEMES, check, load
 
-__all__ = ["NAMES", "SCHEMES", "Embedded", "Encoder", "check", "load", "unit"]
+__all__ = ["NAMES", "SCHEMES", "Embedded", "Encoder", "cache", "check", "load", "unit"]

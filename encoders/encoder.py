@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from ..errors import DataError
+from ..errors import DataError, RunError
 from ..images import open_rgb
+from .cache import Lookup
 
 Progress = Callable[[int, int], None]
 
@@ -69,6 +70,7 @@ class Encoder:
         batch_size: int = 32,
         progress: Progress | None = None,
         normalize: bool = False,
+        cache: bool = False,
     ) -> Embedded:
         """Embed image files.
 
@@ -81,37 +83,60 @@ class Encoder:
             progress: Called with (done, total) after every batch.
             normalize: Scale each row to length 1, as selection wants it; metrics
                 are defined on rows as they are.
+            cache: Look features up by the images' content, and remember new ones.
+
+        Raises:
+            DataError: The batch size is below 1.
         """
         if batch_size < 1:
             raise DataError(f"batch_size must be >= 1, got {batch_size}.")
         features = np.full((len(paths), self.dim), np.nan, dtype=np.float32)
         faults: dict[str, str] = {}
-        done = 0
-        for batch in _batches(_decoded(self.preprocess, paths), batch_size):
-            for row, fault in ((row, x) for row, x in batch if isinstance(x, DataError)):
-                faults[str(paths[row])] = str(fault)
-            for rows, stack in _stacks(batch):
-                features[rows] = self.forward(stack)
-            done += len(batch)
-            if progress is not None:
-                progress(done, len(paths))
-        self._find_broken(features, paths, faults)
-        ok = np.isfinite(features).all(axis=1) if len(paths) else np.zeros(0, dtype=bool)
-        features[~ok] = np.nan
-        if normalize:
-            features = unit(features)
-        return Embedded(features, ok, faults, self.key)
-
-    def _find_broken(
-        self, features: np.ndarray, paths: Sequence[str | Path], faults: dict[str, str]
-    ) -> None:
-        """Name the images whose pixels were fine and whose features are not."""
-        for row in np.flatnonzero(~np.isfinite(features).all(axis=1)):
+        lookup = _lookup(self, paths) if cache else None
+        rows = lookup.fill(features) if lookup else list(range(len(paths)))
+        try:
+            self._compute(paths, rows, features, faults, batch_size, progress, lookup)
+        finally:
+            if lookup:
+                lookup.close()
+        if lookup:  # copies of images that were computed, and of images that failed
+            again = sorted(set(lookup.fill(features)) - set(rows))
+            self._compute(paths, again, features, faults, batch_size, None, None)
+        ok = np.isfinite(features).all(axis=1)
+        for row in np.flatnonzero(~ok):
             faults.setdefault(
                 str(paths[row]),
                 f"{paths[row]} has features that are not finite with {self.name}; "
                 "its weights may be damaged.",
             )
+        features[~ok] = np.nan
+        return Embedded(unit(features) if normalize else features, ok, faults, self.key)
+
+    def _compute(
+        self,
+        paths: Sequence[str | Path],
+        rows: Sequence[int],
+        features: np.ndarray,
+        faults: dict[str, str],
+        batch_size: int,
+        progress: Progress | None,
+        lookup: Lookup | None,
+    ) -> None:
+        """Embed some rows, batch by batch, into ``features`` and ``faults``."""
+        done = len(paths) - len(rows)
+        if progress is not None and done:
+            progress(done, len(paths))
+        for batch in _batches(_decoded(self.preprocess, paths, rows, 2 * batch_size), batch_size):
+            for row, pixels in batch:
+                if isinstance(pixels, DataError):
+                    faults[str(paths[row])] = str(pixels)
+            for group, stack in _stacks(batch):
+                features[group] = self.forward(stack)
+                for row in group if lookup else ():
+                    lookup.keep(paths[row], row, features[row])
+            done += len(batch)
+            if progress is not None:
+                progress(done, len(paths))
 
 
 def unit(features: np.ndarray) -> np.ndarray:
@@ -120,10 +145,22 @@ def unit(features: np.ndarray) -> np.ndarray:
     return (features / np.where(norms > 0, norms, 1)).astype(np.float32)
 
 
+def _lookup(encoder: Encoder, paths: Sequence[str | Path]) -> Lookup | None:
+    """Open the cache; a cache that does not work is worth a warning, not a failure."""
+    try:
+        return Lookup(encoder.key, encoder.dim, paths)
+    except RunError as fault:
+        warnings.warn(f"{fault} Going on without it.", stacklevel=3)
+        return None
+
+
 def _decoded(
-    preprocess: Callable[[Image.Image], np.ndarray], paths: Sequence[str | Path]
+    preprocess: Callable[[Image.Image], np.ndarray],
+    paths: Sequence[str | Path],
+    rows: Sequence[int],
+    most: int,
 ) -> Iterator[tuple[int, np.ndarray | DataError]]:
-    """Decode in threads, a bounded number of images ahead of the network, in order."""
+    """Decode in threads, at most ``most`` images ahead of the network, in order."""
 
     def decode(path: str | Path) -> np.ndarray | DataError:
         try:
@@ -131,13 +168,12 @@ def _decoded(
         except DataError as fault:
             return fault
 
-    workers = min(8, os.cpu_count() or 1)
-    ahead: deque[tuple[int, Future[Any]]] = deque()
-    pool = ThreadPoolExecutor(workers, thread_name_prefix="decode")
+    ahead: deque[tuple[int, Future[np.ndarray | DataError]]] = deque()
+    pool = ThreadPoolExecutor(min(8, os.cpu_count() or 1), thread_name_prefix="decode")
     try:
-        for row, path in enumerate(paths):
-            ahead.append((row, pool.submit(decode, path)))
-            if len(ahead) >= 64:
+        for row in rows:
+            ahead.append((row, pool.submit(decode, paths[row])))
+            if len(ahead) > most:
                 first, future = ahead.popleft()
                 yield first, future.result()
         while ahead:
