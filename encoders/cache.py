@@ -169,10 +169,7 @@ class Lookup:
         known: dict[bytes, np.ndarray] = {}
         wanted = sorted({content for content in self._contents if content is not None})
         with db:
-            db.execute("INSERT OR IGNORE INTO encoders (key) VALUES (?)", (self.key,))
-            (self._id,) = db.execute(
-                "SELECT id FROM encoders WHERE key = ?", (self.key,)
-            ).fetchone()
+            encoder = _encoder(db, self.key)
             for part in _parts(wanted):
                 where = f"encoder = ? AND content IN ({','.join('?' * len(part))})"
                 rows = db.execute(
