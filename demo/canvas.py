@@ -14,6 +14,8 @@ from PIL import Image, ImageChops, ImageDraw
 
 FRAME = (192, 256)
 FINE = 2
+DARK = (16, 10, 40)  # the colour of shadows
+CAST, SHADE = 43, 38  # their opacity of 255: thrown on something, on the thing itself
 
 Colour = tuple[int, int, int]
 Points = np.ndarray  # (n, 2), in units
@@ -44,6 +46,7 @@ class Canvas:
         big = (size[0] * FINE, size[1] * FINE)
         self.picture = Image.new("RGB", big, ground)
         self.label_map = Image.new("L", big, 0)
+        self.occupied = Image.new("L", big, 0)  # CAST where anything is
 
     def pixels(self, points: Points | Sequence[Sequence[float]]) -> np.ndarray:
         """Convert units to pixels of the enlarged picture."""
@@ -78,17 +81,24 @@ class Canvas:
         for outline in outlines:
             draw.polygon([tuple(point) for point in (outline - (left, top)).tolist()], fill=255)
         if cast:
-            occupied = self.label_map.crop(box).point(_ANY)
-            shadow = _moved(mask, cast * 0.6 * self.scale, cast * self.scale)
-            self._darken(ImageChops.darker(shadow, occupied), box, _CAST)
+            thrown = ImageChops.offset(
+                mask, round(cast * 0.6 * self.scale), round(cast * self.scale)
+            )
+            opacity = ImageChops.darker(thrown, self.occupied.crop(box))
+            self.picture.paste(DARK, box, opacity)
         source = fill.crop(box) if isinstance(fill, Image.Image) else fill
         self.picture.paste(source, box, mask)
-        marker = ImageDraw.Draw(self.label_map)
-        for outline in outlines:
-            marker.polygon([tuple(point) for point in outline.tolist()], fill=label)
+        for layer, value in ((self.label_map, label), (self.occupied, CAST)):
+            draw = ImageDraw.Draw(layer)
+            for outline in outlines:
+                draw.polygon([tuple(point) for point in outline.tolist()], fill=value)
         if shade:
-            lit = _moved(mask, -shade * self.scale, -0.3 * shade * self.scale)
-            self._darken(ImageChops.subtract(mask, lit), box, _SHADE)
+            # The margin is wider than any offset, so nothing comes round the edge.
+            lit = ImageChops.offset(
+                mask, -round(shade * self.scale), -round(0.3 * shade * self.scale)
+            )
+            opacity = ImageChops.subtract(mask, lit, scale=255 / SHADE)
+            self.picture.paste(DARK, box, opacity)
 
     def stroke(
         self,
@@ -120,21 +130,7 @@ class Canvas:
 
     def coverage(self) -> Image.Image:
         """Return how much of each pixel is covered by anything, 0..255."""
-        return self.label_map.point(_ANY).reduce(FINE)
-
-    def _darken(self, mask: Image.Image, box: tuple[int, int, int, int], by: list[int]) -> None:
-        self.picture.paste((16, 10, 40), box, mask.point(by))
-
-
-_ANY = [0] + [255] * 255
-_CAST = [round(0.17 * value) for value in range(256)]  # opacity of shadows
-_SHADE = [round(0.15 * value) for value in range(256)]
-
-
-def _moved(mask: Image.Image, dx: float, dy: float) -> Image.Image:
-    moved = Image.new("L", mask.size, 0)
-    moved.paste(mask, (round(dx), round(dy)))
-    return moved
+        return self.occupied.point([255 * (value > 0) for value in range(256)]).reduce(FINE)
 
 
 def smooth(
