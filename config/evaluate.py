@@ -12,8 +12,13 @@ from .embed import ENCODER_HELP, Device
 
 METRICS = (
     "frechet_distance",
+    "frechet_extrapolated",
     "precision_recall",
     "density_coverage",
+    "kernel_distance",
+    "cmmd",
+    "mind",
+    "vendi",
     "memorization",
 )
 
@@ -31,7 +36,8 @@ class EvaluateSettings(Settings):
     )
     metrics: list[str] | None = setting(
         None,
-        "What to compute, separated by commas; by default all that the images allow. "
+        "What to compute, separated by commas; by default all that the images allow "
+        "except frechet_extrapolated. "
         f"Choices: {', '.join(METRICS)}.",
     )
     k: int = setting(3, "Neighbours that span the manifold for precision and recall.", ge=1)
@@ -49,12 +55,19 @@ class EvaluateSettings(Settings):
         "When there are not as many real as generated images: stop, draw as many from the "
         "larger set by the seed, or compare them as they are.",
     )
+    null_draws: int = setting(
+        3,
+        "Random draws of real against real behind each null; 0 for no nulls.",
+        ge=0,
+        le=100,
+        advanced=True,
+    )
     bootstrap: int = setting(
         1000, "Resamples behind each interval; 0 for none.", ge=0, le=100_000, advanced=True
     )
     key: str = setting("evaluation", "Name of the evaluation, so that several live side by side.")
     batch_size: int = setting(32, "Images per forward pass.", ge=1, le=4096, advanced=True)
-    seed: int = setting(0, "Seed of subsampling and bootstrap.", ge=0)
+    seed: int = setting(0, "Seed of subsampling, nulls, projections and bootstrap.", ge=0)
     device: Device = setting("auto", "Where to compute; auto takes a GPU when there is one.")
 
     @field_validator("metrics", mode="before")

@@ -76,3 +76,10 @@ def neighbors_fit(name: str, count: int, k: int) -> None:
         raise DataError(
             f"k = {k} needs at least {k + 1} images and {name} has {count}; add images or lower k."
         )
+
+
+def unit_length(rows: Array) -> Floats:
+    """Scale every row to length 1, in float64; rows of zeros stay as they are."""
+    wide = rows.astype(np.float64)
+    length = np.linalg.norm(wide, axis=1, keepdims=True)
+    return np.divide(wide, length, out=wide, where=length > 0)

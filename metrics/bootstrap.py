@@ -4,19 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from .arrays import Floats
+from .context import Statistic
 
 LEVEL = 0.95
 
 
-def interval(
-    value: float,
-    per_real: Floats | None,
-    per_generated: Floats | None,
-    *,
-    resamples: int,
-    seed: int,
-) -> tuple[float, float] | None:
+def interval(statistic: Statistic, *, resamples: int, seed: int) -> tuple[float, float] | None:
     """Percentile bootstrap of a value through what each image adds to it.
 
     Images are drawn with replacement, and the value moves by the mean of their
@@ -26,21 +19,19 @@ def interval(
     bias that is larger than the spread, because repeated images lower the rank.
 
     Args:
-        value: The value on the images as they are.
-        per_real: (n,) influence of each real image, mean 0; None if it has none.
-        per_generated: (m,) the same for the generated images.
+        statistic: The value and the influences of the images on it.
         resamples: How many; 0 for no interval.
         seed: Seed of the draws.
 
     Returns:
         The central 95 %, or None without resamples or influences.
     """
-    parts = [part for part in (per_real, per_generated) if part is not None]
-    if resamples == 0 or not parts:
+    moves = [move for move in (statistic.per_real, statistic.per_generated) if move is not None]
+    if resamples == 0 or not moves:
         return None
     generator = np.random.default_rng(seed)
-    moved = np.full(resamples, float(value))
-    for part in parts:
+    moved = np.full(resamples, statistic.value)
+    for part in (move() for move in moves):
         for number in range(resamples):
             moved[number] += part[generator.integers(len(part), size=len(part))].mean()
     low, high = np.quantile(moved, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])

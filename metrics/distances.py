@@ -64,11 +64,13 @@ def blocks(count: int, size: int = BLOCK) -> Iterator[slice]:
 
 def bounds(a: Points, left: slice, b: Points, right: slice) -> torch.Tensor:
     """Lower bounds of the squared distances of two blocks: (left, right) float32."""
-    x, y = -2 * a.fast[left], b.fast[right]
-    # On the CPU, numpy's BLAS is the faster one.
-    on_cpu = x.device.type == "cpu"
-    product = torch.from_numpy(x.numpy() @ y.numpy().T) if on_cpu else x @ y.T
-    return product.add_(a.low[left, None]).add_(b.low[None, right])
+    dot = product(-2 * a.fast[left], b.fast[right])
+    return dot.add_(a.low[left, None]).add_(b.low[None, right])
+
+
+def product(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    """Return x y^T; on the CPU through numpy, whose BLAS is the faster one."""
+    return torch.from_numpy(x.numpy() @ y.numpy().T) if x.device.type == "cpu" else x @ y.T
 
 
 def exact(a: Points, i: Integers, b: Points, j: Integers) -> Floats:

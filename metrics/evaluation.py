@@ -20,9 +20,10 @@ class Record:
     value: float | None  # None where it cannot be computed; then `reason` says why
     n_real: int
     n_generated: int
-    null: float | None = None  # the same metric between disjoint real images
+    null: float | None = None  # the same metric between disjoint real images, mean of draws
+    null_std: float | None = None  # over the draws
     n_null: tuple[int, int] | None = None  # images on either side of the null
-    excess: float | None = None  # value minus null, both at the null's counts
+    excess: float | None = None  # value minus null, both at n_null
     interval: tuple[float, float] | None = None  # 95 %, bootstrap over images
     reason: str | None = None
     detail: dict[str, Any] = dataclasses.field(default_factory=dict)  # k, rule, ...

@@ -17,7 +17,6 @@ class Gaussian(NamedTuple):
     mean: Floats  # (d,)
     factor: Floats  # (p, d) with factor^T factor = covariance and p <= d wherever n allows
     trace: float  # of the covariance
-    count: int  # images
 
     @property
     def covariance(self) -> Floats:
@@ -37,11 +36,11 @@ def gaussian(x: Array) -> Gaussian:
     centered = x - mean  # (n, d) float64
     if n <= d:
         factor = centered / np.sqrt(n - 1)
-        return Gaussian(mean, factor, float(np.einsum("ij,ij->", factor, factor)), n)
-    return from_moments(mean, centered.T @ centered / (n - 1), n)
+        return Gaussian(mean, factor, float(np.einsum("ij,ij->", factor, factor)))
+    return from_moments(mean, centered.T @ centered / (n - 1))
 
 
-def from_moments(mean: Floats, covariance: Floats, count: int) -> Gaussian:
+def from_moments(mean: Floats, covariance: Floats) -> Gaussian:
     """Factor a (d, d) covariance that is known already."""
     with one_thread():
         try:
@@ -50,7 +49,7 @@ def from_moments(mean: Floats, covariance: Floats, count: int) -> Gaussian:
             values, vectors = scipy.linalg.eigh(covariance, check_finite=False)
             kept = values > len(values) * np.finfo(np.float64).eps * max(values[-1], 0.0)
             factor = np.sqrt(values[kept])[:, None] * vectors[:, kept].T
-    return Gaussian(mean, factor, float(np.trace(covariance)), count)
+    return Gaussian(mean, factor, float(np.trace(covariance)))
 
 
 def distance(real: Gaussian, generated: Gaussian) -> float:
