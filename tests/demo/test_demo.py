@@ -2,7 +2,9 @@
 
 import hashlib
 import json
+import re
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -290,3 +292,10 @@ def test_the_command_draws_says_what_is_there_and_fails_with_one_sentence(tmp_pa
     assert sheet.is_file()
     assert main([str(tmp_path / "d"), "--people", "0"]) == 1
     assert capsys.readouterr().err.strip() == "people must be >= 1, got 0."
+
+
+def test_the_documentation_states_the_counts_of_the_default_set():
+    page = (Path(__file__).parents[2] / "docs" / "demo-data.md").read_text()
+    kinds = Counter(item.kind for item in plan(600, 100, 0) if item.split == "train")
+    stated = {kind: int(n) for kind, n in re.findall(r"^\| `(\w+)` \| (\d+) \|", page, re.M)}
+    assert stated == kinds
