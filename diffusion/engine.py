@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 from typing import Any, Literal
 
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 
-from ..errors import EnvironmentFault
+from ..config import TrainSettings
+from ..errors import EnvironmentFault, SettingsError
 
 Precision = Literal["no", "bf16", "fp16"]
 
@@ -24,6 +27,8 @@ def device_of(name: str) -> torch.device:
         "cuda": torch.cuda.is_available(),
         "mps": torch.backends.mps.is_available(),
     }
+    if name == "auto" and os.environ.get("ACCELERATE_USE_CPU", "").lower() in ("1", "true", "yes"):
+        name = "cpu"  # accelerate launch --cpu
     if name == "auto":
         name = next(kind for kind in ("cuda", "mps", "cpu") if there[kind])
     if not there[name]:
@@ -40,6 +45,9 @@ def precision_of(name: str, device: torch.device) -> Precision:
     Raises:
         EnvironmentFault: fp16 was asked for on a CPU, where it gains nothing.
     """
+    flag = os.environ.get("ACCELERATE_MIXED_PRECISION", "no")  # accelerate launch --mixed_precision
+    if name == "auto" and flag in ("bf16", "fp16"):
+        name = flag
     if name == "auto":
         return "bf16" if device.type == "cuda" and torch.cuda.is_bf16_supported() else "no"
     if name == "fp16" and device.type == "cpu":
@@ -53,6 +61,29 @@ def accelerator(device: str, mixed_precision: str) -> Accelerator:
     precision = precision_of(mixed_precision, where)
     AcceleratorState._reset_state()  # the precision of an earlier training in this process
     return Accelerator(mixed_precision=precision, cpu=where.type == "cpu")
+
+
+def check_processes(started: int, settings: TrainSettings) -> None:
+    """Make sure that as many processes train as were asked for.
+
+    Raises:
+        EnvironmentFault: accelerate launch started fewer, as it does with ``--cpu``.
+        SettingsError: They cannot share the batch equally.
+    """
+    flags = shlex.split(settings.accelerate.replace("=", " ").replace("-", "_"))
+    asked = settings.processes
+    if "__num_processes" in flags[:-1]:
+        asked = int(flags[flags.index("__num_processes") + 1])
+    if started < asked:
+        raise EnvironmentFault(
+            f"{asked} processes were asked for and {started} started; without GPUs give "
+            f"processes={asked} and no --num_processes."
+        )
+    if settings.batch_size % (started * settings.accumulate):
+        raise SettingsError(
+            f"batch_size must be divisible by accumulate x processes = "
+            f"{settings.accumulate * started}, got {settings.batch_size}."
+        )
 
 
 def host_group(accelerator: Accelerator) -> Any:

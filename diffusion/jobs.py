@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -89,7 +91,23 @@ def start(run: Run) -> subprocess.Popen[bytes]:
     pid = lease.holder(run.path)
     if pid is not None:
         raise RunError(f"{run.id} is being trained already, by process {pid}; stop it first.")
-    return launch.start(run, launch.command(MODULE, str(run.path)))
+    settings = TrainSettings(**run.settings)
+    return launch.start(run, [*_launcher(settings), str(launch.BOOTSTRAP), MODULE, str(run.path)])
+
+
+def _launcher(settings: TrainSettings) -> list[str]:
+    """Return the words before the script: python alone, torchrun or accelerate launch."""
+    if settings.accelerate:
+        return [
+            sys.executable,
+            "-m",
+            "accelerate.commands.launch",
+            *shlex.split(settings.accelerate),
+        ]
+    if settings.processes > 1:  # standalone: a free port of its own, so that runs do not meet
+        ranks = f"--nproc-per-node={settings.processes}"
+        return [sys.executable, "-m", "torch.distributed.run", "--standalone", ranks]
+    return [sys.executable]
 
 
 def train_here(run: Run) -> str:
@@ -102,6 +120,42 @@ def train_here(run: Run) -> str:
 
     manifest.read(run)
     return work(run, lambda: False)
+
+
+def adopt(run: Run, path: Path) -> int:
+    """Begin a prepared run of network ``lucidrains`` with a .pt file of that repository.
+
+    Weights, their average and the optimizer's moments become the run's checkpoint,
+    so that it can be sampled from, or trained on to the settings' steps.
+
+    Returns:
+        The step that the file was written at.
+
+    Raises:
+        DataError: The file is not such a checkpoint.
+        RunError: The run's network is another or has another size.
+    """
+    from . import checkpoint, network
+    from .lucidrains import read_pt
+
+    settings = TrainSettings(**run.settings)
+    if settings.network != "lucidrains":
+        raise RunError(
+            f"{run.id} trains the network {settings.network}; a .pt file of "
+            "denoising-diffusion-pytorch needs lucidrains."
+        )
+    step, tensors = read_pt(Path(path))
+    built = network.bare(network.build(settings))
+    shapes = {name: weight.shape for name, weight in built.named_parameters()}
+    if {name: weight.shape for name, weight in tensors["model"].items()} != shapes:
+        raise RunError(
+            f"{path} does not fit base_channels {settings.base_channels} and multipliers "
+            f"{settings.multipliers}; give those that it was trained with."
+        )
+    with lease.Lease(run.path):
+        state = {"attempt": 0, "scaler": None, "adopted": str(path)}
+        checkpoint.save(run.path, step, tensors, state, keep=settings.keep_checkpoints)
+    return step
 
 
 def stop(run: Run) -> int:

@@ -248,7 +248,8 @@ class Training:
                 {"attempt": self.attempt, "scaler": scaler},
                 keep=self.settings.keep_checkpoints,
             )
-            pipeline.publish(self.run.path, self.settings, folder / "ema.safetensors")
+            if self.settings.network == "unet2d":
+                pipeline.publish(self.run.path, self.settings, folder / "ema.safetensors")
         self.accelerator.wait_for_everyone()
 
     def save_grid(self) -> None:

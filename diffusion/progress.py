@@ -7,6 +7,7 @@ import os
 import time
 from typing import Any
 
+from ..errors import RunError
 from ..runs import Run, write_bytes
 
 SECONDS = 2.0  # between two entries
@@ -45,8 +46,7 @@ class Progress:
             "images_per_second": self.rate and round(self.rate, 2),
             **values,
         }
-        with (self.run.path / "log.jsonl").open("a", encoding="utf-8") as log:
-            log.write(json.dumps({**entry, "time": round(time.time(), 3)}) + "\n")
+        self._append({**entry, "time": round(time.time(), 3)})
         self.run.set_status(
             "running",
             **entry,
@@ -55,6 +55,17 @@ class Progress:
             pid=os.getpid(),
             message=f"step {step} of {self.steps}",
         )
+
+    def _append(self, entry: dict[str, Any]) -> None:
+        path = self.run.path / "log.jsonl"
+        try:
+            with path.open("a", encoding="utf-8") as log:
+                log.write(json.dumps(entry) + "\n")
+        except OSError as fault:
+            raise RunError(
+                f"could not write {path}: {fault.strerror}. The last checkpoint is kept; "
+                "free some space, then run the same command again."
+            ) from fault
 
     def rewind(self, step: int) -> None:
         """Forget entries after a step, because training goes on from there."""

@@ -45,9 +45,11 @@ class State:
         return sum(weight.numel() for weight in self.weights.values())
 
     def set_learning_rate(self, step: int) -> float:
-        """Set the rate for a step counted from 0: a ramp over ``warmup`` steps, then constant."""
-        ramp = min(1.0, (step + 1) / (self.settings.warmup + 1))
-        rate = self.settings.learning_rate * ramp
+        """Set the rate for a step counted from 0: up over ``warmup``, down over ``cooldown``."""
+        s = self.settings
+        rate = s.learning_rate * min(
+            1.0, (step + 1) / (s.warmup + 1), (s.steps - step) / (s.cooldown + 1)
+        )
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         return rate

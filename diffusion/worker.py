@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
+import threading
+import time
 import traceback
 from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
 from types import FrameType
 
+from ..config import TrainSettings
 from ..errors import CuradiffError
 from ..runs import Lease, Run, open_run
 
@@ -45,6 +49,7 @@ def work(run: Run, stop_asked: Callable[[], bool]) -> str:
     try:
         accelerator = engine.accelerator(settings["device"], settings["mixed_precision"])
         main = accelerator.is_main_process
+        engine.check_processes(accelerator.num_processes, TrainSettings(**settings))
     except CuradiffError as fault:
         run.set_status("failed", error=str(fault), message=str(fault))
         raise
@@ -67,10 +72,28 @@ def work(run: Run, stop_asked: Callable[[], bool]) -> str:
     return state
 
 
+def end_with_parent() -> None:
+    """End this process soon after its launcher, whatever ended that."""
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
 def main(words: list[str]) -> int:
-    """Train the run directory named on the command line."""
+    """Train the run directory named on the command line.
+
+    Alone, the process outlives whoever started it; as one of several it ends
+    with their launcher.
+    """
     asked = Asked()
     asked.listen()
+    if "LOCAL_RANK" in os.environ:
+        end_with_parent()
     try:
         work(open_run(Path(words[0])), asked)
     except CuradiffError as fault:

@@ -1,0 +1,147 @@
+"""Several processes, and what is left when one of them dies."""
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from curadiff.diffusion import checkpoint, start, stop, train_here
+from curadiff.errors import EnvironmentFault, RunError, SettingsError
+from safetensors.torch import load_file
+
+pytestmark = pytest.mark.slow
+
+# Two channels per normalized group: with one, biases before it have no gradient but
+# rounding, which Adam blows up to a full step.
+COMMON = {"multipliers": "1-2", "learning_rate": 1e-5, "grid_every": 1000}
+ENDLESS = {**COMMON, "steps": 100_000, "checkpoint_every": 100_000}
+
+
+def ranks(run):
+    """Processes that work on a run: their command line names its directory."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (folder / "cmdline").read_bytes().decode().split("\0")
+        except OSError:
+            continue
+        if str(run.path) in words:
+            found.append(int(folder.name))
+    return found
+
+
+def until(true, seconds=90):
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.1)
+
+
+def begun(run):
+    return lambda: run.status.get("images_seen", 0) > 0
+
+
+def test_two_processes_train_like_one(prepared):
+    one = prepared("one", **COMMON)
+    two = prepared("two", **COMMON, processes=2)
+    train_here(one)
+    assert start(two).wait(120) == 0, (two.path / "output.log").read_text()
+    assert two.status["processes"] == 2
+    assert two.log()[-1]["loss"] == pytest.approx(one.log()[-1]["loss"], abs=1e-6)
+    for name in ("model", "ema"):
+        a, b = (
+            load_file(checkpoint.path_of(run.path, 6) / f"{name}.safetensors") for run in (one, two)
+        )
+        for key in a:
+            torch.testing.assert_close(a[key], b[key], atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("which", ["launcher", "rank"])
+def test_when_one_process_is_killed_none_stays_behind(prepared, which):
+    run = prepared("one", **ENDLESS, processes=2)
+    launcher = start(run)
+    try:
+        until(begun(run))
+        alive = [pid for pid in ranks(run) if pid != launcher.pid]
+        assert len(alive) == 2
+        os.kill(launcher.pid if which == "launcher" else max(alive), signal.SIGKILL)
+        launcher.wait(20)
+        until(lambda: not ranks(run), 10)
+    finally:
+        for pid in ranks(run):
+            os.kill(pid, signal.SIGKILL)
+    assert run.status["state"] in ("interrupted", "failed")
+
+
+def test_two_processes_stop_together_with_a_checkpoint(prepared):
+    run = prepared("one", **ENDLESS, processes=2)
+    launcher = start(run)
+    try:
+        until(begun(run))
+        stop(run)
+        assert launcher.wait(30) == 0
+    finally:
+        for pid in ranks(run):
+            os.kill(pid, signal.SIGKILL)
+    assert run.status["state"] == "stopped"
+    assert checkpoint.steps(run.path) == [run.status["step"]]
+
+
+def test_two_trainings_at_once_do_not_meet(prepared, weights):
+    a, b = prepared("a", processes=2, **COMMON), prepared("b", processes=2, **COMMON)
+    both = [start(a), start(b)]
+    assert [process.wait(180) for process in both] == [0, 0]
+    assert weights(a) == weights(b)
+
+
+def test_accelerate_flags_pass_through(prepared, tmp_path):
+    config = tmp_path / "accelerate.yaml"
+    config.write_text("compute_environment: LOCAL_MACHINE\nuse_cpu: true\ndistributed_type: 'NO'\n")
+    run = prepared(
+        "one",
+        device="auto",
+        mixed_precision="auto",
+        accelerate=f"--config_file {config} --mixed_precision bf16",
+    )
+    assert start(run).wait(120) == 0, (run.path / "output.log").read_text()
+    assert (run.status["device"], run.status["precision"]) == ("cpu", "bf16")
+
+
+def test_processes_that_accelerate_did_not_start_are_missed(prepared):
+    run = prepared("one", accelerate="--cpu --num_processes 2")
+    assert start(run).wait(120) != 0
+    assert (
+        "2 processes were asked for and 1 started; without GPUs give processes=2"
+        in (run.status["error"])
+    )
+    with pytest.raises(EnvironmentFault, match="2 processes were asked for"):
+        train_here(prepared("two", processes=2))
+
+
+def test_a_batch_that_cannot_be_shared_is_refused(tiny):
+    from curadiff.diffusion.engine import check_processes
+
+    with pytest.raises(SettingsError, match="accumulate x processes = 3, got 4"):
+        check_processes(3, tiny(accelerate="--num_processes=3"))
+    with pytest.raises(SettingsError, match="accumulate x processes = 3, got 4"):
+        tiny(processes=3)
+
+
+def test_a_single_training_outlives_its_parent(prepared):
+    run = prepared("one", **ENDLESS)
+    pid = os.fork()
+    if pid == 0:
+        start(run)
+        os._exit(0)
+    os.waitpid(pid, 0)
+    try:
+        until(begun(run))
+        with pytest.raises(RunError, match="is being trained already"):
+            start(run)
+        stop(run)
+        until(lambda: run.status["state"] == "stopped", 30)
+    finally:
+        for left in ranks(run):
+            os.kill(left, signal.SIGKILL)
