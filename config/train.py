@@ -11,6 +11,9 @@ from .embed import Device
 
 GROUPS = 8  # group normalization divides every width into this many groups
 
+# Where a network's own defaults differ from the fields'.
+NETWORKS: dict[str, dict[str, Any]] = {"lucidrains": {"multipliers": "1-2-4-8"}}
+
 PRESETS: dict[str, dict[str, Any]] = {
     # Every known setting of the 2023 study; the fields' own defaults are the same.
     "lightly-2023": {},
@@ -53,7 +56,11 @@ class TrainSettings(Settings):
     preset: Literal["lightly-2023", "fast", "demo"] = setting(
         "lightly-2023", "Values for all settings that are not given."
     )
-    network: Literal["unet2d"] = setting("unet2d", "Network: diffusers' UNet2DModel.")
+    network: Literal["unet2d", "lucidrains"] = setting(
+        "unet2d",
+        "Network: diffusers' UNet2DModel, or that of denoising-diffusion-pytorch 1.9.4, "
+        "which cannot be opened as a diffusers pipeline.",
+    )
     image_size: int = setting(
         128, "Side of the training images in pixels.", ge=8, le=1024, multiple_of=8
     )
@@ -71,6 +78,9 @@ class TrainSettings(Settings):
     )
     learning_rate: float = setting(1e-4, "AdamW's learning rate.", gt=0, le=1)
     warmup: int = setting(0, "Steps until the learning rate is reached.", ge=0, advanced=True)
+    cooldown: int = setting(
+        0, "Steps at the end in which the learning rate falls to zero.", ge=0, advanced=True
+    )
     weight_decay: float = setting(
         0.0, "AdamW's weight decay; 0 makes it Adam.", ge=0, le=1, advanced=True
     )
@@ -121,7 +131,8 @@ class TrainSettings(Settings):
         if not isinstance(values, dict):
             return values
         preset = PRESETS.get(str(values.get("preset", "lightly-2023")), {})
-        return {**preset, **values}
+        network = NETWORKS.get(str(values.get("network")), {})
+        return {**network, **preset, **values}
 
     @model_validator(mode="after")
     def _fits(self) -> TrainSettings:
@@ -131,6 +142,8 @@ class TrainSettings(Settings):
                 f"multipliers must make widths that are multiples of {GROUPS}, such as 1-2-4; "
                 f"{self.multipliers!r} with base_channels {self.base_channels} makes {widths}."
             )
+        if self.network == "lucidrains" and self.layers != 2:
+            raise ValueError(f"layers must be 2 for the network lucidrains, got {self.layers}.")
         if self.image_size % (1 << (len(widths) - 1)):
             raise ValueError(
                 f"image_size must be divisible by {1 << (len(widths) - 1)} for {len(widths)} "

@@ -5,6 +5,7 @@
     train_here  train in this process
     stop        ask a training to checkpoint and end
     generate    draw images from a trained run
+    adopt       begin with a checkpoint of denoising-diffusion-pytorch
 
 Names load on first use, so that importing the package does not import torch.
 """
@@ -16,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .generate import generate
-    from .jobs import prepare, start, stop, train_here
+    from .jobs import adopt, prepare, start, stop, train_here
 
-__all__ = ["generate", "prepare", "start", "stop", "train_here"]
+__all__ = ["adopt", "generate", "prepare", "start", "stop", "train_here"]
 
 
 def __getattr__(name: str) -> Any:

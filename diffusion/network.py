@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from ..config import TrainSettings
 from ..errors import EnvironmentFault
+from .lucidrains import Lucidrains
 
 GROUPS = 8
 HEAD = 32
@@ -37,6 +38,8 @@ def build(settings: TrainSettings) -> nn.Module:
     """Build the network with the random weights that belong to the settings' seed."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
+        if settings.network == "lucidrains":
+            return Lucidrains(settings.base_channels, settings.widths)
         return Unet2D(**unet2d_config(settings))
 
 

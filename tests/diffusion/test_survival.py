@@ -1,0 +1,155 @@
+"""Kill it, fill its disk: what was saved stays, and the result is the same."""
+
+import multiprocessing
+import os
+import random
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+from curadiff import runs
+from curadiff.diffusion import checkpoint, prepare, train_here
+from curadiff.errors import RunError
+
+LONG = {"steps": 40, "checkpoint_every": 4, "grid_every": 1000}
+
+
+def child(run):
+    """Train in a process that starts fast, because its server has imported everything."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["curadiff.diffusion.loop", "diffusers"])
+    process = context.Process(target=train_here, args=(run,))
+    process.start()
+    return process
+
+
+def saving(run):
+    return next((run.path / checkpoint.FOLDER).glob(".tmp-*"), None) is not None
+
+
+@pytest.mark.slow
+def test_killed_at_twenty_moments_it_ends_as_if_it_never_was(prepared, weights):
+    whole, cut = prepared("whole", **LONG), prepared("cut", **LONG)
+    train_here(whole)
+    moments = random.Random(0)
+    kills, during_save = 0, 0
+    while kills < 20:
+        process = child(cut)
+        deadline = time.monotonic() + moments.uniform(0.1, 2.5)
+        wait_for_save = kills % 4 == 0
+        while process.is_alive() and time.monotonic() < deadline + 20 * wait_for_save:
+            if wait_for_save and saving(cut):
+                during_save += 1
+                break
+        if process.is_alive():
+            process.kill()
+            kills += 1
+        process.join()
+        if cut.status["state"] == "finished":  # begin again, to be killed some more
+            assert weights(cut) == weights(whole)
+            shutil.rmtree(cut.path / checkpoint.FOLDER)
+        for step in checkpoint.steps(cut.path):
+            checkpoint.load(cut.path, step)  # whatever is there is whole
+    assert during_save >= 3
+    process = child(cut)
+    process.join(120)
+    assert process.exitcode == 0
+    assert weights(cut) == weights(whole)
+    assert not saving(cut)
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of 2 MB."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root to mount a small file system")
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder)]
+    done = subprocess.run(mount, capture_output=True, text=True)
+    if done.returncode:
+        pytest.skip(f"could not mount a small file system: {done.stderr.strip()}")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def test_a_full_disk_keeps_the_last_checkpoint_and_says_so(small_disk, pictures, tiny, weights):
+    settings = tiny(steps=20, checkpoint_every=2, grid_every=1000, keep_checkpoints=1)
+    run = runs.create("train", settings.model_dump(), name="one", folder=small_disk)
+    prepare(run, ids=[str(i) for i in range(10)], paths=pictures, settings=settings)
+    first_save(run)
+    before = weights(run)
+    blocker = small_disk / "blocker"
+    fill(blocker, leave=100_000)
+    with pytest.raises(RunError, match=r"checkpoint at step 4 \(.*[Nn]o space.*step 2 is kept"):
+        train_here(run)
+    assert run.status["state"] == "failed"
+    assert (
+        "the one at step 2 is kept. Free some space, then run the same command again"
+        in (run.status["error"])
+    )
+    assert weights(run) == before
+    assert not saving(run)
+    blocker.unlink()
+    assert train_here(run) == "finished"
+
+
+def first_save(run):
+    from curadiff.diffusion.worker import work
+
+    asked = iter([False, True])
+    assert work(run, lambda: next(asked)) == "stopped"
+
+
+def fill(path: Path, *, leave: int):
+    """Write a file that leaves only so many bytes on its disk."""
+    free = shutil.disk_usage(path.parent).free
+    with path.open("wb") as file:
+        file.write(b"\0" * (free - leave))
+
+
+def test_a_disk_without_room_for_a_status_still_says_so(small_disk, pictures, tiny):
+    settings = tiny()
+    run = runs.create("train", settings.model_dump(), name="one", folder=small_disk)
+    prepare(run, ids=[str(i) for i in range(10)], paths=pictures, settings=settings)
+    fill(small_disk / "blocker", leave=0)
+    with pytest.raises(RunError, match=r"could not write .*No space left on device"):
+        train_here(run)
+
+
+def test_what_an_interrupted_save_left_is_swept(prepared):
+    run = prepared("one")
+    left = run.path / checkpoint.FOLDER / ".tmp-1-step-00000003"
+    left.mkdir(parents=True)
+    (left / "model.safetensors").write_bytes(b"half")
+    assert checkpoint.steps(run.path) == []
+    assert train_here(run) == "finished"
+    assert not left.exists()
+
+
+def test_only_the_last_checkpoints_are_kept(prepared):
+    run = prepared("one", checkpoint_every=1, keep_checkpoints=2, grid_every=100)
+    train_here(run)
+    assert checkpoint.steps(run.path) == [5, 6]
+
+
+def test_the_disk_space_that_is_announced_is_not_exceeded(prepared):
+    run = prepared("one", checkpoint_every=1, keep_checkpoints=2, grid_every=100)
+    train_here(run)
+    announced = run.status["disk_bytes_at_most"]
+    files = {(f.stat().st_dev, f.stat().st_ino): f.stat().st_size for f in weight_files(run)}
+    small = 64_000  # headers and names weigh something in a network as tiny as this
+    assert announced / 3 < sum(files.values()) < announced + small
+
+
+def weight_files(run):
+    return list(run.path.rglob("*.safetensors"))
+
+
+def test_a_checkpoint_that_is_not_there_is_said_with_those_that_are(prepared):
+    run = prepared("one")
+    train_here(run)
+    with pytest.raises(RunError, match=r"has no checkpoint at step 4 \(there: 3, 6\)"):
+        checkpoint.load(run.path, 4)
