@@ -7,7 +7,17 @@ from typing import ClassVar, Literal
 from .base import Settings, setting
 from .embed import Device
 
-Method = Literal["random", "coreset", "typicality"]
+Method = Literal[
+    "random",
+    "coreset",
+    "typicality",
+    "facility-location",
+    "zcore",
+    "typiclust",
+    "kmeans",
+    "densest",
+    "top",
+]
 
 
 class SelectSettings(Settings):
@@ -31,8 +41,11 @@ class SelectSettings(Settings):
         le=4,
         advanced=True,
     )
-    neighbors: int = setting(
-        20, "Typicality: how many neighbours density is measured with.", ge=1, advanced=True
+    neighbors: int | None = setting(
+        None,
+        "How many neighbours density is measured with; by default found from pool and budget.",
+        ge=1,
+        advanced=True,
     )
     min_distance: float | None = setting(
         None,

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..errors import DataError
 from .greedy import farthest_first
 from .picks import Picks
-from .pool import Pool
+from .pool import Pool, positive_weights
 
 
 def coreset(pool: Pool, budget: int) -> Picks:
@@ -20,9 +19,7 @@ def coreset(pool: Pool, budget: int) -> Picks:
     Source: Gonzalez 1985, doi:10.1016/0304-3975(85)90224-5; for embeddings of
     images Sener & Savarese 2018, arXiv:1708.00489.
     """
-    weight = pool.weight()
-    if (weight <= 0).any():
-        raise DataError("coreset needs weights > 0; use exclude for samples that may not be taken.")
+    weight = positive_weights(pool, "coreset")
     start = None if pool.weights is not None else most_central(pool)
     order, scores = farthest_first(pool, budget, scale=weight, allowed=pool.candidate, start=start)
     return Picks(order, scores)

@@ -47,9 +47,20 @@ class Pool:
         before[order] = np.arange(len(ranking)) - begin  # rows of the same slot ahead of it
         return ranking[before < self.room[slot]][:budget]
 
-    def weight(self) -> Array:
-        """Return the weights, ones where none were given."""
-        return np.ones(len(self)) if self.weights is None else self.weights
+
+def positive_weights(pool: Pool, method: str) -> Array:
+    """Return the weights, ones where none were given.
+
+    Raises:
+        DataError: One is zero or negative.
+    """
+    if pool.weights is None:
+        return np.ones(len(pool))
+    if (pool.weights <= 0).any():
+        raise DataError(
+            f"{method} needs weights > 0; use exclude for samples that may not be taken."
+        )
+    return pool.weights
 
 
 def make_pool(

@@ -5,12 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from .coreset import coreset
+from .densest import densest
+from .facility import facility_location
+from .kmeans import kmeans
 from .picks import Picks
+from .top import top
 from .typicality import typicality
+from .typiclust import typiclust
 from .uniform import uniform
+from .zcore import zcore
 
 METHODS: dict[str, Callable[..., Picks]] = {
     "random": uniform,
     "coreset": coreset,
     "typicality": typicality,
+    "facility-location": facility_location,
+    "zcore": zcore,
+    "typiclust": typiclust,
+    "kmeans": kmeans,
+    "densest": densest,
+    "top": top,
 }

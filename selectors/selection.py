@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from .density import Density, measure_density
 from .picks import Picks
 from .pool import Array, Pool, make_pool
 from .registry import METHODS
+from .units import together_picks, unit_labels
 
 
 @dataclass
@@ -105,6 +106,7 @@ def select(
     groups: Sequence[Any] | Array | None = None,
     quotas: Mapping[Any, int] | str | None = None,
     weights: Sequence[float] | Array | None = None,
+    together: Sequence[Any] | Array | None = None,
     seed: int = 0,
     device: str = "auto",
     **options: Any,
@@ -123,6 +125,7 @@ def select(
         quotas: How many to choose from each group: a dictionary (groups that it does
             not name share the rest), ``"balanced"`` or ``"proportional"``.
         weights: (n,) how much each sample is worth; what that means stands in each method.
+        together: (n,) samples with equal labels are chosen together or not at all.
         seed: Of whatever is random in the method.
         device: ``auto``, ``cpu``, ``cuda``...; picks do not depend on it.
         **options: The method's own keywords.
@@ -152,7 +155,11 @@ def select(
         seed=seed,
         device=device,
     )
-    picks: Picks = METHODS[method](pool, int(budget), **options)
+    choose = partial(METHODS[method], **options)
+    if together is None:
+        picks: Picks = choose(pool, int(budget))
+    else:
+        picks = together_picks(pool, int(budget), unit_labels(together, len(pool))[order], choose)
     shortfall = int(budget) - len(picks.order)
     reason = "" if shortfall else "The budget was reached."
     used = {"method": method, "budget": int(budget), "seed": int(seed)}

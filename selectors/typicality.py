@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
-from ..errors import DataError, SettingsError
+from ..errors import SettingsError
 from .coreset import most_central
-from .density import OUTLIER_RATE, measure_density
+from .density import OUTLIER_RATE, Density, measure_density
+from .frechet import PoolGaussian
 from .greedy import farthest_first
 from .picks import Picks
-from .pool import Pool
+from .pool import Array, Pool, positive_weights
+
+COARSE, FINE = (0.7, 0.85, 1.0, 1.15, 1.3), (-0.1, -0.05, 0.05, 0.1)
 
 
 def typicality(
     pool: Pool,
     budget: int,
     *,
-    alpha: float = 1.0,
-    neighbors: int = 20,
+    alpha: float | str = 1.0,
+    neighbors: int | None = None,
     min_distance: float | None = None,
     outlier_rate: float = OUTLIER_RATE,
 ) -> Picks:
@@ -28,7 +33,7 @@ def typicality(
     1. Near-duplicates (within ``min_distance``) count as one sample.
     2. Outliers, by `density.outlier_scores`, may not be chosen.
     3. Take the sample with the smallest rho, then always the one with the largest
-       distance to what is chosen times rho^-alpha.
+       distance to what is chosen times rho^-alpha (times its weight, where there are any).
 
     So at alpha = 1 picks are spaced as the data is, and at 0 it is a coreset
     without outliers and duplicates.
@@ -42,23 +47,18 @@ def typicality(
     Args:
         pool: What may be chosen.
         budget: How many to choose.
-        alpha: How much density counts.
-        neighbors: K.
+        alpha: How much density counts; ``"auto"`` searches for the value whose picks
+            have the least Frechet distance to what could be chosen.
+        neighbors: K; None takes twice as many as each pick stands for, from 5 to 20, so
+            that density is measured on the scale of the spacing.
         min_distance: Near-duplicate radius; None suggests one from the data.
         outlier_rate: Share of ordinary samples that the guard may flag; 0 turns it off.
     """
-    weight = pool.weight()
-    if (weight <= 0).any():
-        raise DataError(
-            "typicality needs weights > 0; use exclude for samples that may not be taken."
-        )
-    if not 0 <= outlier_rate <= 0.5:
-        raise SettingsError(f"outlier_rate must be between 0 and 0.5, got {outlier_rate}.")
-    if alpha < 0 or neighbors < 1 or (min_distance or 0) < 0:
-        raise SettingsError(
-            "typicality needs alpha >= 0, neighbors >= 1 and min_distance >= 0, got "
-            f"{alpha}, {neighbors} and {min_distance}."
-        )
+    _check(alpha, neighbors, min_distance, outlier_rate)
+    weight = positive_weights(pool, "typicality")
+    candidates = int(pool.candidate.sum())
+    if neighbors is None:
+        neighbors = int(np.clip(round(2 * candidates / budget), 5, 20))
     rank = np.where(pool.candidate, 1, 2)
     rank[pool.preselected] = 0  # what is chosen stands for its near-duplicates
     density = measure_density(
@@ -71,26 +71,76 @@ def typicality(
     )
     distinct = density.head == np.arange(len(pool))
     allowed = pool.candidate & distinct & ~density.flagged
-    scale = weight * _safe(density.rho) ** -alpha
-    start = None if alpha > 0 else _first(pool, allowed)
-    order, scores = farthest_first(pool, budget, scale=scale, allowed=allowed, start=start)
+    rho = _safe(density.rho)
+    if isinstance(alpha, str):
+        alpha, picks = _search(pool, budget, rho, weight, allowed)
+    else:
+        picks = _spread(pool, budget, rho, weight, allowed, alpha)
     notes = [density.note] if density.note else []
-    if len(order) < budget:
-        twin, far = (pool.candidate & ~distinct).sum(), (pool.candidate & density.flagged).sum()
-        notes.append(
-            f"Only {len(order)} of {budget} were chosen: of {pool.candidate.sum()} candidates "
-            f"{twin} are near-duplicates (within {density.min_distance:.3g}) and {far} are "
-            "outliers; lower the budget or min_distance, or take coreset."
-        )
-    settings = {"min_distance": density.min_distance}
-    return Picks(order, scores, " ".join(notes), density, settings)
+    if len(picks.order) < budget:
+        notes.append(_why(pool, budget, len(picks.order), density, distinct))
+    settings = {"alpha": alpha, "neighbors": neighbors, "min_distance": density.min_distance}
+    return replace(picks, note=" ".join(notes), density=density, settings=settings)
 
 
-def _safe(rho: np.ndarray) -> np.ndarray:
+def _spread(
+    pool: Pool, budget: int, rho: Array, weight: Array, allowed: Array, alpha: float
+) -> Picks:
+    start = None
+    if alpha == 0 and pool.weights is None:
+        start = most_central(replace(pool, candidate=allowed)) if allowed.any() else None
+    scale = weight * rho**-alpha
+    order, scores = farthest_first(pool, budget, scale=scale, allowed=allowed, start=start)
+    return Picks(order, scores)
+
+
+def _search(
+    pool: Pool, budget: int, rho: Array, weight: Array, allowed: Array
+) -> tuple[float, Picks]:
+    """Line search: the Frechet distance has one narrow minimum near 1."""
+    if allowed.sum() < 3 or budget < 2:
+        return 1.0, _spread(pool, budget, rho, weight, allowed, 1.0)
+    target = PoolGaussian(pool.x[allowed])
+    place = np.cumsum(allowed) - 1
+    tried: dict[float, tuple[float, Picks]] = {}
+
+    def best(alphas: list[float]) -> float:
+        for alpha in alphas:
+            picks = _spread(pool, budget, rho, weight, allowed, alpha)
+            tried[alpha] = target.distance(place[picks.order]), picks
+        return min(tried, key=lambda alpha: tried[alpha][0])
+
+    middle = best(list(COARSE))
+    found = best([round(middle + step, 2) for step in FINE])
+    return found, tried[found][1]
+
+
+def _check(
+    alpha: float | str, neighbors: int | None, min_distance: float | None, outlier_rate: float
+) -> None:
+    if isinstance(alpha, str) and alpha != "auto":
+        raise SettingsError(f"alpha must be a number >= 0 or 'auto', got {alpha!r}.")
+    if not isinstance(alpha, str) and not alpha >= 0:
+        raise SettingsError(f"alpha must be a number >= 0 or 'auto', got {alpha}.")
+    if neighbors is not None and neighbors < 1:
+        raise SettingsError(f"neighbors must be >= 1, got {neighbors}.")
+    if min_distance is not None and not min_distance >= 0:
+        raise SettingsError(f"min_distance must be >= 0, got {min_distance}.")
+    if not 0 <= outlier_rate <= 0.5:
+        raise SettingsError(f"outlier_rate must be between 0 and 0.5, got {outlier_rate}.")
+
+
+def _why(pool: Pool, budget: int, count: int, density: Density, distinct: Array) -> str:
+    twin = int((pool.candidate & ~distinct).sum())
+    far = int((pool.candidate & distinct & density.flagged).sum())
+    return (
+        f"Only {count} of {budget} were chosen: of {int(pool.candidate.sum())} candidates "
+        f"{twin} are near-duplicates (within {density.min_distance:.3g}) and {far} more are "
+        "outliers; lower the budget or min_distance, or take coreset."
+    )
+
+
+def _safe(rho: Array) -> Array:
     """Keep rho away from 0, where scaling by density has no meaning."""
     middle = float(np.median(rho))
     return np.maximum(rho, 1e-3 * middle if middle > 0 else 1.0)
-
-
-def _first(pool: Pool, allowed: np.ndarray) -> int | None:
-    return most_central(pool) if allowed.any() and allowed[most_central(pool)] else None

@@ -6,9 +6,8 @@ import hashlib
 
 import numpy as np
 
-from ..errors import DataError
 from .picks import Picks
-from .pool import Array, Pool
+from .pool import Array, Pool, positive_weights
 
 
 def uniform(pool: Pool, budget: int) -> Picks:
@@ -20,9 +19,7 @@ def uniform(pool: Pool, budget: int) -> Picks:
 
     Source: weights as in Efraimidis & Spirakis 2006, doi:10.1016/j.ipl.2005.11.003.
     """
-    weight = pool.weight()
-    if (weight <= 0).any():
-        raise DataError("random needs weights > 0; use exclude for samples that may not be taken.")
+    weight = positive_weights(pool, "random")
     wait = -np.log(draws(pool.ids, pool.seed)) / weight
     order = pool.first(np.argsort(wait, kind="stable"), budget)
     return Picks(order, -wait[order])

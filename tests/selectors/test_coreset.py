@@ -97,6 +97,6 @@ def test_a_gpu_picks_the_same(clusters):
 
 def test_every_prefix_is_the_smaller_selection(clusters):
     x, _ = clusters()
-    for method in ("coreset", "typicality", "random"):
-        whole = select(x, 50, method=method).indices
-        assert select(x, 20, method=method).indices.tolist() == whole[:20].tolist(), method
+    for method, options in (("coreset", {}), ("typicality", {"neighbors": 9}), ("random", {})):
+        whole = select(x, 50, method=method, **options).indices
+        assert select(x, 20, method=method, **options).indices.tolist() == whole[:20].tolist()

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from curadiff.errors import DataError, SettingsError
-from curadiff.selectors import select
+from curadiff.selectors import METHODS, select
 
 X = np.random.default_rng(0).normal(size=(20, 4))
 
@@ -43,7 +43,7 @@ def test_embeddings_that_cannot_be_used(x, sentence):
         ({"groups": ["a"], "quotas": "balanced"}, "one label for each of 20 rows"),
     ],
 )
-@pytest.mark.parametrize("method", ["random", "coreset", "typicality"])
+@pytest.mark.parametrize("method", [name for name in METHODS if name not in ("zcore", "top")])
 def test_arrays_that_do_not_fit(given, sentence, method):
     with pytest.raises(DataError, match=sentence):
         select(X, 2, method=method, **given)
@@ -62,8 +62,14 @@ HALVES = ["a"] * 10 + ["b"] * 10
         ({"method": "corset"}, "did you mean 'coreset'"),
         ({"alhpa": 1}, "alhpa is not an option of typicality; did you mean 'alpha'"),
         ({"method": "random", "alpha": 1}, "it has no options"),
-        ({"alpha": -1}, "needs alpha >= 0"),
-        ({"neighbors": 0}, "neighbors >= 1"),
+        ({"alpha": -1}, "alpha must be a number >= 0 or 'auto', got -1"),
+        ({"alpha": "best"}, "alpha must be a number >= 0 or 'auto', got 'best'"),
+        ({"neighbors": 0}, "neighbors must be >= 1, got 0"),
+        ({"min_distance": -1}, "min_distance must be >= 0, got -1"),
+        ({"method": "densest", "neighbors": 0}, "densest needs neighbors >= 1, got 0"),
+        ({"method": "typiclust", "neighbors": 0}, "typiclust needs neighbors >= 1"),
+        ({"method": "zcore", "weights": np.ones(20)}, "zcore takes no weights"),
+        ({"method": "top"}, "none were given; give weights"),
         ({"outlier_rate": 0.7}, "outlier_rate must be between 0 and 0.5"),
         ({"seed": -1}, "seed must be a whole number >= 0"),
         ({"device": "cuda:99"}, "device 'cuda:99' cannot be used here"),

@@ -1,0 +1,17 @@
+"""Top: the samples with the largest weights."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..errors import SettingsError
+from .picks import Picks
+from .pool import Pool
+
+
+def top(pool: Pool, budget: int) -> Picks:
+    """Rank by the weights that were given, say a quality score; equal ones go by id."""
+    if pool.weights is None:
+        raise SettingsError("top ranks samples by weights, and none were given; give weights.")
+    order = pool.first(np.argsort(-pool.weights, kind="stable"), budget)
+    return Picks(order, pool.weights[order])
