@@ -18,14 +18,17 @@ if __name__ == "selectors":
 else:
     from .duplicates import exact_duplicates, near_duplicates, suggested_radius
     from .registry import METHODS
+    from .report import Report, report
     from .selection import Selection, options_of, select
 
     __all__ = [
         "METHODS",
+        "Report",
         "Selection",
         "exact_duplicates",
         "near_duplicates",
         "options_of",
+        "report",
         "select",
         "suggested_radius",
     ]

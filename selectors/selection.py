@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -71,7 +72,17 @@ class Selection:
     @cached_property
     def coverage_radius(self) -> Array:
         """(k,) after each pick, the largest distance of any sample to its nearest pick."""
-        return coverage(self._pool, self._picks, len(self._pool.preselected))
+        return coverage_of(self._pool.x, self._picks, len(self._pool.preselected))
+
+    @property
+    def near_radius(self) -> float:
+        """Distance within which samples are near-duplicates."""
+        return self._density.min_distance
+
+    @cached_property
+    def embedding_hash(self) -> str:
+        """Short hash of the embeddings that were selected from, whatever their order."""
+        return hashlib.sha256(self._pool.x.tobytes()).hexdigest()[:16]
 
     @cached_property
     def _density(self) -> Density:
@@ -183,20 +194,20 @@ def options_of(settings: SelectSettings) -> dict[str, Any]:
     return {name: getattr(settings, name) for name in _defaults(settings.method)}
 
 
-def coverage(pool: Pool, picks: Array, preselected: int) -> Array:
-    """Largest distance to the nearest pick after each pick.
+def coverage_of(unit: Array, picks: Array, begun: int = 0) -> Array:
+    """Largest distance of any row to its nearest pick, after each pick.
 
     Args:
-        pool: The samples.
-        picks: Rows, preselected ones first.
-        preselected: How many of them count from the beginning.
+        unit: (n, d) rows of length 1.
+        picks: Rows in order.
+        begun: How many of them count from the beginning and get no value of their own.
     """
     count = len(picks)
     height = max(1, 2**24 // max(1, count))
     far = np.full(count, -1.0)  # squared, by float32
     where = np.zeros((count, 2), np.int64)  # the row that is farthest, and its nearest pick
-    for start in range(0, len(pool), height):
-        gap = 2 - 2 * (pool.x[start : start + height] @ pool.x[picks].T)  # (rows, k)
+    for start in range(0, len(unit), height):
+        gap = 2 - 2 * (unit[start : start + height] @ unit[picks].T)  # (rows, k)
         near = np.minimum.accumulate(gap, axis=1)
         row = near.argmax(0)
         value = near[row, np.arange(count)]
@@ -205,8 +216,8 @@ def coverage(pool: Pool, picks: Array, preselected: int) -> Array:
         at = np.flatnonzero(better)
         where[at, 0] = start + row[at]
         where[at, 1] = [gap[row[j], : j + 1].argmin() for j in at]
-    exact = square_distances(pool.x[where[:, 0]], pool.x[picks], where[:, 1:])[:, 0]
-    return np.sqrt(exact)[preselected:]
+    exact = square_distances(unit[where[:, 0]], unit[picks], where[:, 1:])[:, 0]
+    return np.sqrt(exact)[begun:]
 
 
 def _defaults(method: str) -> dict[str, Any]:

@@ -1,0 +1,97 @@
+import json
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+from curadiff.errors import DataError
+from curadiff.selectors import report, select
+from curadiff.selectors import report_figures as figures
+from curadiff.selectors.frechet import PoolGaussian
+from scipy import linalg
+
+
+@pytest.fixture(autouse=True)
+def without_umap(monkeypatch):
+    monkeypatch.setattr(figures, "MAPPED", 40)  # also: large pools are thinned for the map
+
+
+@pytest.fixture
+def made(clusters):
+    x, labels = clusters(n=500, copies=40)
+    chosen = {m: select(x, 60, method=m) for m in ("typicality", "coreset", "random")}
+    return x, labels, chosen, report(x, chosen, labels, quotas={0: 40, 1: 1})
+
+
+def test_numbers_agree_with_direct_computation(made, unit):
+    x, labels, chosen, made = made
+    u = unit(x)
+    for name, found in made.numbers.items():
+        rows = chosen[name].indices
+        gap = np.linalg.norm(u[:, None] - u[rows], axis=2).min(1)
+        assert found["coverage_max"] == pytest.approx(gap.max(), abs=1e-6)
+        assert found["coverage_mean"] == pytest.approx(gap.mean(), abs=1e-6)
+        share = np.bincount(labels[rows], minlength=6) / 60 - np.bincount(labels) / 500
+        assert found["share_distance"] == pytest.approx(np.abs(share).sum() / 2)
+        assert found["quota_shortfalls"].get("0", 0) == 40 - (labels[rows] == 0).sum()
+        assert "1" not in found["quota_shortfalls"]
+    assert made.numbers["typicality"]["outlier_share"] == 0
+    assert made.numbers["typicality"]["duplicate_share"] == 0
+    assert made.overlap["coreset"]["coreset"] == 1
+    shared = len(set(chosen["coreset"].indices) & set(chosen["random"].indices))
+    assert made.overlap["coreset"]["random"] == pytest.approx(shared / (120 - shared))
+
+
+def test_a_random_selection_lies_near_the_random_band(made):
+    low, mean, high = made[3].numbers["random"]["frechet_distance_random"]
+    assert low <= mean <= high
+    assert 0.5 * low < made[3].numbers["random"]["frechet_distance"] < 2 * high
+
+
+def test_numbers_are_json(made):
+    assert json.loads(json.dumps(made[3].numbers, allow_nan=False)) == made[3].numbers
+
+
+def test_the_page_needs_no_network(made, tmp_path):
+    path = made[3].to_html(tmp_path / "report.html")
+    found = []
+
+    class Tags(HTMLParser):
+        def handle_starttag(self, tag, attrs):
+            found.extend(value for key, value in attrs if key in ("src", "href"))
+
+    Tags().feed(path.read_text())
+    assert not [link for link in found if link and link.startswith(("http", "//"))]
+    assert set(made[3].figures) == {
+        "coverage", "frechet", "density", "faults", "overlap", "map", "shares",
+    }  # fmt: skip
+
+
+def test_the_frechet_distance_agrees_with_the_matrix_square_root(clusters, unit):
+    u = unit(clusters(n=400, d=12)[0]).astype(np.float32)
+    rows = np.arange(50)
+    a, b = np.cov(u.T, bias=True), np.cov(u[rows].T)
+    gap = u.mean(0) - u[rows].mean(0)
+    expected = gap @ gap + np.trace(a + b - 2 * linalg.sqrtm(a @ b).real)
+    assert PoolGaussian(u).distance(rows) == pytest.approx(expected, rel=1e-3)
+    assert PoolGaussian(u).distance(np.arange(400)) < 1e-4
+    assert np.isnan(PoolGaussian(u).distance(rows[:1]))
+
+
+@pytest.mark.parametrize(
+    ("args", "sentence"),
+    [
+        (lambda x, s: (x, {}), "at least one selection"),
+        (lambda x, s: (x[:100], {"a": s}), "'a' selected 10 of 200 samples and x has 100"),
+        (lambda x, s: (x, {"a": s}, [1, 2]), "labels must be one for each of 200 rows, got 2"),
+    ],
+)
+def test_what_does_not_belong_together_is_refused(args, sentence, clusters):
+    x, _ = clusters(n=200)
+    with pytest.raises(DataError, match=sentence):
+        report(*args(x, select(x, 10)))
+
+
+def test_a_single_pick_can_be_reported(clusters):
+    x, _ = clusters(n=60)
+    made = report(x, {"one": select(x, 1)})
+    assert made.numbers["one"]["min_pair_distance"] == 0
