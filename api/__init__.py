@@ -1,1 +1,56 @@
-"""The verbs for scripts and shells."""
+"""The verbs, as Python functions: what the shell and the App call too.
+
+Names load on first use, so that ``import curadiff`` and ``curadiff --help`` are
+quick and a training rank never imports FiftyOne.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .doctor import doctor
+    from .embedding import embed
+    from .evaluating import evaluate
+    from .generating import generate, import_generated
+    from .importing import import_images
+    from .selecting import select
+    from .studying import study
+    from .training import resume, stop, train
+
+_HOME = {
+    "doctor": "doctor",
+    "embed": "embedding",
+    "evaluate": "evaluating",
+    "generate": "generating",
+    "import_generated": "generating",
+    "import_images": "importing",
+    "resume": "training",
+    "select": "selecting",
+    "stop": "training",
+    "study": "studying",
+    "train": "training",
+}
+
+__all__ = [
+    "doctor",
+    "embed",
+    "evaluate",
+    "generate",
+    "import_generated",
+    "import_images",
+    "resume",
+    "select",
+    "stop",
+    "study",
+    "train",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f".{_HOME[name]}", __name__), name)
+    globals()[name] = value  # a submodule of the same name must not win next time
+    return value

@@ -4,15 +4,37 @@ from .base import Settings, choices, faults, limits, plain_type, setting
 from .embed import EmbedSettings
 from .evaluate import EvaluateSettings
 from .generate import GenerateSettings
+from .importing import ImportSettings
+from .linking import LinkSettings
 from .select import SelectSettings
+from .study import ArmSettings, StudySettings
 from .train import TrainSettings
 
+VERBS: dict[str, type[Settings]] = {
+    model.verb: model
+    for model in (
+        ImportSettings,
+        EmbedSettings,
+        SelectSettings,
+        TrainSettings,
+        GenerateSettings,
+        LinkSettings,
+        EvaluateSettings,
+        StudySettings,
+    )
+}
+
 __all__ = [
+    "VERBS",
+    "ArmSettings",
     "EmbedSettings",
     "EvaluateSettings",
     "GenerateSettings",
+    "ImportSettings",
+    "LinkSettings",
     "SelectSettings",
     "Settings",
+    "StudySettings",
     "TrainSettings",
     "choices",
     "faults",

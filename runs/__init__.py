@@ -1,10 +1,11 @@
 """The run directory: where long work writes what it does, and others read it."""
 
-from .directory import Run, create, home, listing, open_run
+from .directory import ACTIVE, Run, create, home, listing, open_run
 from .files import read_json, write_bytes, write_json
 from .lease import Lease, held
 
 __all__ = [
+    "ACTIVE",
     "Lease",
     "Run",
     "create",

@@ -169,21 +169,26 @@ def open_run(run: str | Path | Run, *, folder: Path | None = None) -> Run:
     for path in (folder / str(run), Path(run)):
         if (path / "run.json").exists():
             return Run(path)
-    known = [other.id for other in listing(folder=folder)]
+    there = {other.id: other for other in listing(folder=folder)}
+    if str(run) in there:
+        return there[str(run)]
+    known = list(there)
     listed = f"runs there: {', '.join(known[-8:])}" if known else "there are none yet"
     raise RunError(f"no run {str(run)!r} in {folder}{nearest(str(run), known)} ({listed}).")
 
 
 def listing(kind: str | None = None, *, folder: Path | None = None) -> list[Run]:
-    """List the runs of a folder, oldest first."""
-    return sorted(_runs(kind, Path(folder) if folder else home() / "runs"), key=_created)
+    """List the runs of a folder, oldest first, with the runs inside its studies."""
+    found = _runs(Path(folder) if folder else home() / "runs")
+    return sorted((run for run in found if kind in (None, run.kind)), key=_created)
 
 
-def _runs(kind: str | None, folder: Path) -> Iterator[Run]:
+def _runs(folder: Path) -> Iterator[Run]:
     if folder.is_dir():
         for path in folder.iterdir():
-            if (path / "run.json").exists() and (kind is None or Run(path).kind == kind):
+            if (path / "run.json").exists():
                 yield Run(path)
+                yield from _runs(path / "runs")
 
 
 def _created(run: Run) -> tuple[str, str]:

@@ -39,8 +39,15 @@ class Lease:
                 f"{self.path.parent} is in use by process {holder}; wait for it, "
                 "or stop it with: curadiff runs --stop " + self.path.parent.name
             ) from None
-        os.ftruncate(handle, 0)
-        os.pwrite(handle, str(os.getpid()).encode(), 0)
+        try:
+            os.ftruncate(handle, 0)
+            os.pwrite(handle, str(os.getpid()).encode(), 0)
+        except OSError as fault:
+            os.close(handle)
+            raise RunError(
+                f"could not write {self.path}: {fault.strerror}; free some space, "
+                "then run the same command again."
+            ) from fault
         self._handle = handle
         return self
 

@@ -1,0 +1,104 @@
+"""``embed``: from images to vectors on the samples."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from .. import encoders
+from ..config import EmbedSettings
+from ..datasets import reading, writing
+from ..errors import DataError
+from .progress import Progress, reporting
+
+CHUNK = 1024  # images between two writes: what an interruption can cost
+
+
+@dataclass(frozen=True)
+class EmbedResult:
+    """What an embedding pass did.
+
+    Attributes:
+        field: The field that holds the vectors.
+        done: Samples embedded now.
+        kept: Samples that had a vector already.
+        faults: Why an image could not be read, by file; its sample is tagged ``unreadable``.
+    """
+
+    field: str
+    done: int
+    kept: int
+    faults: dict[str, str] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        text = f"{self.done} images embedded into {self.field!r}, {self.kept} had one already"
+        if self.faults:
+            first = next(iter(self.faults.values()))
+            text += f"; {len(self.faults)} unreadable, tagged {writing.UNREADABLE!r}: {first}"
+        return text
+
+
+def field_name(encoder: str) -> str:
+    """Return the default field of an encoder: ``clip-vit-b32`` -> ``clip_vit_b32``."""
+    if encoder.startswith("python:"):
+        encoder = encoder.removeprefix("python:").rsplit("/", 1)[-1].replace(".py:", ":")
+        encoder = encoder.rsplit(":", 1)[0]
+    return writing.key_of(encoder)
+
+
+def embed(samples: Any, *, progress: Progress = True, **settings: Any) -> EmbedResult:
+    """Write an embedding on every sample that has none yet.
+
+    Vectors are float32 and L2-normalized, in a `VectorField`. They are written in
+    portions, so an interrupted pass goes on where it stopped. An unreadable image
+    costs its sample only: it is tagged ``unreadable`` and counted.
+
+    Args:
+        samples: A FiftyOne data set, its name, or a view.
+        progress: Show a bar (True), nothing (False), or call ``progress(done, total)``.
+        **settings: See `EmbedSettings`.
+
+    Raises:
+        SettingsError: A setting is wrong.
+        WeightsError: The encoder's weights are not here.
+        DataError: The view is empty, or its field was written by another encoder.
+    """
+    config = EmbedSettings(**settings)
+    dataset, view = reading.resolve(samples)
+    encoder = encoders.load(config.encoder, weights=config.weights, device=config.device)
+    name = config.field or field_name(config.encoder)
+    before = reading.encoder_of(dataset, name)
+    if before not in (None, encoder.key) and not config.overwrite:
+        raise DataError(
+            f"{name!r} was written by another encoder ({before}), now {encoder.key}; choose "
+            "another field, or overwrite."
+        )
+    pool = reading.read_paths(view)
+    every = range(len(pool.ids))
+    todo = list(every) if config.overwrite else reading.rows_without(view, name)
+    faults: dict[str, str] = {}
+    with reporting(progress, f"embed into {name}", "image") as report:
+        report(0, len(todo))
+        for start in range(0, len(todo), CHUNK):
+            rows = todo[start : start + CHUNK]
+            found = encoder.embed(
+                [pool.paths[row] for row in rows],
+                batch_size=config.batch_size,
+                progress=lambda done, _, start=start: report(start + done, len(todo)),
+            )
+            ids = [pool.ids[row] for row in rows]
+            _write(dataset, name, ids, found, encoder.key)
+            faults.update(found.faults)
+    return EmbedResult(name, len(todo) - len(faults), len(pool.ids) - len(todo), faults)
+
+
+def _write(dataset: Any, name: str, ids: list[str], found: encoders.Embedded, encoder: str) -> None:
+    good = np.flatnonzero(found.ok)
+    writing.write_embeddings(
+        dataset, name, ids=[ids[row] for row in good], x=found.features[good], encoder=encoder
+    )
+    bad = [ids[row] for row in np.flatnonzero(~found.ok)]
+    if bad:
+        dataset.select(bad).tag_samples(writing.UNREADABLE)

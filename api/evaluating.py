@@ -1,0 +1,192 @@
+"""``evaluate``: compare generated images with real ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .. import encoders, layouts, metrics
+from ..config import EvaluateSettings
+from ..datasets import evaluations, reading
+from ..errors import DataError
+from .progress import Progress, reporting
+
+
+@dataclass(frozen=True)
+class Images:
+    """One side of a comparison: readable images with their features.
+
+    Attributes:
+        ids: Sample ids, or file names where the images are a folder's.
+        paths: Files, in the same order.
+        x: (n, d) float32 features, in the same order.
+        faults: Why files were left out, by file.
+        dataset: The FiftyOne data set, None for a folder.
+    """
+
+    ids: list[str]
+    paths: list[str]
+    x: np.ndarray
+    faults: dict[str, str]
+    dataset: Any = None
+
+
+def evaluate(
+    generated: Any,
+    reference: Any,
+    *,
+    train: Any = None,
+    progress: Progress = True,
+    **settings: Any,
+) -> metrics.Evaluation:
+    """Compare generated images with real ones, and store what was found.
+
+    With two FiftyOne sources, values go to a custom run and ``info`` of the generated
+    data set, and one value per sample to fields of both; with folders nothing is stored.
+
+    Args:
+        generated: Data set, view, data set name or folder with the generated images.
+        reference: The same for the real images to compare with.
+        train: The same for the images that the model was trained on, for memorization.
+        progress: Show a bar (True), nothing (False), or call ``progress(done, total)``.
+        **settings: See `EvaluateSettings`.
+
+    Returns:
+        All values, with the counts they come from.
+
+    Raises:
+        SettingsError: A setting is wrong.
+        DataError: A side has too few readable images.
+        WeightsError: The encoder's weights are not here.
+    """
+    config = EvaluateSettings(**settings)
+    encoder = encoders.load(config.encoder, weights=config.weights, device=config.device)
+    sides = {
+        "generated": generated,
+        "reference": reference,
+        **({"training": train} if train is not None else {}),
+    }
+    images = {
+        role: featurize(source, encoder, role=role, config=config, progress=progress)
+        for role, source in sides.items()
+    }
+    return compare(
+        images["generated"],
+        images["reference"],
+        images.get("training"),
+        config=config,
+        encoder=encoder.key,
+    )
+
+
+def compare(
+    generated: Images,
+    reference: Images,
+    training: Images | None,
+    *,
+    config: EvaluateSettings,
+    encoder: str,
+) -> metrics.Evaluation:
+    """Evaluate features, and store what was found where both sides are data sets."""
+    found = metrics.evaluate(
+        real=reference.x,
+        generated=generated.x,
+        train=None if training is None else training.x,
+        metrics=config.metrics,
+        k=config.k,
+        density_k=config.density_k,
+        rule=config.rule,
+        counts=config.counts,
+        bootstrap=config.bootstrap,
+        seed=config.seed,
+        device=config.device,
+    )
+    if generated.dataset is not None and reference.dataset is not None:
+        _store(generated, reference, training, found, config=config, encoder=encoder)
+    return found
+
+
+def featurize(
+    source: Any,
+    encoder: encoders.Encoder,
+    *,
+    role: str,
+    config: EvaluateSettings,
+    progress: Progress = True,
+) -> Images:
+    """Compute the judge's features of one side; unreadable files are left out and named."""
+    ids, paths, dataset = _files(source)
+    with reporting(progress, f"features of {role}", "image") as report:
+        found = encoder.embed(paths, batch_size=config.batch_size, progress=report)
+    good = np.flatnonzero(found.ok)
+    if len(good) < 2:
+        first = next(iter(found.faults.values()), "")
+        raise DataError(f"{role} has {len(good)} readable images, at least 2 are needed. {first}")
+    return Images(
+        [ids[row] for row in good],
+        [paths[row] for row in good],
+        found.features[good],
+        found.faults,
+        dataset,
+    )
+
+
+def _store(
+    generated: Images,
+    reference: Images,
+    training: Images | None,
+    found: metrics.Evaluation,
+    *,
+    config: EvaluateSettings,
+    encoder: str,
+) -> None:
+    """Write values and fields to both data sets; rows become sample ids on the way."""
+    generated_ids = [generated.ids[row] for row in found.generated_rows]
+    reference_ids = [reference.ids[row] for row in found.real_rows]
+    training_ids = [] if training is None else training.ids
+    evaluations.write_evaluation(
+        generated.dataset,
+        reference.dataset,
+        config.key,
+        values=found.to_json(),
+        config={
+            "settings": config.model_dump(mode="json"),
+            "encoder": encoder,
+            "reference": reference.dataset.name,
+            "n_generated": len(generated_ids),
+            "n_reference": len(reference_ids),
+        },
+        generated_ids=generated_ids,
+        generated_fields=_with_ids(
+            found.generated, {"nearest": reference_ids, "nearest_train": training_ids}
+        ),
+        reference_ids=reference_ids,
+        reference_fields=_with_ids(found.real, {"nearest_generated": generated_ids}),
+    )
+
+
+def _with_ids(
+    fields: Mapping[str, np.ndarray], ids_of: Mapping[str, list[str]]
+) -> dict[str, np.ndarray]:
+    """Replace rows by the ids of the samples that they are: ``nearest`` -> ``nearest_id``."""
+    found = {}
+    for name, values in fields.items():
+        if name in ids_of:
+            found[f"{name}_id"] = np.array([ids_of[name][row] for row in values], dtype=object)
+        else:
+            found[name] = values
+    return found
+
+
+def _files(source: Any) -> tuple[list[str], list[str], Any]:
+    """Return ids, files and the data set of a source; None for a folder."""
+    if isinstance(source, Path) or (isinstance(source, str) and Path(source).is_dir()):
+        records = layouts.read(Path(source), "folder")
+        return [record.id for record in records], [str(record.path) for record in records], None
+    dataset, view = reading.resolve(source)
+    pool = reading.read_paths(view)
+    return pool.ids, pool.paths, dataset

@@ -1,0 +1,62 @@
+"""``import``: from photographs to a FiftyOne data set."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .. import layouts
+from ..config import ImportSettings
+from ..datasets import importing, reading
+from ..datasets.writing import key_of
+from ..errors import DataError, SettingsError
+
+
+@dataclass(frozen=True)
+class Imported:
+    """What an import did.
+
+    Attributes:
+        dataset: The FiftyOne data set.
+        added: Samples added now.
+        total: Samples that it holds.
+        notes: What was left out or missing, one sentence each.
+    """
+
+    dataset: Any
+    added: int
+    total: int
+    notes: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        said = f"{self.dataset.name}: {self.added} images added, {self.total} in all"
+        return "\n".join([said, *self.notes])
+
+
+def import_images(source: Any, **settings: Any) -> Imported:
+    """Make a persistent FiftyOne data set from photographs.
+
+    Args:
+        source: A folder of images, the root of a VITON-HD download, or a FiftyOne
+            data set or view (which is copied under ``name``).
+        **settings: See `ImportSettings`.
+
+    Raises:
+        SettingsError: A setting is wrong.
+        DataError: The source has no images, or the data set of that name holds something else.
+    """
+    config = ImportSettings(**settings)
+    if not isinstance(source, str | Path):
+        _, view = reading.resolve(source)
+        if config.name is None:
+            raise SettingsError("name is needed when the source is a FiftyOne data set or view.")
+        dataset, added = importing.from_samples(config.name, view)
+        return Imported(dataset, added, len(dataset))
+    folder = Path(source).expanduser().resolve()
+    if not folder.is_dir():
+        raise DataError(f"{folder} is not a folder; give the folder that holds the images.")
+    records = layouts.read(folder, config.layout)
+    name = config.name or key_of(folder.name).replace("_", "-")
+    dataset, added = importing.from_records(name, records, source=str(folder))
+    return Imported(dataset, added, len(dataset), records.notes)

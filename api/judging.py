@@ -1,0 +1,101 @@
+"""The study's judge: the same reference features for every arm."""
+
+from __future__ import annotations
+
+import re
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from .. import encoders
+from ..config import EvaluateSettings
+from ..runs import Run, read_json
+from .evaluating import Images, compare, featurize
+
+
+class Judge:
+    """Compares generated images with held-out images and with the whole pool.
+
+    Features of the real images are computed once, when first needed.
+
+    Args:
+        config: Settings of the evaluation.
+        dataset: The real images' data set.
+        pool: Ids of the images that arms may train on.
+        held_out: Ids of the images that they may not; empty to compare with the pool only.
+    """
+
+    def __init__(
+        self, config: EvaluateSettings, dataset: Any, *, pool: list[str], held_out: list[str]
+    ) -> None:
+        subsample = config.counts == "refuse"  # a study goes on and states the counts
+        self.config = config.changed(counts="subsample") if subsample else config
+        self.dataset = dataset
+        self.ids = {"held_out": held_out, "pool": pool} if held_out else {"pool": pool}
+
+    @cached_property
+    def encoder(self) -> encoders.Encoder:
+        """The judge's encoder."""
+        config = self.config
+        return encoders.load(config.encoder, weights=config.weights, device=config.device)
+
+    @cached_property
+    def references(self) -> dict[str, Images]:
+        """The real images by reference name."""
+        return {
+            name: featurize(
+                self.dataset.select(ids),
+                self.encoder,
+                role=name,
+                config=self.config,
+                progress=False,
+            )
+            for name, ids in self.ids.items()
+        }
+
+    def compare(self, generated: Any, folder: Path, training: Run, *, key: str) -> dict[str, Any]:
+        """Evaluate the images of one folder and store what was found.
+
+        Args:
+            generated: Data set that holds the images.
+            folder: Where their files are.
+            training: The training that made them.
+            key: Name of the evaluation.
+
+        Returns:
+            ``values``, ``full`` and ``counts``, each by reference name.
+        """
+        view = generated.match({"filepath": {"$regex": f"^{re.escape(str(folder))}/"}})
+        made = featurize(view, self.encoder, role="generated", config=self.config, progress=False)
+        found: dict[str, Any] = {"values": {}, "full": {}, "counts": {}}
+        for name, reference in self.references.items():
+            config = self.config.changed(key=key if name == self.main else f"{key}-{name}")
+            evaluation = compare(
+                made,
+                reference,
+                self._training(training),
+                config=config,
+                encoder=self.encoder.key,
+            )
+            found["values"][name] = evaluation.values
+            found["full"][name] = evaluation.to_json()
+            found["counts"][name] = [len(evaluation.real_rows), len(evaluation.generated_rows)]
+        return found
+
+    @property
+    def main(self) -> str:
+        """The reference that arms are ranked by."""
+        return next(iter(self.ids))
+
+    def _training(self, training: Run) -> Images:
+        """Pick a training's own images, with their features, out of the pool."""
+        pool = self.references["pool"]
+        wanted = set(read_json(training.path / "manifest.json")["ids"])
+        rows = [row for row, id in enumerate(pool.ids) if id in wanted]
+        return Images(
+            [pool.ids[row] for row in rows],
+            [pool.paths[row] for row in rows],
+            pool.x[rows],
+            {},
+            pool.dataset,
+        )

@@ -1,0 +1,159 @@
+"""``select``: tag the samples to train on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .. import selectors
+from ..config import SelectSettings
+from ..datasets import reading, selections
+from ..datasets.writing import ids_hash, key_of, recorded
+from ..errors import DataError
+
+EXPLAINED = ("density", "outlier_score", "flagged", "nearest_pick_distance")
+
+
+@dataclass(frozen=True)
+class SelectResult:
+    """What a selection did.
+
+    Attributes:
+        name: The selection's tag and saved view.
+        ids: Chosen sample ids, in pick order.
+        view: FiftyOne view of them, in pick order.
+        config: Settings, counts and hashes, as stored with the run.
+        repeated: True when the same selection was there already and nothing was done.
+    """
+
+    name: str
+    ids: list[str]
+    view: Any
+    config: dict[str, Any]
+    repeated: bool = False
+
+    def __str__(self) -> str:
+        if self.repeated:
+            return f"{self.name}: the same selection is there already, nothing to do"
+        text = f"{self.name}: {len(self.ids)} of {self.config['pool_size']} samples tagged"
+        if self.config["shortfall"]:
+            text += f", {self.config['shortfall']} fewer than asked: {self.config['stop_reason']}"
+        if self.config["missing"]:
+            text += f"; {self.config['missing']} samples without embedding were left out"
+        return text
+
+
+def select(samples: Any, **settings: Any) -> SelectResult:
+    """Choose samples; write a tag, a rank, a saved view and a run with the frozen ids.
+
+    The same settings on the same samples do nothing a second time. Another selection
+    of the same name is replaced only with ``overwrite=True``.
+
+    Args:
+        samples: A FiftyOne data set, its name, or a view: the pool.
+        **settings: See `SelectSettings`.
+
+    Raises:
+        SettingsError: A setting is wrong.
+        DataError: The pool cannot be used, or the name is taken.
+    """
+    config = SelectSettings(**settings)
+    dataset, view = reading.resolve(samples)
+    name = config.name or f"{config.method}-{config.budget}"
+    pool = _pool(view, config)
+    fingerprint = _fingerprint(config, pool)
+    old = recorded(dataset, f"select_{key_of(name)}")
+    if old is not None and old["fingerprint"] == fingerprint:
+        stored = selections.read_selection(dataset, name)
+        shown = dataset.select(stored.ids, ordered=True)
+        return SelectResult(name, stored.ids, shown, stored.config, repeated=True)
+    if old is not None and not config.overwrite:
+        raise DataError(
+            f"{dataset.name!r} has another selection named {name!r} ({old['count']} samples by "
+            f"{old['selection_method']}); choose another name, or overwrite."
+        )
+    chosen = choose(pool, config)
+    stored = _store(dataset, name, pool, chosen, config, fingerprint)
+    shown = dataset.select(stored.ids, ordered=True)
+    return SelectResult(name, stored.ids, shown, stored.config)
+
+
+def choose(pool: reading.Pool, config: SelectSettings) -> selectors.Selection:
+    """Run a selection on a pool, without writing anything.
+
+    Raises:
+        DataError: The budget is larger than the pool, or the embeddings cannot be used.
+    """
+    x = np.ones((len(pool.ids), 1), np.float32) if pool.x is None else pool.x
+    return selectors.select(
+        x,
+        config.budget,
+        method=config.method,
+        ids=pool.names,
+        seed=config.seed,
+        device=config.device,
+        **selectors.options_of(config),
+    )
+
+
+def _pool(view: Any, config: SelectSettings) -> reading.Pool:
+    if (
+        config.method == "random"
+        and not config.field
+        and not reading.embedding_fields(view._dataset)
+    ):
+        return reading.read_paths(view)
+    return reading.read_embeddings(view, config.field)
+
+
+def _fingerprint(config: SelectSettings, pool: reading.Pool) -> str:
+    """Tell whether a selection would come out the same: settings, ids, embeddings."""
+    settings = config.model_dump(mode="json", exclude={"overwrite", "name"})
+    digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
+    digest.update(ids_hash(pool.ids).encode())
+    if pool.x is not None:
+        digest.update(np.ascontiguousarray(pool.x).tobytes())
+    return digest.hexdigest()
+
+
+def _store(
+    dataset: Any,
+    name: str,
+    pool: reading.Pool,
+    chosen: selectors.Selection,
+    config: SelectSettings,
+    fingerprint: str,
+) -> selections.StoredSelection:
+    explained = {
+        field: (pool.ids, values)
+        for field in EXPLAINED
+        if pool.x is not None and (values := getattr(chosen, field)) is not None
+    }
+    return selections.write_selection(
+        dataset,
+        name,
+        ids=[pool.ids[row] for row in chosen.indices],
+        scores=chosen.scores,
+        config={
+            "settings": config.model_dump(mode="json"),
+            "selection_method": config.method,
+            "fingerprint": fingerprint,
+            "field": config.field,
+            "encoder": pool.encoder,
+            "pool_size": len(pool.ids),
+            "pool_hash": ids_hash(pool.ids),
+            "missing": pool.missing,
+            "stop_reason": chosen.stop_reason,
+            "shortfall": int(chosen.shortfall),
+            "used": chosen.settings,
+            "coverage_radius": float(chosen.coverage_radius[-1]),
+            "flagged": None if chosen.flagged is None else int(np.sum(chosen.flagged)),
+            "pool_fields": list(explained),
+        },
+        results={"coverage_radius": np.asarray(chosen.coverage_radius).tolist()},
+        pool_fields=explained,
+    )

@@ -1,0 +1,333 @@
+"""``study``: train, generate and evaluate each arm with each seed, and compare."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .. import diffusion, runs
+from ..config import SelectSettings, StudySettings
+from ..datasets import reading
+from ..errors import RunError, SettingsError
+from ..runs import Lease, Run
+from . import comparing, planning
+from .embedding import embed
+from .generating import generate, import_generated
+from .importing import import_images
+from .judging import Judge
+from .planning import Cell
+from .progress import Progress, Report, reporting
+from .reporting import write_report
+from .selecting import select
+from .training import follow, new_run
+
+
+@dataclass(frozen=True)
+class StudyResult:
+    """What a study found.
+
+    Attributes:
+        run: The study's run directory.
+        report: The self-contained ``report.html``.
+        outcomes: One record per training: arm, seed, values by reference, exposure.
+        summary: ``{reference: {arm: {metric: Spread}}}``; references ``held_out`` and ``pool``.
+        generated: Name of the FiftyOne data set with the generated images.
+    """
+
+    run: Run
+    report: Path
+    outcomes: list[dict[str, Any]]
+    summary: dict[str, dict[str, dict[str, comparing.Spread]]]
+    generated: str
+
+    def __str__(self) -> str:
+        parts = []
+        for against, rows in self.summary.items():
+            counts = _counts(self.outcomes, against)
+            parts.append(f"Against {REFERENCES[against]} ({counts}):\n{comparing.as_text(rows)}")
+        main = next(iter(self.summary.values()))
+        return "\n\n".join(
+            [
+                *parts,
+                comparing.verdict(main),
+                f"Report: {self.report}\nOpen the images with: curadiff app {self.generated}",
+            ]
+        )
+
+
+REFERENCES = {
+    "held_out": "real images that no arm was trained on",
+    "pool": "all images that could be trained on",
+}
+
+
+def study(source: Any, *, progress: Progress = True, **settings: Any) -> StudyResult:
+    """Compare ways to choose training data.
+
+    Each arm is selected, trained, sampled and evaluated once per seed; every step is kept
+    in the study's run directory, so the same call goes on where an earlier one stopped.
+    Arms and seeds may be added later under the same name; other settings may not change.
+
+    Args:
+        source: A folder of images, a FiftyOne data set, its name, or a view.
+        progress: Show a bar (True), nothing (False), or call ``progress(done, total)``.
+        **settings: See `StudySettings`.
+
+    Raises:
+        SettingsError: A setting is wrong, or differs from the study of that name.
+        DataError: The images cannot be used.
+        RunError: A training failed, or another process works on the study.
+    """
+    config = StudySettings(**settings)
+    if isinstance(source, Path) or (isinstance(source, str) and Path(source).expanduser().is_dir()):
+        source = import_images(source).dataset
+    dataset, view = reading.resolve(source)
+    run = _open(config, dataset.name)
+    with Lease(run.path):
+        run.set_status("running", message="preparing", error=None)
+        try:
+            result = _Study(run, config, dataset, view, progress).carry_out()
+        except BaseException as fault:
+            stopped = isinstance(fault, KeyboardInterrupt)
+            run.set_status("stopped" if stopped else "failed", error=str(fault) or None)
+            raise
+        run.set_status("finished", message="finished", report=str(result.report), eta_seconds=0)
+    return result
+
+
+class _Study:
+    """The steps of one study; what is done is on disk, so all of it can be run again."""
+
+    def __init__(
+        self, run: Run, config: StudySettings, dataset: Any, view: Any, progress: Progress
+    ) -> None:
+        self.run, self.config, self.dataset, self.progress = run, config, dataset, progress
+        self.view = view
+        self.generated = f"{dataset.name}-{config.name}"
+
+    def carry_out(self) -> StudyResult:
+        """Do what is left to do, and report."""
+        embed(self.view, progress=self.progress, **self.config.embed.model_dump())
+        pool, held_out = self._split()
+        planning.check(self.config, len(pool))
+        self.pool = self.dataset.select(pool)
+        judge = Judge(self.config.evaluate, self.dataset, pool=pool, held_out=held_out)
+        work = planning.work(self.config)
+        total, before = sum(work.values()), 0.0
+        outcomes = []
+        with reporting(self.progress, f"study {self.config.name}", "%") as report:
+            meter = _Meter(self.run, report, total)
+            for cell in planning.cells(self.config):
+                outcomes.append(self._outcome(cell, judge, meter.part(before, work[cell.key])))
+                before += work[cell.key]
+                meter.at(before, f"{cell.key} is done")
+        runs.write_json(self.run.path / "outcomes.json", outcomes)
+        summary = {
+            against: comparing.table(outcomes, against)
+            for against in REFERENCES
+            if against in outcomes[0]["values"]
+        }
+        report_file = write_report(
+            self.run, self.config, outcomes=outcomes, summary=summary, dataset=self.dataset.name
+        )
+        return StudyResult(self.run, report_file, outcomes, summary, self.generated)
+
+    def _split(self) -> tuple[list[str], list[str]]:
+        """Read the frozen division of the images, or make it."""
+        path = self.run.path / "split.json"
+        if not path.exists():
+            pool, held_out = planning.split(self.view, self.config)
+            runs.write_json(path, {"pool": pool, "held_out": held_out})
+        frozen = runs.read_json(path)
+        there = set(self.dataset.values("id"))
+        lost = len(set(frozen["pool"] + frozen["held_out"]) - there)
+        if lost:
+            raise RunError(
+                f"{lost} images of study {self.config.name} are no longer in "
+                f"{self.dataset.name!r}; restore them, or start a study of another name."
+            )
+        return frozen["pool"], frozen["held_out"]
+
+    def _outcome(self, cell: Cell, judge: Judge, meter: _Meter) -> dict[str, Any]:
+        """Return what came of one cell, doing whatever of it is missing."""
+        path = self.run.path / "cells" / f"{cell.key}.json"
+        if path.exists():
+            return runs.read_json(path)
+        training = self._train(cell, meter)
+        folder = self._generate(cell, training, meter)
+        linked = import_generated(folder, name=self.generated, arm=cell.arm.name)
+        meter.at(meter.size, f"evaluate {cell.key}")
+        values = judge.compare(
+            linked.dataset, folder, training, key=f"{self.config.name}-{cell.key}"
+        )
+        images = len(runs.read_json(training.path / "manifest.json")["ids"])
+        seen = training.status.get("images_seen", 0)
+        outcome = {
+            "arm": cell.arm.name,
+            "method": cell.arm.method,
+            "seed": cell.seed,
+            "images": images,
+            "images_seen": seen,
+            "exposure": seen / images,
+            "loss": training.status.get("loss"),
+            "run": training.id,
+            "run_path": str(training.path),
+            "generated": str(folder),
+            "selection": self._selection(cell),
+            **values,
+        }
+        path.parent.mkdir(exist_ok=True)
+        runs.write_json(path, outcome)
+        return outcome
+
+    def _selection(self, cell: Cell) -> str | None:
+        return None if cell.arm.method == "full" else planning.selection_name(self.config, cell)
+
+    def _selected(self, cell: Cell) -> Any:
+        if cell.arm.method == "full":
+            return self.pool
+        options = self.config.select.model_dump(include=set(SelectSettings.model_fields))
+        options |= {
+            "method": cell.arm.method,
+            "budget": cell.arm.budget or self.config.budget,
+            "seed": cell.seed if cell.arm.method == "random" else self.config.select.seed,
+            "name": planning.selection_name(self.config, cell),
+            "field": self.field,
+        }
+        return select(self.pool, **options).view
+
+    @property
+    def field(self) -> str:
+        """The field with the selector's embeddings."""
+        from .embedding import field_name
+
+        return self.config.embed.field or field_name(self.config.embed.encoder)
+
+    def _train(self, cell: Cell, meter: _Meter) -> Run:
+        """Train a cell's model, or go on with it, or find it finished."""
+        name = f"{self.config.name}-{cell.key}"
+        steps = cell.arm.steps or self.config.train.steps
+        meter.at(0, f"select for {cell.key}")
+        folder = self.run.path / "runs"
+        if (folder / name / "manifest.json").exists():
+            training = Run(folder / name)
+        else:
+            settings = self.config.train.changed(name=name, seed=cell.seed, steps=steps)
+            pool = reading.read_paths(self._selected(cell))
+            _sweep(folder / name)
+            training = new_run(self.dataset, pool, settings, arm=cell.arm.name, folder=folder)
+        if training.status["state"] not in ("finished", *runs.ACTIVE):
+            diffusion.start(training)
+        share = self._train_share(cell)
+        meter.at(0, f"train {cell.key}")
+        return follow(
+            training,
+            progress=lambda done, of: meter.at(share * done / of, f"train {cell.key}"),
+        )
+
+    def _generate(self, cell: Cell, training: Run, meter: _Meter) -> Path:
+        share = self._train_share(cell)
+        rest = meter.size - share
+        return generate(
+            training,
+            progress=lambda done, of: meter.at(share + rest * done / of, f"generate {cell.key}"),
+            **self.config.generate.model_dump(),
+        )
+
+    def _train_share(self, cell: Cell) -> float:
+        return 3.0 * (cell.arm.steps or self.config.train.steps) * self.config.train.batch_size
+
+
+class _Meter:
+    """How far the whole study is, for a bar and for ``status.json``."""
+
+    def __init__(self, run: Run, report: Report, total: float, offset: float = 0.0) -> None:
+        self.run, self.report, self.total, self.offset = run, report, total, offset
+        self.size = total
+        self.began = (time.monotonic(), offset)
+
+    def part(self, offset: float, size: float) -> _Meter:
+        """Return a meter for one cell: the same bar, counted from ``offset``."""
+        meter = _Meter(self.run, self.report, self.total, offset)
+        meter.size = size
+        return meter
+
+    def at(self, done: float, what: str) -> None:
+        """Say how much of this part is done, in network evaluations."""
+        share = (self.offset + done) / self.total
+        self.report(round(1000 * share), 1000)
+        self.run.set_status("running", message=what, progress=round(share, 4))
+
+
+def _sweep(folder: Path) -> None:
+    """Remove a run directory whose making was cut off before its manifest was written."""
+    import shutil
+
+    if folder.exists():
+        shutil.rmtree(folder)
+
+
+def _open(config: StudySettings, dataset: str) -> Run:
+    """Open the study of that name, or make it.
+
+    Raises:
+        SettingsError: It exists with other settings.
+    """
+    settings = config.model_dump(mode="json")
+    path = runs.home() / "runs" / config.name
+    if not (path / "run.json").exists():
+        _sweep(path)
+        run = runs.create("study", settings, name=config.name)
+        run.add(dataset=dataset)
+        return run
+    run = runs.open_run(path)
+    if run.kind != "study":
+        raise SettingsError(f"name: {config.name} is a {run.kind} run; choose another name.")
+    if run.record.get("dataset") != dataset:
+        raise SettingsError(
+            f"name: the study {config.name} is one of {run.record.get('dataset')!r}, not of "
+            f"{dataset!r}; choose another name."
+        )
+    different = _differences(run.settings, settings)
+    if different:
+        raise SettingsError(
+            f"the study {config.name} was started with other settings ({'; '.join(different)}); "
+            "give the same ones to go on, or choose another name. Arms and seeds may be added."
+        )
+    run.add(settings=settings)
+    return run
+
+
+def _differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
+    """Name the settings that differ, except those that only add work or change its speed."""
+    before, now = _flat(old), _flat(new)
+    found = [
+        f"{name} was {before.get(name)}, now {now.get(name)}"
+        for name in sorted(before.keys() | now.keys())
+        if before.get(name) != now.get(name) and name.rpartition(".")[2] not in MAY_CHANGE
+    ]
+    arms = {arm["name"]: arm for arm in old["arms"]}
+    found += [
+        f"arm {arm['name']} was {arms[arm['name']]}, now {arm}"
+        for arm in new["arms"]
+        if arms.get(arm["name"], arm) != arm
+    ]
+    return found
+
+
+MAY_CHANGE = ("arms", "seeds", "device")
+
+
+def _flat(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in settings.items():
+        inner = _flat(value, f"{prefix}{name}.") if isinstance(value, dict) else None
+        found.update(inner if inner is not None else {prefix + name: value})
+    return found
+
+
+def _counts(outcomes: list[dict[str, Any]], against: str) -> str:
+    counts = sorted({tuple(outcome["counts"][against]) for outcome in outcomes})
+    return ", ".join(f"{real} real, {made} generated each" for real, made in counts)

@@ -1,0 +1,147 @@
+"""``train``: a diffusion model of a view's images, in a process of its own."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+from .. import diffusion, runs
+from ..config import TrainSettings
+from ..datasets import reading, selections, writing
+from ..errors import RunError
+from ..runs import Run
+from .progress import Progress, Report, reporting
+
+POLL = 0.5  # seconds between two looks at status.json
+
+
+def train(samples: Any, *, wait: bool = True, progress: Progress = True, **settings: Any) -> Run:
+    """Train a DDPM on the images of a view.
+
+    The training runs in a process of its own, from a manifest of files, and outlives
+    the caller's. Ctrl-C while waiting stops it at a checkpoint.
+
+    Args:
+        samples: A FiftyOne data set, its name, or a view such as ``select(...).view``.
+        wait: Return when it has finished; otherwise at once.
+        progress: Show a bar (True), nothing (False), or call ``progress(done, total)``.
+        **settings: See `TrainSettings`.
+
+    Returns:
+        The run. ``DDPMPipeline.from_pretrained(run.path)`` loads the model.
+
+    Raises:
+        SettingsError: A setting is wrong.
+        DataError: The view is empty, or an image cannot be read.
+        RunError: The training failed; the message says why and where its log is.
+    """
+    config = TrainSettings(**settings)
+    dataset, view = reading.resolve(samples)
+    pool = reading.read_paths(view)
+    run = new_run(dataset, pool, config)
+    diffusion.start(run)
+    return follow(run, progress=progress) if wait else run
+
+
+def new_run(
+    dataset: Any,
+    pool: reading.Pool,
+    config: TrainSettings,
+    *,
+    arm: str | None = None,
+    folder: Path | None = None,
+) -> Run:
+    """Make a training's run directory and manifest, and record it with the data set."""
+    arm = arm or selections.selection_of(dataset, pool.ids)
+    if arm is None:
+        arm = "full" if len(pool.ids) == len(dataset) else "view"
+    origin = {"dataset": dataset.name, "arm": arm, "ids_hash": writing.ids_hash(pool.ids)}
+    run = runs.create("train", config.model_dump(mode="json"), name=config.name, folder=folder)
+    diffusion.prepare(run, ids=pool.ids, paths=pool.paths, settings=config, extra=origin)
+    run.add(**origin)
+    writing.record(
+        dataset,
+        f"train_{writing.key_of(run.id)}",
+        verb="train",
+        config={**origin, "run": run.id, "path": str(run.path), "settings": run.settings},
+        results={"ids": pool.ids},
+    )
+    return run
+
+
+def resume(run: str | Path | Run, *, wait: bool = True, progress: Progress = True) -> Run:
+    """Go on with a training that was stopped or interrupted, from its last checkpoint.
+
+    Args:
+        run: The run, its id or its path.
+        wait: Return when it has finished; otherwise at once.
+        progress: As for `train`.
+
+    Raises:
+        RunError: There is no such run, a process works in it, or the training failed.
+    """
+    run = _training(run)
+    state = run.status["state"]
+    if state == "finished":
+        return run
+    if state in runs.ACTIVE:
+        raise RunError(f"{run.id} is {state}; stop it first, or follow it with: curadiff runs")
+    diffusion.start(run)
+    return follow(run, progress=progress) if wait else run
+
+
+def stop(run: str | Path | Run) -> Run:
+    """Ask a training to write a checkpoint and end; it can be resumed.
+
+    Raises:
+        RunError: There is no such run, or nothing is running in it.
+    """
+    run = _training(run)
+    if run.status["state"] not in runs.ACTIVE:
+        raise RunError(f"{run.id} is not running (it is {run.status['state']}).")
+    diffusion.stop(run)
+    return run
+
+
+def follow(run: Run, *, progress: Progress = True) -> Run:
+    """Wait until a run has ended, showing how far it is.
+
+    Raises:
+        RunError: It failed, or its process died.
+    """
+    with reporting(progress, f"train {run.id}", "step") as report:
+        try:
+            status = _until_ended(run, report)
+        except KeyboardInterrupt:
+            diffusion.stop(run)
+            status = _until_ended(run, report)
+    if status["state"] == "finished":
+        return run
+    if status["state"] == "stopped":
+        raise RunError(
+            f"{run.id} was stopped at step {status.get('step', 0)}; go on with: "
+            f"curadiff train --resume {run.id}"
+        )
+    why = status.get("error") or "its process ended without a word"
+    raise RunError(
+        f"{run.id} {status['state']}: {why} (log: {run.path / 'output.log'}). Go on from its "
+        f"last checkpoint with: curadiff train --resume {run.id}"
+    )
+
+
+def _until_ended(run: Run, report: Report) -> dict[str, Any]:
+    while True:
+        status = run.status
+        if status.get("steps"):
+            report(status.get("step", 0), status["steps"])
+        if status["state"] not in runs.ACTIVE:
+            return status
+        time.sleep(POLL)
+
+
+def _training(run: str | Path | Run) -> Run:
+    run = runs.open_run(run)
+    if run.kind != "train":
+        raise RunError(f"{run.id} is a {run.kind} run; give a training run.")
+    return run
