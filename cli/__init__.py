@@ -1,1 +1,32 @@
-"""The verbs as shell commands."""
+"""The verbs as shell commands: ``curadiff VERB ...``."""
+
+from __future__ import annotations
+
+import sys
+
+from ..errors import CuradiffError
+from .flags import Parser
+
+
+def main(words: list[str] | None = None) -> int:
+    """Run one command line; return its exit status.
+
+    An error that the user can mend is one sentence on stderr and status 2.
+    """
+    from .commands import add_commands
+
+    parser = Parser(
+        prog="curadiff",
+        description="Which of my images should a generative model be trained on?",
+        epilog="Start with: curadiff demo    Check the machine with: curadiff doctor",
+    )
+    add_commands(parser)
+    parsed = parser.parse(sys.argv[1:] if words is None else words)
+    try:
+        return parsed.command(parsed) or 0
+    except CuradiffError as fault:
+        print(f"curadiff: {fault}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("\ncuradiff: interrupted; the same command goes on from here.", file=sys.stderr)
+        return 130

@@ -1,0 +1,112 @@
+"""Command line flags, read off the settings."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any, NoReturn
+
+from ..config import Settings, choices, limits, plain_type
+from ..errors import SettingsError, nearest
+
+_SIGNS = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<", "multiple_of": "a multiple of"}
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser that says what was meant, and raises nothing else."""
+
+    def error(self, message: str) -> NoReturn:
+        """End with the message and where to read more."""
+        print(f"curadiff: {message}\nSee: {self.prog} --help", file=sys.stderr)
+        raise SystemExit(2)
+
+    def parse(self, words: list[str]) -> argparse.Namespace:
+        """Parse all words; an unknown flag is answered with the nearest known one."""
+        parsed, rest = self.parse_known_args(words)
+        if rest:
+            parser: Parser = getattr(parsed, "parser", self)
+            known = [flag for action in parser._actions for flag in action.option_strings]
+            given = next((word for word in rest if word.startswith("-")), rest[0])
+            parser.error(f"{given} is not known here{nearest(given.split('=')[0], known)}")
+        return parsed
+
+
+def add_settings(parser: argparse.ArgumentParser, model: type[Settings], prefix: str = "") -> None:
+    """Add one flag per setting; the settings of another verb inside get a dotted prefix.
+
+    Values stay text and are checked by the settings themselves, so that a wrong one
+    gets the same sentence as in Python. A flag that is not given leaves no trace.
+    """
+    group = parser.add_argument_group(f"settings of {prefix.rstrip('.')}" if prefix else "settings")
+    for name, field in model.model_fields.items():
+        inner = plain_type(field)
+        if isinstance(inner, type) and issubclass(inner, Settings):
+            add_settings(parser, inner, f"{prefix}{name}.")
+            continue
+        options: dict[str, Any] = {
+            "dest": f"{prefix}{name}",
+            "default": argparse.SUPPRESS,
+            "help": _help(field),
+        }
+        if inner is bool:
+            options["action"] = argparse.BooleanOptionalAction
+        elif inner in (list, tuple):
+            options |= {"nargs": "+", "metavar": name.rstrip("s").upper()}
+        else:
+            options["metavar"] = {int: "N", float: "X"}.get(inner, "TEXT")
+        group.add_argument(f"--{prefix}{name}".replace("_", "-"), **options)
+
+
+def given_settings(parsed: argparse.Namespace, model: type[Settings]) -> dict[str, Any]:
+    """Collect the settings that were given, dotted ones as dictionaries."""
+    found: dict[str, Any] = {}
+    for name, value in vars(parsed).items():
+        head, _, tail = name.partition(".")
+        if head in model.model_fields:
+            if tail:
+                found.setdefault(head, {})[tail] = value
+            else:
+                found[name] = value
+    return found
+
+
+def _help(field: Any) -> str:
+    text = (field.description or "").replace("%", "%%")
+    notes = [f"{_SIGNS[key]} {value:g}" for key, value in limits(field).items()]
+    accepted = choices(field)
+    if accepted and plain_type(field) is not bool:
+        notes.append(" | ".join(map(str, accepted)))
+    if not field.is_required():
+        notes.append(f"default: {_shown(field.default)}")
+    return f"{text} [{'; '.join(notes)}]" if notes else text
+
+
+def _shown(value: Any) -> str:
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list):
+        return " ".join(str(getattr(item, "name", item)) for item in value)
+    return str(value)
+
+
+def settings_from_file(path: str) -> dict[str, Any]:
+    """Read settings from a YAML file.
+
+    Raises:
+        SettingsError: The file is missing, is not YAML, or is not a mapping.
+    """
+    import yaml
+
+    try:
+        with Path(path).open(encoding="utf-8") as file:
+            found = yaml.safe_load(file)
+    except OSError as fault:
+        raise SettingsError(f"{path} cannot be read: {fault.strerror}.") from None
+    except yaml.YAMLError as fault:
+        raise SettingsError(f"{path} is not YAML: {' '.join(str(fault).split())}") from None
+    if not isinstance(found, dict):
+        raise SettingsError(f"{path} must hold settings as 'name: value' lines.")
+    return found
