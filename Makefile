@@ -1,0 +1,40 @@
+# Every target makes .venv on first use, with nothing but python3 (3.11+) and a package index.
+PYTHON ?= python3
+BIN := .venv/bin
+export PYTHONDONTWRITEBYTECODE := 1
+
+.PHONY: venv demo app test check bench constraints clean
+
+venv: .venv/ready
+
+.venv/ready: requirements.txt requirements-dev.txt constraints.txt pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed, this is " + sys.version.split()[0] + "; name one with: make PYTHON=python3.12 ...")'
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/curadiff doctor --fix --brief
+	touch $@
+
+demo: venv
+	$(BIN)/curadiff demo
+
+app: venv
+	$(BIN)/curadiff app
+
+test: venv
+	$(BIN)/python -m pytest
+
+check: venv
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+
+bench: venv
+	$(BIN)/python -m benchmarks
+
+# Pins of everything that was tested together; it names no index, so it works with any.
+constraints: venv
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url requirements.txt requirements-dev.txt --output-file constraints.txt
+
+clean:
+	rm -rf .venv build dist *.egg-info .pytest_cache .ruff_cache
