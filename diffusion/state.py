@@ -98,8 +98,10 @@ class State:
                 self.average[name].copy_(tensors["ema"][name])
         saved: dict[int, dict[str, Any]] = {}
         for place, name in enumerate(self.weights):
+            # Copies: a loaded tensor is a map of its file, which would stay on the disk unseen
+            # when the checkpoint is deleted.
             saved[place] = {
-                key: tensors["optimizer"][f"{key}.{name}"] for key in ("step", *MOMENTS)
+                key: tensors["optimizer"][f"{key}.{name}"].clone() for key in ("step", *MOMENTS)
             }
         groups = self.optimizer.state_dict()["param_groups"]
         self.optimizer.load_state_dict({"state": saved, "param_groups": groups})

@@ -82,7 +82,8 @@ def test_a_full_disk_keeps_the_last_checkpoint_and_says_so(small_disk, pictures,
     first_save(run)
     before = weights(run)
     blocker = small_disk / "blocker"
-    fill(blocker, leave=100_000)
+    one = sum(len(content) for content in before.values())
+    fill(blocker, leave=one // 2)
     with pytest.raises(RunError, match=r"checkpoint at step 4 \(.*[Nn]o space.*step 2 is kept"):
         train_here(run)
     assert run.status["state"] == "failed"
