@@ -35,7 +35,8 @@ def open_rgb(path: str | Path) -> Image.Image:
                 raise _too_large(path, f"{file.width} x {file.height} pixels")
             file.seek(0)
             file.load()
-            return _rgb(ImageOps.exif_transpose(file))
+            ImageOps.exif_transpose(file, in_place=True)
+            return _rgb(file)
     except DataError:
         raise
     except FileNotFoundError:

@@ -85,7 +85,7 @@ def load(name: str, target: str, *, weights: str | None, device: str, dtype: str
         raise
     except Exception as fault:
         raise DataError(
-            f"the module of {name} failed on float RGB images in [0, 1], (4, 3, side, side) with "
+            f"the module of {name} failed on float RGB images in [0, 1], (n, 3, side, side) with "
             f"side = its input_size ({type(fault).__name__}: {fault})."
         ) from fault
 

@@ -97,7 +97,7 @@ class Pixels:
 
     def normalized(self, batch: torch.Tensor) -> torch.Tensor:
         """Turn (n, height, width, 3) uint8 into normalized (n, 3, height, width) float32."""
-        x = batch.permute(0, 3, 1, 2).float().contiguous() / 255
+        x = batch.permute(0, 3, 1, 2).float() / 255
         mean = x.new_tensor(self.mean).view(1, 3, 1, 1)
         std = x.new_tensor(self.std).view(1, 3, 1, 1)
         return (x - mean) / std

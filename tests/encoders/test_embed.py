@@ -1,10 +1,13 @@
 """The loop: order, one bad image, batch sizes, shapes, normalization."""
 
+import sys
+
 import numpy as np
 import pytest
 import torch
 from curadiff import encoders
 from curadiff.errors import DataError
+from curadiff.images import open_rgb
 from PIL import Image
 
 
@@ -103,3 +106,48 @@ def test_pictures_of_an_encoder_without_a_size_are_batched_by_shape(photographs)
     got = encoder.embed(photographs, batch_size=12).features
     want = [np.asarray(Image.open(path)).mean((0, 1)) for path in photographs]
     np.testing.assert_allclose(got, want, rtol=1e-5)
+
+
+CONVOLUTIONS = """
+import torch
+class Stack(torch.nn.Module):
+    input_size = 32
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.layers = torch.nn.ModuleList(torch.nn.Conv2d(3, 3, 3, padding=1) for _ in range(6))
+        self.seen = []
+    def forward(self, x):
+        self.seen.append(x.is_contiguous(memory_format=torch.channels_last))
+        for layer in self.layers:
+            x = layer(x)
+        return FLATTENED
+NETWORKS = []
+def load(weights):
+    NETWORKS.append(Stack())
+    return NETWORKS[-1]
+"""
+
+
+@pytest.mark.parametrize(
+    ("flattened", "fast"), [("x.flatten(1)", True), ("x.view(len(x), -1)", False)]
+)
+def test_a_network_that_cannot_bear_the_fast_layout_gets_the_plain_one(
+    tmp_path, photographs, flattened, fast
+):
+    import importlib.util
+
+    file = tmp_path / "stack.py"
+    file.write_text(CONVOLUTIONS.replace("FLATTENED", flattened))
+    encoder = encoders.load(f"python:{file}:load", device="cpu")
+    got = encoder.embed(photographs).features
+    spec = importlib.util.spec_from_file_location("plain_stack", file)
+    plain = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(plain)
+    pictures = np.stack([encoder.preprocess(open_rgb(path)) for path in photographs])
+    x = torch.from_numpy(pictures).permute(0, 3, 1, 2).contiguous() / 255
+    with torch.inference_mode():
+        want = plain.load(None)(x).numpy()
+    np.testing.assert_allclose(got, want, atol=1e-5)
+    (loaded,) = (m for m in sys.modules.values() if getattr(m, "__file__", None) == str(file))
+    assert loaded.NETWORKS[0].seen[-1] is fast

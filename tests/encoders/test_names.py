@@ -99,7 +99,7 @@ BUILD = "def load(weights):\n    return N()\n"
         (
             MODULE.format(attributes="    input_size = 8", out="x") + BUILD,
             DataError,
-            r"must return a tensor \(n, d\).* got \(4, 3, 8, 8\); pool or flatten",
+            r"must return a tensor \(n, d\).* got \(1, 3, 8, 8\); pool or flatten",
         ),
         (
             MODULE.format(attributes="    input_size = 8", out="x @ x[:, :2]") + BUILD,
