@@ -21,6 +21,7 @@ def generated_fields(c: Context, chosen: list[str]) -> dict[str, Array]:
             "nearest_train_mirrored": c.memory.mirrored,
             "nearest_train_distance": c.memory.distance,
             "memorization_ratio": c.memory.ratio,
+            "memorized": c.memory.memorized,
             "authentic": c.memory.authentic,
         }
     return fields

@@ -7,11 +7,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..errors import DataError
-from .arrays import Array, Booleans, Floats, Integers, embeddings, pair
-from .distances import neighbors_between, neighbors_within, together
+from .arrays import Booleans, Floats, Integers, embeddings, pair
+from .distances import Points, neighbors_between, neighbors_within, together
 
 NEIGHBORS = 50
-COPY = 0.5  # Carlini et al.: nearest closer than half of the mean of its neighbourhood
+COPY = 0.5  # Carlini et al.: nearer than half of the mean distance of its neighbourhood
+RARE = 0.005  # share of the training images that come that near to another one
 
 
 class Memorization(NamedTuple):
@@ -21,7 +22,9 @@ class Memorization(NamedTuple):
     mirrored: Booleans  # the mirrored training image is the nearer one
     distance: Floats
     ratio: Floats  # distance / mean distance of the nearest training images; 0 for a copy
+    memorized: Booleans  # ratio below `below`
     authentic: Booleans  # farther from it than its own nearest training neighbour
+    below: float  # ratio that different images of this kind hardly ever have
 
 
 def memorization(
@@ -35,7 +38,10 @@ def memorization(
     """Find the nearest training image of every generated one, by exact distance.
 
     ``ratio`` compares that distance with the mean over the ``neighbors`` nearest
-    training images: near 1 for an image among its like, near 0 for a copy.
+    training images: near 1 for an image among its like, near 0 for a copy. An image
+    is ``memorized`` where its ratio is below 0.5, or below what only 0.5 % of the
+    training images have among the others, whichever is larger: encoders differ in
+    how far they put two pictures of one thing apart.
     ``authentic`` is false where the generated image is nearer to a training image
     than that one's nearest fellow. New real images are authentic in about 75-80 % of
     cases, not in all, so read both beside their values for held-out real images.
@@ -66,27 +72,46 @@ def memorization(
                 "give the mirrored images row by row."
             )
         own.append(flipped)
-    return _search(g, own, neighbors, device)
-
-
-def _search(g: Array, own: list[Array], neighbors: int, device: str) -> Memorization:
     images, *training = together(g, *own, device=device)
-    count = len(training[0])
-    near = min(neighbors, count)
+    return _judge(images, training, min(neighbors, len(t) - 1))
+
+
+def _judge(images: Points, training: list[Points], near: int) -> Memorization:
     found = [neighbors_between(images, points, near) for points in training]
     squared = np.concatenate([distances for distances, _ in found], axis=1)
     rows = np.concatenate([index for _, index in found], axis=1)
-    flipped = np.repeat(np.arange(len(found)) > 0, near)
-    first = squared.argmin(axis=1)[:, None]
-    nearest = np.take_along_axis(rows, first, 1)[:, 0]
-    distance = np.sqrt(np.take_along_axis(squared, first, 1)[:, 0])
-    around = np.sqrt(np.partition(squared, near - 1, axis=1)[:, :near]).mean(axis=1)
-    ratio = np.divide(distance, around, out=np.zeros(len(g)), where=distance > 0)
-    fellow = np.sqrt(neighbors_within(training[0], 1)[0][:, 0])  # (n,)
+    first = squared.argmin(axis=1)
+    nearest = rows[np.arange(len(rows)), first]
+    distance, ratio = _ratio(squared, near)
+    among = _among_training(training, near)
+    fellow, usual = np.sqrt(among[:, :near].min(axis=1)), _ratio(among, near)[1]
+    below = max(COPY, float(np.quantile(usual, RARE)))
     return Memorization(
         nearest=nearest,
-        mirrored=flipped[first[:, 0]],
+        mirrored=first >= near,
         distance=distance,
         ratio=ratio,
+        memorized=ratio < below,
         authentic=distance > fellow[nearest],
+        below=below,
     )
+
+
+def _ratio(squared: Floats, near: int) -> tuple[Floats, Floats]:
+    """Distance of the nearest, and its ratio to the mean of the ``near`` nearest: (n,) each."""
+    nearest = np.sqrt(np.partition(squared, near - 1, axis=1)[:, :near])
+    distance = nearest.min(axis=1)
+    ratio = np.divide(
+        distance, nearest.mean(axis=1), out=np.zeros(len(squared)), where=distance > 0
+    )
+    return distance, ratio
+
+
+def _among_training(training: list[Points], near: int) -> Floats:
+    """Squared distances of every training image to its nearest others, mirrored ones after."""
+    parts = [neighbors_within(training[0], near)[0]]  # (n, near)
+    for mirrored in training[1:]:
+        squared, rows = neighbors_between(training[0], mirrored, near + 1)
+        squared[rows == np.arange(len(rows))[:, None]] = np.inf  # its own mirror image
+        parts.append(np.sort(squared, axis=1)[:, :near])
+    return np.concatenate(parts, axis=1)

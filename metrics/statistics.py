@@ -11,7 +11,6 @@ from . import frechet, kernels
 from .arrays import Array, embeddings, neighbors_fit, pair
 from .context import Context, Statistic
 from .extrapolation import frechet_extrapolated
-from .memorization import COPY
 from .mind import PROJECTIONS, monge
 from .vendi import influence as vendi_influence
 from .vendi import vendi
@@ -92,7 +91,7 @@ def _vendi(c: Context) -> Values:
 
 def _memorization(c: Context) -> Values:
     return {
-        "memorized": _mean(c.memory.ratio < COPY, of="generated", below=COPY),
+        "memorized": _mean(c.memory.memorized, of="generated", below=c.memory.below),
         "authentic": _mean(c.memory.authentic, of="generated"),
     }
 
