@@ -9,8 +9,8 @@ from .base import Settings, setting
 Device = Literal["auto", "cpu", "cuda", "mps"]
 
 ENCODER_HELP = (
-    "Encoder: builtin, clip-vit-b32, dinov2-vit-l14, open_clip:NAME, timm:NAME or "
-    "python:FILE_OR_MODULE:FUNCTION."
+    "Encoder: builtin, clip-vit-b32, dinov2-vit-l14, inception, open_clip:MODEL[:TAG], "
+    "timm:MODEL or python:FILE_OR_MODULE:FUNCTION."
 )
 
 
