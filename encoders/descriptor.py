@@ -4,12 +4,14 @@
 before they are weighed and joined:
 
     324  HOG: 4 x 4 cells of 16 px, 9 unsigned orientations, 2 x 2 cells a block,
-         L2-Hys (Dalal & Triggs 2005, section 6)
-     96  mean and standard deviation of L*, a*, b* in 4 x 4 cells
-     64  joint histogram of L*, a*, b*, 4 bins each, square-rooted (Hellinger)
+         L2-Hys (Dalal & Triggs 2005, section 6); weight 1
+     96  mean and standard deviation of L*, a*, b* in 4 x 4 cells; weight 0.5
+     64  joint histogram of L*, a*, b*, 4 bins each, square-rooted (Hellinger);
+         weight 0.2
 
-It separates garments by cut and colour well enough for a first run. Its values
-say nothing about those of CLIP, DINOv2 or Inception: never compare them with
+Among 1,192 photographs of ten kinds of garment, the nearest one by another
+contributor is of the same kind for 37 % (10 % by chance, 65 % with MobileNetV2):
+enough for a first run, no judge of quality. Never compare its values with
 published ones.
 """
 
@@ -23,7 +25,7 @@ from .pixels import Pixels
 SIDE, CELL, BINS = 64, 16, 9
 GRID = SIDE // CELL
 DIM = (GRID - 1) ** 2 * 4 * BINS + GRID**2 * 6 + 64
-VERSION = 1  # raise it when any value changes
+VERSION = 2  # raise it when any value changes
 
 # linear sRGB to XYZ over the D65 white point (IEC 61966-2-1)
 _XYZ = np.array(
@@ -72,8 +74,8 @@ def describe(rgb: np.ndarray) -> np.ndarray:
     joint = np.bincount((bins @ np.array([16, 4, 1])).ravel(), minlength=64)  # (64,)
     blocks = (
         _length_one(hog(colour[..., 0] / 100)),
-        0.7 * _length_one(moments),
-        0.7 * _length_one(np.sqrt(joint)),
+        0.5 * _length_one(moments),
+        0.2 * _length_one(np.sqrt(joint)),
     )
     return _length_one(np.concatenate(blocks)).astype(np.float32)
 
