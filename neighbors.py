@@ -20,6 +20,8 @@ Array = np.ndarray[Any, Any]
 
 SPARE = 8  # candidates beyond k, so that rounding seldom costs a second look
 BLOCK_BYTES = 64 * 2**20  # of one block of the distance matrix
+CACHE = 2**22  # bytes of differences at a time, so that they stay in the processor's cache
+TILE = 2048  # rows of a tile when every row is compared with every other
 
 
 def nearest(
@@ -71,10 +73,12 @@ def nearest(
     search = _Search(reference, torch.device(device), block_bytes)
     distances = np.empty((len(query), k))
     rows = np.empty((len(query), k), np.int64)
+    found = search.pairs(k) if exclude_self and query is reference else None
     for start in range(0, len(query), search.height):
         part = slice(start, start + search.height)
         skip = None if exclude is None else np.asarray(exclude)[part]
-        distances[part], rows[part] = search.look(query[part], k, skip)
+        first = None if found is None else (found[0][part], found[1][part])
+        distances[part], rows[part] = search.look(query[part], k, skip, first)
     return distances, rows
 
 
@@ -85,7 +89,7 @@ def square_distances(query: Array, reference: Array, rows: Array) -> Array:
         (m, k) float64, exactly 0 for identical rows.
     """
     found = np.empty(rows.shape)
-    step = max(1, BLOCK_BYTES // (16 * max(1, rows.shape[1]) * query.shape[1]))
+    step = max(1, CACHE // (8 * max(1, rows.shape[1]) * query.shape[1]))
     for start in range(0, len(rows), step):
         part = slice(start, start + step)
         gap = query[part, None, :].astype(np.float64) - reference[rows[part]]
@@ -112,8 +116,9 @@ class _Search:
         self.device = device
         # Centring changes no distance and shrinks the terms that cancel.
         self.middle = reference.mean(axis=0, dtype=np.float64).astype(np.float32)
-        self.width = min(len(reference), max(256, block_bytes // (4 * 256)))
+        self.width = min(len(reference), 4096, max(256, block_bytes // (4 * 256)))
         self.height = max(1, block_bytes // (4 * self.width))
+        self.tile = min(TILE, max(1, int((block_bytes // 4) ** 0.5)))
         self.moved = self._move(reference)  # (n, d)
         self.square = (self.moved * self.moved).sum(1)  # (n,)
 
@@ -121,16 +126,19 @@ class _Search:
         moved = rows.astype(np.float32) - self.middle
         return torch.from_numpy(np.ascontiguousarray(moved)).to(self.device)
 
-    def look(self, query: Array, k: int, skip: Array | None) -> tuple[Array, Array]:
+    def look(
+        self, query: Array, k: int, skip: Array | None, first: tuple[Array, Array] | None
+    ) -> tuple[Array, Array]:
         """Neighbours of one block of queries; look wider where rounding leaves doubt."""
         n = len(self.reference)
-        wanted = min(n, k + SPARE + (skip is not None))
+        wanted = self._wanted(k, skip is not None)
         distances = np.empty((len(query), k))
         rows = np.empty((len(query), k), np.int64)
         open_ = np.arange(len(query))
         while len(open_):
             ask = query[open_]
-            near, unseen = self._candidates(ask, wanted)
+            near, unseen = first or self._candidates(ask, wanted)
+            first = None
             exact = square_distances(ask, self.reference, near)
             if skip is not None:
                 exact[near == skip[open_, None]] = np.inf
@@ -143,10 +151,40 @@ class _Search:
             wanted = min(n, 4 * wanted)
         return distances, rows
 
+    def _wanted(self, k: int, skipping: bool) -> int:
+        return min(len(self.reference), k + SPARE + skipping)
+
+    def pairs(self, k: int) -> tuple[Array, Array]:
+        """Candidates of every row among all others, each tile of distances computed once."""
+        n, wanted = len(self.reference), self._wanted(k, True)
+        best = torch.full((n, wanted), torch.inf, device=self.device)
+        rows = torch.zeros((n, wanted), dtype=torch.int64, device=self.device)
+
+        def merge(at: slice, gap: torch.Tensor, start: int) -> None:
+            value, place = gap.topk(min(wanted, gap.shape[1]), dim=1, largest=False)
+            value, order = torch.cat([best[at], value], 1).topk(wanted, dim=1, largest=False)
+            rows[at] = torch.cat([rows[at], place + start], 1).gather(1, order)
+            best[at] = value
+
+        with full_precision():
+            for top in range(0, n, self.tile):
+                one = slice(top, top + self.tile)
+                for left in range(top, n, self.tile):
+                    two = slice(left, left + self.tile)
+                    gap = torch.addmm(
+                        self.square[two], self.moved[one], self.moved[two].T, alpha=-2
+                    )
+                    gap += self.square[one, None]
+                    merge(one, gap, left)
+                    if left > top:
+                        merge(two, gap.T.contiguous(), top)
+        unseen = best[:, -1] - self._error(self.square)
+        return rows.cpu().numpy(), unseen.double().cpu().numpy()
+
     def _candidates(self, query: Array, wanted: int) -> tuple[Array, Array]:
         """The ``wanted`` nearest rows by float32, and a lower bound for all others."""
         moved = self._move(query)
-        square = (moved * moved).sum(1, keepdim=True)  # (m, 1)
+        square = (moved * moved).sum(1)  # (m,)
         best = torch.empty((len(query), 0), device=self.device)
         rows = torch.empty((len(query), 0), dtype=torch.int64, device=self.device)
         with full_precision():
@@ -158,10 +196,12 @@ class _Search:
                 if best.shape[1] > wanted:
                     best, place = best.topk(wanted, dim=1, largest=False)
                     rows = rows.gather(1, place)
-        # float32 dot products of d terms err by about sqrt(d) roundings of the terms' size
-        error = 4e-7 * np.sqrt(query.shape[1]) * (square + self.square.max())
-        unseen = best.max(1, keepdim=True).values + square - error
-        return rows.cpu().numpy(), unseen[:, 0].double().cpu().numpy()
+        unseen = best.amax(1) + square - self._error(square)
+        return rows.cpu().numpy(), unseen.double().cpu().numpy()
+
+    def _error(self, square: torch.Tensor) -> torch.Tensor:
+        """Float32 dot products of d terms err by about sqrt(d) roundings of the terms' size."""
+        return 4e-7 * self.moved.shape[1] ** 0.5 * (square + self.square.max())
 
 
 def _matrix(rows: Array, name: str) -> Array:

@@ -59,3 +59,12 @@ def test_wrong_input_gets_a_sentence(given, sentence):
 def test_excluding_self_needs_the_same_rows():
     with pytest.raises(DataError, match="give the same array twice"):
         nearest(np.ones((3, 2)), np.ones((4, 2)), 1, exclude_self=True)
+
+
+@pytest.mark.parametrize("block", [2**10, 2**26])
+def test_all_rows_against_each_other_equal_brute_force(block):
+    x = np.random.default_rng(0).normal(size=(400, 12)).astype(np.float32)
+    distance, row = nearest(x, x, 7, exclude_self=True, block_bytes=block)
+    gap = np.linalg.norm(x[:, None].astype(np.float64) - x, axis=2) + np.diag([np.inf] * 400)
+    np.testing.assert_array_equal(row, np.argsort(gap, axis=1)[:, :7])
+    np.testing.assert_allclose(distance, np.sort(gap, axis=1)[:, :7], rtol=1e-9)
