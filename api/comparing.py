@@ -14,11 +14,12 @@ SHOWN = {
     "recall": ("recall", "higher"),
     "density": ("density", "higher"),
     "coverage": ("coverage", "higher"),
-    "memorization_ratio": ("memorized", "lower"),
+    "memorized": ("memorized", "lower"),
 }
 """Columns in the order of the table: title, and which way is better."""
 
 RANKED_BY = "frechet_distance"
+REAL = "(real images)"
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,20 @@ def table(outcomes: Sequence[Mapping[str, Any]], against: str) -> dict[str, dict
     return found
 
 
+def null(outcomes: Sequence[Mapping[str, Any]], against: str) -> dict[str, float]:
+    """Return what real images score in place of generated ones, by metric.
+
+    The same real images are behind every arm's null, so they are averaged; the arms'
+    own training images make no difference to it.
+    """
+    found: dict[str, list[float]] = {}
+    for outcome in outcomes:
+        for name, told in outcome["full"].get(against, {}).get("records", {}).items():
+            if told.get("null") is not None:
+                found.setdefault(name, []).append(told["null"])
+    return {name: statistics.fmean(values) for name, values in found.items()}
+
+
 def ranking(summary: Mapping[str, Mapping[str, Spread]]) -> list[str]:
     """Order the arms by mean Frechet distance, best first."""
     ranked = [arm for arm in summary if RANKED_BY in summary[arm]]
@@ -109,8 +124,15 @@ def verdict(summary: Mapping[str, Mapping[str, Spread]]) -> str:
     return text + f" The seeds of {best} and {next_best} overlap ({n} each): no clear winner."
 
 
-def as_text(summary: Mapping[str, Mapping[str, Spread]]) -> str:
-    """Lay the table out for a terminal, best arm first."""
+def as_text(
+    summary: Mapping[str, Mapping[str, Spread]], real: Mapping[str, float] | None = None
+) -> str:
+    """Lay the table out for a terminal, best arm first.
+
+    Args:
+        summary: ``{arm: {metric: Spread}}``.
+        real: What real images score, as a last row.
+    """
     columns = [name for name in SHOWN if any(name in row for row in summary.values())]
     head = ["arm", *(SHOWN[name][0] for name in columns), "seeds"]
     body = [
@@ -121,6 +143,9 @@ def as_text(summary: Mapping[str, Mapping[str, Spread]]) -> str:
         ]
         for arm in ranking(summary)
     ]
+    if real:
+        cells = (number(real[name]) if name in real else "-" for name in columns)
+        body.append([REAL, *cells, ""])
     widths = [max(len(row[i]) for row in [head, *body]) for i in range(len(head))]
     lines = [
         "  ".join(

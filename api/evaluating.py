@@ -90,20 +90,24 @@ def compare(
     *,
     config: EvaluateSettings,
     encoder: str,
+    held_out: np.ndarray | None = None,
 ) -> metrics.Evaluation:
-    """Evaluate features, and store what was found where both sides are data sets."""
+    """Evaluate features, and store what was found where both sides are data sets.
+
+    Args:
+        generated: The generated images.
+        reference: The real images to compare with.
+        training: The images that the model was trained on, for memorization.
+        config: Settings of the evaluation.
+        encoder: Identity of the encoder that made the features.
+        held_out: (h, d) features of real images that are in neither, for the null.
+    """
     found = metrics.evaluate(
         real=reference.x,
         generated=generated.x,
         train=None if training is None else training.x,
-        metrics=config.metrics,
-        k=config.k,
-        density_k=config.density_k,
-        rule=config.rule,
-        counts=config.counts,
-        bootstrap=config.bootstrap,
-        seed=config.seed,
-        device=config.device,
+        held_out=held_out,
+        **config.model_dump(exclude={"encoder", "weights", "key", "batch_size"}),
     )
     if generated.dataset is not None and reference.dataset is not None:
         _store(generated, reference, training, found, config=config, encoder=encoder)

@@ -76,6 +76,7 @@ class Judge:
                 self._training(training),
                 config=config,
                 encoder=self.encoder.key,
+                held_out=self.references["held_out"].x if name != self.main else None,
             )
             found["values"][name] = evaluation.values
             found["full"][name] = evaluation.to_json()

@@ -21,6 +21,7 @@ th, td {{ padding: .4rem .9rem; border-bottom: 1px solid var(--line); text-align
   white-space: nowrap; }}
 th:first-child {{ text-align: left; }}
 thead th {{ color: var(--quiet); font-weight: 600; font-size: .85rem; }}
+tr.real {{ color: var(--quiet); font-style: italic; }}
 td.best {{ background: var(--best); font-weight: 600; }}
 .grids {{ display: grid; gap: 1.1rem;
   grid-template-columns: repeat(auto-fit, minmax(230px, 1fr)); }}

@@ -97,15 +97,17 @@ def _tables(summary: Summary, outcomes: Sequence[Mapping[str, Any]]) -> str:
     for against, rows in summary.items():
         counts = sorted({tuple(outcome["counts"][against]) for outcome in outcomes})
         told = ", ".join(f"{real} real, {made} generated" for real, made in counts)
-        parts.append(
-            f"<h2>{TITLES[against]}</h2>{_table(rows)}<p class=quiet>{told} images per "
-            "value; mean ± standard deviation over seeds. Frechet distance is biased "
-            "upward for few images: compare values of equal counts only.</p>"
-        )
+        real = comparing.null(outcomes, against)
+        parts += [
+            f"<h2>{TITLES[against]}</h2>{_table(rows, real)}",
+            f"<p class=quiet>{told} images per value; mean ± standard deviation over seeds. "
+            "Frechet distance is biased upward for few images: compare values of equal counts "
+            "only. The last row is what real images score in place of generated ones.</p>",
+        ]
     return "".join(parts)
 
 
-def _table(rows: Mapping[str, Mapping[str, comparing.Spread]]) -> str:
+def _table(rows: Mapping[str, Mapping[str, comparing.Spread]], real: Mapping[str, float]) -> str:
     columns = [name for name in comparing.SHOWN if any(name in row for row in rows.values())]
     head = "".join(
         f"<th title='{comparing.SHOWN[name][1]} is better'>{comparing.SHOWN[name][0]} "
@@ -120,14 +122,21 @@ def _table(rows: Mapping[str, Mapping[str, comparing.Spread]]) -> str:
             for name in columns
         )
         lines.append(f"<tr><th>{html.escape(arm)}</th>{cells}</tr>")
-    return (
-        f"<table><thead><tr><th>arm</th>{head}</tr></thead><tbody>{''.join(lines)}</tbody></table>"
-    )
+    if real:
+        cells = "".join(
+            f"<td>{comparing.number(real[name]) if name in real else '–'}</td>" for name in columns
+        )
+        lines.append(f"<tr class=real><th>{comparing.REAL}</th>{cells}</tr>")
+    head = f"<thead><tr><th>arm</th>{head}</tr></thead>"
+    return f"<table>{head}<tbody>{''.join(lines)}</tbody></table>"
 
 
-def _best(rows: Mapping[str, Mapping[str, comparing.Spread]], name: str) -> str:
-    pick = min if comparing.SHOWN[name][1] == "lower" else max
-    return pick((arm for arm in rows if name in rows[arm]), key=lambda arm: rows[arm][name].mean)
+def _best(rows: Mapping[str, Mapping[str, comparing.Spread]], name: str) -> str | None:
+    """Return the arm with the best mean, None where several share it."""
+    means = {arm: rows[arm][name].mean for arm in rows if name in rows[arm]}
+    goal = min(means.values()) if comparing.SHOWN[name][1] == "lower" else max(means.values())
+    winners = [arm for arm, mean in means.items() if mean == goal]
+    return winners[0] if len(winners) == 1 else None
 
 
 def _plots(

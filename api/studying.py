@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,10 +11,10 @@ from typing import Any
 from .. import diffusion, runs
 from ..config import SelectSettings, StudySettings
 from ..datasets import reading
-from ..errors import RunError, SettingsError
+from ..errors import RunError, SettingsError, Stopped
 from ..runs import Lease, Run
 from . import comparing, planning
-from .embedding import embed
+from .embedding import embed, field_name
 from .generating import generate, import_generated
 from .importing import import_images
 from .judging import Judge
@@ -46,7 +47,8 @@ class StudyResult:
         parts = []
         for against, rows in self.summary.items():
             counts = _counts(self.outcomes, against)
-            parts.append(f"Against {REFERENCES[against]} ({counts}):\n{comparing.as_text(rows)}")
+            shown = comparing.as_text(rows, comparing.null(self.outcomes, against))
+            parts.append(f"Against {REFERENCES[against]} ({counts}):\n{shown}")
         main = next(iter(self.summary.values()))
         return "\n\n".join(
             [
@@ -90,7 +92,7 @@ def study(source: Any, *, progress: Progress = True, **settings: Any) -> StudyRe
         try:
             result = _Study(run, config, dataset, view, progress).carry_out()
         except BaseException as fault:
-            stopped = isinstance(fault, KeyboardInterrupt)
+            stopped = isinstance(fault, KeyboardInterrupt | Stopped)
             run.set_status("stopped" if stopped else "failed", error=str(fault) or None)
             raise
         run.set_status("finished", message="finished", report=str(result.report), eta_seconds=0)
@@ -119,6 +121,7 @@ class _Study:
         outcomes = []
         with reporting(self.progress, f"study {self.config.name}", "%") as report:
             meter = _Meter(self.run, report, total)
+            meter.at(0, "preparing")
             for cell in planning.cells(self.config):
                 outcomes.append(self._outcome(cell, judge, meter.part(before, work[cell.key])))
                 before += work[cell.key]
@@ -201,8 +204,6 @@ class _Study:
     @property
     def field(self) -> str:
         """The field with the selector's embeddings."""
-        from .embedding import field_name
-
         return self.config.embed.field or field_name(self.config.embed.encoder)
 
     def _train(self, cell: Cell, meter: _Meter) -> Run:
@@ -241,30 +242,41 @@ class _Study:
 
 
 class _Meter:
-    """How far the whole study is, for a bar and for ``status.json``."""
+    """How far the whole study is, for a bar and for ``status.json``.
 
-    def __init__(self, run: Run, report: Report, total: float, offset: float = 0.0) -> None:
+    Args:
+        run: The study.
+        report: Told the share done, in thousandths.
+        total: All work, in network evaluations.
+        offset: Work before this part.
+        size: Work of this part; all of it by default.
+    """
+
+    EVERY = 0.5  # seconds between two writes of the same message
+
+    def __init__(
+        self, run: Run, report: Report, total: float, offset: float = 0.0, size: float | None = None
+    ) -> None:
         self.run, self.report, self.total, self.offset = run, report, total, offset
-        self.size = total
-        self.began = (time.monotonic(), offset)
+        self.size = total if size is None else size
+        self.written = ("", 0.0)
 
     def part(self, offset: float, size: float) -> _Meter:
         """Return a meter for one cell: the same bar, counted from ``offset``."""
-        meter = _Meter(self.run, self.report, self.total, offset)
-        meter.size = size
-        return meter
+        return _Meter(self.run, self.report, self.total, offset, size)
 
     def at(self, done: float, what: str) -> None:
-        """Say how much of this part is done, in network evaluations."""
+        """Say how much of this part is done, in network evaluations, and what goes on."""
         share = (self.offset + done) / self.total
         self.report(round(1000 * share), 1000)
-        self.run.set_status("running", message=what, progress=round(share, 4))
+        before, when = self.written
+        if what != before or time.monotonic() - when > self.EVERY:
+            self.run.set_status("running", message=what, progress=round(share, 4))
+            self.written = (what, time.monotonic())
 
 
 def _sweep(folder: Path) -> None:
     """Remove a run directory whose making was cut off before its manifest was written."""
-    import shutil
-
     if folder.exists():
         shutil.rmtree(folder)
 

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from .. import demo
 from ..api import import_images, study
+from ..api.progress import reporting
 
-PEOPLE = 600
+PEOPLE, TEST = 600, 60
 SIZES = {
     "name": "demo",
     "budget": 150,
@@ -28,8 +29,8 @@ def run_demo(folder: str) -> None:
         "A demonstration of Curadiff on drawn people. Its sizes are chosen so that it ends in a\n"
         "few minutes on two CPU cores; its numbers say nothing about real photographs.\n"
     )
-    if not (root / "truth.json").exists():
-        demo.render(root, people=PEOPLE)
+    with reporting(True, "draw people", "picture") as report:
+        demo.render(root, people=PEOPLE, test=TEST, progress=report)
     imported = import_images(root, name="curadiff-demo")
     print(imported)
     result = study(imported.dataset.match({"split": "train"}), **SIZES)

@@ -11,19 +11,16 @@ from ..api.comparing import number
 def evaluation(found: metrics.Evaluation) -> str:
     """Lay an evaluation out: one value a line with what is known about it."""
     lines = []
-    for name, told in found.to_json()["values"].items():
-        value = told["value"]
-        shown = number(value) if value is not None else f"none ({told.get('reason', 'not given')})"
-        notes = [
-            f"{label} {number(told[key])}"
-            for key, label in (("null", "real against real"), ("excess", "excess"))
-            if told.get(key) is not None
-        ]
-        if told.get("interval"):
-            low, high = told["interval"]
+    for name, told in found.records.items():
+        shown = number(told.value) if told.value is not None else f"none: {told.reason}"
+        known = {"real against real": told.null, "excess": told.excess}
+        notes = [f"{label} {number(value)}" for label, value in known.items() if value is not None]
+        if told.interval is not None:
+            low, high = told.interval
             notes.append(f"95 % interval {number(low)} to {number(high)}")
-        lines.append(f"{name:<22} {shown:>12}   {', '.join(notes)}".rstrip())
-    return "\n".join(lines)
+        counts = f"{told.n_real} real, {told.n_generated} generated"
+        lines.append(f"{name:<18} {shown:>9}   {'; '.join([*notes, counts])}")
+    return "\n".join([*lines, *found.notes])
 
 
 def merged(first: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:

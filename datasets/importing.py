@@ -12,6 +12,11 @@ from .tryon import LIP_LABELS, keypoints
 from .writing import note
 
 BATCH = 1000
+TAKEN = {
+    "id", "filepath", "tags", "metadata", "created_at", "last_modified_at",
+    "label", "parse", "pose", "source_id", "split",
+}  # fmt: skip
+"""Fields with a meaning of their own: a table's column of such a name is put beside it."""
 
 
 def from_records(name: str, records: Sequence[Record], *, source: str) -> tuple[Any, int]:
@@ -67,7 +72,7 @@ def _sample(fo: Any, record: Record) -> Any:
     if record.label:
         sample["label"] = fo.Classification(label=record.label)
     for name, value in record.fields.items():
-        sample[name] = value
+        sample[f"{name}_column" if name.startswith("_") or name in TAKEN else name] = value
     for name, path in record.related.items():
         if name == "parse":
             sample["parse"] = fo.Segmentation(mask_path=str(path))
