@@ -1,0 +1,96 @@
+"""A whole study at tiny size: it ends, goes on where it stopped, and reports."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import curadiff
+import fiftyone as fo
+import pytest
+from curadiff import runs
+from curadiff.errors import DataError, SettingsError
+
+SIZES = {
+    "name": "tiny",
+    "arms": ["random", "coreset"],
+    "budget": 8,
+    "seeds": [0],
+    "held_out": 0.25,
+    "embed": {"encoder": "builtin"},
+    "train": {
+        "preset": "demo",
+        "image_size": 16,
+        "base_channels": 16,
+        "multipliers": "1-1",
+        "steps": 2,
+        "batch_size": 4,
+        "warmup": 0,
+        "cooldown": 0,
+        "checkpoint_every": 2,
+    },
+    "generate": {"count": 8, "steps": 2},
+    "evaluate": {"encoder": "builtin", "bootstrap": 20},
+}
+
+
+@pytest.mark.slow
+def test_a_study_from_a_folder(photos, home):
+    try:
+        result = curadiff.study(photos, progress=False, **SIZES)
+        report = result.report.read_text()
+        assert {row["arm"] for row in result.outcomes} == {"random", "coreset"}
+        for word in ("random", "coreset", "Frechet distance", "held-out", "plotly"):
+            assert word in report
+        fetched = re.findall(r"<(?:script|link|img)\b[^>]*?(?:src|href)=[\"']?(?!data:)\w", report)
+        assert not fetched, "the report needs another file"
+        table = str(result)
+        assert "8 real, 8 generated" in table
+        assert "One seed" in table or "one seed" in table
+
+        pool = set(json.loads((result.run.path / "split.json").read_text())["pool"])
+        for outcome in result.outcomes:
+            manifest = runs.read_json(runs.Run(outcome["run_path"]).path / "manifest.json")
+            assert set(manifest["ids"]) <= pool, "an arm was trained on held-out images"
+
+        # The same call does nothing again; a further seed is added; other settings are refused.
+        before = {p: p.stat().st_mtime_ns for p in result.run.path.glob("cells/*.json")}
+        again = curadiff.study(photos, progress=False, **{**SIZES, "seeds": [0, 1]})
+        assert len(again.outcomes) == 4
+        assert all(p.stat().st_mtime_ns == when for p, when in before.items())
+        assert "±" in str(again)
+        with pytest.raises(SettingsError, match=r"train.steps was 2, now 3"):
+            curadiff.study(photos, **{**SIZES, "train": {**SIZES["train"], "steps": 3}})
+        assert len(fo.load_dataset(again.generated)) == 32
+    finally:
+        for name in fo.list_datasets("photos*"):
+            fo.delete_dataset(name)
+
+
+def test_a_budget_beyond_the_pool_is_refused_before_any_work(dataset, home):
+    with pytest.raises(SettingsError, match="only 30 images may be trained on"):
+        curadiff.study(dataset, progress=False, **{**SIZES, "budget": 31})
+    assert not runs.listing("train")
+
+
+def test_the_group_field_keeps_groups_together(dataset, home):
+    from curadiff.api import planning
+    from curadiff.config import StudySettings
+
+    ids = dataset.values("id")
+    dataset.set_values("sender", [f"s{i // 4}" for i in range(len(ids))])
+    config = StudySettings(**{**SIZES, "group_field": "sender"})
+    pool, held_out = planning.split(dataset.view(), config)
+    sender = dict(zip(ids, dataset.values("sender"), strict=True))
+    assert not {sender[i] for i in pool} & {sender[i] for i in held_out}
+    assert len(pool) + len(held_out) == 40
+    with pytest.raises(SettingsError, match="group_field"):
+        planning.split(dataset.view(), StudySettings(**{**SIZES, "group_field": "nobody"}))
+
+
+def test_too_few_images_to_hold_any_out(dataset, home):
+    from curadiff.api import planning
+    from curadiff.config import StudySettings
+
+    with pytest.raises(DataError, match="both need at least 2"):
+        planning.split(dataset.limit(2), StudySettings(**SIZES))

@@ -1,0 +1,197 @@
+"""Each verb on a real data set: what it writes, repeats, resumes and refuses."""
+
+from __future__ import annotations
+
+import shutil
+
+import curadiff
+import fiftyone as fo
+import numpy as np
+import pytest
+from curadiff.datasets import reading, selections, writing
+from curadiff.errors import DataError, RunError, SettingsError
+
+TRAIN = {
+    "preset": "demo",
+    "image_size": 16,
+    "base_channels": 16,
+    "multipliers": "1-1",
+    "steps": 4,
+    "batch_size": 4,
+    "warmup": 0,
+    "cooldown": 0,
+    "checkpoint_every": 2,
+}
+
+
+def test_import_reads_a_folder_once(photos):
+    first = curadiff.import_images(photos, name="test-import")
+    again = curadiff.import_images(photos, name="test-import")
+    assert (first.added, again.added, again.total) == (40, 0, 40)
+    assert set(first.dataset.distinct("label.label")) == {"round", "other"}
+    assert first.dataset.persistent
+    first.dataset.delete()
+
+
+def test_import_copies_a_view(dataset):
+    copied = curadiff.import_images(dataset.limit(5), name="test-copy")
+    assert copied.total == 5
+    with pytest.raises(SettingsError, match="name is needed"):
+        curadiff.import_images(dataset.limit(5))
+    copied.dataset.delete()
+
+
+def test_embed_writes_unit_vectors_and_does_nothing_twice(dataset):
+    done = curadiff.embed(dataset, encoder="builtin", progress=False)
+    x = reading.read_embeddings(dataset.view(), "builtin").x
+    assert x.dtype == np.float32
+    assert np.allclose(np.linalg.norm(x, axis=1), 1, atol=1e-5)
+    assert isinstance(dataset.get_field("builtin"), fo.VectorField)
+    again = curadiff.embed(dataset, encoder="builtin", progress=False)
+    assert (done.done, again.done, again.kept) == (40, 0, 40)
+
+
+def test_embed_resumes_with_what_is_missing(embedded):
+    embedded.limit(7).set_values("builtin", [None] * 7)
+    assert curadiff.embed(embedded, encoder="builtin", progress=False).done == 7
+
+
+def test_an_unreadable_image_costs_one_sample(dataset, tmp_path):
+    bad = tmp_path / "bad.png"
+    bad.write_bytes(b"not a picture")
+    dataset.add_sample(fo.Sample(filepath=str(bad), source_id="bad"))
+    found = curadiff.embed(dataset, encoder="builtin", progress=False)
+    assert found.done == 40
+    assert list(found.faults) == [str(bad)]
+    assert dataset.match_tags("unreadable").values("filepath") == [str(bad)]
+    assert "1 unreadable" in str(found)
+
+
+def test_a_field_of_another_encoder_is_not_mixed(embedded):
+    writing.note(embedded, "encoders", {"builtin": "something else"})
+    with pytest.raises(DataError, match="another encoder"):
+        curadiff.embed(embedded, encoder="builtin", progress=False)
+
+
+def test_select_writes_tag_rank_view_and_run(embedded):
+    found = curadiff.select(embedded, method="coreset", budget=8, name="eight")
+    assert len(embedded.match_tags("eight")) == 8
+    assert embedded.load_saved_view("eight").values("eight_rank") == list(range(1, 9))
+    assert embedded.load_saved_view("eight").values("id") == found.ids
+    config = writing.recorded(embedded, "select_eight")
+    assert config["ids_hash"] == writing.ids_hash(found.ids)
+    assert selections.read_selection(embedded, "eight").ids == found.ids
+
+
+def test_untagging_leaves_the_frozen_ids(embedded):
+    found = curadiff.select(embedded, method="coreset", budget=8, name="eight")
+    embedded.untag_samples("eight")
+    assert len(embedded.load_saved_view("eight")) == 8
+    assert selections.read_selection(embedded, "eight").ids == found.ids
+
+
+def test_the_same_selection_is_not_made_twice_and_another_needs_a_word(embedded):
+    curadiff.select(embedded, method="coreset", budget=8, name="eight")
+    assert curadiff.select(embedded, method="coreset", budget=8, name="eight").repeated
+    with pytest.raises(DataError, match="overwrite"):
+        curadiff.select(embedded, method="coreset", budget=9, name="eight")
+    curadiff.select(embedded, method="coreset", budget=9, name="eight", overwrite=True)
+    assert len(embedded.match_tags("eight")) == 9
+    assert embedded.count("eight_rank") == 9
+
+
+def test_a_selection_depends_on_the_photographs_not_on_the_database(photos):
+    picked = []
+    for name in ("test-one", "test-two"):
+        made = curadiff.import_images(photos, name=name).dataset
+        view = curadiff.select(made, method="random", budget=6, seed=3).view
+        picked.append(view.values("source_id"))
+        made.delete()
+    assert picked[0] == picked[1]
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"budget": 41}, "40"),
+        ({"budget": 0}, "budget must be >= 1, got 0"),
+        ({"budget": 5, "field": "bultin"}, "did you mean 'builtin'"),
+        ({"budget": 5, "method": "corset"}, "did you mean 'coreset'"),
+    ],
+)
+def test_select_refuses(embedded, settings, sentence):
+    with pytest.raises((DataError, SettingsError), match=sentence):
+        curadiff.select(embedded, **settings)
+
+
+def test_what_cannot_be_selected_from_is_named(embedded, dataset):
+    with pytest.raises(DataError, match="has no samples"):
+        curadiff.select(embedded.limit(0), budget=1)
+    with pytest.raises(DataError, match="did you mean"):
+        curadiff.select(embedded.name[:-1] + "x", budget=1)
+    embedded.first().set_field("builtin", None)
+    sample = embedded.first()
+    sample["builtin"] = np.full(len(sample["builtin"]), np.nan, np.float32)
+    sample.save()
+    with pytest.raises(DataError, match="NaN"):
+        curadiff.select(embedded, budget=2)
+
+
+def test_names_of_views_work_wherever_data_sets_do(embedded):
+    curadiff.select(embedded, method="coreset", budget=8, name="eight")
+    _, view = reading.resolve(f"{embedded.name}:eight")
+    assert len(view) == 8
+    with pytest.raises(DataError, match="did you mean 'eight'"):
+        reading.resolve(f"{embedded.name}:eigth")
+
+
+def test_from_training_to_linked_evaluation(embedded, home):
+    chosen = curadiff.select(embedded, method="coreset", budget=10, name="ten")
+    run = curadiff.train(chosen.view, progress=False, name="small", **TRAIN)
+    assert run.status["state"] == "finished"
+    assert run.record["arm"] == "ten"
+    assert (run.path / "model_index.json").exists()
+
+    folder = curadiff.generate(run, count=6, steps=2, progress=False)
+    assert len(list(folder.glob("*.png"))) == 6
+
+    linked = curadiff.import_generated(folder)
+    assert (linked.added, curadiff.import_generated(folder).added) == (6, 0)
+    sample = linked.dataset.first()
+    assert (sample.source_run, sample.arm, sample.image_seed) == ("small", "ten", 0)
+    assert linked.dataset.info["curadiff"]["generated"]["source_dataset"] == embedded.name
+
+    found = curadiff.evaluate(
+        linked.dataset,
+        embedded,
+        train=chosen.view,
+        encoder="builtin",
+        counts="subsample",
+        progress=False,
+    )
+    linked.dataset.reload()
+    stored = linked.dataset.info["curadiff"]["evaluations"]["evaluation"]
+    assert stored["values"] == found.to_json()
+    inside = linked.dataset.values("in_manifold")
+    assert np.mean(inside) == pytest.approx(found.values["precision"])
+    assert set(linked.dataset.values("nearest_train_id")) <= set(chosen.ids)
+    assert linked.dataset.count("realism") == 6
+    linked.dataset.delete()
+
+    with pytest.raises(RunError, match="did you mean 'small'"):
+        curadiff.generate("smal")
+
+
+def test_generated_images_may_not_go_into_their_source(embedded, home):
+    run = curadiff.train(embedded.limit(4), progress=False, name="mixed", **TRAIN)
+    folder = curadiff.generate(run, count=2, steps=2, progress=False)
+    with pytest.raises(DataError, match="data set of their own"):
+        curadiff.import_generated(folder, name=embedded.name)
+
+
+def test_two_folders_are_compared_without_a_data_set(photos, tmp_path):
+    other = tmp_path / "other"
+    shutil.copytree(photos / "round", other)
+    found = curadiff.evaluate(other, photos / "round", encoder="builtin", progress=False)
+    assert found.values["frechet_distance"] == pytest.approx(0, abs=1e-6)
+    assert found.values["precision"] == 1

@@ -1,0 +1,141 @@
+"""Who may import whom, and what an import may cost."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+# A package may import what stands below it. `images`, `errors`, `neighbors` and `version` are
+# the ground; the packages of one row do not know each other.
+ROWS = [
+    {"operators", "cli"},
+    {"api"},
+    {"datasets", "encoders", "selectors", "metrics", "diffusion", "demo"},
+    {"layouts"},
+    {"config", "runs"},
+    {"images", "neighbors"},
+    {"errors", "version"},
+]
+LEVEL = {name: level for level, row in enumerate(ROWS) for name in row}
+MAY_FIFTYONE = {"operators", "datasets"}
+
+
+def sources() -> list[Path]:
+    packages = [ROOT / name for row in ROWS for name in row if (ROOT / name).is_dir()]
+    modules = [ROOT / f"{name}.py" for row in ROWS for name in row]
+    return [f for p in packages for f in sorted(p.rglob("*.py"))] + [
+        m for m in modules if m.exists()
+    ]
+
+
+def package_of(path: Path) -> str:
+    return path.relative_to(ROOT).parts[0].removesuffix(".py")
+
+
+def imports(path: Path) -> list[tuple[str, int]]:
+    """Top-level names that a file imports: ours as they stand in the root, others as they are."""
+    depth = len(path.relative_to(ROOT).parts) - 1
+    found = []
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found += [(alias.name.split(".")[0], node.lineno) for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            module = (node.module or "").split(".")[0]
+            if node.level == 0:
+                found.append((module, node.lineno))
+            elif node.level == depth + 1:  # from the root
+                names = [module] if module else [alias.name for alias in node.names]
+                found += [(name, node.lineno) for name in names]
+    return found
+
+
+def test_imports_point_downward():
+    wrong = [
+        f"{path.relative_to(ROOT)}:{line} imports {name}"
+        for path in sources()
+        for name, line in imports(path)
+        if name in LEVEL and name != package_of(path) and LEVEL[name] <= LEVEL[package_of(path)]
+    ]
+    assert not wrong
+
+
+def test_fiftyone_is_imported_by_datasets_and_operators_only():
+    users = {package_of(path) for path in sources() if "fiftyone" in dict(imports(path))}
+    assert users <= MAY_FIFTYONE
+
+
+def test_the_package_list_is_what_is_on_the_disk():
+    listed = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
+    ours = {package_of(path) for path in sources()}
+    there = {
+        "curadiff." + ".".join(init.parent.relative_to(ROOT).parts)
+        for name in ours
+        for init in (ROOT / name).rglob("__init__.py")
+    }
+    assert set(listed) == there | {"curadiff"}
+
+
+def run(*words: str, cwd: Path, **options) -> str:
+    done = subprocess.run(
+        [sys.executable, *words], cwd=cwd, capture_output=True, text=True, check=False, **options
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_importing_the_package_is_light(tmp_path):
+    heavy = ("torch", "fiftyone", "pydantic", "numpy")
+    code = f"import sys, curadiff; print([m for m in {heavy} if m in sys.modules])"
+    assert run("-c", code, cwd=tmp_path).strip() == "[]"
+
+
+def test_help_needs_neither_torch_nor_fiftyone(tmp_path):
+    code = (
+        "import sys\nfrom curadiff.cli import main\n"
+        "try: main(['study', '--help'])\nexcept SystemExit: pass\n"
+        "print([m for m in ('torch', 'fiftyone') if m in sys.modules])"
+    )
+    assert run("-c", code, cwd=tmp_path).strip().endswith("[]")
+
+
+def test_training_code_needs_no_fiftyone(tmp_path):
+    code = (
+        "import sys; sys.modules['fiftyone'] = None\n"
+        "import curadiff.diffusion.worker, curadiff.selectors, curadiff.metrics, curadiff.encoders"
+    )
+    run("-c", code, cwd=tmp_path)
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import subprocess, asyncio, selectors; selectors.SelectSelector",
+        "import multiprocessing as m; m.get_context('spawn').Process(target=print).start()",
+        "import diffusers, accelerate",
+    ],
+)
+def test_python_started_in_the_root_finds_the_standard_selectors(code):
+    run("-c", code, cwd=ROOT)
+
+
+def test_pytest_started_as_a_module_in_the_root_works():
+    out = run("-m", "pytest", "--collect-only", "-q", "tests/test_architecture.py", cwd=ROOT)
+    assert "test_pytest_started_as_a_module" in out
+
+
+def test_a_child_process_runs_the_checkout_that_started_it(tmp_path):
+    # -S leaves out site-packages, and with it an installed curadiff.
+    bootstrap = str(ROOT / "runs" / "bootstrap.py")
+    shown = run("-S", bootstrap, "curadiff.version", cwd=tmp_path, env={"PYTHONSAFEPATH": "1"})
+    assert shown == ""
+    broken = subprocess.run(
+        [sys.executable, "-S", "-m", "curadiff.version"], cwd=tmp_path, check=False
+    )
+    assert broken.returncode != 0
