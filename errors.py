@@ -5,6 +5,7 @@
     ├── DataError       the given images, embeddings or data set cannot be used
     ├── WeightsError    an encoder's weights are not on this machine
     ├── RunError        a run directory is missing, damaged or in use
+    │   └── Stopped     the work was asked to end before its end, and can go on
     └── EnvironmentFault  something that Curadiff needs is not installed or does not start
 
 Each message says what was given, what is needed and what to do next. Doorways
@@ -42,6 +43,10 @@ class WeightsError(CuradiffError, RuntimeError):
 
 class RunError(CuradiffError, RuntimeError):
     """A run directory is missing, damaged or in use by another process."""
+
+
+class Stopped(RunError):
+    """The work was asked to end before its end, and can go on."""
 
 
 class EnvironmentFault(CuradiffError, RuntimeError):

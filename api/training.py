@@ -9,7 +9,7 @@ from typing import Any
 from .. import diffusion, runs
 from ..config import TrainSettings
 from ..datasets import reading, selections, writing
-from ..errors import RunError
+from ..errors import RunError, Stopped
 from ..runs import Run
 from .progress import Progress, Report, reporting
 
@@ -108,6 +108,7 @@ def follow(run: Run, *, progress: Progress = True) -> Run:
     """Wait until a run has ended, showing how far it is.
 
     Raises:
+        Stopped: It was asked to end.
         RunError: It failed, or its process died.
     """
     with reporting(progress, f"train {run.id}", "step") as report:
@@ -119,7 +120,7 @@ def follow(run: Run, *, progress: Progress = True) -> Run:
     if status["state"] == "finished":
         return run
     if status["state"] == "stopped":
-        raise RunError(
+        raise Stopped(
             f"{run.id} was stopped at step {status.get('step', 0)}; go on with: "
             f"curadiff train --resume {run.id}"
         )
