@@ -111,6 +111,9 @@ class TrainSettings(Settings):
         "Number format of the forward pass; auto is bf16 on a GPU that has it.",
         advanced=True,
     )
+    compile: Literal["auto", "yes", "no"] = setting(
+        "auto", "Compile the network; auto does on a GPU, for long trainings.", advanced=True
+    )
     checkpoint_every: int = setting(1000, "Steps between two checkpoints.", ge=1)
     keep_checkpoints: int = setting(2, "How many checkpoints to keep.", ge=1, advanced=True)
     grid_every: int | None = setting(

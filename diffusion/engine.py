@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import os
 import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Literal
 
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
+from torch import nn
 
 from ..config import TrainSettings
 from ..errors import EnvironmentFault, SettingsError
+
+COMPILE_PAYS = 1000  # steps; compiling takes about a minute
 
 Precision = Literal["no", "bf16", "fp16"]
 
@@ -84,6 +89,24 @@ def check_processes(started: int, settings: TrainSettings) -> None:
             f"batch_size must be divisible by accumulate x processes = "
             f"{settings.accumulate * started}, got {settings.batch_size}."
         )
+
+
+def wants_compile(settings: TrainSettings, device: torch.device) -> bool:
+    """Tell whether to compile; ``auto`` does on a GPU, for trainings that outlast compiling."""
+    if settings.compile == "auto":
+        return device.type == "cuda" and settings.steps >= COMPILE_PAYS
+    return settings.compile == "yes"
+
+
+@contextmanager
+def eager(module: nn.Module) -> Iterator[None]:
+    """Run a compiled module uncompiled for a while, rather than compile for another shape."""
+    compiled = getattr(module, "_compiled_call_impl", None)
+    module._compiled_call_impl = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        module._compiled_call_impl = compiled
 
 
 def host_group(accelerator: Accelerator) -> Any:

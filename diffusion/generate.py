@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import tempfile
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,10 +17,12 @@ from PIL import Image
 
 from ..config import GenerateSettings, TrainSettings
 from ..errors import RunError, SettingsError
-from ..runs import Run, read_json, write_json
+from ..runs import Run, launch, read_json, write_json
 from . import checkpoint, draw, engine, network, schedules
 
 RECORD = "generated.json"
+DRAWER = "curadiff.diffusion.drawer"
+POLL = 0.5  # seconds between two looks at how far the processes are
 
 
 def generate(
@@ -59,9 +65,11 @@ def generate(
     folder.mkdir(parents=True, exist_ok=True)
     record = _record(run, settings, known[-1])
     _claim(folder, record)
-    missing = [i for i in range(settings.count) if not (folder / file_name(i)).exists()]
-    if missing:
-        _draw_missing(run, trained, settings, known[-1], folder, missing, progress)
+    missing = absent(folder, settings.count)
+    if missing and settings.processes > 1:
+        _draw_in_processes(run, settings, folder, progress)
+    elif missing:
+        draw_missing(run, settings, known[-1], folder, missing, progress)
     write_json(folder / RECORD, {**record, "complete": True})
     if progress is not None:
         progress(settings.count, settings.count)
@@ -122,16 +130,70 @@ def load_network(
     return built.to(device).requires_grad_(False)
 
 
-def _draw_missing(
+def absent(folder: Path, count: int) -> list[int]:
+    """List the numbers of the images that are not there yet."""
+    return [i for i in range(count) if not (folder / file_name(i)).exists()]
+
+
+def _draw_in_processes(
     run: Run,
-    trained: TrainSettings,
+    settings: GenerateSettings,
+    folder: Path,
+    progress: Callable[[int, int], None] | None,
+) -> None:
+    """Share the images among processes, and wait for them.
+
+    Raises:
+        RunError: One of them failed; its last words are told.
+    """
+    words = [str(run.path), str(folder), settings.model_dump_json()]
+    with tempfile.TemporaryFile("w+") as output:
+        children = [
+            subprocess.Popen(
+                launch.command(DRAWER, *words, str(rank)),
+                cwd=run.path,
+                env={**os.environ, "PYTHONSAFEPATH": "1"},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+            for rank in range(settings.processes)
+        ]
+        try:
+            while any(child.poll() is None for child in children):
+                if any(child.returncode for child in children):
+                    break
+                time.sleep(POLL)
+                if progress is not None:
+                    progress(settings.count - len(absent(folder, settings.count)), settings.count)
+        finally:
+            for child in children:
+                if child.poll() is None:
+                    child.terminate()
+                child.wait()
+        output.seek(0)
+        said = output.read().strip().splitlines()
+    failed = [child.returncode for child in children if child.returncode]
+    if failed:
+        last = said[-1] if said else f"exit status {failed[0]}"
+        raise RunError(f"drawing into {folder} failed: {last} Run the same command again to go on.")
+
+
+def draw_missing(
+    run: Run,
     settings: GenerateSettings,
     step: int,
     folder: Path,
     missing: list[int],
-    progress: Callable[[int, int], None] | None,
+    progress: Callable[[int, int], None] | None = None,
+    *,
+    local_rank: int = 0,
 ) -> None:
+    """Draw the numbered images in this process; files are written while the next are drawn."""
+    trained = TrainSettings(**run.settings)
     device = engine.device_of(settings.device)
+    if device.type == "cuda":
+        device = torch.device("cuda", local_rank % torch.cuda.device_count())
     model = load_network(run, trained, step=step, weights=settings.weights, device=device)
     precision = engine.precision_of("auto", device)
     alpha_bar = schedules.alpha_bar(trained.schedule, trained.timesteps).tolist()

@@ -12,11 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ..config import TrainSettings
 from ..errors import DataError, RunError
-from ..images import content_hash
 from ..runs import Run, launch, lease
 from . import manifest, pixels
 
@@ -31,6 +28,7 @@ def prepare(
     paths: Sequence[str | Path],
     settings: TrainSettings,
     extra: dict[str, Any] | None = None,
+    held_out: Sequence[str | Path] | None = None,
 ) -> manifest.Manifest:
     """Check the images, prepare their pixels and write ``manifest.json``.
 
@@ -40,6 +38,8 @@ def prepare(
         paths: Their files.
         settings: Say the size, and whether bad images are refused or skipped.
         extra: Whatever else ``run.json`` should say, such as the selection's name.
+        held_out: Files of images that are not trained on; at every checkpoint the
+            loss on some of them is logged beside that on training images.
 
     Returns:
         The manifest: ids, paths, sha256 of each file, and one hash over all.
@@ -52,33 +52,38 @@ def prepare(
         raise DataError(f"got {len(ids)} ids and {len(paths)} paths; give one id per path.")
     if not ids:
         raise DataError("there are no images to train on; select at least one.")
-    decoded = pixels.decode(paths, settings.image_size)
-    faults = [picture for picture in decoded if isinstance(picture, DataError)]
+    made, skipped = _read(ids, paths, settings)
+    manifest.write(run, made)
+    if held_out:
+        names = [str(path) for path in held_out]
+        manifest.write(run, _read(names, held_out, settings)[0], manifest.HELD_OUT)
+    run.add(**(extra or {}), manifest_hash=made["hash"], images=len(made["ids"]), skipped=skipped)
+    return made
+
+
+def _read(
+    ids: Sequence[str], paths: Sequence[str | Path], settings: TrainSettings
+) -> tuple[manifest.Manifest, list[dict[str, str]]]:
+    """Put the images into the pixel cache; return their manifest, and what was skipped."""
+    size = settings.image_size
+    sha256 = manifest.hashes(paths)
+    known = [digest for digest in sha256 if digest is not None]
+    if len(known) == len(paths) and pixels.cache_path(known, size).exists():
+        return manifest.make(ids, paths, known), []
+    pictures, faults = pixels.decode(paths, size)
     if faults and settings.bad_images == "refuse":
-        first = " ".join(str(fault) for fault in faults[:3])
+        first = " ".join(str(fault) for fault in list(faults.values())[:3])
         raise DataError(
             f"{len(faults)} of {len(paths)} images cannot be read. {first} "
             "Or train without them: bad_images=skip."
         )
-    good = [i for i, picture in enumerate(decoded) if not isinstance(picture, DataError)]
+    good = [i for i in range(len(paths)) if i not in faults]
     if not good:
         raise DataError(f"none of the {len(paths)} images can be read. {faults[0]}")
-    made = manifest.make(
-        [ids[i] for i in good], [paths[i] for i in good], [content_hash(paths[i]) for i in good]
-    )
-    pixels.store(np.stack([p for p in decoded if isinstance(p, np.ndarray)]), made["sha256"])
-    manifest.write(run, made)
-    run.add(
-        **(extra or {}),
-        manifest_hash=made["hash"],
-        images=len(good),
-        skipped=[{"path": str(paths[i]), "why": str(f)} for i, f in _bad(decoded)],
-    )
-    return made
-
-
-def _bad(decoded: Sequence[np.ndarray | DataError]) -> list[tuple[int, DataError]]:
-    return [(i, fault) for i, fault in enumerate(decoded) if isinstance(fault, DataError)]
+    kept = [digest for i, digest in enumerate(sha256) if i not in faults and digest is not None]
+    made = manifest.make([ids[i] for i in good], [paths[i] for i in good], kept)
+    pixels.store(pictures[good] if faults else pictures, kept)
+    return made, [{"path": str(paths[i]), "why": str(fault)} for i, fault in faults.items()]
 
 
 def start(run: Run) -> subprocess.Popen[bytes]:

@@ -10,6 +10,7 @@ after step s does not depend on how s was reached.
 from __future__ import annotations
 
 import math
+import os
 import warnings
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -23,7 +24,18 @@ from torch import Tensor, nn
 from ..config import TrainSettings
 from ..errors import RunError
 from ..runs import Run
-from . import checkpoint, draw, engine, manifest, network, pipeline, pixels, randomness, schedules
+from . import (
+    checkpoint,
+    draw,
+    engine,
+    manifest,
+    network,
+    pipeline,
+    pixels,
+    randomness,
+    schedules,
+    watch,
+)
 from .objective import Objective
 from .progress import Progress
 from .state import State
@@ -48,9 +60,13 @@ class Training:
         images = manifest.read(run)
         manifest.check_unchanged(images)
         self.pictures = self._resident(pixels.load(images["paths"], images["sha256"], s.image_size))
+        self.held_out = self._held_out()
         inner = network.build(s).to(self.device)
+        if self.device.type == "cuda":
+            inner = inner.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.state = State(inner, network.bare(inner), s)
         self.forward: nn.Module = accelerator.prepare_model(inner)
+        self.compiled = "no"
         self.scaler = accelerator.scaler
         self.alpha_bar = schedules.alpha_bar(s.schedule, s.timesteps)
         self.objective = Objective(
@@ -71,6 +87,8 @@ class Training:
     def run_to_end(self) -> str:
         """Train until the last step or until asked to stop: ``finished`` or ``stopped``."""
         s = self.settings
+        if engine.wants_compile(s, self.device):
+            self.compiled = self._compile()
         self._begin()
         while self.step < s.steps:
             self.train_step()
@@ -81,6 +99,8 @@ class Training:
                 continue
             if at_checkpoint or stop:
                 self.save()
+                if self.main and self.held_out is not None:
+                    self.watch(self.held_out)
             if self.main and self.step % (s.grid_every or s.checkpoint_every) == 0:
                 self.save_grid()
             if stop and self.step < s.steps:
@@ -92,7 +112,21 @@ class Training:
     def train_step(self) -> None:
         """Do one optimizer step."""
         s = self.settings
-        plan = randomness.plan(
+        plan = self._plan()
+        self.state.set_learning_rate(self.step)
+        for number in range(s.accumulate):
+            with self._synchronized(number == s.accumulate - 1):
+                loss = self._loss(self._part(plan, number))
+                self.accelerator.backward(loss / s.accumulate)
+            self.loss_sum += loss.detach()
+            self.loss_count += 1
+        self._update()
+        self.step += 1
+        self.state.averaged(self.step)
+
+    def _plan(self) -> randomness.Plan:
+        s = self.settings
+        return randomness.plan(
             seed=s.seed,
             step=self.step,
             batch_size=s.batch_size,
@@ -101,20 +135,13 @@ class Training:
             flip=s.horizontal_flip,
             attempt=self.attempt,
         )
-        parts = self.accelerator.num_processes * s.accumulate
-        size = s.batch_size // parts
-        first = self.accelerator.process_index * s.accumulate
-        self.state.set_learning_rate(self.step)
-        for part in range(s.accumulate):
-            start = (first + part) * size
-            with self._synchronized(part == s.accumulate - 1):
-                loss = self._loss(plan.part(slice(start, start + size)))
-                self.accelerator.backward(loss / s.accumulate)
-            self.loss_sum += loss.detach()
-            self.loss_count += 1
-        self._update()
-        self.step += 1
-        self.state.averaged(self.step)
+
+    def _part(self, plan: randomness.Plan, number: int) -> randomness.Plan:
+        """Take this process's part of a batch, one of ``accumulate``."""
+        s = self.settings
+        size = s.batch_size // (self.accelerator.num_processes * s.accumulate)
+        first = self.accelerator.process_index * s.accumulate + number
+        return plan.part(slice(first * size, (first + 1) * size))
 
     def _loss(self, part: randomness.Plan) -> Tensor:
         index, flip, t = self._to_device(part)
@@ -150,6 +177,29 @@ class Training:
             if host.nbytes < free / 2:
                 return host.to(self.device)
         return host
+
+    def _held_out(self) -> Tensor | None:
+        """Return some images that are not trained on, (n, 3, h, w) in [-1, 1], if there are any."""
+        if not (self.run.path / manifest.HELD_OUT).exists():
+            return None
+        listed = manifest.read(self.run, manifest.HELD_OUT)
+        found = pixels.load(listed["paths"], listed["sha256"], self.settings.image_size)
+        return draw.to_unit(torch.from_numpy(np.array(found[: watch.IMAGES])).to(self.device))
+
+    def _compile(self) -> str:
+        """Compile the network; where that fails, train without and say why."""
+        cache = self.run.path / "compile-cache"
+        os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(cache))
+        bare = network.bare(self.state.network)
+        try:
+            bare.compile(dynamic=False)
+            self._loss(self._part(self._plan(), 0)).backward()  # compiling happens here
+        except Exception as fault:  # whatever the compiler trips over, training goes on
+            bare._compiled_call_impl = None
+            return f"eager, because compiling failed: {type(fault).__name__}: {_first_line(fault)}"
+        finally:
+            self.state.optimizer.zero_grad(set_to_none=True)
+        return "yes"
 
     def _gather(self, index: Tensor, host_index: np.ndarray) -> Tensor:
         if self.pictures.device == self.device:
@@ -200,6 +250,7 @@ class Training:
                 device=str(self.device),
                 precision=self.accelerator.mixed_precision,
                 processes=self.accelerator.num_processes,
+                compiled=self.compiled,
                 disk_bytes_at_most=need,
                 message=f"training on {self.device}; needs up to {need / 1e9:.2f} GB of disk",
             )
@@ -252,9 +303,20 @@ class Training:
                 pipeline.publish(self.run.path, self.settings, folder / "ema.safetensors")
         self.accelerator.wait_for_everyone()
 
+    def watch(self, held_out: Tensor) -> None:
+        """Log the averaged weights' loss by noise level, on trained and on held-out images."""
+        seen = draw.to_unit(self.pictures[: watch.IMAGES].to(self.device))
+        losses = {}
+        with self.state.with_average(), engine.eager(network.bare(self.state.network)):
+            for name, pictures in (("train", seen), ("held_out", held_out)):
+                losses[name] = watch.by_level(
+                    self.state.network, self.objective, pictures, self.settings.timesteps
+                )
+        self.progress.note(self.step, loss_by_level=losses)
+
     def save_grid(self) -> None:
         """Draw pictures from the averaged weights, always from the same noise."""
-        with self.state.with_average():
+        with self.state.with_average(), engine.eager(network.bare(self.state.network)):
             pictures = draw.draw(
                 self.state.network,
                 range(GRID),
@@ -266,3 +328,7 @@ class Training:
                 device=self.device,
             )
         draw.save_grid(pictures, self.run.path / "grids" / f"step-{self.step:08d}.png", columns=4)
+
+
+def _first_line(fault: BaseException) -> str:
+    return (str(fault).strip().splitlines() or [""])[0][:300]

@@ -18,6 +18,7 @@ from ..images import content_hash
 from ..runs import Run, read_json, write_json
 
 NAME = "manifest.json"
+HELD_OUT = "held_out.json"
 
 
 class Manifest(TypedDict):
@@ -40,18 +41,18 @@ def make(ids: Sequence[str], paths: Sequence[str | Path], sha256: Sequence[str])
     }
 
 
-def read(run: Run) -> Manifest:
-    """Read a run's manifest.
+def read(run: Run, name: str = NAME) -> Manifest:
+    """Read a run's manifest, or under ``HELD_OUT`` that of images it does not train on.
 
     Raises:
         RunError: The run has none; it was not prepared for training.
     """
-    return read_json(run.path / NAME)
+    return read_json(run.path / name)
 
 
-def write(run: Run, manifest: Manifest) -> None:
+def write(run: Run, manifest: Manifest, name: str = NAME) -> None:
     """Write a run's manifest."""
-    write_json(run.path / NAME, manifest)
+    write_json(run.path / name, manifest)
 
 
 def hashes(paths: Sequence[str | Path]) -> list[str | None]:

@@ -56,6 +56,10 @@ class Progress:
             message=f"step {step} of {self.steps}",
         )
 
+    def note(self, step: int, **values: Any) -> None:
+        """Log something that is known now and then only."""
+        self._append({"step": step, **values, "time": round(time.time(), 3)})
+
     def _append(self, entry: dict[str, Any]) -> None:
         path = self.run.path / "log.jsonl"
         try:

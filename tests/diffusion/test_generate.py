@@ -101,3 +101,35 @@ def test_a_run_without_a_checkpoint_says_so(tiny):
     run = runs.create("train", tiny().model_dump(), name="early")
     with pytest.raises(RunError, match="early has no checkpoint yet; train it first: it is new"):
         generate(run, settings())
+
+
+@pytest.mark.slow
+def test_several_processes_draw_the_same_images(trained, tmp_path):
+    calls = []
+    alone = generate(trained, settings(), folder=tmp_path / "a")
+    shared = generate(
+        trained,
+        settings(processes=2),
+        folder=tmp_path / "b",
+        progress=lambda *n: calls.append(n),
+    )
+    for one, other in zip(read(alone), read(shared), strict=True):
+        assert np.abs(one.astype(int) - other.astype(int)).max() <= 1
+    assert calls[-1] == (5, 5)
+
+
+@pytest.mark.slow
+def test_a_process_that_fails_is_told_with_its_last_words(trained, tmp_path):
+    for file in trained.path.glob("checkpoints/*/ema.safetensors"):
+        file.unlink()
+    with pytest.raises(RunError, match=r"drawing into .* failed: .*ema.*Run the same command"):
+        generate(trained, settings(processes=2), folder=tmp_path / "b")
+
+
+def test_images_that_cannot_be_written_are_an_error(trained, tmp_path):
+    from curadiff.diffusion.generate import _write
+
+    (tmp_path / "000000.png").mkdir()
+    (tmp_path / "000000.png" / "x").touch()
+    with pytest.raises(RunError, match=r"could not write .*it draws only what is missing"):
+        _write(tmp_path / "000000.png", np.zeros((4, 4, 3), np.uint8))

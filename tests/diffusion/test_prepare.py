@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from curadiff import runs
 from curadiff.diffusion import manifest, pixels, prepare
-from curadiff.errors import DataError
+from curadiff.errors import DataError, RunError
 from PIL import Image, ImageDraw
 
 
@@ -90,3 +90,20 @@ def test_pixels_that_cannot_be_made_again_are_an_error(prepared, pictures):
     pictures[4].unlink()
     with pytest.raises(DataError, match=r"4\.png does not exist"):
         pixels.load(made["paths"], made["sha256"], 16)
+
+
+def test_prepared_images_are_not_decoded_again(prepared, monkeypatch):
+    prepared("one")
+
+    def decode(*_):
+        raise AssertionError("decoded again")
+
+    monkeypatch.setattr(pixels, "decode", decode)
+    prepared("two")
+
+
+def test_a_cache_that_cannot_be_written_says_what_it_takes(tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("CURADIFF_HOME", str(tmp_path / "file"))
+    with pytest.raises(RunError, match=r"could not write .* it takes 192 bytes.*CURADIFF_HOME"):
+        pixels.store(np.zeros((1, 3, 8, 8), np.uint8), ["a"])

@@ -131,6 +131,7 @@ def test_a_process_of_its_own_trains_and_stops_on_request(prepared):
         stop(run)
 
 
+@pytest.mark.slow
 def test_a_killed_process_is_seen_as_interrupted(prepared):
     run = prepared("one", steps=100_000, checkpoint_every=100_000)
     process = start(run)

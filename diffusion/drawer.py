@@ -1,0 +1,38 @@
+"""One of several processes that draw images: ``drawer RUN FOLDER SETTINGS RANK``.
+
+Which images are a process's own follows from their numbers, so the processes
+need not talk to one another. Each ends with the one that started it.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from ..config import GenerateSettings
+from ..errors import CuradiffError
+from ..runs import open_run, read_json
+from .worker import end_with_parent, share_cores
+
+
+def main(words: list[str]) -> int:
+    """Draw every ``processes``-th of the missing images."""
+    share_cores()
+    end_with_parent()
+    from .generate import RECORD, absent, draw_missing  # imports torch
+
+    run, folder, rank = open_run(Path(words[0])), Path(words[1]), int(words[3])
+    settings = GenerateSettings.model_validate_json(words[2])
+    step = read_json(folder / RECORD)["checkpoint"]
+    mine = [i for i in absent(folder, settings.count) if i % settings.processes == rank]
+    try:
+        if mine:
+            draw_missing(run, settings, step, folder, mine, local_rank=rank)
+    except CuradiffError as fault:
+        print(fault)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,43 @@
+"""See where a network is wrong: its loss by noise level, on seen and unseen images.
+
+A loss that falls on training images and rises on held-out ones, at low noise
+levels first, is memorization; at high levels it concerns the composition.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from .objective import Network, Objective
+from .randomness import normal, stream
+
+BINS = 10
+IMAGES = 32  # enough to tell the curves apart, few enough to be quick
+
+
+@torch.no_grad()
+def by_level(
+    network: Network, objective: Objective, pictures: Tensor, timesteps: int
+) -> list[float]:
+    """Return the mean loss in each of 10 equal ranges of noise levels, from clean to noise.
+
+    Levels and noise are always the same, so that values of different steps and of
+    different images can be compared.
+
+    Args:
+        network: Asked once per range.
+        objective: Says what the loss is.
+        pictures: (n, 3, h, w) float32 in [-1, 1], on the network's device.
+        timesteps: Noise levels T.
+    """
+    found = []
+    for place in range(BINS):
+        low, high = place * timesteps // BINS, (place + 1) * timesteps // BINS
+        draw = stream("watch", place)
+        t = torch.from_numpy(draw.integers(low, max(high, low + 1), size=len(pictures)))
+        seeds = draw.integers(2**62, size=len(pictures))
+        noise = normal(seeds, pictures.shape[1:], pictures.device)
+        losses = objective.losses(network, pictures, t.to(pictures.device), noise)
+        found.append(round(losses.mean().item(), 6))
+    return found

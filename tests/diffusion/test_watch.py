@@ -1,0 +1,97 @@
+"""Loss by noise level, and compiling with a way back."""
+
+import numpy as np
+import pytest
+import torch
+from curadiff import runs
+from curadiff.diffusion import prepare, schedules, train_here, watch
+from curadiff.diffusion.objective import Objective
+
+CPU = torch.device("cpu")
+
+
+def test_loss_by_level_is_the_closed_form_of_a_network_that_answers_zero():
+    # Predicting 0 for noise errs by the noise's own variance, 1, at every level.
+    objective = Objective(
+        schedules.alpha_bar("cosine", 100), prediction="epsilon", min_snr=None, device=CPU
+    )
+    pictures = torch.zeros(32, 3, 16, 16)
+    found = watch.by_level(lambda x, t: torch.zeros_like(x), objective, pictures, 100)
+    assert found == pytest.approx([1.0] * 10, abs=0.05)
+
+
+def test_each_range_asks_for_its_own_levels():
+    asked = []
+    objective = Objective(
+        schedules.alpha_bar("cosine", 50), prediction="sample", min_snr=5, device=CPU
+    )
+
+    def network(x, t):
+        asked.append((int(t.min()), int(t.max())))
+        return x
+
+    watch.by_level(network, objective, torch.zeros(64, 3, 4, 4), 50)
+    assert all(5 * i <= low and high < 5 * i + 5 for i, (low, high) in enumerate(asked))
+
+
+def test_held_out_images_are_watched_and_not_trained_on(pictures, tiny):
+    settings = tiny()
+    run = runs.create("train", settings.model_dump(), name="one")
+    ids = [str(i) for i in range(7)]
+    prepare(run, ids=ids, paths=pictures[:7], settings=settings, held_out=pictures[7:])
+    assert train_here(run) == "finished"
+    assert run.status["images"] == 7
+    noted = [entry for entry in run.log() if "loss_by_level" in entry]
+    assert [entry["step"] for entry in noted] == [3, 6]
+    for losses in noted[-1]["loss_by_level"].values():
+        assert len(losses) == 10
+        assert np.isfinite(losses).all()
+    assert set(noted[-1]["loss_by_level"]) == {"train", "held_out"}
+
+
+def test_where_compiling_fails_training_goes_on_and_says_why(prepared, monkeypatch, weights):
+    plain, run = prepared("plain"), prepared("one", compile="yes")
+    train_here(plain)
+
+    def broken(self, *args, **kwargs):
+        def call(*_, **__):
+            raise RuntimeError("no compiler found\nat all")
+
+        self._compiled_call_impl = call
+
+    monkeypatch.setattr(torch.nn.Module, "compile", broken)
+    assert train_here(run) == "finished"
+    assert run.status["compiled"] == (
+        "eager, because compiling failed: RuntimeError: no compiler found"
+    )
+    assert weights(run) == weights(plain)
+
+
+@pytest.mark.slow
+def test_a_compiled_network_trains_alike(prepared):
+    plain, compiled = (
+        prepared(name, multipliers="1-2", compile=choice)
+        for name, choice in (("plain", "no"), ("compiled", "yes"))
+    )
+    for run in (plain, compiled):
+        train_here(run)
+    assert compiled.status["compiled"] == "yes"
+    assert compiled.status["loss"] == pytest.approx(plain.status["loss"], rel=1e-3)
+
+
+def test_compiling_is_chosen_for_long_trainings_on_a_gpu(tiny):
+    from curadiff.diffusion.engine import wants_compile
+
+    gpu = torch.device("cuda")
+    assert wants_compile(tiny(steps=20_000), gpu)
+    assert not wants_compile(tiny(steps=100), gpu)
+    assert not wants_compile(tiny(steps=20_000), CPU)
+    assert wants_compile(tiny(compile="yes"), CPU)
+    assert not wants_compile(tiny(steps=20_000, compile="no"), gpu)
+
+
+def test_bfloat16_trains_on_a_cpu_too(prepared):
+    run = prepared("one", mixed_precision="bf16")
+    assert train_here(run) == "finished"
+    assert run.status["precision"] == "bf16"
+    assert np.isfinite(run.status["loss"])
