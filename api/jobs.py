@@ -1,0 +1,225 @@
+"""Long verbs as jobs: a run directory and a process of their own that outlive the App.
+
+A job is a run of kind ``job``: ``run.json`` has the verb, what it works on and its
+settings, ``status.json`` says how far it is. Every verb goes on where it stopped, so
+a job that was stopped or killed is resumed by starting it again. Jobs of different
+verbs, or on different data sets, run side by side; a second one of the same verb on
+the same data set is refused. A training is a process of its own and no job.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from .. import runs
+from ..config import VERBS
+from ..datasets import views
+from ..errors import RunError, Stopped, nearest
+from ..runs import Lease, Run, launch, lease
+from .progress import Report
+
+JOBS = ("import", "embed", "generate", "evaluate", "study")
+WORKER = "curadiff.api.job_worker"
+PATIENCE = 60.0  # seconds that a started job may need until it holds its lease
+BETWEEN = 0.5  # seconds between two writes of status.json
+
+
+def start(verb: str, inputs: Mapping[str, Any], settings: Mapping[str, Any]) -> Run:
+    """Start a verb in a process of its own and return at once.
+
+    Args:
+        verb: One of `JOBS`.
+        inputs: What the verb works on, by the name of its argument: data sets and views,
+            or plain text such as a folder or the id of a run.
+        settings: The verb's settings; those not given have their defaults.
+
+    Raises:
+        SettingsError: A setting is wrong.
+        DataError: A view is empty.
+        RunError: The same verb works on the same data set already.
+    """
+    run = prepare(verb, inputs, settings)
+    launch.start(run, launch.command(WORKER, str(run.path)))
+    return run
+
+
+def prepare(verb: str, inputs: Mapping[str, Any], settings: Mapping[str, Any]) -> Run:
+    """Make a job's run directory without starting it; see `start`."""
+    if verb not in JOBS:
+        raise RunError(f"{verb!r} is not a job{nearest(verb, JOBS)} (jobs: {', '.join(JOBS)}).")
+    VERBS[verb](**settings)
+    packed = {name: _packed(value) for name, value in inputs.items()}
+    dataset = _subject(packed)
+    _refuse_twin(verb, dataset)
+    run = runs.create("job", dict(settings), name=None)
+    run.add(verb=verb, dataset=dataset, inputs=packed, database=views.location())
+    return run
+
+
+def resume(job: str | Path | Run) -> Run:
+    """Start a job again that was stopped, failed or was killed.
+
+    Raises:
+        RunError: There is no such job, or it is at work.
+    """
+    run = _job(job)
+    if run.status["state"] in runs.ACTIVE:
+        raise RunError(f"{run.id} is {run.status['state']} already; wait for it, or stop it.")
+    if run.status["state"] == "finished":
+        raise RunError(f"{run.id} has finished; there is nothing left to do.")
+    _refuse_twin(run.record["verb"], run.record["dataset"])
+    launch.start(run, launch.command(WORKER, str(run.path)))
+    return run
+
+
+def stop(job: str | Path | Run) -> Run:
+    """Ask a job to end; what it has done is kept.
+
+    Raises:
+        RunError: There is no such job, or it is not at work.
+    """
+    run = _job(job)
+    patience = time.monotonic() + PATIENCE
+    pid = lease.holder(run.path)
+    while pid is None and run.status["state"] == "starting" and time.monotonic() < patience:
+        time.sleep(0.1)
+        pid = lease.holder(run.path)
+    if pid is None:
+        raise RunError(f"{run.id} is not running (it is {run.status['state']}).")
+    os.kill(pid, signal.SIGTERM)
+    return run
+
+
+def work(run: Run, report: Report | None = None) -> Any:
+    """Carry out a job in this process, writing its status; return what the verb returned.
+
+    Args:
+        run: What `prepare` made.
+        report: Told ``(done, total)`` too, at most twice a second.
+
+    Raises:
+        CuradiffError: As the status then says.
+        KeyboardInterrupt or Stopped: It was asked to stop; the status is ``stopped``.
+    """
+    with Lease(run.path):
+        run.set_status("running", message="preparing", error=None, eta_seconds=None)
+        meter = _Meter(run, report)
+        try:
+            result, outcome = _carry_out(run, meter)
+        except (KeyboardInterrupt, Stopped):
+            run.set_status("stopped", message="stopped", eta_seconds=None)
+            raise
+        except Exception as fault:
+            error = str(fault) or type(fault).__name__
+            run.set_status("failed", error=error, message=error, eta_seconds=None)
+            raise
+        run.set_status(
+            "finished", message=outcome.pop("message"), outcome=outcome, eta_seconds=None
+        )
+    return result
+
+
+def _carry_out(run: Run, report: Report) -> tuple[Any, dict[str, Any]]:
+    """Call the verb; return its result and what the App should know of it, as JSON."""
+    from . import embed, evaluate, generate, import_generated, import_images, study
+
+    record = run.record
+    given = {name: _unpacked(value) for name, value in record["inputs"].items()}
+    settings = record["settings"]
+    match record["verb"]:
+        case "import":
+            done = import_images(given["source"], **settings)
+            return done, {"message": str(done), "dataset": done.dataset.name}
+        case "embed":
+            done = embed(given["samples"], progress=report, **settings)
+            return done, {"message": str(done), "field": done.field}
+        case "generate":
+            folder = generate(given["run"], progress=report, **settings)
+            linked = import_generated(folder)
+            return linked, {"message": str(linked), "dataset": linked.dataset.name}
+        case "evaluate":
+            sides = (given["generated"], given["reference"])
+            done = evaluate(*sides, train=given.get("train"), progress=report, **settings)
+            said = f"{len(done.generated_rows)} generated images compared"
+            return done, {"message": said, "dataset": record["dataset"]}
+        case "study":
+            done = study(given["source"], progress=report, **settings)
+            outcome = {"study": done.run.id, "report": str(done.report)}
+            return done, {"message": "the study is finished", **outcome}
+    raise RunError(f"{run.id} asks for {record['verb']!r}, which is not a job.")
+
+
+class _Meter:
+    """Write ``done, total, eta_seconds`` to a job's status, now and then."""
+
+    def __init__(self, run: Run, report: Report | None) -> None:
+        self.run, self.report = run, report
+        self.wrote = 0.0
+        self.began: tuple[float, int, int] | None = None
+
+    def __call__(self, done: int, total: int) -> None:
+        now = time.monotonic()
+        if self.began is None or self.began[2] != total or done < self.began[1]:
+            self.began = (now, done, total)
+        if now - self.wrote < BETWEEN and done < total:
+            return
+        self.wrote = now
+        since, first, _ = self.began
+        rate = (done - first) / (now - since) if now > since and done > first else None
+        eta = round((total - done) / rate, 1) if rate else None
+        self.run.set_status(
+            "running", done=done, total=total, eta_seconds=eta, message=f"{done} of {total}"
+        )
+        if self.report is not None:
+            self.report(done, total)
+
+
+def _refuse_twin(verb: str, dataset: str | None) -> None:
+    for other in runs.listing("job"):
+        record = other.record
+        same = (record.get("verb"), record.get("dataset")) == (verb, dataset)
+        if same and other.status["state"] in runs.ACTIVE:
+            raise RunError(
+                f"{other.id} does the same on {dataset!r} right now ({other.status['state']}); "
+                "wait for it, or stop it."
+            )
+
+
+def _packed(value: Any) -> Any:
+    if value is None or isinstance(value, str | Path | Run):
+        return value.id if isinstance(value, Run) else value and str(value)
+    return views.pack(value)
+
+
+def _unpacked(value: Any) -> Any:
+    return views.unpack(value) if isinstance(value, dict) else value
+
+
+def _subject(packed: Mapping[str, Any]) -> str | None:
+    """Name the data set that a job works on: the first one among its inputs."""
+    for value in packed.values():
+        if isinstance(value, dict):
+            return value["dataset"]
+    if "run" in packed:
+        return runs.open_run(packed["run"]).record.get("dataset")
+    return next((value for value in packed.values() if value), None)
+
+
+def _job(job: str | Path | Run) -> Run:
+    run = runs.open_run(job)
+    if run.kind != "job":
+        raise RunError(f"{run.id} is a {run.kind} run, not a job.")
+    return run
+
+
+def here(database: Mapping[str, str | None]) -> None:
+    """Make this process use the database of the one that made a job; before FiftyOne loads."""
+    for name, value in database.items():
+        os.environ.pop(name, None)
+        if value is not None:
+            os.environ[name] = value

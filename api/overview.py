@@ -1,0 +1,111 @@
+"""Where a data set stands: what every step of the pipeline has made of it so far."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from .. import runs
+from ..datasets import database, reading, writing
+from ..runs import Run
+
+
+@dataclass(frozen=True)
+class Overview:
+    """The pipeline of one data set.
+
+    Attributes:
+        dataset: Its name.
+        images: How many samples it has.
+        embeddings: Per field: ``field``, ``encoder``, ``done``.
+        selections: Per selection its run's configuration, oldest first.
+        trainings: Runs of trainings outside studies, oldest first.
+        studies: Runs of studies, oldest first.
+        jobs: Runs of jobs, oldest first.
+        generated: Per linked data set: ``name``, ``images``, ``arms``.
+        evaluations: Per evaluation outside studies: ``key``, ``dataset`` and its configuration.
+        source: Name of the data set that these images were generated from, if they were.
+    """
+
+    dataset: str
+    images: int
+    embeddings: list[dict[str, Any]] = field(default_factory=list)
+    selections: list[dict[str, Any]] = field(default_factory=list)
+    trainings: list[Run] = field(default_factory=list)
+    studies: list[Run] = field(default_factory=list)
+    jobs: list[Run] = field(default_factory=list)
+    generated: list[dict[str, Any]] = field(default_factory=list)
+    evaluations: list[dict[str, Any]] = field(default_factory=list)
+    source: str | None = None
+
+
+def overview(dataset: Any) -> Overview:
+    """Look at a FiftyOne data set and at the runs that were made of it.
+
+    Reads counts and records, never vectors, so it is quick on large data sets.
+    """
+    ours = dataset.info.get("curadiff", {})
+    generated = _generated(ours.get("generated_datasets", {}))
+    mine = of(dataset.name)
+    studies = [run for run in mine if run.kind == "study"]
+    inside = {run.path for run in studies}
+    theirs = {f"{dataset.name}-{run.id}" for run in studies}
+    return Overview(
+        dataset.name,
+        len(dataset),
+        embeddings=[
+            {
+                "field": name,
+                "encoder": reading.encoder_of(dataset, name),
+                "done": dataset.count(name),
+            }
+            for name in reading.embedding_fields(dataset)
+        ],
+        selections=list(writing.runs_of(dataset, "select").values()),
+        trainings=[
+            run for run in mine if run.kind == "train" and run.path.parent.parent not in inside
+        ],
+        studies=studies,
+        jobs=[run for run in mine if run.kind == "job"],
+        generated=[told for told, _ in generated],
+        evaluations=[e for _, found in generated for e in found if e["dataset"] not in theirs],
+        source=ours.get("generated", {}).get("source_dataset"),
+    )
+
+
+def of(dataset: str) -> list[Run]:
+    """List the runs that were made of a data set, oldest first."""
+    return [run for run in runs.listing() if run.record.get("dataset") == dataset]
+
+
+def active(found: Sequence[Run]) -> list[Run]:
+    """Pick the runs that a process works in right now."""
+    return [run for run in found if run.status["state"] in runs.ACTIVE]
+
+
+def newest_grid(run: Run) -> Path | None:
+    """Return the newest picture of what a training draws, None before the first."""
+    return max((run.path / "grids").glob("step-*.png"), default=None)
+
+
+def _generated(linked: dict[str, str]) -> list[tuple[dict[str, Any], list[dict[str, Any]]]]:
+    fo = database.fiftyone()
+    found = []
+    for name in linked:
+        if not fo.dataset_exists(name):
+            continue
+        dataset = fo.load_dataset(name)
+        notes = dataset.info.get("curadiff", {})
+        told = {"name": name, "images": len(dataset), "arms": len(set(_arms(notes)))}
+        evaluations = [
+            {"key": key, "dataset": name, **config}
+            for key, config in notes.get("evaluations", {}).items()
+        ]
+        found.append((told, evaluations))
+    return found
+
+
+def _arms(notes: dict[str, Any]) -> list[str]:
+    return [told["arm"] for told in notes.get("runs", {}).values()]

@@ -1,0 +1,207 @@
+"""From a settings model to a form, and from a form to settings.
+
+Type, default, limits, help and choices come from `curadiff.config`; what is wrong
+with a value is said by the sentence that Python raises, under the field it is about.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal, get_args, get_origin
+
+from fiftyone.operators import types
+from pydantic.fields import FieldInfo
+
+from ..config import Settings, choices, faults, limits, plain_type
+from ..config.train import NETWORKS, PRESETS
+
+ADVANCED = "advanced"  # name of the switch that unfolds the advanced settings
+LIMITS = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than"}
+BY_PRESET = {name for part in (*PRESETS.values(), *NETWORKS.values()) for name in part}
+
+
+def given(model: type[Settings], params: Mapping[str, Any]) -> dict[str, Any]:
+    """Collect the settings that a form's values give; an empty field gives none."""
+    found: dict[str, Any] = {}
+    for name, field in model.model_fields.items():
+        value = params.get(name)
+        if value is None or value == "":
+            continue
+        inner = plain_type(field)
+        if _is_group(inner):
+            value = given(inner, value)
+        elif inner is list and isinstance(value, str):
+            value = [word.strip() for word in value.split(",") if word.strip()]
+        found[name] = value
+    return found
+
+
+def add_settings(
+    form: types.Object,
+    model: type[Settings],
+    params: Mapping[str, Any],
+    *,
+    leave_out: tuple[str, ...] = (),
+) -> bool:
+    """Add a field per setting, with what is wrong marked on it.
+
+    Args:
+        form: Where to add them.
+        model: The settings.
+        params: The form's values so far.
+        leave_out: Settings that the form asks for in another way.
+
+    Returns:
+        True when the values can be used.
+    """
+    wrong = _by_field(model, faults(model, given(model, params)))
+    unfolded = _add_group(form, model, params, wrong, leave_out, prefix="")
+    for path, sentence in wrong.items():
+        if path not in unfolded:
+            form.view(
+                f"fault_{path.replace('.', '_') or 'all'}",
+                types.Error(label=sentence),
+                invalid=True,
+                error_message=sentence,
+            )
+    return not wrong
+
+
+def _add_group(
+    form: types.Object,
+    model: type[Settings],
+    params: Mapping[str, Any],
+    wrong: Mapping[str, str],
+    leave_out: tuple[str, ...],
+    prefix: str,
+) -> set[str]:
+    """Add the fields of one model; return the dotted names of those that are shown."""
+    shown: set[str] = set()
+    fields = {n: f for n, f in model.model_fields.items() if f"{prefix}{n}" not in leave_out}
+    plain = {name: field for name, field in fields.items() if not _is_group(plain_type(field))}
+    folded = [name for name, field in plain.items() if _advanced(field)]
+    unfold = bool(params.get(ADVANCED)) or any(f"{prefix}{name}" in wrong for name in folded)
+    effective = _effective(model, params)
+    for name, field in plain.items():
+        if name not in folded or unfold:
+            _add_field(form, name, field, effective, wrong.get(f"{prefix}{name}"))
+            shown.add(f"{prefix}{name}")
+    if folded:
+        form.bool(
+            ADVANCED,
+            default=unfold,
+            label=f"Show {len(folded)} advanced settings",
+            view=types.SwitchView(),
+        )
+    for name, field in fields.items():
+        inner = plain_type(field)
+        if _is_group(inner):
+            group = types.Object()
+            shown |= _add_group(
+                group, inner, params.get(name) or {}, wrong, leave_out, f"{prefix}{name}."
+            )
+            form.define_property(
+                name, group, label=title(name), description=field.description or ""
+            )
+    return shown
+
+
+def _add_field(
+    form: types.Object,
+    name: str,
+    field: FieldInfo,
+    effective: Mapping[str, Any],
+    sentence: str | None,
+) -> None:
+    """Add one setting with the view that fits its type."""
+    by_preset = name in BY_PRESET and "preset" in effective
+    value = effective.get(name, field.default)
+    default = None if field.is_required() or by_preset else _shown(field.default)
+    options: dict[str, Any] = {
+        "label": title(name),
+        "description": describe(field),
+        "required": field.is_required(),
+        "invalid": sentence is not None,
+        "error_message": sentence or "",
+    }
+    inner, listed = plain_type(field), choices(field)
+    placeholder = str(_shown(value)) if value not in (None, ...) else "chosen for you"
+    if inner is bool:
+        form.bool(name, default=field.default, view=types.CheckboxView(), **options)
+    elif listed and _only_literal(field):
+        view = types.DropdownView(placeholder=f"{placeholder} (preset)" if by_preset else None)
+        for choice in listed:
+            view.add_choice(choice, label=str(choice))
+        form.enum(name, view.values(), default=default, view=view, **options)
+    else:
+        view = types.FieldView(placeholder=f"{placeholder} (preset)" if by_preset else placeholder)
+        number = {int: form.int, float: form.float}.get(inner) if not listed else None
+        (number or form.str)(name, default=default, view=view, **options)
+
+
+def describe(field: FieldInfo) -> str:
+    """Say what a setting is for, and its limits."""
+    words = [f"{LIMITS[k]} {v:g}" for k, v in limits(field).items() if k in LIMITS]
+    multiple = limits(field).get("multiple_of")
+    if multiple:
+        words.append(f"a multiple of {multiple:g}")
+    text = field.description or ""
+    return f"{text} ({', '.join(words)})" if words else text
+
+
+def title(name: str) -> str:
+    """Turn a setting's name into a label: ``batch_size`` -> ``Batch size``."""
+    return name.replace("_", " ").capitalize()
+
+
+def _by_field(model: type[Settings], found: Mapping[str, str]) -> dict[str, str]:
+    """Move each sentence to the field that it is about: by its key, else by its first word."""
+    placed: dict[str, str] = {}
+    for key, sentence in found.items():
+        path = _field_path(model, key) or _field_path(model, sentence.split(" ", 1)[0]) or ""
+        placed[path] = f"{placed[path]} {sentence}" if path in placed else sentence
+    return placed
+
+
+def _field_path(model: type[Settings], dotted: str) -> str:
+    """Return the longest beginning of a dotted name that is a plain field, else ``""``."""
+    head, _, rest = dotted.partition(".")
+    if head not in model.model_fields:
+        return ""
+    inner = plain_type(model.model_fields[head])
+    if not _is_group(inner):
+        return head
+    below = _field_path(inner, rest)
+    return f"{head}.{below}" if below else ""
+
+
+def _effective(model: type[Settings], params: Mapping[str, Any]) -> dict[str, Any]:
+    """Say what every setting comes to, presets included, as far as the values are right."""
+    values = {name: params[name] for name in ("preset", "network") if params.get(name)}
+    if "preset" not in model.model_fields or faults(model, values):
+        return {}
+    return model(**values).model_dump()
+
+
+def _only_literal(field: FieldInfo) -> bool:
+    parts = [p for p in get_args(field.annotation) or [] if p is not type(None)]
+    kinds = [get_origin(part) for part in parts]
+    return get_origin(field.annotation) is Literal or all(kind is Literal for kind in kinds)
+
+
+def _shown(value: Any) -> Any:
+    """Write a default the way a form takes it: lists as text with commas."""
+    if isinstance(value, list):
+        return ", ".join(str(getattr(item, "name", item)) for item in value)
+    if isinstance(value, bool | int | float | str) or value is None:
+        return value
+    return str(value)
+
+
+def _is_group(inner: Any) -> bool:
+    return isinstance(inner, type) and issubclass(inner, Settings)
+
+
+def _advanced(field: FieldInfo) -> bool:
+    extra = field.json_schema_extra
+    return isinstance(extra, dict) and bool(extra.get("advanced"))

@@ -1,0 +1,216 @@
+"""Operators on models: train, stop, resume, generate, bring the images in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, ClassVar
+
+from fiftyone.operators import types
+
+from .. import api, runs
+from ..config import GenerateSettings, LinkSettings, Settings, TrainSettings
+from ..datasets import selections
+from ..errors import RunError
+from . import forms
+from .doorway import Doorway, choose, job, refuse, runs_menu, told_to
+from .pool import target
+
+SELECTION = "selection"
+AS_TARGET = "-"  # the menu's way to say: not a selection, but what the target says
+
+
+class TrainDiffusion(Doorway):
+    """A model of the selected images."""
+
+    slug = "train_diffusion"
+    title = "Train a diffusion model"
+    about = "Train a DDPM in a process of its own; it goes on when the App is closed."
+    button = "Train"
+    icon = "model_training"
+    model: ClassVar[type[Settings]] = TrainSettings
+    delegates = True
+
+    def fill(self, ctx: Any, form: types.Object) -> None:
+        """Ask what to train on and how."""
+        names = selections.selection_names(ctx.dataset)
+        listed = {name: f"selection {name}" for name in reversed(names)}
+        listed[AS_TARGET] = "the data set, the current view or the selected samples"
+        choose(form, SELECTION, listed, label="Train on")
+        if (ctx.params.get(SELECTION) or next(iter(listed))) == AS_TARGET:
+            target(ctx, form, "Train on")
+        forms.add_settings(form, TrainSettings, ctx.params)
+
+    def act(self, ctx: Any) -> dict[str, Any]:
+        """Start the training."""
+        settings, samples = self.settings(ctx), _chosen(ctx)
+        if ctx.delegated:
+            run = api.train(samples, progress=told_to(ctx), **settings)
+            return {"run": run.id, "message": f"{run.id} is trained."}
+        run = api.train(samples, wait=False, progress=False, **settings)
+        return {"run": run.id, "message": f"{run.id} is training; the Curadiff panel shows it."}
+
+    def __call__(self, samples: Any, **settings: Any) -> Any:
+        """Train; see ``curadiff.train``."""
+        return api.train(samples, **settings)
+
+
+class StopTraining(Doorway):
+    """A training ends early, and can go on later."""
+
+    slug = "stop_training"
+    title = "Stop a training"
+    about = "It writes a checkpoint and ends; nothing is lost, and it can be resumed."
+    button = "Stop"
+    icon = "stop_circle"
+    risk = types.RiskLevel.LOW
+
+    def fill(self, ctx: Any, form: types.Object) -> None:
+        """Ask which."""
+        found = [run for run in trainings(ctx) if run.status["state"] in runs.ACTIVE]
+        if not found:
+            refuse(form, "No training of this data set is running.")
+            return
+        choose(form, "run", runs_menu(found, steps_done), label="Training")
+
+    def act(self, ctx: Any) -> dict[str, Any]:
+        """Ask it to end."""
+        run = api.stop(_given_run(ctx))
+        return {"run": run.id, "message": f"{run.id} writes a checkpoint and ends."}
+
+    def __call__(self, run: Any) -> Any:
+        """Stop a training; see ``curadiff.stop``."""
+        return api.stop(run)
+
+
+class ResumeTraining(Doorway):
+    """A training goes on from its last checkpoint."""
+
+    slug = "resume_training"
+    title = "Resume a training"
+    about = "Go on from the last checkpoint, as if nothing had happened."
+    button = "Resume"
+    icon = "play_circle"
+    delegates = True
+
+    def fill(self, ctx: Any, form: types.Object) -> None:
+        """Ask which."""
+        found = [run for run in trainings(ctx) if can_resume(run)]
+        if not found:
+            refuse(form, "No training of this data set was stopped or interrupted.")
+            return
+        choose(form, "run", runs_menu(found, steps_done), label="Training")
+
+    def act(self, ctx: Any) -> dict[str, Any]:
+        """Start it again."""
+        if ctx.delegated:
+            run = api.resume(_given_run(ctx), progress=told_to(ctx))
+            return {"run": run.id, "message": f"{run.id} is trained."}
+        run = api.resume(_given_run(ctx), wait=False, progress=False)
+        return {"run": run.id, "message": f"{run.id} goes on."}
+
+    def __call__(self, run: Any, **options: Any) -> Any:
+        """Resume a training; see ``curadiff.resume``."""
+        return api.resume(run, **options)
+
+
+class GenerateSamples(Doorway):
+    """Images drawn by a model."""
+
+    slug = "generate_samples"
+    title = "Generate images"
+    about = "Draw images from a trained model, into a data set that is linked with this one."
+    button = "Generate"
+    icon = "auto_awesome"
+    model: ClassVar[type[Settings]] = GenerateSettings
+    delegates = True
+
+    def fill(self, ctx: Any, form: types.Object) -> None:
+        """Ask which model, and how many."""
+        found = [run for run in trainings(ctx) if has_model(run)]
+        if not found:
+            refuse(form, "There is no trained model yet; train one first.")
+            return
+        choose(form, "run", runs_menu(found, steps_done), label="Model")
+        forms.add_settings(form, GenerateSettings, ctx.params)
+
+    def act(self, ctx: Any) -> dict[str, Any]:
+        """Start the job."""
+        return job(ctx, "generate", {"run": _given_run(ctx)}, self.settings(ctx))
+
+    def __call__(self, run: Any, **settings: Any) -> Any:
+        """Draw images; see ``curadiff.generate``."""
+        return api.generate(run, **settings)
+
+
+class ImportGenerated(Doorway):
+    """Generated images become samples."""
+
+    slug = "import_generated"
+    title = "Bring in generated images"
+    about = "Add images that were generated elsewhere to a data set that is linked with this one."
+    button = "Add"
+    icon = "library_add"
+    model: ClassVar[type[Settings]] = LinkSettings
+    risk = types.RiskLevel.LOW
+
+    def fill(self, ctx: Any, form: types.Object) -> None:
+        """Ask which folder."""
+        listed = {
+            str(record.parent): f"{run.id}: {record.parent.name}"
+            for run in reversed(trainings(ctx))
+            for record in sorted(run.path.glob("generated/*/generated.json"))
+        }
+        if not listed:
+            refuse(form, "No model of this data set has generated images yet.")
+            return
+        choose(form, "folder", listed, label="Images")
+        forms.add_settings(form, LinkSettings, ctx.params)
+
+    def act(self, ctx: Any) -> dict[str, Any]:
+        """Add them."""
+        folder = ctx.params.get("folder")
+        if not folder:
+            raise RunError("folder is needed: a folder that generate made.")
+        done = api.import_generated(Path(folder), **self.settings(ctx))
+        return {"dataset": done.dataset.name, "added": done.added, "message": str(done)}
+
+    def __call__(self, folder: Any, **settings: Any) -> Any:
+        """Add generated images; see ``curadiff.import_generated``."""
+        return api.import_generated(folder, **settings)
+
+
+def trainings(ctx: Any) -> list[runs.Run]:
+    """List the trainings of the open data set, oldest first."""
+    name = ctx.dataset.name if ctx.dataset is not None else None
+    return [run for run in runs.listing("train") if run.record.get("dataset") == name]
+
+
+def can_resume(run: runs.Run) -> bool:
+    """Tell whether a training has more to do and nobody is doing it."""
+    return run.status["state"] not in (*runs.ACTIVE, "finished")
+
+
+def has_model(run: runs.Run) -> bool:
+    """Tell whether there is a checkpoint to draw from."""
+    return any((run.path / "checkpoints").glob("step-*"))
+
+
+def steps_done(run: runs.Run) -> str:
+    """Say how far a training is: ``stopped at step 200 of 20,000``."""
+    status = run.status
+    return f"{status['state']} at step {status.get('step', 0):,} of {run.settings['steps']:,}"
+
+
+def _given_run(ctx: Any) -> str:
+    run = ctx.params.get("run")
+    if not run:
+        raise RunError("run is needed: the id of a training, as curadiff runs lists them.")
+    return run
+
+
+def _chosen(ctx: Any) -> Any:
+    name = ctx.params.get(SELECTION) or AS_TARGET
+    if name == AS_TARGET:
+        return ctx.target_view()
+    stored = selections.read_selection(ctx.dataset, name)
+    return ctx.dataset.select(stored.ids, ordered=True)

@@ -1,0 +1,263 @@
+"""How the steps of the pipeline look in the panel: a card each."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+from urllib.parse import quote
+
+from fiftyone.operators import types
+
+from .. import runs
+from ..api.comparing import number
+from ..api.overview import Overview, active, newest_grid
+from ..runs import Run
+from .models import can_resume, has_model
+
+SPREAD = {"justifyContent": "space-between", "display": "flex", "flexWrap": "wrap"}
+
+
+def draw(page: types.Object, seen: Overview, panel: Any) -> None:
+    """Add every step's card, and above them what to do next."""
+    head = f"**{seen.dataset}**, {_many(seen.images, 'image')}"
+    text(page, head)
+    if seen.source:
+        text(page, f"These images were generated from **{seen.source}**.")
+        button(page, "Open the data set they come from", panel.open_dataset, name=seen.source)
+    title, why = next_step(seen)
+    page.view("next", types.AlertView(severity="info", label=title, description=why))
+    for add in (_embeddings, _selections, _trainings, _generated, _evaluations, _studies):
+        add(page, seen, panel)
+
+
+def next_step(seen: Overview) -> tuple[str, str]:
+    """Say what to do next, and why."""
+    if seen.images == 0:
+        return "Next: import images", "This data set is empty."
+    if active([*seen.jobs, *seen.trainings]):
+        return "At work", "You may close the App: what runs goes on, and is shown here again."
+    if not seen.embeddings:
+        return (
+            "Next: compute embeddings",
+            "Vectors that say which images look alike; choosing works on them. The encoder "
+            "“builtin” needs no download.",
+        )
+    if not seen.selections:
+        return "Next: select training images", "Choose a method and how many images to keep."
+    if not seen.trainings and not seen.studies:
+        return (
+            "Next: train a model, or run a study",
+            "A study trains one model per way of choosing and compares them.",
+        )
+    if not seen.generated:
+        return "Next: generate images", "Draw images from a trained model."
+    if not seen.evaluations and not seen.studies:
+        return "Next: evaluate", "Compare the generated images with the real ones."
+    return "All steps are done", "Select in another way and compare, or run a study."
+
+
+def _embeddings(page: types.Object, seen: Overview, panel: Any) -> None:
+    card = _card(page, "Embeddings", "compute_embeddings", "Compute", panel)
+    for told in seen.embeddings:
+        missing = seen.images - told["done"]
+        state = "complete" if not missing else f"{missing:,} missing"
+        text(card, f"`{told['field']}`  {_many(told['done'], 'image')}, {state}")
+    _jobs(card, seen, "embed", panel)
+    _empty(card, seen.embeddings, "No embeddings yet.")
+
+
+def _selections(page: types.Object, seen: Overview, panel: Any) -> None:
+    card = _card(page, "Selections", "select_samples", "Select", panel)
+    for config in seen.selections:
+        flagged = config.get("flagged")
+        outliers = "" if flagged is None else f", {_many(flagged, 'outlier')} flagged in the pool"
+        row = _row(card)
+        text(
+            row,
+            f"**{config['name']}**  {config['count']:,} of {config['pool_size']:,} by "
+            f"{config['selection_method']}{outliers}",
+        )
+        button(row, "Show", panel.open_selection, name=config["name"])
+        button(
+            row,
+            "Train",
+            panel.open_form,
+            operator="train_diffusion",
+            given={"selection": config["name"]},
+        )
+    _empty(card, seen.selections, "No selection yet.")
+
+
+def _trainings(page: types.Object, seen: Overview, panel: Any) -> None:
+    card = _card(page, "Trainings", "train_diffusion", "Train", panel)
+    for run in reversed(seen.trainings):
+        _training(card, run, panel)
+    _empty(card, seen.trainings, "No model yet.")
+
+
+def _training(card: types.Object, run: Run, panel: Any) -> None:
+    status, record = run.status, run.record
+    state, step = status["state"], status.get("step", 0)
+    steps = run.settings["steps"]
+    row = _row(card)
+    text(row, f"**{run.id}**  {record.get('arm')}, {state}, step {step:,} of {steps:,}")
+    if state in runs.ACTIVE:
+        button(row, "Stop", panel.stop, run=run.id)
+    elif can_resume(run):
+        button(row, "Resume", panel.resume, run=run.id)
+    if has_model(run):
+        button(
+            row,
+            "Generate",
+            panel.open_form,
+            operator="generate_samples",
+            given={"run": run.id},
+        )
+    if state in runs.ACTIVE:
+        _bar(card, step / steps, _progress(status))
+    if status.get("error"):
+        card.view(_name(run.id, "error"), types.Error(label=status["error"]))
+    facts = [f"loss {number(status['loss'])}"] if status.get("loss") else []
+    if facts:
+        text(card, ", ".join(facts))
+    grid = newest_grid(run)
+    if grid is not None:
+        image(card, grid, f"What {run.id} draws at step {step}", height="140px")
+
+
+def _generated(page: types.Object, seen: Overview, panel: Any) -> None:
+    card = _card(page, "Generated images", "generate_samples", "Generate", panel)
+    for told in seen.generated:
+        row = _row(card)
+        text(row, f"**{told['name']}**  {_many(told['images'], 'image')}")
+        button(row, "Open", panel.open_dataset, name=told["name"])
+    _jobs(card, seen, "generate", panel)
+    _empty(card, seen.generated, "No generated images yet.")
+
+
+def _evaluations(page: types.Object, seen: Overview, panel: Any) -> None:
+    card = _card(page, "Evaluations", "evaluate_generated", "Evaluate", panel)
+    for told in seen.evaluations:
+        values = told["values"]["values"] if "values" in told["values"] else told["values"]
+        parts = []
+        for name in ("frechet_distance", "precision", "recall", "coverage"):
+            value = values.get(name)
+            value = value.get("value") if isinstance(value, dict) else value
+            if value is not None:
+                parts.append(f"{name.replace('_', ' ')} {number(value)}")
+        text(
+            card,
+            f"**{told['key']}** of {told['dataset']}  {', '.join(parts)} "
+            f"({told['n_generated']:,} generated, {told['n_reference']:,} real)",
+        )
+    _jobs(card, seen, "evaluate", panel)
+    _empty(card, seen.evaluations, "Nothing evaluated yet.")
+
+
+def _studies(page: types.Object, seen: Overview, panel: Any) -> None:
+    card = _card(page, "Studies", "run_study", "Run a study", panel)
+    for run in reversed(seen.studies):
+        status = run.status
+        row = _row(card)
+        text(row, f"**{run.id}**  {status['state']}")
+        if status.get("report"):
+            address = f"/media?filepath={quote(status['report'])}"
+            row.btn(_name(run.id, "report"), label="Open the report", href=address)
+        if status["state"] in runs.ACTIVE and isinstance(status.get("progress"), float):
+            _bar(card, status["progress"], status.get("message", ""))
+    _jobs(card, seen, "study", panel)
+    _empty(card, seen.studies, "No study yet.")
+
+
+def _jobs(card: types.Object, seen: Overview, verb: str, panel: Any) -> None:
+    """Show the newest job of a verb while it says something that the results do not."""
+    mine = [run for run in seen.jobs if run.record.get("verb") == verb]
+    if not mine or mine[-1].status["state"] == "finished":
+        return
+    run, status = mine[-1], mine[-1].status
+    row = _row(card)
+    text(row, f"{run.id}: {status['state']}")
+    if status["state"] in runs.ACTIVE:
+        button(row, "Stop", panel.stop, run=run.id)
+        if status.get("total"):
+            _bar(card, status.get("done", 0) / status["total"], _progress(status))
+    else:
+        button(row, "Resume", panel.resume, run=run.id)
+        if status.get("error"):
+            card.view(_name(run.id, "error"), types.Error(label=status["error"]))
+
+
+def _card(page: types.Object, title: str, operator: str, does: str, panel: Any) -> types.Object:
+    """Add a step's card, with its button."""
+    card = page.v_stack(_name("card", title), variant="outline", gap=1, pad=2)
+    head = _row(card)
+    head.view("title", types.HeaderView(label=title))
+    button(head, does, panel.open_form, variant="contained", operator=operator)
+    return card
+
+
+def _row(card: types.Object) -> types.Object:
+    """Add a row: text at its left end, buttons at its right."""
+    return card.h_stack(
+        f"row{len(card.properties)}",
+        gap=1,
+        align_y="center",
+        componentsProps={"gridContainer": {"sx": SPREAD}},
+    )
+
+
+def text(where: types.Object, markdown: str) -> None:
+    """Add text; named after what it says, so that the App never keeps an older one."""
+    where.md(markdown, name=_name("text", str(len(where.properties)), markdown))
+
+
+def button(
+    where: types.Object, label: str, on_click: Any, *, variant: str = "outlined", **params: Any
+) -> None:
+    """Add a button that calls a method of the panel."""
+    name = _name("button", label, str(sorted(params.items())))
+    where.btn(name, label=label, on_click=on_click, params=params, variant=variant)
+
+
+def image(where: types.Object, path: Any, alt: str, *, height: str) -> None:
+    """Show a picture of a run."""
+    address = f"/media?filepath={quote(str(path))}"
+    view = types.ImageView(height=height, alt=alt)
+    where.str(_name("image", str(path)), default=address, view=view)
+
+
+def _bar(where: types.Object, share: float, says: str) -> None:
+    where.float(
+        f"bar{len(where.properties)}",
+        default=round(share, 3),
+        view=types.ProgressView(label=says),
+    )
+
+
+def _progress(status: dict[str, Any]) -> str:
+    said = status.get("message", "")
+    eta = status.get("eta_seconds")
+    return f"{said}, about {duration(eta)} left" if eta else said
+
+
+def duration(seconds: float) -> str:
+    """Write a duration the way people say it."""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    if seconds < 5400:
+        return f"{round(seconds / 60)} min"
+    return f"{seconds / 3600:.1f} h"
+
+
+def _empty(card: types.Object, found: Any, sentence: str) -> None:
+    if not found and len(card.properties) == 1:
+        text(card, sentence)
+
+
+def _many(n: int, what: str) -> str:
+    return f"{n:,} {what}" if n == 1 else f"{n:,} {what}s"
+
+
+def _name(*parts: str) -> str:
+    digest = hashlib.sha1("\0".join(parts).encode(), usedforsecurity=False).hexdigest()[:10]
+    return f"{parts[0].lower().replace('-', '_').replace(' ', '_')}_{digest}"

@@ -1,0 +1,118 @@
+"""Operators that judge: evaluate generated images, run a whole study."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import fiftyone as fo
+from fiftyone.operators import types
+
+from .. import api
+from ..config import EvaluateSettings, Settings, StudySettings
+from ..datasets import reading, selections
+from ..errors import DataError
+from . import forms
+from .doorway import Doorway, choose, job, refuse
+from .pool import target
+
+ALL = "-"
+
+
+class EvaluateGenerated(Doorway):
+    """Generated images compared with real ones."""
+
+    slug = "evaluate_generated"
+    title = "Evaluate generated images"
+    about = "Compare generated images with real ones: how close, how varied, how much is copied."
+    button = "Evaluate"
+    icon = "query_stats"
+    model: ClassVar[type[Settings]] = EvaluateSettings
+    delegates = True
+
+    def fill(self, ctx: Any, form: types.Object) -> None:
+        """Ask which images, against which."""
+        source, sets = _linked(ctx)
+        if not sets:
+            refuse(form, "There are no generated images yet; generate some first.")
+            return
+        choose(form, "generated", {name: name for name in sets}, label="Generated data set")
+        made = fo.load_dataset(_one(ctx.params.get("generated"), sets))
+        arms = {ALL: f"all {len(made):,} images"}
+        arms |= {arm: f"{arm} ({n:,})" for arm, n in made.count_values("arm").items() if arm}
+        choose(form, "arm", arms, label="Arm")
+        views = {ALL: f"all {len(source):,} images"}
+        views |= {name: f"view {name}" for name in source.list_saved_views()}
+        choose(form, "reference", views, label="Compare with", description="The real images.")
+        names = selections.selection_names(source)
+        train = {ALL: "not measured"} | {name: f"selection {name}" for name in names}
+        choose(
+            form,
+            "train",
+            train,
+            label="Trained on",
+            description="To measure memorization: the images that the model was trained on.",
+            default=_one(ctx.params.get("arm"), [ALL, *names]),
+        )
+        forms.add_settings(form, EvaluateSettings, ctx.params)
+
+    def act(self, ctx: Any) -> dict[str, Any]:
+        """Start the job."""
+        source, sets = _linked(ctx)
+        if not sets:
+            raise DataError("there are no generated images yet; generate some first.")
+        params = {name: ctx.params.get(name) or ALL for name in ("arm", "reference", "train")}
+        made = fo.load_dataset(_one(ctx.params.get("generated"), sets))
+        shown = made if params["arm"] == ALL else made.match(fo.ViewField("arm") == params["arm"])
+        real = source if params["reference"] == ALL else f"{source.name}:{params['reference']}"
+        inputs = {"generated": shown, "reference": reading.resolve(real)[1]}
+        if params["train"] != ALL:
+            inputs["train"] = source.select(selections.read_selection(source, params["train"]).ids)
+        return job(ctx, "evaluate", inputs, self.settings(ctx))
+
+    def __call__(self, generated: Any, reference: Any, **options: Any) -> Any:
+        """Evaluate; see ``curadiff.evaluate``."""
+        return api.evaluate(generated, reference, **options)
+
+
+class RunStudy(Doorway):
+    """Several ways to choose, compared."""
+
+    slug = "run_study"
+    title = "Run a study"
+    about = "Train one model per way of choosing and per seed, and compare them."
+    button = "Run the study"
+    icon = "leaderboard"
+    model: ClassVar[type[Settings]] = StudySettings
+    delegates = True
+
+    def fill(self, ctx: Any, form: types.Object) -> None:
+        """Ask for the study's settings; those of its steps in groups."""
+        target(ctx, form, "Study")
+        forms.add_settings(form, StudySettings, ctx.params)
+
+    def act(self, ctx: Any) -> dict[str, Any]:
+        """Start the job, unless a study of that name is another data set's."""
+        return job(ctx, "study", {"source": ctx.target_view()}, self.settings(ctx))
+
+    def __call__(self, source: Any, **settings: Any) -> Any:
+        """Run a study; see ``curadiff.study``."""
+        return api.study(source, **settings)
+
+
+def _linked(ctx: Any) -> tuple[Any, list[str]]:
+    """Return the real images' data set and the generated ones linked with it."""
+    if ctx.dataset is None:
+        raise DataError("Open a data set first, or import images.")
+    ours = ctx.dataset.info.get("curadiff", {})
+    source = ctx.dataset
+    if "generated" in ours:  # the open data set is itself a generated one
+        name = ours["generated"]["source_dataset"]
+        if not fo.dataset_exists(name):
+            raise DataError(f"the data set {name!r} that these images come from is gone.")
+        return fo.load_dataset(name), [ctx.dataset.name]
+    sets = [name for name in ours.get("generated_datasets", {}) if fo.dataset_exists(name)]
+    return source, sets
+
+
+def _one(wanted: str | None, known: list[str]) -> str:
+    return wanted if wanted in known else known[0]

@@ -1,0 +1,154 @@
+"""The real App: FiftyOne's server on a free port, Debian's Chromium, the plugin as a link."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+CHROMIUM = Path("/usr/bin/chromium")
+
+
+@pytest.fixture(scope="session")
+def plugin():
+    """Link the checkout into the plugins folder of the tests."""
+    import fiftyone as fo
+
+    folder = Path(fo.config.plugins_dir)
+    folder.mkdir(parents=True, exist_ok=True)
+    link = folder / "curadiff"
+    if not link.exists():
+        link.symlink_to(ROOT, target_is_directory=True)
+    return link
+
+
+@pytest.fixture(scope="session")
+def server(plugin, tmp_path_factory):
+    """Address of a running App server."""
+    import fiftyone as fo
+
+    fo.list_datasets()  # the database is up before the server looks for it
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    folder = tmp_path_factory.mktemp("server")
+    environment = os.environ | {"PYTHONSAFEPATH": "1", "OMP_NUM_THREADS": "1"}
+    words = ["-m", "fiftyone.server.main", "--address", "127.0.0.1", "--port", str(port)]
+    with (folder / "server.log").open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, *words], cwd=folder, env=environment, stdout=log, stderr=log
+        )
+    address = f"http://127.0.0.1:{port}"
+    try:
+        _await(address, process, folder / "server.log")
+        yield address
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def _await(address, process, log):
+    until = time.monotonic() + 120
+    while time.monotonic() < until and process.poll() is None:
+        try:
+            urllib.request.urlopen(address, timeout=5).close()
+            return
+        except OSError:
+            time.sleep(0.5)
+    pytest.fail(f"the App server did not start: {log.read_text()[-2000:]}")
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Chromium without a window."""
+    if not CHROMIUM.exists():
+        pytest.skip(f"{CHROMIUM} is missing; install it with: apt-get install chromium")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        found = playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
+        yield found
+        found.close()
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    """Where screenshots go: a folder of this test, or docs/images when they are wanted there."""
+    if os.environ.get("CURADIFF_SCREENSHOTS"):
+        return ROOT / "docs" / "images"
+    return tmp_path
+
+
+class Visit:
+    """A person in front of the App.
+
+    Args:
+        page: Playwright's page.
+        address: Where the App is.
+        pictures: Folder for screenshots.
+    """
+
+    def __init__(self, page, address, pictures):
+        self.page, self.address, self.pictures = page, address, pictures
+
+    def open(self, dataset):
+        self.page.goto(f"{self.address}/datasets/{dataset}")
+        self.page.get_by_text("Samples", exact=True).first.wait_for(timeout=60_000)
+        self.page.wait_for_timeout(1500)
+        pop_over = self.page.get_by_text("Dismiss", exact=True)
+        if pop_over.count():
+            pop_over.first.click()
+
+    def open_panel(self, label):
+        self.page.locator("[title='New panel'], [data-cy=new-panel-btn]").first.click()
+        self.page.get_by_text(label, exact=True).first.click()
+
+    def click(self, label, nth=0):
+        button = self.page.get_by_role("button", name=label, exact=True).nth(nth)
+        button.wait_for(timeout=30_000)
+        button.click()
+
+    def sees(self, words, timeout=30):
+        self.page.get_by_text(words).first.wait_for(timeout=1000 * timeout)
+
+    def field(self, label):
+        """The input under a label of the open form."""
+        return self.page.locator(
+            f"xpath=//*[@role='dialog']//*[normalize-space(text())='{label}']/following::input[1]"
+        )
+
+    def submit(self, label):
+        dialog = self.page.get_by_role("dialog")
+        button = dialog.get_by_role("button", name=label, exact=True)
+        button.wait_for(timeout=30_000)
+        self.page.wait_for_timeout(1200)  # the form is checked after each key
+        button.click()
+
+    def picture(self, name):
+        self.pictures.mkdir(parents=True, exist_ok=True)
+        self.page.screenshot(path=str(self.pictures / f"{name}.png"))
+
+
+@pytest.fixture
+def visit(server, browser, pictures):
+    """Open the App: ``visit(dark=True, width=1400, height=900)``."""
+    contexts = []
+
+    def start(*, dark=True, width=1400, height=900):
+        context = browser.new_context(
+            viewport={"width": width, "height": height},
+            color_scheme="dark" if dark else "light",
+        )
+        contexts.append(context)
+        return Visit(context.new_page(), server, pictures)
+
+    yield start
+    for context in contexts:
+        context.close()
