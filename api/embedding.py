@@ -86,6 +86,8 @@ def embed(samples: Any, *, progress: Progress = True, **settings: Any) -> EmbedR
             found = encoder.embed(
                 [pool.paths[row] for row in rows],
                 batch_size=config.batch_size,
+                normalize=True,
+                cache=True,
                 progress=lambda done, _, start=start: report(start + done, len(todo)),
             )
             ids = [pool.ids[row] for row in rows]

@@ -125,7 +125,7 @@ def featurize(
     """Compute the judge's features of one side; unreadable files are left out and named."""
     ids, paths, dataset = _files(source)
     with reporting(progress, f"features of {role}", "image") as report:
-        found = encoder.embed(paths, batch_size=config.batch_size, progress=report)
+        found = encoder.embed(paths, batch_size=config.batch_size, progress=report, cache=True)
     good = np.flatnonzero(found.ok)
     if len(good) < 2:
         first = next(iter(found.faults.values()), "")

@@ -85,6 +85,17 @@ def add_commands(parser: Parser) -> None:
         delete={**yes, "help": "delete its folder with all that is in it"},
     )
     add(
+        "cache",
+        _cache,
+        "Show how much the cache of features holds, or empty it.",
+        clear={
+            "nargs": "?",
+            "const": "",
+            "metavar": "ENCODER",
+            "help": "forget all features, or those of one encoder",
+        },
+    )
+    add(
         "doctor",
         _doctor,
         "Say what is installed and what works here.",
@@ -194,6 +205,17 @@ def _runs(words: argparse.Namespace) -> None:
     from .managing import manage
 
     manage(words)
+
+
+def _cache(words: argparse.Namespace) -> None:
+    from ..encoders import cache
+
+    if words.clear is not None:
+        print(f"{cache.clear(words.clear or None)} features forgotten")
+    held = cache.info()
+    print(f"{held.path}: {held.bytes / 1e6:.1f} MB of at most {held.limit / 1e6:.0f} MB")
+    for key, count in held.images.items():
+        print(f"  {count} images by {key}")
 
 
 def _doctor(words: argparse.Namespace) -> int:

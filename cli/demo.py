@@ -33,7 +33,7 @@ def run_demo(folder: str) -> None:
         demo.render(root, people=PEOPLE, test=TEST, progress=report)
     imported = import_images(root, name="curadiff-demo")
     print(imported)
-    result = study(imported.dataset.match({"split": "train"}), **SIZES)
+    result = study(f"{imported.dataset.name}:train", **SIZES)
     print(f"\n{result}")
     print(
         f"\nDone in {(time.monotonic() - began) / 60:.1f} minutes. These were demonstration sizes: "

@@ -1,0 +1,108 @@
+"""The shell: what each command prints, and the sentence for one wrong value per verb."""
+
+from __future__ import annotations
+
+import pytest
+from curadiff import runs
+from curadiff.cli import main
+from curadiff.cli.app import ROOT, link_plugin
+from curadiff.cli.show import merged
+
+
+def said(capsys, *words: str) -> tuple[int, str, str]:
+    status = main(list(words))
+    printed = capsys.readouterr()
+    return status, printed.out, printed.err
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["import", "no-such-folder"], "no data set is named 'no-such-folder'"),
+        (["embed", "none", "--batch-size", "0"], "batch_size must be >= 1, got 0"),
+        (["select", "none", "--method", "corset"], "did you mean 'coreset'?"),
+        (["train", "none", "--image-size", "33"], "image_size must be a multiple of 8, got 33"),
+        (["train", "--resume", "nothing"], "no run 'nothing'"),
+        (["generate", "nothing"], "no run 'nothing'"),
+        (["generate", "nothing", "--count", "many"], "count must be a whole number, got 'many'"),
+        (["import-generated", "."], "has no generated.json"),
+        (["evaluate", "a", "b", "--k", "0"], "k must be >= 1, got 0"),
+        (["study", "none", "--seeds", "0", "0"], "seeds must be different numbers"),
+        (["study", "none", "--train.steps", "0"], "train.steps must be >= 1, got 0"),
+        (["runs", "nothing", "--stop"], "no run 'nothing'"),
+        (["runs", "--stop"], "--stop needs the run"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_one_wrong_value_is_one_sentence(words, sentence, capsys, home):
+    status, out, err = said(capsys, *words)
+    assert status == 2
+    assert sentence in err
+    assert "Traceback" not in err + out
+    assert len(err.strip().splitlines()) == 1
+
+
+def test_a_flag_that_goes_with_nothing_is_refused(capsys, home):
+    with pytest.raises(SystemExit):
+        main(["train", "--resume", "a", "--steps", "3"])
+    assert "give nothing else with it" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main(["train"])
+    assert "a data set is needed, or --resume RUN" in capsys.readouterr().err
+
+
+def test_runs_are_listed_shown_and_deleted(capsys, home):
+    assert "There are no runs" in said(capsys, "runs")[1]
+    runs.create("train", {}, name="one").set_status("finished", step=4, steps=4)
+    assert "one  train  finished  4/4 steps" in said(capsys, "runs")[1]
+    assert "state: finished" in said(capsys, "runs", "one")[1]
+    assert "is not running" in said(capsys, "runs", "one", "--stop")[2]
+    assert "one thing at a time" in said(capsys, "runs", "one", "--stop", "--delete")[2]
+    assert said(capsys, "runs", "one", "--delete")[0] == 0
+    assert not runs.listing()
+
+
+def test_a_running_run_is_not_deleted(capsys, home):
+    run = runs.create("train", {}, name="busy")
+    with runs.Lease(run.path):
+        status, _, err = said(capsys, "runs", "busy", "--delete")
+    assert (status, run.path.exists()) == (2, True)
+    assert "stop it first" in err
+
+
+def test_select_and_evaluate_print_what_comes_next(embedded, photos, capsys):
+    name = embedded.name
+    _, out, _ = said(capsys, "select", name, "--method", "coreset", "--budget", "5")
+    assert "coreset-5: 5 of 40 samples tagged" in out
+    assert f"curadiff train {name}:coreset-5" in out
+    status, out, _ = said(
+        capsys, "evaluate", str(photos), name, "--encoder", "builtin", "--bootstrap", "10"
+    )
+    assert status == 0
+    assert "frechet_distance" in out
+    assert "40 real, 40 generated" in out
+
+
+def test_doctor_is_healthy_here(capsys):
+    status, out, _ = said(capsys, "doctor")
+    assert status == 0, out
+    for subject in ("fiftyone", "device", "database", "weights", "disk"):
+        assert subject in out
+
+
+def test_the_cache_says_what_it_holds(capsys, home):
+    assert "0.0 MB" in said(capsys, "cache")[1]
+    assert "0 features forgotten" in said(capsys, "cache", "--clear")[1]
+
+
+def test_settings_in_files_are_laid_under_flags():
+    assert merged({"a": 1, "b": {"c": 2, "d": 3}}, {"b": {"c": 4}}) == {
+        "a": 1,
+        "b": {"c": 4, "d": 3},
+    }
+
+
+def test_the_plugin_is_linked_once(tmp_path):
+    link_plugin(tmp_path)
+    link_plugin(tmp_path)
+    assert [link.resolve() for link in tmp_path.iterdir()] == [ROOT]
