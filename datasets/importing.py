@@ -22,7 +22,8 @@ TAKEN = {
 def from_records(name: str, records: Sequence[Record], *, source: str) -> tuple[Any, int]:
     """Add records to the persistent data set ``name``, made when it is missing.
 
-    A file that the data set has already is not added again.
+    A file that the data set has already is not added again. Each split becomes a
+    saved view of its name.
 
     Returns:
         The data set, and how many samples were added.
@@ -43,6 +44,9 @@ def from_records(name: str, records: Sequence[Record], *, source: str) -> tuple[
         dataset.add_samples(samples, progress=False)
     if any("parse" in record.related for record in fresh):
         dataset.mask_targets["parse"] = dict(enumerate(LIP_LABELS))
+    for split in sorted({record.split for record in fresh if record.split}):
+        view = dataset.match(fo.ViewField("split") == split)
+        dataset.save_view(split, view, description=f"split {split}", overwrite=True)
     note(dataset, "import", {"source": source})
     return dataset, len(fresh)
 
