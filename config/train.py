@@ -122,6 +122,9 @@ class TrainSettings(Settings):
     bad_images: Literal["refuse", "skip"] = setting(
         "refuse", "What to do about images that cannot be read.", advanced=True
     )
+    tracker: Literal["none", "tensorboard", "wandb"] = setting(
+        "none", "Where else to log, through accelerate.", advanced=True
+    )
     processes: int = setting(1, "Processes to train with, one per GPU.", ge=1, advanced=True)
     accelerate: str = setting(
         "", "Flags handed to accelerate launch, for several GPUs or machines.", advanced=True

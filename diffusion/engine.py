@@ -6,11 +6,13 @@ import os
 import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Literal
 
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
+from accelerate.tracking import get_available_trackers
 from torch import nn
 
 from ..config import TrainSettings
@@ -60,12 +62,38 @@ def precision_of(name: str, device: torch.device) -> Precision:
     return name  # type: ignore[return-value]
 
 
-def accelerator(device: str, mixed_precision: str) -> Accelerator:
-    """Join the other processes, if any, and choose device and precision."""
-    where = device_of(device)
-    precision = precision_of(mixed_precision, where)
+def accelerator(settings: TrainSettings, folder: Path) -> Accelerator:
+    """Join the other processes, if any, and choose device, precision and tracker.
+
+    Raises:
+        EnvironmentFault: Device, precision or tracker are not to be had here.
+    """
+    where = device_of(settings.device)
+    precision = precision_of(settings.mixed_precision, where)
+    tracker = tracker_of(settings.tracker)
     AcceleratorState._reset_state()  # the precision of an earlier training in this process
-    return Accelerator(mixed_precision=precision, cpu=where.type == "cpu")
+    return Accelerator(
+        mixed_precision=precision,
+        cpu=where.type == "cpu",
+        log_with=tracker,
+        project_dir=None if tracker is None else folder,
+    )
+
+
+def tracker_of(name: str) -> Any:
+    """Return what accelerate logs with, None for nothing.
+
+    Raises:
+        EnvironmentFault: The tracker's package is not installed.
+    """
+    if name == "none":
+        return None
+    if name not in [str(kind.value) for kind in get_available_trackers()]:
+        raise EnvironmentFault(
+            f"tracker is {name}, and its package is not installed; install it with: "
+            f"pip install {name}, or leave the tracker out: log.jsonl has the same values."
+        )
+    return name
 
 
 def check_processes(started: int, settings: TrainSettings) -> None:

@@ -107,6 +107,7 @@ class Training:
                 return "stopped"
         if self.main:
             self.save_grid()
+        self.accelerator.end_training()
         return "finished"
 
     def train_step(self) -> None:
@@ -233,12 +234,15 @@ class Training:
         if finite and self.main:
             rate = self.state.optimizer.param_groups[0]["lr"]
             self.progress.write(self.step, loss=round(loss, 6), learning_rate=rate)
+            self.accelerator.log({"loss": loss, "learning_rate": rate}, step=self.step)
         return finite
 
     def _begin(self) -> None:
         """Take up the last checkpoint, if there is one."""
         known = checkpoint.steps(self.run.path)
         self._restore(known[-1] if known else 0)
+        if self.settings.tracker != "none":
+            self.accelerator.init_trackers("curadiff", config=self.settings.model_dump())
         if self.main:
             need = checkpoint.disk_bytes(self.state.count(), self.settings.keep_checkpoints)
             self.run.set_status(

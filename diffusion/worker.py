@@ -45,11 +45,11 @@ def work(run: Run, stop_asked: Callable[[], bool]) -> str:
     """
     from . import engine, loop
 
-    settings = run.settings
     try:
-        accelerator = engine.accelerator(settings["device"], settings["mixed_precision"])
+        settings = TrainSettings(**run.settings)
+        accelerator = engine.accelerator(settings, run.path)
         main = accelerator.is_main_process
-        engine.check_processes(accelerator.num_processes, TrainSettings(**settings))
+        engine.check_processes(accelerator.num_processes, settings)
     except CuradiffError as fault:
         run.set_status("failed", error=str(fault), message=str(fault))
         raise
@@ -67,7 +67,7 @@ def work(run: Run, stop_asked: Callable[[], bool]) -> str:
                 run.set_status("failed", error=error, message=error)
             raise
         if main:
-            message = f"{state} at step {training.step} of {settings['steps']}"
+            message = f"{state} at step {training.step} of {settings.steps}"
             run.set_status(state, step=training.step, eta_seconds=None, message=message)
     return state
 

@@ -154,3 +154,24 @@ def test_a_checkpoint_that_is_not_there_is_said_with_those_that_are(prepared):
     train_here(run)
     with pytest.raises(RunError, match=r"has no checkpoint at step 4 \(there: 3, 6\)"):
         checkpoint.load(run.path, 4)
+
+
+@pytest.mark.slow
+def test_two_processes_killed_and_resumed_end_as_if_they_never_were(prepared, weights):
+    from curadiff.diffusion import start
+
+    values = {"steps": 60, "checkpoint_every": 3, "grid_every": 1000, "processes": 2}
+    whole, cut = prepared("whole", **values), prepared("cut", **values)
+    assert start(whole).wait(200) == 0
+    for kill_after in (3, 20):
+        launcher = start(cut)
+        end = time.monotonic() + 120
+        while launcher.poll() is None and time.monotonic() < end:
+            if (checkpoint.steps(cut.path) or [0])[-1] >= kill_after:
+                break
+            time.sleep(0.01)
+        launcher.kill()
+        launcher.wait()
+        time.sleep(3)  # the ranks notice within a second that their launcher is gone
+    assert start(cut).wait(200) == 0, (cut.path / "output.log").read_text()
+    assert weights(cut) == weights(whole)

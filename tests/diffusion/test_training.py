@@ -49,11 +49,11 @@ def test_the_run_directory_is_a_standard_pipeline_with_the_averaged_weights(prep
     assert picture.shape == (1, 16, 16, 3)
 
 
-def test_training_learns(prepared):
+def test_training_learns(prepared, tiny):
     run = prepared("one", steps=150, checkpoint_every=150, ema_warmup=50, multipliers="1-2")
     from curadiff.diffusion import engine, loop
 
-    training = loop.Training(run, engine.accelerator("cpu", "no"), lambda: False)
+    training = loop.Training(run, engine.accelerator(tiny(), run.path), lambda: False)
     losses = []
     for _ in range(150):
         training.train_step()
@@ -214,3 +214,34 @@ def test_nan_that_comes_again_stops_with_step_and_last_good_checkpoint(
     assert run.status["state"] == "failed"
     good = checkpoint.steps(run.path)
     assert good == ([2] if every == 2 else [])
+
+
+def test_a_tracker_gets_the_logged_values(prepared, monkeypatch):
+    from accelerate.tracking import GeneralTracker
+    from curadiff.diffusion import engine
+
+    class Fake(GeneralTracker):
+        name = "fake"
+        requires_logging_directory = False
+        tracker = None
+        config, logged = {}, {}
+
+        def store_init_configuration(self, values):
+            self.config.update(values)
+
+        def log(self, values, step, **_):
+            self.logged[step] = values
+
+    monkeypatch.setattr(engine, "tracker_of", lambda name: Fake())
+    run = prepared("one", tracker="tensorboard")
+    train_here(run)
+    assert Fake.config["steps"] == 6
+    assert Fake.logged[6]["loss"] == pytest.approx(run.status["loss"], abs=1e-6)
+
+
+def test_a_tracker_that_is_not_installed_is_said(prepared, monkeypatch):
+    from curadiff.diffusion import engine
+
+    monkeypatch.setattr(engine, "get_available_trackers", list)
+    with pytest.raises(EnvironmentFault, match=r"tracker is wandb.*pip install wandb"):
+        train_here(prepared("one", tracker="wandb"))
