@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from ..neighbors import nearest
-from .duplicates import stars, suggested_radius
+from .duplicates import Find, collapse, suggested_radius
 
 Array = np.ndarray[Any, Any]
 
@@ -50,18 +50,57 @@ def measure_density(
         order: Who becomes the representative of near-duplicates: the first in this order.
         device: Where the neighbours are searched.
     """
-    n = len(unit)
-    order = np.arange(n) if order is None else order
+
+    def find(query: Array, reference: Array, k: int) -> tuple[Array, Array]:
+        if len(query) == len(reference) == len(unit):
+            return nearest(unit, unit, k, exclude_self=True, device=device)
+        itself = np.minimum(np.searchsorted(reference, query), len(reference) - 1)
+        skip = np.where(reference[itself] == query, itself, -1)
+        found = nearest(unit[query], unit[reference], k, exclude=skip, device=device)
+        return found[0], reference[found[1]]
+
+    return measure_density_by(
+        find,
+        len(unit),
+        neighbors=neighbors,
+        min_distance=min_distance,
+        outlier_rate=outlier_rate,
+        order=order,
+    )
+
+
+def measure_density_by(
+    find: Find,
+    n: int,
+    *,
+    neighbors: int = 20,
+    min_distance: float | None = None,
+    outlier_rate: float = OUTLIER_RATE,
+    order: Array | None = None,
+) -> Density:
+    """Do the same with any exact search for neighbours, say one across processes.
+
+    Args:
+        find: Takes ascending query rows, ascending reference rows and k; returns distances and
+            rows (m, k) of the nearest references, a row itself left out.
+        n: How many rows there are.
+        neighbors: As in `measure_density`.
+        min_distance: As in `measure_density`.
+        outlier_rate: As in `measure_density`.
+        order: As in `measure_density`.
+    """
+    every = np.arange(n)
+    order = every if order is None else order
     if n == 1:
         return _alone(1, np.zeros(1, np.int64), min_distance or 0.0, "")
     k = min(max(neighbors, JOINT_K), n - 1)
-    distance, index = nearest(unit, unit, k, exclude_self=True, device=device)
+    distance, index = find(every, every, k)
     if min_distance is None:
         min_distance = suggested_radius(distance)
-    head = np.arange(n)
+    head = every
     if distance[:, 0].min() <= min_distance:
-        head = stars(unit, min_distance, order, device)
-    kept = np.flatnonzero(head == np.arange(n))
+        head = collapse(find, n, min_distance, order)
+    kept = np.flatnonzero(head == every)
     count = len(kept)
     notes = []
     if count <= neighbors:
@@ -73,7 +112,7 @@ def measure_density(
     if count == 1:
         return _alone(n, head, min_distance, " ".join(notes))
     k = min(k, count - 1)
-    distance, index = _among(unit, kept, head, distance[:, :k], index[:, :k], device)
+    distance, index = _among(find, kept, head, distance[:, :k], index[:, :k])
     rho = distance[:, : min(neighbors, k)].mean(1)  # (kept,)
     score = np.zeros(count)
     if count >= GUARDED:
@@ -132,18 +171,11 @@ def _alone(n: int, head: Array, min_distance: float, note: str) -> Density:
 
 
 def _among(
-    unit: Array,
-    kept: Array,
-    head: Array,
-    distance: Array,
-    index: Array,
-    device: torch.device | str,
+    find: Find, kept: Array, head: Array, distance: Array, index: Array
 ) -> tuple[Array, Array]:
     """Neighbours of the representatives among the representatives, as places in ``kept``."""
     distance, index = distance[kept], index[kept]
     stale = (head[index] != index).any(1)  # lists that hold a near-duplicate
     if stale.any():
-        at = np.flatnonzero(stale)
-        found = nearest(unit[kept[at]], unit[kept], index.shape[1], exclude=at, device=device)
-        distance[at], index[at] = found[0], kept[found[1]]
+        distance[stale], index[stale] = find(kept[stale], kept, index.shape[1])
     return distance, np.searchsorted(kept, index)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from ..neighbors import nearest
 from .pool import unit_rows
 
 Array = np.ndarray[Any, Any]
+Find = Callable[[Array, Array, int], tuple[Array, Array]]  # see density.measure_density_by
 
 LISTED = 8  # neighbours that are looked at first
 SHARE = 0.4  # of the typical distance to the nearest neighbour, at most
@@ -45,7 +46,7 @@ def near_duplicates(x: Array, radius: float | None = None) -> list[Array]:
     if radius is None:
         k = min(2, len(unit) - 1)
         radius = suggested_radius(nearest(unit, unit, k, exclude_self=True)[0])
-    head = stars(unit, radius, np.arange(len(unit)))
+    head = stars(unit, radius)
     order = np.argsort(head, kind="stable")
     groups = np.split(order, np.flatnonzero(np.diff(head[order])) + 1)
     return [group for group in groups if len(group) > 1]
@@ -89,8 +90,17 @@ def exact_duplicates(names: Sequence[str]) -> list[Array]:
     return [np.array(rows) for rows in groups.values() if len(rows) > 1]
 
 
-def stars(unit: Array, radius: float, order: Array, device: torch.device | str = "cpu") -> Array:
-    """Collapse near-duplicates: each row's representative.
+def stars(unit: Array, radius: float, device: torch.device | str = "cpu") -> Array:
+    """Collapse near-duplicates in row order: each row's representative, (n,)."""
+
+    def find(query: Array, reference: Array, k: int) -> tuple[Array, Array]:
+        return nearest(unit[query], unit, k, exclude=query, device=device)
+
+    return collapse(find, len(unit), radius, np.arange(len(unit)))
+
+
+def collapse(find: Find, n: int, radius: float, order: Array) -> Array:
+    """Collapse near-duplicates with any exact search for neighbours.
 
     Rows are visited in ``order``; a row that no earlier one has claimed becomes a
     representative and claims the unclaimed rows within the radius.
@@ -98,9 +108,8 @@ def stars(unit: Array, radius: float, order: Array, device: torch.device | str =
     Returns:
         (n,) the row that stands for each row; representatives stand for themselves.
     """
-    n = len(unit)
     head = np.full(n, -1, np.int64)
-    close = _within(unit, radius, device)
+    close = _within(find, n, radius)
     for row in order:
         if head[row] < 0:
             head[row] = row
@@ -110,13 +119,13 @@ def stars(unit: Array, radius: float, order: Array, device: torch.device | str =
     return head
 
 
-def _within(unit: Array, radius: float, device: torch.device | str) -> dict[int, Array]:
+def _within(find: Find, n: int, radius: float) -> dict[int, Array]:
     """Rows within the radius of each row that has any, itself left out."""
-    n = len(unit)
-    k, rows = min(LISTED, n - 1), np.arange(n)
+    every = np.arange(n)
+    k, rows = min(LISTED, n - 1), every
     found: dict[int, Array] = {}
     while len(rows) and k > 0:
-        distance, index = nearest(unit[rows], unit, k, exclude=rows, device=device)
+        distance, index = find(rows, every, k)
         full = (distance[:, -1] <= radius) & (k < n - 1)  # there may be more
         for place in np.flatnonzero((distance[:, 0] <= radius) & ~full):
             found[int(rows[place])] = index[place][distance[place] <= radius]

@@ -16,6 +16,7 @@ bound new ones is Minoux 1978, doi:10.1007/BFb0006528.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -48,12 +49,30 @@ def farthest_first(
         Rows in the order they were taken, and their scaled distances when taken.
     """
     with full_precision():
-        return _Greedy(pool, budget, scale, allowed).run(start)
+        return Greedy(pool, budget, scale, allowed).run(start)
 
 
-class _Greedy:
+@dataclass
+class Block:
+    """Candidates of one round, brought up to date; the same on every rank."""
+
+    rows: Array  # (m,) ascending rows of the whole pool
+    x: torch.Tensor  # (m, d)
+    near: torch.Tensor  # (m,) squared distance to the nearest centre; float32
+    scale2: Array  # (m,) squared factors
+    slot: Array  # (m,)
+    outside: float  # no other row's scaled squared distance is above this
+
+
+class Greedy:
+    """State of one traversal over the rows of this process.
+
+    ``block`` is all that a traversal over several processes does differently.
+    """
+
     def __init__(self, pool: Pool, budget: int, scale: Array, allowed: Array) -> None:
         self.pool, self.budget, self.scale2 = pool, budget, scale.astype(np.float64) ** 2
+        self.offset = 0  # this process's first row in the whole pool
         self.room = pool.room.copy()
         self.x = torch.from_numpy(pool.x).to(pool.device)  # (n, d)
         self.factor = torch.from_numpy(self.scale2.astype(np.float32)).to(pool.device)
@@ -62,24 +81,29 @@ class _Greedy:
         self.open = allowed & pool.candidate & (self.room[pool.slot] > 0)
         self.centres = np.empty((len(pool.preselected) + budget, pool.x.shape[1]), np.float32)
         self.rows: list[int] = []  # of the centres, preselected ones first
-        self.exact = np.full(len(pool), DIAMETER**2)
-        self.exact_seen = np.zeros(len(pool), np.int64)
+        self.worth: list[float] = []  # squared factors of the picks
+        self.exact: dict[int, tuple[float, int]] = {}  # row: float64 value, centres it counts
         for row in pool.preselected:
-            self._add(int(row))
+            self._add(int(row), pool.x[row])
 
     def run(self, start: int | None) -> tuple[Array, Array]:
-        begun, width = len(self.rows), ROUND
+        """Choose; return rows of the whole pool and their scores."""
+        begun, width = len(self.pool.preselected), ROUND
         if start is not None and not begun and self.open[start]:
-            self._take(start)
-        while len(self.rows) - begun < self.budget and self.open.any():
+            first = self.pool.x[start]
+            self._take(start, first, float(self.scale2[start]), int(self.pool.slot[start]))
+        while len(self.rows) - begun < self.budget:
+            block = self.block(width)
+            if not len(block.rows):
+                break
             before = len(self.rows)
-            self._round(width, begun + self.budget)
+            self._pick(block, begun + self.budget)
             # Nothing taken: more rows than fit are in doubt, or the bounds were very stale.
             width = ROUND if len(self.rows) > before else 2 * width
-        order = np.array(self.rows[begun:], np.int64)
-        return order, self._scores(order)
+        return np.array(self.rows[begun:], np.int64), self._scores(begun)
 
-    def _round(self, width: int, until: int) -> None:
+    def block(self, width: int) -> Block:
+        """Take the rows with the largest bounds and bring them up to date."""
         bound = self.factor * (self.near + DOUBT)
         bound[torch.from_numpy(~self.open).to(bound.device)] = -1.0
         top = bound.topk(min(width + 1, len(bound)))
@@ -88,38 +112,49 @@ class _Greedy:
         rows = np.sort(rows[self.open[rows]])  # ascending, so that argmax meets low rows first
         self._refresh(rows)
         place = torch.from_numpy(rows).to(self.x.device)
-        block, near, factor = self.x[place], self.near[place], self.factor[place]
+        x, near = self.x[place], self.near[place]
+        slot = self.pool.slot[rows]
+        return Block(rows + self.offset, x, near, self.scale2[rows], slot, outside)
+
+    def _pick(self, block: Block, until: int) -> None:
+        """Exact greedy within the block, for as long as its best beats what is outside."""
+        near = block.near.clone()
+        factor = torch.from_numpy(block.scale2.astype(np.float32)).to(near.device)
+        points = block.x.cpu().numpy()
         while len(self.rows) < until:
             value = factor * near
             best = int(value.argmax())
             floor = float(value[best]) - DOUBT * float(factor[best])
-            if float(value[best]) < 0 or floor < outside:
+            if float(value[best]) < 0 or floor < block.outside:
                 break
             rivals = torch.nonzero(value + DOUBT * factor >= floor)[:, 0]
             if len(rivals) > 1:
-                rivals = rivals.cpu().numpy()
-                best = int(rivals[self._best(rows[rivals])])
-            full = self._take(int(rows[best]))
-            torch.minimum(near, (2 - 2 * (block @ block[best])).clamp_(min=0), out=near)
+                best = self._best(block, points, rivals.cpu().numpy())
+            slot = int(block.slot[best])
+            self._take(int(block.rows[best]), points[best], float(block.scale2[best]), slot)
+            gap = (2 - 2 * (block.x @ block.x[best])).clamp_(min=0)
+            torch.minimum(near, gap, out=near)
             near[best] = -torch.inf
-            if full:
-                near[torch.from_numpy(~self.open[rows]).to(near.device)] = -torch.inf
-        self.near[place] = near
+            if self.room[slot] == 0:
+                near[torch.from_numpy(block.slot == slot).to(near.device)] = -torch.inf
+        mine = (block.rows >= self.offset) & (block.rows < self.offset + len(self.pool))
+        rows = block.rows[mine] - self.offset
+        mine_too = torch.from_numpy(mine).to(near.device)
+        self.near[torch.from_numpy(rows).to(self.near.device)] = near[mine_too].to(self.near.device)
         self.seen[rows] = len(self.rows)
 
-    def _take(self, row: int) -> bool:
-        """Choose a row; tell whether that filled its quota."""
-        self._add(row)
-        self.open[row] = False
-        slot = self.pool.slot[row]
+    def _take(self, row: int, point: Array, scale2: float, slot: int) -> None:
+        self.worth.append(scale2)
+        self._add(row, point)
+        self.exact.pop(row, None)
         self.room[slot] -= 1
-        full = self.room[slot] == 0
-        if full:
+        if 0 <= row - self.offset < len(self.pool):
+            self.open[row - self.offset] = False
+        if self.room[slot] == 0:
             self.open[self.pool.slot == slot] = False
-        return bool(full)
 
-    def _add(self, row: int) -> None:
-        self.centres[len(self.rows)] = self.pool.x[row]
+    def _add(self, row: int, point: Array) -> None:
+        self.centres[len(self.rows)] = point
         self.rows.append(row)
 
     def _refresh(self, rows: Array) -> None:
@@ -137,38 +172,42 @@ class _Greedy:
             self.near[place] = torch.minimum(self.near[place], near)
         self.seen[rows] = count
 
-    def _best(self, rows: Array) -> int:
-        """Which of the rows is farthest in float64; equal ones go to the first."""
-        self._measure(rows)
-        value = self.scale2[rows] * self.exact[rows]
-        return int(np.argmax(value >= value.max() * (1 - SAME)))
+    def _best(self, block: Block, points: Array, places: Array) -> int:
+        """Which of the rivals is farthest in float64; equal ones go to the lowest row."""
+        known = [self.exact.get(int(row), (DIAMETER**2, 0)) for row in block.rows[places]]
+        value, seen = np.array([v for v, _ in known]), np.array([s for _, s in known])
+        count = len(self.rows)
+        stale = np.flatnonzero((seen < count) & (value > 0))
+        if len(stale):
+            since = int(seen[stale].min())
+            fresh = _exact(points[places[stale]], self.centres[since:count])
+            value[stale] = np.minimum(value[stale], fresh)
+            for at in stale:
+                self.exact[int(block.rows[places[at]])] = (float(value[at]), count)
+        value = value * block.scale2[places]
+        return int(places[np.argmax(value >= value.max() * (1 - SAME))])
 
-    def _measure(self, rows: Array) -> None:
-        """Bring the float64 distances of some rows up to date."""
-        rows = rows[(self.exact_seen[rows] < len(self.rows)) & (self.exact[rows] > 0)]
-        if not len(rows):
-            return
-        since = int(self.exact_seen[rows].min())
-        missed = self.centres[since : len(self.rows)]
-        dots = self.pool.x[rows] @ missed.T  # (m, c)
-        close = 2 * dots >= 2 * dots.max(1, keepdims=True) - 2 * DOUBT
-        at, centre = np.nonzero(close)
-        gap = square_distances(self.pool.x[rows[at]], missed, centre[:, None])[:, 0]
-        np.minimum.at(self.exact, rows[at], gap)
-        self.exact_seen[rows] = len(self.rows)
+    def _scores(self, begun: int) -> Array:
+        """Scaled distance of each pick to those before it."""
+        points = self.centres[: len(self.rows)]
+        found = np.full(len(points) - begun, DIAMETER**2)
+        for at in range(max(begun, 1), len(points), 1024):
+            part = np.arange(at, min(at + 1024, len(points)))
+            dots = points[part] @ points[: part[-1]].T
+            dots[np.arange(dots.shape[1]) >= part[:, None]] = -np.inf
+            near = dots.argmax(1)[:, None]
+            found[part - begun] = square_distances(points[part], points, near)[:, 0]
+        return np.sqrt(found * np.array(self.worth))
 
-    def _scores(self, order: Array) -> Array:
-        """Scaled distance of each pick to those before it, by difference."""
-        first = len(self.rows) - len(order)
-        scores = np.empty(len(order))
-        for start in range(0, len(order), 1024):
-            part = order[start : start + 1024]
-            dots = self.pool.x[part] @ self.centres[: first + start + len(part)].T
-            after = np.arange(dots.shape[1]) >= (first + start + np.arange(len(part)))[:, None]
-            dots[after] = -np.inf
-            near = dots.argmax(1)
-            gap = square_distances(self.pool.x[part], self.centres, near[:, None])[:, 0]
-            scores[start : start + len(part)] = np.sqrt(gap)
-        if len(order) and first == 0:
-            scores[0] = DIAMETER
-        return scores * np.sqrt(self.scale2[order])
+
+def _exact(points: Array, centres: Array) -> Array:
+    """Squared distance of each point to its nearest centre, in float64 by difference.
+
+    Float32 products first tell which centres can be the nearest.
+    """
+    dots = points @ centres.T  # (m, c)
+    at, centre = np.nonzero(dots >= dots.max(1, keepdims=True) - DOUBT)
+    gap = square_distances(points[at], centres, centre[:, None])[:, 0]
+    found = np.full(len(points), np.inf)
+    np.minimum.at(found, at, gap)
+    return found

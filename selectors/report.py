@@ -78,7 +78,7 @@ def report(
     _check(unit, selections, labels)
     pool = PoolGaussian(unit)
     first = next(iter(selections.values()))
-    head = stars(unit, first.near_radius, np.arange(len(unit)))
+    head = stars(unit, first.near_radius)
     names = None if labels is None else np.asarray(labels)
     bands_at: dict[int, list[dict[str, float]]] = {}
     numbers = {}
