@@ -14,6 +14,7 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 
+from ..errors import DataError
 from .arrays import Array, Floats, Integers
 
 BLOCK = 2048  # rows per block: 16 MB of float32 bounds
@@ -21,10 +22,20 @@ PAIRS = 2048  # exact distances at a time
 
 
 def pick_device(device: str) -> torch.device:
-    """Turn ``auto`` into a GPU when there is one."""
+    """Turn ``auto`` into a GPU when there is one.
+
+    Raises:
+        DataError: CUDA was asked for and is not there.
+    """
+    available = torch.cuda.is_available()
     if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    return torch.device(device)
+        # Kernel distances need float64, which Apple's GPUs do not have.
+        return torch.device("cuda" if available else "cpu")
+    if device.startswith("cuda") and not available:
+        raise DataError(
+            f"device={device} needs a GPU that torch can use and there is none; use device=cpu."
+        )
+    return torch.device("cpu" if device == "mps" else device)
 
 
 class Points:

@@ -11,11 +11,13 @@ from ..errors import DataError, SettingsError, nearest
 from .arrays import Array, Integers, pair
 from .bootstrap import interval
 from .context import Context
+from .distances import pick_device
 from .evaluation import Evaluation, Record
 from .fields import generated_fields, real_fields
 from .manifold import Rule
 from .null import Null, memorization_nulls, not_in, nulls
 from .statistics import METRICS, ON_REQUEST, VALUES
+from .threads import suited_threads
 
 Counts = Literal["refuse", "subsample", "unequal"]
 
@@ -76,6 +78,7 @@ def evaluate(
     h = None if held_out is None else pair("real", r, "held_out", held_out)[1]
     chosen = _chosen(metrics, t is not None)
     real_rows, generated_rows = _rows(len(r), len(g), counts, np.random.default_rng(seed))
+    pick_device(device)
     context = Context(
         real=r[real_rows],
         generated=g[generated_rows],
@@ -89,11 +92,14 @@ def evaluate(
         device=device,
     )
     notes = _notes(context, len(r), len(g))
-    null = _nulls(context, chosen, np.delete(r, real_rows, axis=0), h, null_draws, notes)
+    with suited_threads(len(real_rows) * len(generated_rows)):
+        null = _nulls(context, chosen, np.delete(r, real_rows, axis=0), h, null_draws, notes)
+        records = _records(context, chosen, null, bootstrap)
+        fields = generated_fields(context, chosen), real_fields(context, chosen)
     return Evaluation(
-        records=_records(context, chosen, null, bootstrap),
-        generated=generated_fields(context, chosen),
-        real=real_fields(context, chosen),
+        records=records,
+        generated=fields[0],
+        real=fields[1],
         generated_rows=generated_rows,
         real_rows=real_rows,
         settings={

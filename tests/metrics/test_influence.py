@@ -31,9 +31,9 @@ def test_influence_is_what_leaving_an_image_out_takes_away(rng, name, side):
     influence = statistic.per_real if side == "real" else statistic.per_generated
     found = influence()
     assert found.mean() == pytest.approx(0, abs=1e-9 * np.abs(found).max())
-    expected = left_out(context, name, side, 80)
-    assert np.corrcoef(found[:80], expected)[0, 1] >= 0.99
-    assert np.std(found[:80]) == pytest.approx(np.std(expected), rel=0.1)
+    expected = left_out(context, name, side, 40)
+    assert np.corrcoef(found[:40], expected)[0, 1] >= 0.99
+    assert np.std(found[:40]) == pytest.approx(np.std(expected), rel=0.1)
 
 
 def test_vendi_and_mind_influences_follow_leaving_out(rng):
@@ -42,8 +42,8 @@ def test_vendi_and_mind_influences_follow_leaving_out(rng):
     )
     for name in ("vendi", "mind"):
         found = METRICS[name](context)[name].per_generated()
-        expected = left_out(context, name, "generated", 60)
-        assert np.corrcoef(found[:60], expected)[0, 1] >= 0.97, name
+        expected = left_out(context, name, "generated", 25)
+        assert np.corrcoef(found[:25], expected)[0, 1] >= 0.97, name
 
 
 def test_one_strange_image_has_the_largest_fid_influence(rng):
@@ -73,9 +73,9 @@ def test_intervals_are_as_wide_as_repeated_experiments_say(rng, name):
             "generated": 0.7 + 1.3 * rng.standard_normal((300, 4)),
         }
 
-    spread = np.std([function(**draw()) for _ in range(150)])
+    spread = np.std([function(**draw()) for _ in range(100)])
     widths = []
-    for _ in range(10):
+    for _ in range(6):
         statistic = METRICS[name](Context(**draw()))[name]
         low, high = interval(statistic, resamples=300, seed=0)
         assert low < statistic.value < high
