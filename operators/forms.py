@@ -15,7 +15,7 @@ from pydantic.fields import FieldInfo
 from ..config import Settings, choices, faults, limits, plain_type
 from ..config.train import NETWORKS, PRESETS
 
-ADVANCED = "advanced"  # name of the switch that unfolds the advanced settings
+ADVANCED = "advanced"  # name of the group that the advanced settings are folded into
 LIMITS = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than"}
 BY_PRESET = {name for part in (*PRESETS.values(), *NETWORKS.values()) for name in part}
 
@@ -23,6 +23,7 @@ BY_PRESET = {name for part in (*PRESETS.values(), *NETWORKS.values()) for name i
 def given(model: type[Settings], params: Mapping[str, Any]) -> dict[str, Any]:
     """Collect the settings that a form's values give; an empty field gives none."""
     found: dict[str, Any] = {}
+    params = {**params, **(params.get(ADVANCED) or {})}
     for name, field in model.model_fields.items():
         value = params.get(name)
         if value is None or value == "":
@@ -78,32 +79,30 @@ def _add_group(
     """Add the fields of one model; return the dotted names of those that are shown."""
     shown: set[str] = set()
     fields = {n: f for n, f in model.model_fields.items() if f"{prefix}{n}" not in leave_out}
-    plain = {name: field for name, field in fields.items() if not _is_group(plain_type(field))}
-    folded = [name for name, field in plain.items() if _advanced(field)]
-    unfold = bool(params.get(ADVANCED)) or any(f"{prefix}{name}" in wrong for name in folded)
+    groups = [name for name, field in fields.items() if _is_group(plain_type(field))]
+    folded = [name for name, field in fields.items() if _advanced(field)]
     effective = _effective(model, params)
-    for name, field in plain.items():
-        if name not in folded or unfold:
-            _add_field(form, name, field, effective, wrong.get(f"{prefix}{name}"))
+    inside = types.Object()
+    for name, field in fields.items():
+        if name not in groups:
+            where = inside if name in folded else form
+            _add_field(where, name, field, effective, wrong.get(f"{prefix}{name}"))
             shown.add(f"{prefix}{name}")
     if folded:
-        form.bool(
-            ADVANCED,
-            default=unfold,
-            label=f"Show {len(folded)} advanced settings",
-            view=types.SwitchView(),
-        )
-    for name, field in fields.items():
-        inner = plain_type(field)
-        if _is_group(inner):
-            group = types.Object()
-            shown |= _add_group(
-                group, inner, params.get(name) or {}, wrong, leave_out, f"{prefix}{name}."
-            )
-            form.define_property(
-                name, group, label=title(name), description=field.description or ""
-            )
+        unfold = any(f"{prefix}{name}" in wrong for name in folded)
+        _fold(form, ADVANCED, inside, f"Advanced: {len(folded)} more settings", unfold=unfold)
+    for name in groups:
+        group = types.Object()
+        inner, below = plain_type(fields[name]), f"{prefix}{name}."
+        shown |= _add_group(group, inner, params.get(name) or {}, wrong, leave_out, below)
+        label = f"{title(name)}: {fields[name].description}"
+        _fold(form, name, group, label, unfold=any(path.startswith(below) for path in wrong))
     return shown
+
+
+def _fold(form: types.Object, name: str, group: types.Object, label: str, *, unfold: bool) -> None:
+    view = types.ObjectView(label=label, collapsible=True, default_expanded=unfold)
+    form.define_property(name, group, view=view)
 
 
 def _add_field(

@@ -100,7 +100,9 @@ class CuradiffPanel(foo.Panel):
         if at_work:
             timer = types.TimerView(interval=POLL, on_interval=self.on_tick)
             page.obj("timer", view=timer)
-        return types.Property(page, view=types.GridView(orientation="vertical", gap=2, pad=2))
+        return types.Property(
+            page, view=types.GridView(orientation="vertical", align_x="stretch", gap=2, pad=2)
+        )
 
 
 def _working(ctx: Any) -> set[str]:

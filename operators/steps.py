@@ -14,8 +14,6 @@ from ..api.overview import Overview, active, newest_grid
 from ..runs import Run
 from .models import can_resume, has_model
 
-SPREAD = {"justifyContent": "space-between", "display": "flex", "flexWrap": "wrap"}
-
 
 def draw(page: types.Object, seen: Overview, panel: Any) -> None:
     """Add every step's card, and above them what to do next."""
@@ -24,40 +22,40 @@ def draw(page: types.Object, seen: Overview, panel: Any) -> None:
     if seen.source:
         text(page, f"These images were generated from **{seen.source}**.")
         button(page, "Open the data set they come from", panel.open_dataset, name=seen.source)
-    title, why = next_step(seen)
+    title, why, _ = next_step(seen)
     page.view("next", types.AlertView(severity="info", label=title, description=why))
     for add in (_embeddings, _selections, _trainings, _generated, _evaluations, _studies):
         add(page, seen, panel)
 
 
-def next_step(seen: Overview) -> tuple[str, str]:
-    """Say what to do next, and why."""
+def next_step(seen: Overview) -> tuple[str, str, str]:
+    """Say what to do next, why, and by which operator (none: ``""``)."""
     if seen.images == 0:
-        return "Next: import images", "This data set is empty."
+        return "Next: import images", "This data set is empty.", "import_images"
     if active([*seen.jobs, *seen.trainings]):
-        return "At work", "You may close the App: what runs goes on, and is shown here again."
+        return "At work", "You may close the App: what runs goes on, and is shown here again.", ""
     if not seen.embeddings:
-        return (
-            "Next: compute embeddings",
+        why = (
             "Vectors that say which images look alike; choosing works on them. The encoder "
-            "“builtin” needs no download.",
+            "“builtin” needs no download."
         )
+        return "Next: compute embeddings", why, "compute_embeddings"
     if not seen.selections:
-        return "Next: select training images", "Choose a method and how many images to keep."
+        why = "Choose a method and how many images to keep."
+        return "Next: select training images", why, "select_samples"
     if not seen.trainings and not seen.studies:
-        return (
-            "Next: train a model, or run a study",
-            "A study trains one model per way of choosing and compares them.",
-        )
+        why = "A study trains one model per way of choosing and compares them."
+        return "Next: train a model, or run a study", why, "train_diffusion"
     if not seen.generated:
-        return "Next: generate images", "Draw images from a trained model."
+        return "Next: generate images", "Draw images from a trained model.", "generate_samples"
     if not seen.evaluations and not seen.studies:
-        return "Next: evaluate", "Compare the generated images with the real ones."
-    return "All steps are done", "Select in another way and compare, or run a study."
+        why = "Compare the generated images with the real ones."
+        return "Next: evaluate", why, "evaluate_generated"
+    return "All steps are done", "Select in another way and compare, or run a study.", "run_study"
 
 
 def _embeddings(page: types.Object, seen: Overview, panel: Any) -> None:
-    card = _card(page, "Embeddings", "compute_embeddings", "Compute", panel)
+    card = _card(page, seen, "Embeddings", "compute_embeddings", "Compute", panel)
     for told in seen.embeddings:
         missing = seen.images - told["done"]
         state = "complete" if not missing else f"{missing:,} missing"
@@ -67,13 +65,12 @@ def _embeddings(page: types.Object, seen: Overview, panel: Any) -> None:
 
 
 def _selections(page: types.Object, seen: Overview, panel: Any) -> None:
-    card = _card(page, "Selections", "select_samples", "Select", panel)
+    card = _card(page, seen, "Selections", "select_samples", "Select", panel)
     for config in seen.selections:
         flagged = config.get("flagged")
         outliers = "" if flagged is None else f", {_many(flagged, 'outlier')} flagged in the pool"
-        row = _row(card)
-        text(
-            row,
+        row = _row(
+            card,
             f"**{config['name']}**  {config['count']:,} of {config['pool_size']:,} by "
             f"{config['selection_method']}{outliers}",
         )
@@ -89,7 +86,7 @@ def _selections(page: types.Object, seen: Overview, panel: Any) -> None:
 
 
 def _trainings(page: types.Object, seen: Overview, panel: Any) -> None:
-    card = _card(page, "Trainings", "train_diffusion", "Train", panel)
+    card = _card(page, seen, "Trainings", "train_diffusion", "Train", panel)
     for run in reversed(seen.trainings):
         _training(card, run, panel)
     _empty(card, seen.trainings, "No model yet.")
@@ -99,8 +96,7 @@ def _training(card: types.Object, run: Run, panel: Any) -> None:
     status, record = run.status, run.record
     state, step = status["state"], status.get("step", 0)
     steps = run.settings["steps"]
-    row = _row(card)
-    text(row, f"**{run.id}**  {record.get('arm')}, {state}, step {step:,} of {steps:,}")
+    row = _row(card, f"**{run.id}**  {record.get('arm')}, {state}, step {step:,} of {steps:,}")
     if state in runs.ACTIVE:
         button(row, "Stop", panel.stop, run=run.id)
     elif can_resume(run):
@@ -126,17 +122,16 @@ def _training(card: types.Object, run: Run, panel: Any) -> None:
 
 
 def _generated(page: types.Object, seen: Overview, panel: Any) -> None:
-    card = _card(page, "Generated images", "generate_samples", "Generate", panel)
+    card = _card(page, seen, "Generated images", "generate_samples", "Generate", panel)
     for told in seen.generated:
-        row = _row(card)
-        text(row, f"**{told['name']}**  {_many(told['images'], 'image')}")
+        row = _row(card, f"**{told['name']}**  {_many(told['images'], 'image')}")
         button(row, "Open", panel.open_dataset, name=told["name"])
     _jobs(card, seen, "generate", panel)
     _empty(card, seen.generated, "No generated images yet.")
 
 
 def _evaluations(page: types.Object, seen: Overview, panel: Any) -> None:
-    card = _card(page, "Evaluations", "evaluate_generated", "Evaluate", panel)
+    card = _card(page, seen, "Evaluations", "evaluate_generated", "Evaluate", panel)
     for told in seen.evaluations:
         values = told["values"]["values"] if "values" in told["values"] else told["values"]
         parts = []
@@ -155,11 +150,10 @@ def _evaluations(page: types.Object, seen: Overview, panel: Any) -> None:
 
 
 def _studies(page: types.Object, seen: Overview, panel: Any) -> None:
-    card = _card(page, "Studies", "run_study", "Run a study", panel)
+    card = _card(page, seen, "Studies", "run_study", "Run a study", panel)
     for run in reversed(seen.studies):
         status = run.status
-        row = _row(card)
-        text(row, f"**{run.id}**  {status['state']}")
+        row = _row(card, f"**{run.id}**  {status['state']}")
         if status.get("report"):
             address = f"/media?filepath={quote(status['report'])}"
             row.btn(_name(run.id, "report"), label="Open the report", href=address)
@@ -175,8 +169,7 @@ def _jobs(card: types.Object, seen: Overview, verb: str, panel: Any) -> None:
     if not mine or mine[-1].status["state"] == "finished":
         return
     run, status = mine[-1], mine[-1].status
-    row = _row(card)
-    text(row, f"{run.id}: {status['state']}")
+    row = _row(card, f"{run.id}: {status['state']}")
     if status["state"] in runs.ACTIVE:
         button(row, "Stop", panel.stop, run=run.id)
         if status.get("total"):
@@ -187,23 +180,25 @@ def _jobs(card: types.Object, seen: Overview, verb: str, panel: Any) -> None:
             card.view(_name(run.id, "error"), types.Error(label=status["error"]))
 
 
-def _card(page: types.Object, title: str, operator: str, does: str, panel: Any) -> types.Object:
+def _card(
+    page: types.Object, seen: Overview, title: str, operator: str, does: str, panel: Any
+) -> types.Object:
     """Add a step's card, with its button."""
-    card = page.v_stack(_name("card", title), variant="outline", gap=1, pad=2)
-    head = _row(card)
-    head.view("title", types.HeaderView(label=title))
-    button(head, does, panel.open_form, variant="contained", operator=operator)
+    card = page.v_stack(_name("card", title), variant="outline", gap=1, pad=2, align_x="stretch")
+    variant = "contained" if operator == next_step(seen)[2] else "outlined"
+    head = card.h_stack("head", align_x="space-between", align_y="center")
+    head.view("title", types.HeaderView(label=f"**{title}**"))
+    button(head, does, panel.open_form, variant=variant, operator=operator)
     return card
 
 
-def _row(card: types.Object) -> types.Object:
-    """Add a row: text at its left end, buttons at its right."""
-    return card.h_stack(
-        f"row{len(card.properties)}",
-        gap=1,
-        align_y="center",
-        componentsProps={"gridContainer": {"sx": SPREAD}},
+def _row(card: types.Object, markdown: str) -> types.Object:
+    """Add a row with text at its left end; return where its buttons go, at the right end."""
+    row = card.h_stack(
+        f"row{len(card.properties)}", gap=2, align_x="space-between", align_y="center"
     )
+    text(row, markdown)
+    return row.h_stack("buttons", gap=1, align_x="end", align_y="center")
 
 
 def text(where: types.Object, markdown: str) -> None:

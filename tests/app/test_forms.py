@@ -1,0 +1,105 @@
+"""Forms and settings are one definition: same fields, defaults and sentences."""
+
+import pytest
+from curadiff import config
+from curadiff.config import VERBS
+from curadiff.errors import SettingsError
+from curadiff.operators import forms
+from fiftyone.operators import types
+
+
+def built(model, params=None):
+    form = types.Object()
+    good = forms.add_settings(form, model, params or {})
+    return form, good
+
+
+def fields_of(form, prefix=""):
+    """All fields of a form by dotted setting name, groups walked, the fold seen through."""
+    found = {}
+    for name, field in form.properties.items():
+        if isinstance(field.type, types.Object):
+            inner = prefix if name == forms.ADVANCED else f"{prefix}{name}."
+            found |= fields_of(field.type, inner)
+        else:
+            found[f"{prefix}{name}"] = field
+    return found
+
+
+def settings_of(model, prefix=""):
+    found = {}
+    for name, field in model.model_fields.items():
+        inner = config.plain_type(field)
+        if isinstance(inner, type) and issubclass(inner, config.Settings):
+            found |= settings_of(inner, f"{prefix}{name}.")
+        else:
+            found[f"{prefix}{name}"] = field
+    return found
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_setting_is_a_field_with_its_help_and_the_defaults_are_good(verb):
+    form, good = built(VERBS[verb])
+    fields, settings = fields_of(form), settings_of(VERBS[verb])
+    assert good
+    assert set(fields) == set(settings)
+    for name, setting in settings.items():
+        assert fields[name].view.description.startswith(setting.description)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_an_untouched_form_gives_the_default_settings(verb):
+    model = VERBS[verb]
+    form, _ = built(model)
+
+    def untouched(properties):
+        return {
+            name: untouched(field.type.properties)
+            if isinstance(field.type, types.Object)
+            else field.default
+            for name, field in properties.items()
+        }
+
+    assert model(**forms.given(model, untouched(form.properties))) == model()
+
+
+@pytest.mark.parametrize(
+    ("verb", "params", "where"),
+    [
+        ("select", {"budget": 0}, "budget"),
+        ("select", {"method": "corset"}, "method"),
+        ("select", {"advanced": {"alpha": 9}}, "alpha"),
+        ("embed", {"advanced": {"batch_size": "many"}}, "batch_size"),
+        ("train", {"image_size": 100}, "image_size"),
+        ("train", {"batch_size": 30, "advanced": {"accumulate": 4}}, "batch_size"),
+        ("evaluate", {"metrics": "precision_recall, beauty"}, "metrics"),
+        ("study", {"seeds": "0, 0"}, "seeds"),
+        ("study", {"train": {"steps": 0}}, "train.steps"),
+        ("study", {"arms": "full, corset"}, "arms"),
+    ],
+)
+def test_a_wrong_value_is_marked_on_its_field_with_pythons_sentence(verb, params, where):
+    form, good = built(VERBS[verb], params)
+    with pytest.raises(SettingsError) as raised:
+        VERBS[verb](**forms.given(VERBS[verb], params))
+    assert not good
+    wrong = {name: f.error_message for name, f in fields_of(form).items() if f.invalid}
+    assert list(wrong) == [where]
+    assert wrong[where] == str(raised.value)
+
+
+def test_presets_show_what_they_give_and_leave_the_fields_empty():
+    form, _ = built(VERBS["train"], {"preset": "demo"})
+    steps = fields_of(form)["steps"]
+    assert steps.default is None
+    assert steps.view.placeholder == "300 (preset)"
+    values = forms.given(VERBS["train"], {"preset": "demo", "steps": None, "batch_size": 8})
+    assert VERBS["train"](**values).steps == 300
+
+
+def test_choices_are_a_menu_and_limits_are_said():
+    form, _ = built(VERBS["select"])
+    assert form.properties["method"].type.values == list(
+        config.choices(VERBS["select"].model_fields["method"])
+    )
+    assert form.properties["budget"].view.description.endswith("(at least 1)")
