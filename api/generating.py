@@ -40,8 +40,9 @@ def generate(
         RunError: There is no such run, or it has no checkpoint yet.
     """
     config = GenerateSettings(**settings)
-    with reporting(progress, "generate", "image") as report:
-        return diffusion.generate(runs.open_run(run), config, folder=folder, progress=report)
+    run = runs.open_run(run)
+    with reporting(progress, f"generate from {run.id}", "image") as report:
+        return diffusion.generate(run, config, folder=folder, progress=report)
 
 
 @dataclass(frozen=True)

@@ -65,7 +65,8 @@ def select(samples: Any, **settings: Any) -> SelectResult:
     dataset, view = reading.resolve(samples)
     name = config.name or f"{config.method}-{config.budget}"
     pool = _pool(view, config)
-    fingerprint = _fingerprint(config, pool)
+    wishes = _wishes(pool, config, dataset)
+    fingerprint = _fingerprint(config, pool, wishes)
     old = recorded(dataset, f"select_{key_of(name)}")
     if old is not None and old["fingerprint"] == fingerprint:
         stored = selections.read_selection(dataset, name)
@@ -76,18 +77,15 @@ def select(samples: Any, **settings: Any) -> SelectResult:
             f"{dataset.name!r} has another selection named {name!r} ({old['count']} samples by "
             f"{old['selection_method']}); choose another name, or overwrite."
         )
-    chosen = choose(pool, config)
+    chosen = _choose(pool, config, wishes)
     stored = _store(dataset, name, pool, chosen, config, fingerprint)
     shown = dataset.select(stored.ids, ordered=True)
     return SelectResult(name, stored.ids, shown, stored.config)
 
 
-def choose(pool: reading.Pool, config: SelectSettings) -> selectors.Selection:
-    """Run a selection on a pool, without writing anything.
-
-    Raises:
-        DataError: The budget is larger than the pool, or the embeddings cannot be used.
-    """
+def _choose(
+    pool: reading.Pool, config: SelectSettings, wishes: dict[str, Any]
+) -> selectors.Selection:
     x = np.ones((len(pool.ids), 1), np.float32) if pool.x is None else pool.x
     return selectors.select(
         x,
@@ -96,8 +94,32 @@ def choose(pool: reading.Pool, config: SelectSettings) -> selectors.Selection:
         ids=pool.names,
         seed=config.seed,
         device=config.device,
+        **wishes,
         **selectors.options_of(config),
     )
+
+
+def _wishes(pool: reading.Pool, config: SelectSettings, dataset: Any) -> dict[str, Any]:
+    """Read what the settings say about single samples: kept, excluded, groups and weights."""
+    found: dict[str, Any] = {}
+    row = {id: number for number, id in enumerate(pool.ids)}
+    if config.keep is not None:
+        kept = selections.read_selection(dataset, config.keep).ids
+        found["preselected"] = [row[id] for id in kept if id in row]
+    if config.exclude_tag is not None:
+        tagged = dataset.match_tags(config.exclude_tag).values("id")
+        found["exclude"] = [row[id] for id in tagged if id in row]
+    fields = {
+        "groups": config.group_field,
+        "together": config.together_field,
+        "weights": config.weight_field,
+    }
+    for name, path in fields.items():
+        if path is not None:
+            found[name] = reading.field_values(dataset, pool.ids, path)
+    if config.counts is not None:
+        found["quotas"] = config.counts
+    return found
 
 
 def _pool(view: Any, config: SelectSettings) -> reading.Pool:
@@ -110,10 +132,11 @@ def _pool(view: Any, config: SelectSettings) -> reading.Pool:
     return reading.read_embeddings(view, config.field)
 
 
-def _fingerprint(config: SelectSettings, pool: reading.Pool) -> str:
-    """Tell whether a selection would come out the same: settings, ids, embeddings."""
-    settings = config.model_dump(mode="json", exclude={"overwrite", "name"})
-    digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
+def _fingerprint(config: SelectSettings, pool: reading.Pool, wishes: dict[str, Any]) -> str:
+    """Tell whether a selection would come out the same: settings, wishes, ids, embeddings."""
+    settings = config.model_dump(mode="json", exclude={"overwrite", "name", "device"})
+    asked = json.dumps([settings, wishes], sort_keys=True, default=str)
+    digest = hashlib.sha256(asked.encode())
     digest.update(ids_hash(pool.ids).encode())
     if pool.x is not None:
         digest.update(np.ascontiguousarray(pool.x).tobytes())

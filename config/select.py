@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
+from pydantic import model_validator
+
 from .base import Settings, setting
 from .embed import Device
 
@@ -61,7 +63,57 @@ class SelectSettings(Settings):
         le=0.5,
         advanced=True,
     )
+    keep: str | None = setting(
+        None,
+        "A selection to start from: its samples count as chosen and are not counted again.",
+        advanced=True,
+    )
+    exclude_tag: str | None = setting(
+        None, "Samples with this tag are never chosen.", advanced=True
+    )
+    group_field: str | None = setting(
+        None,
+        "Field with classes or slices, such as label.label, that quotas are about.",
+        advanced=True,
+    )
+    quotas: str | None = setting(
+        None,
+        "How many of each group: balanced, proportional, or GROUP=COUNT,GROUP=COUNT.",
+        advanced=True,
+    )
+    together_field: str | None = setting(
+        None,
+        "Field such as a person's name: samples that share its value are chosen together.",
+        advanced=True,
+    )
+    weight_field: str | None = setting(
+        None, "Numeric field that says how much a sample is worth; top needs one.", advanced=True
+    )
     device: Device = setting(
         "auto", "Where to compute; the choice does not depend on it.", advanced=True
     )
     overwrite: bool = setting(False, "Replace a selection that has the same name.", advanced=True)
+
+    @model_validator(mode="after")
+    def _quotas_have_groups(self) -> SelectSettings:
+        if (self.quotas is None) != (self.group_field is None):
+            missing = "group_field" if self.group_field is None else "quotas"
+            raise ValueError(f"quotas and group_field go together; {missing} is missing.")
+        _ = self.counts
+        return self
+
+    @property
+    def counts(self) -> dict[str, int] | str | None:
+        """The quotas as `curadiff.selectors.select` takes them."""
+        if self.quotas in (None, "balanced", "proportional"):
+            return self.quotas
+        found = {}
+        for part in self.quotas.split(","):
+            group, _, count = part.rpartition("=")
+            if not group.strip() or not count.strip().isdigit():
+                raise ValueError(
+                    "quotas must be balanced, proportional or GROUP=COUNT,GROUP=COUNT, "
+                    f"got {self.quotas!r}."
+                )
+            found[group.strip()] = int(count)
+        return found

@@ -79,6 +79,19 @@ class StudySettings(Settings):
             raise ValueError(f"arms must have different names, got {', '.join(double)} twice.")
         return arms
 
+    @field_validator("select")
+    @classmethod
+    def _arms_choose(cls, select: SelectSettings) -> SelectSettings:
+        """Refuse what arms and embed say already, instead of ignoring it."""
+        given = {"method", "budget", "name", "field", "overwrite"} & select.model_fields_set
+        own = SelectSettings()
+        wrong = sorted(name for name in given if getattr(select, name) != getattr(own, name))
+        if wrong:
+            raise ValueError(
+                f"select.{wrong[0]} is not a setting of study: arms, budget and embed.field say it."
+            )
+        return select
+
     @field_validator("seeds")
     @classmethod
     def _seeds_differ(cls, seeds: list[int]) -> list[int]:

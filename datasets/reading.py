@@ -161,6 +161,25 @@ def rows_without(view: Any, field: str) -> list[int]:
     return [row for row, there in enumerate(have) if not there]
 
 
+def field_values(dataset: Any, ids: list[str], path: str) -> list[Any]:
+    """Read a field, such as ``label.label``, of the samples with these ids, in their order.
+
+    Raises:
+        DataError: There is no such field, or a sample has no value in it.
+    """
+    if dataset.get_field(path) is None:
+        known = list(dataset.get_field_schema(flat=True))
+        raise DataError(f"{dataset.name!r} has no field {path!r}{nearest(path, known)}.")
+    values = dataset.select(ids, ordered=True).values(path)
+    empty = sum(value is None for value in values)
+    if empty:
+        raise DataError(
+            f"{empty} of {len(ids)} samples have no {path!r}; fill it in, or leave them out of "
+            "the view."
+        )
+    return values
+
+
 def embedding_fields(dataset: Any) -> list[str]:
     """List the top-level fields that hold vectors."""
     fo = fiftyone()

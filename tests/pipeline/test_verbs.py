@@ -195,3 +195,27 @@ def test_two_folders_are_compared_without_a_data_set(photos, tmp_path):
     found = curadiff.evaluate(other, photos / "round", encoder="builtin", progress=False)
     assert found.values["frechet_distance"] == pytest.approx(0, abs=1e-6)
     assert found.values["precision"] == 1
+
+
+def test_quotas_groups_and_kept_selections_reach_the_method(embedded):
+    first = curadiff.select(embedded, method="random", budget=4, name="first")
+    more = curadiff.select(
+        embedded,
+        method="coreset",
+        budget=6,
+        name="more",
+        keep="first",
+        group_field="label.label",
+        quotas="round=4,other=2",
+    )
+    assert not set(more.ids) & set(first.ids)
+    assert sorted(more.view.values("label.label")) == ["other"] * 2 + ["round"] * 4
+    embedded.select(more.ids[:1]).tag_samples("never")
+    again = curadiff.select(embedded, method="coreset", budget=6, name="again", exclude_tag="never")
+    assert more.ids[0] not in again.ids
+    with pytest.raises(SettingsError, match="go together"):
+        curadiff.select(embedded, budget=5, quotas="balanced")
+    with pytest.raises(SettingsError, match="GROUP=COUNT"):
+        curadiff.select(embedded, budget=5, quotas="round", group_field="label.label")
+    with pytest.raises(DataError, match=r"did you mean 'label\.label'"):
+        curadiff.select(embedded, budget=5, quotas="balanced", group_field="label.labl")
