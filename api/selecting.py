@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import selectors
+from .. import runs, selectors
 from ..config import SelectSettings
 from ..datasets import reading, selections
 from ..datasets.writing import ids_hash, key_of, recorded
@@ -42,6 +42,8 @@ class SelectResult:
         text = f"{self.name}: {len(self.ids)} of {self.config['pool_size']} samples tagged"
         if self.config["shortfall"]:
             text += f", {self.config['shortfall']} fewer than asked: {self.config['stop_reason']}"
+        if self.config.get("report"):
+            text += f"\nReport: {self.config['report']}"
         if self.config["missing"]:
             text += f"; {self.config['missing']} samples without embedding were left out"
         return text
@@ -78,7 +80,7 @@ def select(samples: Any, **settings: Any) -> SelectResult:
             f"{old['selection_method']}); choose another name, or overwrite."
         )
     chosen = _choose(pool, config, wishes)
-    stored = _store(dataset, name, pool, chosen, config, fingerprint)
+    stored = _store(dataset, name, pool, chosen, config, wishes, fingerprint)
     shown = dataset.select(stored.ids, ordered=True)
     return SelectResult(name, stored.ids, shown, stored.config)
 
@@ -149,8 +151,10 @@ def _store(
     pool: reading.Pool,
     chosen: selectors.Selection,
     config: SelectSettings,
+    wishes: dict[str, Any],
     fingerprint: str,
 ) -> selections.StoredSelection:
+    reported = _report(dataset, name, pool, chosen, wishes) if config.report else {}
     explained = {
         field: (pool.ids, values)
         for field in EXPLAINED
@@ -176,7 +180,31 @@ def _store(
             "coverage_radius": float(chosen.coverage_radius[-1]),
             "flagged": None if chosen.flagged is None else int(np.sum(chosen.flagged)),
             "pool_fields": list(explained),
+            **reported,
         },
         results={"coverage_radius": np.asarray(chosen.coverage_radius).tolist()},
         pool_fields=explained,
     )
+
+
+def _report(
+    dataset: Any,
+    name: str,
+    pool: reading.Pool,
+    chosen: selectors.Selection,
+    wishes: dict[str, Any],
+) -> dict[str, Any]:
+    """Compare a selection with its pool; return the page's path and its numbers."""
+    if pool.x is None:
+        raise DataError(f"a report needs embeddings; run: curadiff embed {dataset.name}")
+    quotas = wishes.get("quotas")
+    found = selectors.report(
+        pool.x,
+        {name: chosen},
+        labels=wishes.get("groups"),
+        quotas=quotas if isinstance(quotas, dict) else None,
+    )
+    path = runs.home() / "reports" / key_of(dataset.name) / f"{key_of(name)}.html"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    found.to_html(path)
+    return {"report": str(path), "numbers": found.numbers[name]}

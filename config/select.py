@@ -89,6 +89,10 @@ class SelectSettings(Settings):
     weight_field: str | None = setting(
         None, "Numeric field that says how much a sample is worth; top needs one.", advanced=True
     )
+    report: bool = setting(
+        False,
+        "Write a page that compares the selection with the pool and with random subsets.",
+    )
     device: Device = setting(
         "auto", "Where to compute; the choice does not depend on it.", advanced=True
     )

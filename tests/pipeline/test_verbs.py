@@ -219,3 +219,12 @@ def test_quotas_groups_and_kept_selections_reach_the_method(embedded):
         curadiff.select(embedded, budget=5, quotas="round", group_field="label.label")
     with pytest.raises(DataError, match=r"did you mean 'label\.label'"):
         curadiff.select(embedded, budget=5, quotas="balanced", group_field="label.labl")
+
+
+def test_a_selection_can_be_reported(embedded, home):
+    found = curadiff.select(embedded, method="coreset", budget=6, name="six", report=True)
+    assert "Report:" in str(found)
+    page = (home / "reports" / writing.key_of(embedded.name) / "six.html").read_text()
+    assert "plotly" in page
+    numbers = writing.recorded(embedded, "select_six")["numbers"]
+    assert numbers["frechet_distance"] > 0
