@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 from .. import diffusion, runs
 from ..config import SelectSettings, StudySettings
 from ..datasets import reading
-from ..errors import RunError, SettingsError, Stopped
+from ..errors import RunError, Stopped
 from ..runs import Lease, Run
 from . import comparing, planning
 from .embedding import embed, field_name
@@ -22,6 +21,7 @@ from .planning import Cell
 from .progress import Progress, Report, reporting
 from .reporting import write_report
 from .selecting import select
+from .study_directory import open_study, sweep
 from .training import follow, new_run
 
 
@@ -86,7 +86,7 @@ def study(source: Any, *, progress: Progress = True, **settings: Any) -> StudyRe
     if isinstance(source, Path) or (isinstance(source, str) and Path(source).expanduser().is_dir()):
         source = import_images(source).dataset
     dataset, view = reading.resolve(source)
-    run = _open(config, dataset.name)
+    run = open_study(config, dataset.name)
     with Lease(run.path):
         run.set_status("running", message="preparing", error=None)
         try:
@@ -217,7 +217,7 @@ class _Study:
         else:
             settings = self.config.train.changed(name=name, seed=cell.seed, steps=steps)
             pool = reading.read_paths(self._selected(cell))
-            _sweep(folder / name)
+            sweep(folder / name)
             training = new_run(self.dataset, pool, settings, arm=cell.arm.name, folder=folder)
         if training.status["state"] not in ("finished", *runs.ACTIVE):
             diffusion.start(training)
@@ -273,71 +273,6 @@ class _Meter:
         if what != before or time.monotonic() - when > self.EVERY:
             self.run.set_status("running", message=what, progress=round(share, 4))
             self.written = (what, time.monotonic())
-
-
-def _sweep(folder: Path) -> None:
-    """Remove a run directory whose making was cut off before its manifest was written."""
-    if folder.exists():
-        shutil.rmtree(folder)
-
-
-def _open(config: StudySettings, dataset: str) -> Run:
-    """Open the study of that name, or make it.
-
-    Raises:
-        SettingsError: It exists with other settings.
-    """
-    settings = config.model_dump(mode="json")
-    path = runs.home() / "runs" / config.name
-    if not (path / "run.json").exists():
-        _sweep(path)
-        run = runs.create("study", settings, name=config.name)
-        run.add(dataset=dataset)
-        return run
-    run = runs.open_run(path)
-    if run.kind != "study":
-        raise SettingsError(f"name: {config.name} is a {run.kind} run; choose another name.")
-    if run.record.get("dataset") != dataset:
-        raise SettingsError(
-            f"name: the study {config.name} is one of {run.record.get('dataset')!r}, not of "
-            f"{dataset!r}; choose another name."
-        )
-    different = _differences(run.settings, settings)
-    if different:
-        raise SettingsError(
-            f"the study {config.name} was started with other settings ({'; '.join(different)}); "
-            "give the same ones to go on, or choose another name. Arms and seeds may be added."
-        )
-    run.add(settings=settings)
-    return run
-
-
-def _differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
-    """Name the settings that differ, except those that only add work or change its speed."""
-    before, now = _flat(old), _flat(new)
-    found = [
-        f"{name} was {before.get(name)}, now {now.get(name)}"
-        for name in sorted(before.keys() | now.keys())
-        if before.get(name) != now.get(name) and name.rpartition(".")[2] not in MAY_CHANGE
-    ]
-    arms = {arm["name"]: arm for arm in old["arms"]}
-    found += [
-        f"arm {arm['name']} was {arms[arm['name']]}, now {arm}"
-        for arm in new["arms"]
-        if arms.get(arm["name"], arm) != arm
-    ]
-    return found
-
-
-MAY_CHANGE = ("arms", "seeds", "device")
-
-
-def _flat(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for name, value in settings.items():
-        inner = _flat(value, f"{prefix}{name}.") if isinstance(value, dict) else None
-        found.update(inner if inner is not None else {prefix + name: value})
-    return found
 
 
 def _counts(outcomes: list[dict[str, Any]], against: str) -> str:

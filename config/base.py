@@ -16,6 +16,9 @@ from pydantic.fields import FieldInfo
 
 from ..errors import SettingsError, nearest
 
+PLAIN_NAME = r"^\w[\w.+-]*$"
+"""What a name may be that also names a folder."""
+
 
 def setting(default: Any, help: str, *, advanced: bool = False, **limits: Any) -> Any:
     """Declare one setting.
@@ -161,6 +164,8 @@ def _sentence(model: type[Settings], name: str, error: Any) -> str:
     if kind in _BOUND:
         sign, key = _BOUND[kind]
         return f"{name} must be {sign} {context[key]}, got {given}."
+    if kind == "string_pattern_mismatch":
+        return f"{name} may have letters, digits and . _ + - only, got {given!r}."
     if kind == "multiple_of":
         return f"{name} must be a multiple of {context['multiple_of']}, got {given}."
     if kind == "missing":

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import field_validator
 
-from .base import Settings, setting
+from .base import PLAIN_NAME, Settings, setting
 from .embed import EmbedSettings
 from .evaluate import EvaluateSettings
 from .generate import GenerateSettings
@@ -19,7 +19,7 @@ class ArmSettings(Settings):
 
     verb: ClassVar[str] = "arm"
 
-    name: str = setting(..., "Name of the arm.")
+    name: str = setting(..., "Name of the arm.", pattern=PLAIN_NAME)
     method: Literal["full"] | Method = setting(
         ..., "full takes the whole pool; the others are selection methods."
     )
@@ -32,7 +32,7 @@ class StudySettings(Settings):
 
     verb: ClassVar[str] = "study"
 
-    name: str = setting("study", "Name of the study; the same name resumes it.")
+    name: str = setting("study", "Name of the study; the same name resumes it.", pattern=PLAIN_NAME)
     arms: list[ArmSettings] = setting(
         [
             ArmSettings(name=name, method=name)

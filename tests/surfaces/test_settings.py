@@ -120,6 +120,11 @@ def test_arms_are_given_by_name_or_in_full():
     ]
     with pytest.raises(SettingsError, match="different names"):
         study(arms=["random", "random"])
+    for wrong in ("../other", "a/b", ".hidden", ""):  # such a name would reach other folders
+        with pytest.raises(SettingsError, match="letters, digits"):
+            study(name=wrong)
+        with pytest.raises(SettingsError, match="letters, digits"):
+            study(arms=[{"name": wrong, "method": "random"}])
     with pytest.raises(SettingsError, match="different numbers"):
         study(seeds=[1, 1])
 
