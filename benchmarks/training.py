@@ -1,0 +1,376 @@
+"""Training, sampling and loading speed against peers, on the same network and batch.
+
+    python benchmarks/training.py train  --network unet2d      # diffusers' script
+    python benchmarks/training.py train  --network lucidrains  # lucidrains' Trainer
+    python benchmarks/training.py sample                       # DDIMPipeline
+    python benchmarks/training.py load                         # decoding in a data loader
+    python benchmarks/training.py overhead                     # logs and averaging, share of a step
+    python benchmarks/training.py gpu                          # all of them, at the study's size
+
+Without ``gpu`` everything is tiny and on one CPU thread; seconds are then CPU seconds of this
+process, so that other work on the machine counts less. Ours and the peer take turns in one
+process; medians of ``--rounds``. Peers that are not installed are left out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+TINY = {"image_size": 32, "base_channels": 16, "batch_size": 16, "steps": 10**6}
+STUDY = {"image_size": 128, "base_channels": 64, "batch_size": 32, "steps": 10**6}
+H100_BF16 = 989e12  # dense peak, FLOP per second, for MFU
+
+
+def pictures(folder, count=200, size=192):
+    """Write portrait JPEG files, as a camera's are: smooth, with some noise."""
+    rng = np.random.default_rng(0)
+    paths = []
+    for number in range(count):
+        coarse = rng.integers(0, 256, (8, 6, 3), dtype=np.uint8)
+        photo = Image.fromarray(coarse).resize((size * 3 // 4, size), Image.Resampling.BICUBIC)
+        paths.append(folder / f"{number:04d}.jpg")
+        photo.save(paths[-1], quality=90)
+    return paths
+
+
+def settings(args):
+    from curadiff.config import TrainSettings
+
+    size = STUDY if args.gpu else TINY
+    levels = {} if args.gpu or args.network == "lucidrains" else {"multipliers": "1-1.5-3"}
+    device = "cuda" if args.gpu else "cpu"
+    return TrainSettings(
+        **size, **levels, network=args.network, mixed_precision=args.precision, device=device
+    )
+
+
+def ours(args, folder, paths):
+    """Return our training and a function that does so many steps of it."""
+    from curadiff import runs
+    from curadiff.diffusion import engine, loop, prepare
+
+    s = settings(args)
+    run = runs.create("train", s.model_dump(), folder=folder / "runs")
+    prepare(run, ids=[str(path) for path in paths], paths=paths, settings=s)
+    training = loop.Training(run, engine.accelerator(s, run.path), lambda: False)
+    if engine.wants_compile(s, training.device):
+        training.compiled = training._compile()
+    print(f"ours: compiled {training.compiled}, {training.accelerator.mixed_precision}")
+
+    def steps(count):
+        for _ in range(count):
+            training.train_step()
+        training._log()
+
+    return training, steps
+
+
+def diffusers_script(args, paths):
+    """What diffusers' unconditional training script does in a step, on our network."""
+    from accelerate import Accelerator
+    from curadiff.diffusion import engine, network, schedules
+    from diffusers import DDPMScheduler
+    from diffusers.training_utils import EMAModel
+    from torchvision import transforms
+
+    s = settings(args)
+    engine.AcceleratorState._reset_state()
+    precision = engine.precision_of(s.mixed_precision, engine.device_of(s.device))
+    accelerator = Accelerator(mixed_precision=precision, cpu=not args.gpu)
+    model = network.bare(network.build(s))
+    ema = EMAModel(model.parameters(), use_ema_warmup=True)
+    ema.to(accelerator.device)
+    scheduler = DDPMScheduler(trained_betas=schedules.betas(s.schedule, s.timesteps).tolist())
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, betas=(0.95, 0.999))
+    prepare_picture = transforms.Compose(
+        [
+            transforms.Resize(s.image_size),
+            transforms.CenterCrop(s.image_size),
+            transforms.RandomHorizontalFlip(),
+            transforms.ToTensor(),
+            transforms.Normalize([0.5], [0.5]),
+        ]
+    )
+    loader = loader_of(paths, prepare_picture, s.batch_size, workers=args.workers)
+    model, optimizer, loader = accelerator.prepare(model, optimizer, loader)
+    batches = endless(loader)
+
+    def steps(count):
+        for _ in range(count):
+            clean = next(batches)
+            noise = torch.randn_like(clean)
+            t = torch.randint(0, s.timesteps, (len(clean),), device=clean.device)
+            answer = model(scheduler.add_noise(clean, noise, t), t).sample
+            loss = torch.nn.functional.mse_loss(answer.float(), noise)
+            accelerator.backward(loss)
+            accelerator.clip_grad_norm_(model.parameters(), 1.0)
+            optimizer.step()
+            optimizer.zero_grad()
+            ema.step(model.parameters())
+            loss.detach().item()  # its progress bar shows every step
+
+    return steps
+
+
+def lucidrains_trainer(args, folder, paths):
+    """Return steps of denoising-diffusion-pytorch's Trainer at its defaults."""
+    from curadiff.diffusion import engine
+    from denoising_diffusion_pytorch import GaussianDiffusion, Trainer, Unet
+
+    s = settings(args)
+    engine.AcceleratorState._reset_state()
+    diffusion = GaussianDiffusion(Unet(s.base_channels), image_size=s.image_size)
+    trainer = Trainer(
+        diffusion,
+        str(paths[0].parent),
+        train_batch_size=s.batch_size,
+        train_lr=1e-4,
+        train_num_steps=0,
+        save_and_sample_every=10**9,
+        calculate_fid=False,
+        results_folder=str(folder / "results"),
+    )
+
+    def steps(count):
+        trainer.train_num_steps += count
+        trainer.train()
+
+    return steps
+
+
+def loader_of(paths, transform, batch_size, workers):
+    class Files(torch.utils.data.Dataset):
+        def __len__(self):
+            return len(paths)
+
+        def __getitem__(self, place):
+            return transform(Image.open(paths[place]).convert("RGB"))
+
+    return torch.utils.data.DataLoader(
+        Files(), batch_size, shuffle=True, drop_last=True, num_workers=workers
+    )
+
+
+def endless(loader):
+    while True:
+        yield from loader
+
+
+class Turn:
+    """Accelerate keeps one state for a process; give each participant its own."""
+
+    def __init__(self, work):
+        from accelerate.state import AcceleratorState
+
+        self.work, self.shared = work, AcceleratorState._shared_state
+        self.mine = dict(self.shared)
+
+    def __call__(self, count):
+        """Work with this participant's state in place."""
+        self.shared.clear()
+        self.shared.update(self.mine)
+        self.work(count)
+
+
+def compete(work, *, gpu, rounds, count):
+    """Let everybody take turns; return median seconds per unit, by name."""
+    clock = time.perf_counter if gpu else time.process_time
+    for one in work.values():
+        one(count)
+    seconds = {name: [] for name in work}
+    for _ in range(rounds):
+        for name, one in work.items():
+            synchronize(gpu)
+            start = clock()
+            one(count)
+            synchronize(gpu)
+            seconds[name].append((clock() - start) / count)
+    return {name: statistics.median(times) for name, times in seconds.items()}
+
+
+def synchronize(gpu):
+    if gpu:
+        torch.cuda.synchronize()
+
+
+def table(title, seconds, images, *, flop=None):
+    print(f"\n{title}")
+    for name, per in seconds.items():
+        line = f"  {name:24s} {images / per:10.1f} images/s"
+        if name != "ours":
+            line += f"   ours is {per / seconds['ours']:.2f}x"
+        if flop is not None:
+            line += f"   MFU {flop / per / H100_BF16:.1%} of an H100"
+        print(line, flush=True)
+
+
+def train(args, folder, paths):
+    training, our_steps = ours(args, folder, paths)
+    work = {"ours": Turn(our_steps)}
+    try:
+        if args.network == "unet2d":
+            work["diffusers' script"] = Turn(diffusers_script(args, paths))
+        else:
+            work["lucidrains' Trainer"] = Turn(lucidrains_trainer(args, folder, paths))
+    except ImportError as fault:
+        print(f"left out: {fault}")
+    flop = step_flop(training) if args.gpu else None
+    seconds = compete(work, gpu=args.gpu, rounds=args.rounds, count=args.count)
+    size = training.settings.batch_size
+    table(f"train {args.network} {args.precision}, batch {size}", seconds, size, flop=flop)
+    if args.gpu:
+        print(f"  peak memory {torch.cuda.max_memory_allocated() / 2**30:.1f} GiB, all together")
+
+
+def step_flop(training):
+    """Count the floating-point operations of one step."""
+    from curadiff.diffusion import engine, network
+    from torch.utils.flop_counter import FlopCounterMode
+
+    with engine.eager(network.bare(training.state.network)), FlopCounterMode(display=False) as all_:
+        training.train_step()
+    return all_.get_total_flops()
+
+
+def sample(args, folder, paths):
+    from curadiff.diffusion import draw, engine, network, schedules
+    from diffusers import DDIMPipeline, DDIMScheduler
+
+    s = settings(args)
+    device = engine.device_of(s.device)
+    wrapped = network.build(s).to(device).requires_grad_(False)
+    levels = schedules.alpha_bar(s.schedule, s.timesteps)
+    pipe = DDIMPipeline(
+        network.bare(wrapped),
+        DDIMScheduler(
+            trained_betas=schedules.betas(s.schedule, s.timesteps).tolist(),
+            prediction_type=s.prediction,
+            timestep_spacing="trailing",
+        ),
+    )
+    pipe.set_progress_bar_config(disable=True)
+    bf16 = engine.precision_of(args.precision, device) == "bf16"
+    steps = 50 if args.gpu else 5
+
+    def mine(count):
+        for i in range(count):
+            draw.draw(
+                wrapped,
+                range(i, i + s.batch_size),
+                size=s.image_size,
+                alpha_bar=levels.tolist(),
+                prediction=s.prediction,
+                sampler="ddim",
+                evaluations=steps,
+                device=device,
+                autocast=torch.bfloat16 if bf16 else None,
+            )
+
+    def theirs(count):
+        with engine.eager(network.bare(wrapped)):
+            for _ in range(count):
+                pipe(batch_size=s.batch_size, num_inference_steps=steps, output_type="np")
+
+    work = {"ours": mine, "DDIMPipeline": theirs}
+    seconds = compete(work, gpu=args.gpu, rounds=args.rounds, count=1)
+    table(f"sample, DDIM {steps} steps, batch {s.batch_size}", seconds, s.batch_size)
+
+
+def load(args, folder, paths):
+    from curadiff.diffusion import draw
+    from torchvision import transforms
+
+    training, _ = ours(args, folder, paths)
+    s = training.settings
+
+    def mine(count):
+        for _ in range(count):
+            part = training._part(training._plan(), 0)
+            index, flip, _ = training._to_device(part)
+            clean = draw.to_unit(training._gather(index, part.index))
+            torch.where(flip.view(-1, 1, 1, 1), clean.flip(-1), clean)
+            training.step += 1
+
+    transform = transforms.Compose(
+        [
+            transforms.Resize(s.image_size),
+            transforms.CenterCrop(s.image_size),
+            transforms.RandomHorizontalFlip(),
+            transforms.ToTensor(),
+        ]
+    )
+    batches = endless(loader_of(paths, transform, s.batch_size, workers=args.workers))
+
+    def theirs(count):
+        for _ in range(count):
+            next(batches).to(training.device)
+
+    work = {"ours": mine, "decoding data loader": theirs}
+    seconds = compete(work, gpu=args.gpu, rounds=args.rounds, count=10)
+    table(f"load, batch {s.batch_size}", seconds, s.batch_size)
+
+
+def overhead(args, folder, paths):
+    training, _ = ours(args, folder, paths)
+    calls = iter(range(1, 10**9))
+    work = {
+        "step": lambda count: [training.train_step() for _ in range(count)],
+        "average": lambda count: [training.state.averaged(1) for _ in range(count)],
+        "log": lambda count: [training._log() for _ in range(count) if next(calls)],
+    }
+    seconds = compete(work, gpu=args.gpu, rounds=args.rounds, count=args.count)
+    every, per_log = training.settings.ema_every, 2.0  # an entry every two seconds
+    share = seconds["average"] / every / seconds["step"] + seconds["log"] / per_log
+    print(f"\nlogs and averaging take {share:.2%} of a step")
+
+
+VERBS = {"train": train, "sample": sample, "load": load, "overhead": overhead}
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("verb", choices=[*VERBS, "gpu"])
+    parser.add_argument("--network", choices=["unet2d", "lucidrains"], default="unet2d")
+    parser.add_argument("--precision", choices=["auto", "no", "bf16"], default="auto")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--count", type=int, default=3, help="steps per round")
+    parser.add_argument("--workers", type=int, default=None, help="of the peer's data loader")
+    args = parser.parse_args()
+    args.gpu = args.verb == "gpu"
+    if args.workers is None:
+        args.workers = 8 if args.gpu else 0
+    if args.gpu and not torch.cuda.is_available():
+        sys.exit("no CUDA device here; leave out 'gpu' for the tiny CPU version")
+    if not args.gpu:
+        torch.set_num_threads(1)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        os.environ["CURADIFF_HOME"] = name
+        (folder / "pictures").mkdir()
+        paths = pictures(folder / "pictures")
+        if not args.gpu:
+            VERBS[args.verb](args, folder, paths)
+            return
+        args.count = max(args.count, 20)
+        for network in ("unet2d", "lucidrains"):
+            args.network = network
+            train(args, folder, paths)
+        args.network = "unet2d"
+        for verb in (sample, load, overhead):
+            verb(args, folder, paths)
+
+
+if __name__ == "__main__":
+    main()
