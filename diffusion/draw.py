@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,10 @@ from torch import Tensor, nn
 
 from . import objective, samplers
 from .randomness import normal, stream
+
+
+class GaveUp(Exception):
+    """Drawing was ended before it was done, because that was wished."""
 
 
 def draw(
@@ -25,6 +29,7 @@ def draw(
     evaluations: int,
     device: torch.device,
     autocast: torch.dtype | None = None,
+    give_up: Callable[[], bool] | None = None,
 ) -> np.ndarray:
     """Draw one picture per seed.
 
@@ -32,10 +37,15 @@ def draw(
 
     Returns:
         (n, size, size, 3) uint8.
+
+    Raises:
+        GaveUp: ``give_up``, asked before every evaluation, said so.
     """
     x = normal(seeds, (3, size, size), torch.device("cpu")).to(device)
 
     def picture(x_t: Tensor, t: int) -> Tensor:
+        if give_up is not None and give_up():
+            raise GaveUp
         at = torch.full((len(x_t),), t, device=device)
         with torch.autocast(device.type, autocast, enabled=autocast is not None):
             answer = network(x_t, at).float()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
@@ -124,6 +124,28 @@ def wants_compile(settings: TrainSettings, device: torch.device) -> bool:
     if settings.compile == "auto":
         return device.type == "cuda" and settings.steps >= COMPILE_PAYS
     return settings.compile == "yes"
+
+
+def compile_or_say(module: nn.Module, use: Callable[[], object], *, cache: Path) -> str:
+    """Compile a module in place; where that fails, leave it as it was.
+
+    Args:
+        module: Called with arguments of one shape only from now on.
+        use: Uses it once; compiling happens there.
+        cache: Folder that keeps the compiled code for the next time.
+
+    Returns:
+        ``yes``, or a sentence that says why not.
+    """
+    os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(cache))
+    try:
+        module.compile(dynamic=False)
+        use()
+    except Exception as fault:  # whatever the compiler trips over, the module works without
+        module._compiled_call_impl = None
+        first = (str(fault).strip().splitlines() or [""])[0][:300]
+        return f"eager, because compiling failed: {type(fault).__name__}: {first}"
+    return "yes"
 
 
 @contextmanager

@@ -127,6 +127,8 @@ def load_network(
     name = {"ema": "ema", "raw": "model"}[weights]
     tensors, _ = checkpoint.load(run.path, step, name)
     network.bare(built).load_state_dict(tensors[name])
+    if device.type == "cuda":
+        built = built.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return built.to(device).requires_grad_(False)
 
 
@@ -196,23 +198,36 @@ def draw_missing(
         device = torch.device("cuda", local_rank % torch.cuda.device_count())
     model = load_network(run, trained, step=step, weights=settings.weights, device=device)
     precision = engine.precision_of("auto", device)
-    alpha_bar = schedules.alpha_bar(trained.schedule, trained.timesteps).tolist()
+    autocast = torch.bfloat16 if precision == "bf16" else None
+
+    def pictures_of(numbers: list[int], evaluations: int = settings.steps) -> np.ndarray:
+        return draw.draw(
+            model,
+            [settings.seed + number for number in numbers],
+            size=trained.image_size,
+            alpha_bar=schedules.alpha_bar(trained.schedule, trained.timesteps).tolist(),
+            prediction=trained.prediction,
+            sampler=settings.sampler,
+            evaluations=evaluations,
+            device=device,
+            autocast=autocast,
+        )
+
+    size, compiled = settings.batch_size, False
+    if device.type == "cuda" and len(missing) * settings.steps >= engine.COMPILE_PAYS * size:
+        bare = network.bare(model)
+        whole = (missing * size)[:size]
+        said = engine.compile_or_say(
+            bare, lambda: pictures_of(whole, 1), cache=run.path / "compile-cache"
+        )
+        compiled = said == "yes"
     done = settings.count - len(missing)
     with ThreadPoolExecutor(4) as pool:
         writing: list[Any] = []
-        for first in range(0, len(missing), settings.batch_size):
-            numbers = missing[first : first + settings.batch_size]
-            pictures = draw.draw(
-                model,
-                [settings.seed + number for number in numbers],
-                size=trained.image_size,
-                alpha_bar=alpha_bar,
-                prediction=trained.prediction,
-                sampler=settings.sampler,
-                evaluations=settings.steps,
-                device=device,
-                autocast=torch.bfloat16 if precision == "bf16" else None,
-            )
+        for first in range(0, len(missing), size):
+            numbers = missing[first : first + size]
+            fill = numbers[-1:] * (size - len(numbers)) if compiled else []
+            pictures = pictures_of(numbers + fill)[: len(numbers)]
             for job in writing:
                 job.result()
             writing = [

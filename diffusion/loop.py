@@ -10,10 +10,9 @@ after step s does not depend on how s was reached.
 from __future__ import annotations
 
 import math
-import os
 import warnings
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import cast
 
 import numpy as np
@@ -189,18 +188,15 @@ class Training:
 
     def _compile(self) -> str:
         """Compile the network; where that fails, train without and say why."""
-        cache = self.run.path / "compile-cache"
-        os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(cache))
         bare = network.bare(self.state.network)
         try:
-            bare.compile(dynamic=False)
-            self._loss(self._part(self._plan(), 0)).backward()  # compiling happens here
-        except Exception as fault:  # whatever the compiler trips over, training goes on
-            bare._compiled_call_impl = None
-            return f"eager, because compiling failed: {type(fault).__name__}: {_first_line(fault)}"
+            return engine.compile_or_say(
+                bare,
+                lambda: self._loss(self._part(self._plan(), 0)).backward(),
+                cache=self.run.path / "compile-cache",
+            )
         finally:
             self.state.optimizer.zero_grad(set_to_none=True)
-        return "yes"
 
     def _gather(self, index: Tensor, host_index: np.ndarray) -> Tensor:
         if self.pictures.device == self.device:
@@ -319,8 +315,15 @@ class Training:
         self.progress.note(self.step, loss_by_level=losses)
 
     def save_grid(self) -> None:
-        """Draw pictures from the averaged weights, always from the same noise."""
-        with self.state.with_average(), engine.eager(network.bare(self.state.network)):
+        """Draw pictures from the averaged weights, always from the same noise.
+
+        A large picture on a CPU takes minutes; who asks to stop need not wait for it.
+        """
+        with (
+            self.state.with_average(),
+            engine.eager(network.bare(self.state.network)),
+            suppress(draw.GaveUp),
+        ):
             pictures = draw.draw(
                 self.state.network,
                 range(GRID),
@@ -330,9 +333,7 @@ class Training:
                 sampler="ddim",
                 evaluations=min(GRID_EVALUATIONS, self.settings.timesteps),
                 device=self.device,
+                give_up=self.stop_asked if self.step < self.settings.steps else None,
             )
-        draw.save_grid(pictures, self.run.path / "grids" / f"step-{self.step:08d}.png", columns=4)
-
-
-def _first_line(fault: BaseException) -> str:
-    return (str(fault).strip().splitlines() or [""])[0][:300]
+            path = self.run.path / "grids" / f"step-{self.step:08d}.png"
+            draw.save_grid(pictures, path, columns=4)

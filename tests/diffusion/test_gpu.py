@@ -40,7 +40,7 @@ def test_images_and_flips_live_on_the_gpu(prepared):
 def test_resuming_is_exact(prepared, precision):
     from curadiff.diffusion.worker import work
 
-    values = {**GPU, "mixed_precision": precision}
+    values = {**GPU, "mixed_precision": precision, "grid_every": 99}
     whole, parts = prepared("whole", **values), prepared("parts", **values)
     train_here(whole)
     asked = iter([False, False, False, True])

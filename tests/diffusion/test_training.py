@@ -71,7 +71,7 @@ def test_the_same_seed_trains_the_same_weights_and_another_seed_others(prepared,
 
 
 def test_resuming_is_bit_exact(prepared, weights):
-    whole, parts = prepared("whole"), prepared("parts")
+    whole, parts = prepared("whole", grid_every=99), prepared("parts", grid_every=99)
     train_here(whole)
     asked = iter([False, False, False, False, True])  # stops after step 5
     from curadiff.diffusion.worker import work
@@ -82,6 +82,21 @@ def test_resuming_is_bit_exact(prepared, weights):
     assert train_here(parts) == "finished"
     assert weights(whole) == weights(parts)
     assert [entry["step"] for entry in parts.log()].count(6) == 1
+
+
+def test_who_asks_to_stop_does_not_wait_for_a_sample_grid(prepared):
+    from curadiff.diffusion.worker import work
+
+    run = prepared("one")
+    asked = [0]
+
+    def stop_asked():
+        asked[0] += 1
+        return asked[0] > 5  # three steps, then twice while the grid of step 3 is drawn
+
+    assert work(run, stop_asked) == "stopped"
+    assert checkpoint.steps(run.path) == [3, 4]
+    assert not (run.path / "grids").exists()
 
 
 def test_a_finished_training_has_nothing_left_to_do(prepared, weights):
