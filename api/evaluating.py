@@ -26,6 +26,7 @@ class Images:
         x: (n, d) float32 features, in the same order.
         faults: Why files were left out, by file.
         dataset: The FiftyOne data set, None for a folder.
+        x_mirrored: (n, d) features of the same images mirrored, where they were asked for.
     """
 
     ids: list[str]
@@ -33,6 +34,7 @@ class Images:
     x: np.ndarray
     faults: dict[str, str]
     dataset: Any = None
+    x_mirrored: np.ndarray | None = None
 
 
 def evaluate(
@@ -71,7 +73,14 @@ def evaluate(
         **({"training": train} if train is not None else {}),
     }
     images = {
-        role: featurize(source, encoder, role=role, config=config, progress=progress)
+        role: featurize(
+            source,
+            encoder,
+            role=role,
+            config=config,
+            mirrored=role == "training" and config.mirrored,
+            progress=progress,
+        )
         for role, source in sides.items()
     }
     return compare(
@@ -106,8 +115,9 @@ def compare(
         real=reference.x,
         generated=generated.x,
         train=None if training is None else training.x,
+        train_mirrored=None if training is None else training.x_mirrored,
         held_out=held_out,
-        **config.model_dump(exclude={"encoder", "weights", "key", "batch_size"}),
+        **config.model_dump(exclude={"encoder", "weights", "mirrored", "key", "batch_size"}),
     )
     if generated.dataset is not None and reference.dataset is not None:
         _store(generated, reference, training, found, config=config, encoder=encoder)
@@ -120,22 +130,26 @@ def featurize(
     *,
     role: str,
     config: EvaluateSettings,
+    mirrored: bool = False,
     progress: Progress = True,
 ) -> Images:
     """Compute the judge's features of one side; unreadable files are left out and named."""
     ids, paths, dataset = _files(source)
+    size = config.batch_size
     with reporting(progress, f"features of {role}", "image") as report:
         found = encoder.embed(paths, batch_size=config.batch_size, progress=report, cache=True)
     good = np.flatnonzero(found.ok)
     if len(good) < 2:
         first = next(iter(found.faults.values()), "")
         raise DataError(f"{role} has {len(good)} readable images, at least 2 are needed. {first}")
+    kept = [paths[row] for row in good]
     return Images(
         [ids[row] for row in good],
-        [paths[row] for row in good],
+        kept,
         found.features[good],
         found.faults,
         dataset,
+        encoder.mirrored().embed(kept, batch_size=size, cache=True).features if mirrored else None,
     )
 
 

@@ -23,14 +23,22 @@ class Judge:
         dataset: The real images' data set.
         pool: Ids of the images that arms may train on.
         held_out: Ids of the images that they may not; empty to compare with the pool only.
+        mirrored: Whether the trainings see mirrored images, which copies may then be of.
     """
 
     def __init__(
-        self, config: EvaluateSettings, dataset: Any, *, pool: list[str], held_out: list[str]
+        self,
+        config: EvaluateSettings,
+        dataset: Any,
+        *,
+        pool: list[str],
+        held_out: list[str],
+        mirrored: bool,
     ) -> None:
         subsample = config.counts == "refuse"  # a study goes on and states the counts
         self.config = config.changed(counts="subsample") if subsample else config
         self.dataset = dataset
+        self.mirrored = mirrored and config.mirrored
         self.ids = {"held_out": held_out, "pool": pool} if held_out else {"pool": pool}
 
     @cached_property
@@ -48,6 +56,7 @@ class Judge:
                 self.encoder,
                 role=name,
                 config=self.config,
+                mirrored=name == "pool" and self.mirrored,
                 progress=False,
             )
             for name, ids in self.ids.items()
@@ -99,4 +108,5 @@ class Judge:
             pool.x[rows],
             {},
             pool.dataset,
+            None if pool.x_mirrored is None else pool.x_mirrored[rows],
         )

@@ -115,7 +115,13 @@ class _Study:
         pool, held_out = self._split()
         planning.check(self.config, len(pool))
         self.pool = self.dataset.select(pool)
-        judge = Judge(self.config.evaluate, self.dataset, pool=pool, held_out=held_out)
+        judge = Judge(
+            self.config.evaluate,
+            self.dataset,
+            pool=pool,
+            held_out=held_out,
+            mirrored=self.config.train.horizontal_flip,
+        )
         work = planning.work(self.config)
         total, before = sum(work.values()), 0.0
         outcomes = []

@@ -65,6 +65,9 @@ class EvaluateSettings(Settings):
     bootstrap: int = setting(
         1000, "Resamples behind each interval; 0 for none.", ge=0, le=100_000, advanced=True
     )
+    mirrored: bool = setting(
+        True, "Look for mirrored copies of the training images too.", advanced=True
+    )
     key: str = setting("evaluation", "Name of the evaluation, so that several live side by side.")
     batch_size: int = setting(32, "Images per forward pass.", ge=1, le=4096, advanced=True)
     seed: int = setting(0, "Seed of subsampling, nulls, projections and bootstrap.", ge=0)

@@ -7,11 +7,11 @@ import warnings
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 from ..errors import DataError, RunError
 from ..images import open_rgb
@@ -111,6 +111,15 @@ class Encoder:
             )
         features[~ok] = np.nan
         return Embedded(unit(features) if normalize else features, ok, faults, self.key)
+
+    def mirrored(self) -> Encoder:
+        """Return the encoder that sees every picture mirrored, for finding mirrored copies."""
+        plain = self.preprocess
+        return replace(
+            self,
+            key=f"{self.key} mirrored",
+            preprocess=lambda image: plain(ImageOps.mirror(image)),
+        )
 
     def _compute(
         self,

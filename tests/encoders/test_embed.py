@@ -8,7 +8,7 @@ import torch
 from curadiff import encoders
 from curadiff.errors import DataError
 from curadiff.images import open_rgb
-from PIL import Image
+from PIL import Image, ImageOps
 
 
 @pytest.fixture(params=["builtin", "tiny"])
@@ -151,3 +151,14 @@ def test_a_network_that_cannot_bear_the_fast_layout_gets_the_plain_one(
     np.testing.assert_allclose(got, want, atol=1e-5)
     (loaded,) = (m for m in sys.modules.values() if getattr(m, "__file__", None) == str(file))
     assert loaded.NETWORKS[0].seen[-1] is fast
+
+
+def test_the_mirrored_encoder_sees_the_mirrored_picture(tmp_path):
+    rng = np.random.default_rng(0)
+    plain, flipped = tmp_path / "plain.png", tmp_path / "flipped.png"
+    Image.fromarray(rng.integers(0, 255, (48, 48, 3), dtype=np.uint8)).save(plain)
+    ImageOps.mirror(open_rgb(plain)).save(flipped)
+    encoder = encoders.load("builtin")
+    seen = encoder.mirrored().embed([plain], cache=True).features
+    assert np.allclose(seen, encoder.embed([flipped]).features, atol=1e-6)
+    assert not np.allclose(seen, encoder.embed([plain], cache=True).features, atol=1e-2)
