@@ -18,7 +18,7 @@ from ..errors import DataError
 from .arrays import Array, Floats, Integers
 
 BLOCK = 2048  # rows per block: 16 MB of float32 bounds
-PAIRS = 2048  # exact distances at a time
+PAIRS = 256  # exact distances at a time: their differences stay in the cache
 
 
 def pick_device(device: str) -> torch.device:
