@@ -42,7 +42,7 @@ def open_study(config: StudySettings, dataset: str) -> Run:
             f"name: the study {config.name} is one of {run.record.get('dataset')!r}, not of "
             f"{dataset!r}; choose another name."
         )
-    different = _differences(run.settings, settings)
+    different = _differences(_today(run.settings), settings)
     if different:
         raise SettingsError(
             f"the study {config.name} was started with other settings ({'; '.join(different)}); "
@@ -50,6 +50,14 @@ def open_study(config: StudySettings, dataset: str) -> Run:
         )
     run.add(settings=settings)
     return run
+
+
+def _today(settings: dict[str, Any]) -> dict[str, Any]:
+    """Give settings of an older version what was added since, at its default."""
+    try:
+        return StudySettings(**settings).model_dump(mode="json")
+    except SettingsError:  # something was removed or narrowed since: that is a difference
+        return settings
 
 
 def _differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:

@@ -94,3 +94,18 @@ def test_too_few_images_to_hold_any_out(dataset, home):
 
     with pytest.raises(DataError, match="both need at least 2"):
         planning.split(dataset.limit(2), StudySettings(**SIZES))
+
+
+def test_a_study_of_an_older_version_goes_on(home):
+    from curadiff.api.study_directory import open_study
+    from curadiff.config import StudySettings
+
+    run = open_study(StudySettings(**SIZES), "photos")
+    older = run.settings
+    del older["train"]["ema_warmup"], older["evaluate"]["mirrored"]
+    run.add(settings=older)
+    assert open_study(StudySettings(**SIZES), "photos").path == run.path
+    with pytest.raises(SettingsError, match="budget was 8, now 9"):
+        open_study(StudySettings(**{**SIZES, "budget": 9}), "photos")
+    with pytest.raises(SettingsError, match="not of 'others'"):
+        open_study(StudySettings(**SIZES), "others")
