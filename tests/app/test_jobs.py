@@ -1,0 +1,111 @@
+"""Jobs: long verbs in processes of their own, that can be watched, stopped and resumed."""
+
+import os
+import signal
+import time
+
+import pytest
+from curadiff import runs
+from curadiff.api import jobs
+from curadiff.errors import CuradiffError, DataError, RunError, SettingsError
+
+
+def until(run, *states, seconds=90):
+    end = time.monotonic() + seconds
+    while (status := run.status)["state"] not in states:
+        assert time.monotonic() < end, f"{status}; {(run.path / 'output.log').read_text()[-2000:]}"
+        time.sleep(0.2)
+    return status
+
+
+def test_a_job_embeds_in_its_own_process_and_says_what_it_did(home, dataset):
+    view = dataset[:25]
+    run = jobs.start("embed", {"samples": view}, {"encoder": "builtin"})
+    assert run.kind == "job"
+    status = until(run, "finished", "failed")
+    assert status["state"] == "finished"
+    assert status["outcome"] == {"field": "builtin"}
+    assert status["done"] == status["total"] == 25
+    dataset.reload()
+    assert dataset.count("builtin") == 25
+
+
+def test_the_same_work_on_the_same_data_set_is_refused_while_it_runs(home, dataset):
+    first = jobs.prepare("embed", {"samples": dataset}, {"encoder": "builtin"})
+    with runs.Lease(first.path):
+        first.set_status("running")
+        with pytest.raises(RunError, match=r"does the same on .* wait for it, or stop it"):
+            jobs.start("embed", {"samples": dataset}, {"encoder": "builtin"})
+        jobs.prepare("study", {"source": dataset}, {})  # other work may run beside it
+
+
+def test_wrong_settings_are_refused_before_anything_is_made(home, dataset):
+    with pytest.raises(SettingsError, match="batch_size must be >= 1, got 0"):
+        jobs.start("embed", {"samples": dataset}, {"batch_size": 0})
+    with pytest.raises(RunError, match="did you mean 'embed'"):
+        jobs.start("embeds", {"samples": dataset}, {})
+    assert runs.listing("job") == []
+
+
+def test_a_job_that_fails_says_the_sentence(home, dataset):
+    run = jobs.prepare("embed", {"samples": dataset}, {"encoder": "python:nowhere:nothing"})
+    with pytest.raises(CuradiffError) as raised:
+        jobs.work(run)
+    assert run.status["state"] == "failed"
+    assert run.status["error"] == str(raised.value)
+
+
+def test_a_job_whose_data_set_is_gone_says_so(home, dataset):
+    import curadiff
+
+    copied = curadiff.import_images(dataset, name="short-lived").dataset
+    run = jobs.prepare("embed", {"samples": copied}, {"encoder": "builtin"})
+    copied.delete()
+    with pytest.raises(DataError, match="'short-lived' is gone"):
+        jobs.work(run)
+
+
+def test_progress_is_written_twice_a_second_at_most(home, dataset, monkeypatch):
+    run = jobs.prepare("embed", {"samples": dataset}, {})
+    wrote = []
+    monkeypatch.setattr(runs.Run, "set_status", lambda self, state, **values: wrote.append(values))
+    meter = jobs._Meter(run, None)
+    for done in range(200):
+        meter(done, 1000)
+    assert len(wrote) == 1
+    later = time.monotonic() + 100
+    monkeypatch.setattr(time, "monotonic", lambda: later)
+    meter(500, 1000)
+    assert 50 < wrote[-1]["eta_seconds"] < 150  # 500 took 100 s, 500 are left
+
+
+@pytest.mark.slow
+def test_a_job_is_stopped_and_killed_and_goes_on(home, dataset, tmp_path):
+    """A slow encoder of the user's own gives time to stop it."""
+    (tmp_path / "slow.py").write_text(
+        "import time, torch\n"
+        "class Slow(torch.nn.Module):\n"
+        "    input_size = 8\n"
+        "    def forward(self, x):\n"
+        "        time.sleep(0.3)\n"
+        "        return x.flatten(1)\n"
+        "def load(weights):\n"
+        "    return Slow()\n"
+    )
+    settings = {"encoder": f"python:{tmp_path / 'slow.py'}:load", "batch_size": 1}
+    run = jobs.start("embed", {"samples": dataset}, settings)
+    until(run, "running")
+    jobs.stop(run)
+    assert until(run, "stopped", "failed", "finished")["state"] == "stopped"
+
+    jobs.resume(run)
+    until(run, "running")
+    os.kill(runs.lease.holder(run.path), signal.SIGKILL)
+    until(run, "interrupted", seconds=10)
+
+    jobs.resume(run)
+    assert until(run, "finished", "failed")["error"] is None
+    with pytest.raises(RunError, match="has finished"):
+        jobs.resume(run)
+    with pytest.raises(RunError, match="is not running"):
+        jobs.stop(run)

@@ -1,0 +1,146 @@
+"""Operators outside the App: called from Python, executed, delegated."""
+
+import fiftyone.operators as foo
+import pytest
+from fiftyone.operators.delegated import DelegatedOperationService
+from fiftyone.operators.executor import ExecutionContext, ExecutionError
+
+URI = "@curadiff/studio"
+NAMES = {
+    "import_images",
+    "compute_embeddings",
+    "select_samples",
+    "train_diffusion",
+    "stop_training",
+    "resume_training",
+    "generate_samples",
+    "import_generated",
+    "evaluate_generated",
+    "run_study",
+}
+TINY = {
+    "preset": "demo",
+    "image_size": 16,
+    "multipliers": "1-2",
+    "steps": 6,
+    "checkpoint_every": 3,
+    "batch_size": 4,
+    "device": "cpu",
+}
+
+
+@pytest.fixture(autouse=True)
+def linked(plugin, home):
+    """The plugin is installed and has a home of the test's own."""
+
+
+def verb(name):
+    return foo.get_operator(f"{URI}/{name}")
+
+
+def test_all_operators_are_there_and_say_what_they_risk():
+    found = {op.name: op for op in foo.list_operators(builtin=False, type="operator")}
+    assert set(found) >= NAMES
+    for name in NAMES:
+        assert found[name].config.risk_level.value != "DANGEROUS"
+        assert found[name].config.description
+        assert callable(found[name])
+
+
+def test_from_embedding_to_evaluation_by_calling_operators(dataset):
+    verb("compute_embeddings")(dataset, encoder="builtin", progress=False)
+    chosen = verb("select_samples")(dataset, method="coreset", budget=12)
+    assert dataset.count_sample_tags() == {"coreset-12": 12}
+    run = verb("train_diffusion")(chosen.view, progress=False, **TINY)
+    assert run.status["state"] == "finished"
+    folder = verb("generate_samples")(run, count=6, steps=2, progress=False)
+    made = verb("import_generated")(folder, name=f"{dataset.name}-made").dataset
+    try:
+        assert len(made) == 6
+        found = verb("evaluate_generated")(
+            made, dataset, encoder="builtin", counts="subsample", bootstrap=0, progress=False
+        )
+        assert found.values["frechet_distance"] > 0
+    finally:
+        made.delete()
+
+
+def test_an_executed_operator_raises_the_sentence(embedded):
+    with pytest.raises(ExecutionError, match="budget must be <= 40"):
+        foo.execute_operator(
+            f"{URI}/select_samples", dataset=embedded, params={"method": "random", "budget": 99}
+        )
+    done = foo.execute_operator(
+        f"{URI}/select_samples", dataset=embedded, params={"method": "random", "budget": 9}
+    )
+    assert done.result["count"] == 9
+
+
+def test_only_the_target_is_embedded(dataset):
+    context = {"view": dataset[:7], "params": {"encoder": "builtin", "view_target": "CURRENT_VIEW"}}
+    foo.execute_operator(f"{URI}/compute_embeddings", context, request_delegation=True)
+    DelegatedOperationService().execute_queued_operations(limit=1, log=False)
+    dataset.reload()
+    assert dataset.count("builtin") == 7
+
+
+def test_delegated_work_is_done_in_place_and_reports_progress(dataset):
+    queue = DelegatedOperationService()
+    context = {"dataset": dataset, "params": {"encoder": "builtin"}}
+    foo.execute_operator(f"{URI}/compute_embeddings", context, request_delegation=True)
+    queue.execute_queued_operations(limit=1, log=False)
+    done = queue.list_operations(dataset_name=dataset.name)[-1]
+    assert done.run_state == "completed"
+    assert done.status.progress == 1
+    dataset.reload()
+    assert dataset.count("builtin") == 40
+
+
+def test_delegated_work_that_fails_is_marked_failed_with_the_sentence(dataset):
+    queue = DelegatedOperationService()
+    context = {"dataset": dataset, "params": {"encoder": "python:nowhere:nothing"}}
+    foo.execute_operator(f"{URI}/compute_embeddings", context, request_delegation=True)
+    queue.execute_queued_operations(limit=1, log=False)
+    done = queue.list_operations(dataset_name=dataset.name)[-1]
+    assert done.run_state == "failed"
+    assert "nowhere" in str(done.result.error)
+
+
+@pytest.mark.parametrize("name", sorted(NAMES))
+def test_every_form_opens_on_a_fresh_data_set(name, dataset):
+    context = ExecutionContext(
+        {"dataset_name": dataset.name, "params": {}}, operator_uri=f"{URI}/{name}"
+    )
+    form = verb(name).resolve_type(context, "inputs")
+    assert form.type.properties
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("stop_training", "No training of this data set is running."),
+        ("resume_training", "No training of this data set was stopped or interrupted."),
+        ("generate_samples", "There is no trained model yet; train one first."),
+        ("import_generated", "No model of this data set has generated images yet."),
+        ("evaluate_generated", "There are no generated images yet; generate some first."),
+        ("select_samples", "There are no embeddings yet; compute them first, or select at random."),
+    ],
+)
+def test_a_form_says_what_is_missing_and_cannot_be_sent(name, sentence, dataset):
+    context = ExecutionContext(
+        {"dataset_name": dataset.name, "params": {}}, operator_uri=f"{URI}/{name}"
+    )
+    form = verb(name).resolve_type(context, "inputs")
+    said = [f.error_message for f in form.type.properties.values() if f.invalid]
+    assert sentence in said
+
+
+def test_a_budget_too_large_is_said_on_its_field_as_python_says_it(embedded):
+    context = ExecutionContext(
+        {"dataset_name": embedded.name, "params": {"budget": 41}},
+        operator_uri=f"{URI}/select_samples",
+    )
+    form = verb("select_samples").resolve_type(context, "inputs")
+    with pytest.raises(ValueError, match="budget") as raised:
+        verb("select_samples")(embedded, budget=41)
+    assert form.type.properties["budget"].error_message == str(raised.value)
