@@ -186,7 +186,7 @@ def quality(given):
     for seed in range(given.seeds):
         made = mixture(seed)
         target = PoolGaussian(unit_rows(made.x))
-        for method in (name for name in METHODS if name != "top"):
+        for method in given.methods.split(","):
             draws = range(10 if method == "random" else 1)
             for draw in draws:
                 rows = select(made.x, 1000, method=method, seed=draw).indices
@@ -252,6 +252,8 @@ def main():
     parser.add_argument("--picks", type=int, default=101, help="how many picks the loops make")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--seeds", type=int, default=3)
+    every = ",".join(name for name in METHODS if name != "top")
+    parser.add_argument("--methods", default=every, help="for quality, separated by commas")
     parser.add_argument("--pool", help="npz file with embeddings and labels, for real")
     torch.set_num_threads(1)
     given = parser.parse_args()
