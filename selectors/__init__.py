@@ -18,8 +18,17 @@ if __name__ == "selectors":
 else:
     from .duplicates import exact_duplicates, near_duplicates, suggested_radius
     from .registry import METHODS
-    from .report import Report, report
     from .selection import Selection, options_of, select
+
+    def __getattr__(name: str) -> object:
+        """Load the report on first use: it draws with plotly, which choosing does not need."""
+        if name not in ("Report", "report"):
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        import importlib
+
+        found = getattr(importlib.import_module(".report", __name__), name)
+        globals()[name] = found  # the submodule of the same name would hide it otherwise
+        return found
 
     __all__ = [
         "METHODS",

@@ -105,9 +105,9 @@ def test_help_needs_neither_torch_nor_fiftyone(tmp_path):
     assert run("-c", code, cwd=tmp_path).strip().endswith("[]")
 
 
-def test_training_code_needs_no_fiftyone(tmp_path):
+def test_numerics_need_neither_fiftyone_nor_plotly(tmp_path):
     code = (
-        "import sys; sys.modules['fiftyone'] = None\n"
+        "import sys; sys.modules['fiftyone'] = sys.modules['plotly'] = None\n"
         "import curadiff.diffusion.worker, curadiff.selectors, curadiff.metrics, curadiff.encoders"
     )
     run("-c", code, cwd=tmp_path)
