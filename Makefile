@@ -30,11 +30,12 @@ check: venv
 	$(BIN)/pyright
 
 bench: venv
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt -r requirements-bench.txt
 	$(BIN)/python -m benchmarks
 
 # Pins of everything that was tested together; it names no index, so it works with any.
 constraints: venv
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url requirements.txt requirements-dev.txt --output-file constraints.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url requirements.txt requirements-dev.txt requirements-bench.txt --output-file constraints.txt
 
 clean:
 	rm -rf .venv build dist *.egg-info .pytest_cache .ruff_cache
