@@ -20,6 +20,8 @@ def introduce() -> None:
     spec = importlib.util.spec_from_file_location(
         "curadiff", ROOT / "__init__.py", submodule_search_locations=[str(ROOT)]
     )
+    assert spec is not None
+    assert spec.loader is not None
     package = importlib.util.module_from_spec(spec)
     sys.modules["curadiff"] = package
     spec.loader.exec_module(package)

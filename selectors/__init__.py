@@ -16,9 +16,14 @@ if __name__ == "selectors":
     sys.modules["selectors"] = _module
     _spec.loader.exec_module(_module)
 else:
+    from typing import TYPE_CHECKING
+
     from .duplicates import exact_duplicates, near_duplicates, suggested_radius
     from .registry import METHODS
     from .selection import Selection, options_of, select
+
+    if TYPE_CHECKING:
+        from .report import Report, report
 
     def __getattr__(name: str) -> object:
         """Load the report on first use: it draws with plotly, which choosing does not need."""
