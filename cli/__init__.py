@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 from ..errors import CuradiffError
+from ..runs.launch import CALM
 from .flags import Parser
 
 
@@ -15,6 +17,8 @@ def main(words: list[str] | None = None) -> int:
     """
     from .commands import add_commands
 
+    for name, value in CALM.items():  # torch reads it when it is first imported
+        os.environ.setdefault(name, value)
     parser = Parser(
         prog="curadiff",
         description="Which of my images should a generative model be trained on?",

@@ -10,6 +10,9 @@ from pathlib import Path
 
 from .directory import Run
 
+CALM = {"OMP_WAIT_POLICY": "PASSIVE"}
+"""Threads that wait spin by default, which on shared cores takes them from those that work."""
+
 BOOTSTRAP = Path(__file__).with_name("bootstrap.py")
 
 
@@ -29,7 +32,7 @@ def start(run: Run, words: Sequence[str]) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
             list(words),
             cwd=run.path,
-            env={**os.environ, "PYTHONSAFEPATH": "1", "PYTHONUNBUFFERED": "1"},
+            env={**CALM, **os.environ, "PYTHONSAFEPATH": "1", "PYTHONUNBUFFERED": "1"},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

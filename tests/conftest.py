@@ -22,6 +22,7 @@ os.environ |= {
     "FIFTYONE_DO_NOT_TRACK": "true",
     "FIFTYONE_PLUGINS_DIR": str(SCRATCH / "plugins"),
     "HF_HUB_OFFLINE": "1",
+    "OMP_WAIT_POLICY": "PASSIVE",
 }
 
 
