@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: venv demo app test check bench constraints clean
+.PHONY: venv demo app test test-slow check bench constraints clean
 
 venv: .venv/ready
 
@@ -21,8 +21,12 @@ demo: venv
 app: venv
 	$(BIN)/curadiff app
 
+# All tests but those that take minutes each (kill and resume, large networks).
 test: venv
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -m "not slow"
+
+test-slow: venv
+	$(BIN)/python -m pytest -m slow
 
 check: venv
 	$(BIN)/ruff check .
