@@ -15,8 +15,8 @@ SIZES = {
     "budget": 150,
     "seeds": [0, 1],
     "embed": {"encoder": "builtin"},
-    "train": {"preset": "demo"},
-    "generate": {"count": 100, "steps": 20, "sampler": "ddim"},
+    "train": {"preset": "demo", "steps": 180, "cooldown": 60, "checkpoint_every": 180},
+    "generate": {"count": 80, "steps": 20, "sampler": "ddim"},
     "evaluate": {"encoder": "builtin"},
 }
 
