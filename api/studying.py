@@ -204,6 +204,8 @@ class _Study:
             "seed": cell.seed if cell.arm.method == "random" else self.config.select.seed,
             "name": planning.selection_name(self.config, cell),
             "field": self.field,
+            # Its name is the study's; one that is there is left from a study that was deleted.
+            "overwrite": True,
         }
         return select(self.pool, **options).view
 
