@@ -47,7 +47,9 @@ def overview(dataset: Any) -> Overview:
     Reads counts and records, never vectors, so it is quick on large data sets.
     """
     ours = dataset.info.get("curadiff", {})
-    generated = _generated(ours.get("generated_datasets", {}))
+    source = ours.get("generated", {}).get("source_dataset")
+    linked = [dataset.name] if source else list(ours.get("generated_datasets", {}))
+    generated = _generated(linked)
     mine = of(dataset.name)
     studies = [run for run in mine if run.kind == "study"]
     inside = {run.path for run in studies}
@@ -71,7 +73,7 @@ def overview(dataset: Any) -> Overview:
         jobs=[run for run in mine if run.kind == "job"],
         generated=[told for told, _ in generated],
         evaluations=[e for _, found in generated for e in found if e["dataset"] not in theirs],
-        source=ours.get("generated", {}).get("source_dataset"),
+        source=source,
     )
 
 
@@ -90,7 +92,7 @@ def newest_grid(run: Run) -> Path | None:
     return max((run.path / "grids").glob("step-*.png"), default=None)
 
 
-def _generated(linked: dict[str, str]) -> list[tuple[dict[str, Any], list[dict[str, Any]]]]:
+def _generated(linked: Sequence[str]) -> list[tuple[dict[str, Any], list[dict[str, Any]]]]:
     fo = database.fiftyone()
     found = []
     for name in linked:

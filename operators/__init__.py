@@ -7,7 +7,7 @@ from typing import Any
 
 def register(plugin: Any) -> None:
     """Register every operator and panel with FiftyOne."""
-    from . import models, panel, pool, verdicts
+    from . import models, panel, pool, study_panel, verdicts
 
     for doorway in (
         pool.ImportImages,
@@ -21,5 +21,6 @@ def register(plugin: Any) -> None:
         verdicts.EvaluateGenerated,
         verdicts.RunStudy,
         panel.CuradiffPanel,
+        study_panel.StudyPanel,
     ):
         plugin.register(doorway)

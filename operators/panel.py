@@ -11,10 +11,11 @@ from fiftyone.operators import types
 
 from .. import api, runs
 from ..api import jobs
+from ..api.mapping import map_embeddings
 from ..api.overview import active, of, overview
 from ..datasets import selections
 from ..errors import CuradiffError
-from . import steps
+from . import pairs, steps
 from .doorway import URI
 
 POLL = 2000  # milliseconds between two looks while something runs
@@ -68,6 +69,26 @@ class CuradiffPanel(foo.Panel):
         """Open a linked data set."""
         ctx.ops.open_dataset(ctx.params["name"])
 
+    def open_map(self, ctx: Any) -> None:
+        """Lay the embeddings out in the plane and open FiftyOne's Embeddings panel."""
+        with _said(ctx):
+            key = map_embeddings(ctx.dataset, field=ctx.params["field"])
+            ctx.ops.reload_dataset()
+            ctx.ops.open_panel("Embeddings", layout="horizontal", state={"brainResult": key})
+            ctx.ops.notify(f"Choose {key!r} in the Embeddings panel.", variant="info")
+
+    def open_samples(self, ctx: Any) -> None:
+        """Open samples of a linked data set."""
+        ctx.ops.open_dataset(ctx.params["name"])
+        ctx.ops.show_samples(ctx.params["ids"])
+
+    def on_change_selected(self, ctx: Any) -> None:
+        """Other samples are selected: their nearest images are drawn anew."""
+
+    def open_study(self, ctx: Any) -> None:
+        """Open the panel that compares the arms of a study."""
+        ctx.ops.open_panel("curadiff_study", state={"study": ctx.params["study"]})
+
     def stop(self, ctx: Any) -> None:
         """Ask a training or a job to end."""
         with _said(ctx):
@@ -93,6 +114,7 @@ class CuradiffPanel(foo.Panel):
             return types.Property(page)
         seen = overview(ctx.dataset)
         steps.draw(page, seen, self)
+        pairs.draw(page, ctx, self)
         at_work = active([*seen.jobs, *seen.trainings, *seen.studies])
         names = sorted(run.id for run in at_work)
         if names != (ctx.panel.get_state("working") or []):

@@ -10,29 +10,35 @@ from fiftyone.operators import types
 
 from .. import runs
 from ..api.comparing import number
-from ..api.overview import Overview, active, newest_grid
+from ..api.overview import Overview, active
 from ..runs import Run
 from .models import can_resume, has_model
 
 
 def draw(page: types.Object, seen: Overview, panel: Any) -> None:
     """Add every step's card, and above them what to do next."""
-    head = f"**{seen.dataset}**, {_many(seen.images, 'image')}"
-    text(page, head)
+    text(page, f"**{seen.dataset}**, {_many(seen.images, 'image')}")
     if seen.source:
-        text(page, f"These images were generated from **{seen.source}**.")
-        button(page, "Open the data set they come from", panel.open_dataset, name=seen.source)
+        _of_generated(page, seen, panel)
+        return
     title, why, _ = next_step(seen)
     page.view("next", types.AlertView(severity="info", label=title, description=why))
     for add in (_embeddings, _selections, _trainings, _generated, _evaluations, _studies):
         add(page, seen, panel)
 
 
+def _of_generated(page: types.Object, seen: Overview, panel: Any) -> None:
+    """Show what can be done with generated images: judge them, go back to the real ones."""
+    row = _row(page, f"These images were generated from **{seen.source}**.")
+    button(row, "Open the real images", panel.open_dataset, name=seen.source)
+    _evaluations(page, seen, panel)
+
+
 def next_step(seen: Overview) -> tuple[str, str, str]:
     """Say what to do next, why, and by which operator (none: ``""``)."""
     if seen.images == 0:
         return "Next: import images", "This data set is empty.", "import_images"
-    if active([*seen.jobs, *seen.trainings]):
+    if active([*seen.jobs, *seen.trainings, *seen.studies]):
         return "At work", "You may close the App: what runs goes on, and is shown here again.", ""
     if not seen.embeddings:
         why = (
@@ -59,7 +65,8 @@ def _embeddings(page: types.Object, seen: Overview, panel: Any) -> None:
     for told in seen.embeddings:
         missing = seen.images - told["done"]
         state = "complete" if not missing else f"{missing:,} missing"
-        text(card, f"`{told['field']}`  {_many(told['done'], 'image')}, {state}")
+        row = _row(card, f"`{told['field']}`  {_many(told['done'], 'image')}, {state}")
+        button(row, "Map", panel.open_map, field=told["field"])
     _jobs(card, seen, "embed", panel)
     _empty(card, seen.embeddings, "No embeddings yet.")
 
@@ -68,7 +75,7 @@ def _selections(page: types.Object, seen: Overview, panel: Any) -> None:
     card = _card(page, seen, "Selections", "select_samples", "Select", panel)
     for config in seen.selections:
         flagged = config.get("flagged")
-        outliers = "" if flagged is None else f", {_many(flagged, 'outlier')} flagged in the pool"
+        outliers = f", {_many(flagged, 'outlier')} in the pool" if flagged else ""
         row = _row(
             card,
             f"**{config['name']}**  {config['count']:,} of {config['pool_size']:,} by "
@@ -88,11 +95,13 @@ def _selections(page: types.Object, seen: Overview, panel: Any) -> None:
 def _trainings(page: types.Object, seen: Overview, panel: Any) -> None:
     card = _card(page, seen, "Trainings", "train_diffusion", "Train", panel)
     for run in reversed(seen.trainings):
-        _training(card, run, panel)
+        _training(card, run, seen.trainings, panel)
     _empty(card, seen.trainings, "No model yet.")
 
 
-def _training(card: types.Object, run: Run, panel: Any) -> None:
+def _training(card: types.Object, run: Run, trainings: list[Run], panel: Any) -> None:
+    from . import live  # it draws with what stands here
+
     status, record = run.status, run.record
     state, step = status["state"], status.get("step", 0)
     steps = run.settings["steps"]
@@ -109,16 +118,8 @@ def _training(card: types.Object, run: Run, panel: Any) -> None:
             operator="generate_samples",
             given={"run": run.id},
         )
-    if state in runs.ACTIVE:
-        _bar(card, step / steps, _progress(status))
-    if status.get("error"):
-        card.view(_name(run.id, "error"), types.Error(label=status["error"]))
-    facts = [f"loss {number(status['loss'])}"] if status.get("loss") else []
-    if facts:
-        text(card, ", ".join(facts))
-    grid = newest_grid(run)
-    if grid is not None:
-        image(card, grid, f"What {run.id} draws at step {step}", height="140px")
+    if live.is_shown(run, trainings):
+        live.draw(card, run)
 
 
 def _generated(page: types.Object, seen: Overview, panel: Any) -> None:
@@ -155,10 +156,10 @@ def _studies(page: types.Object, seen: Overview, panel: Any) -> None:
         status = run.status
         row = _row(card, f"**{run.id}**  {status['state']}")
         if status.get("report"):
-            address = f"/media?filepath={quote(status['report'])}"
-            row.btn(_name(run.id, "report"), label="Open the report", href=address)
+            link(row, "Report", status["report"])
+        button(row, "Compare", panel.open_study, study=run.id)
         if status["state"] in runs.ACTIVE and isinstance(status.get("progress"), float):
-            _bar(card, status["progress"], status.get("message", ""))
+            bar(card, status["progress"], status.get("message", ""))
     _jobs(card, seen, "study", panel)
     _empty(card, seen.studies, "No study yet.")
 
@@ -173,7 +174,7 @@ def _jobs(card: types.Object, seen: Overview, verb: str, panel: Any) -> None:
     if status["state"] in runs.ACTIVE:
         button(row, "Stop", panel.stop, run=run.id)
         if status.get("total"):
-            _bar(card, status.get("done", 0) / status["total"], _progress(status))
+            bar(card, status.get("done", 0) / status["total"], progress(status))
     else:
         button(row, "Resume", panel.resume, run=run.id)
         if status.get("error"):
@@ -214,14 +215,31 @@ def button(
     where.btn(name, label=label, on_click=on_click, params=params, variant=variant)
 
 
-def image(where: types.Object, path: Any, alt: str, *, height: str) -> None:
+def image(where: types.Object, path: Any, alt: str, **size: str) -> None:
     """Show a picture of a run."""
-    address = f"/media?filepath={quote(str(path))}"
-    view = types.ImageView(height=height, alt=alt)
-    where.str(_name("image", str(path)), default=address, view=view)
+    fit = {"item": {"sx": {"width": "100%" if "width" in size else "auto"}}}
+    view = types.ImageView(alt=alt, componentsProps=fit, **size)
+    where.str(_name("image", str(path)), default=media(path), view=view)
 
 
-def _bar(where: types.Object, share: float, says: str) -> None:
+def link(where: types.Object, label: str, path: Any) -> None:
+    """Add a button that opens a file of a run in a tab of its own."""
+    name = _name("link", str(path))
+    where.btn(name, label=label, href=media(path), variant="outlined")
+
+
+def flexible(width: int) -> dict[str, Any]:
+    """Let something in a wrapping row grow, and shrink to ``width`` pixels before it wraps."""
+    return {"item": {"sx": {"flex": f"1 1 {width}px", "width": "auto", "minWidth": 0}}}
+
+
+def media(path: Any) -> str:
+    """Return the address at which the App serves a file."""
+    return f"/media?filepath={quote(str(path))}"
+
+
+def bar(where: types.Object, share: float, says: str) -> None:
+    """Add a progress bar."""
     where.float(
         f"bar{len(where.properties)}",
         default=round(share, 3),
@@ -229,7 +247,8 @@ def _bar(where: types.Object, share: float, says: str) -> None:
     )
 
 
-def _progress(status: dict[str, Any]) -> str:
+def progress(status: dict[str, Any]) -> str:
+    """Say how far work is, and how long it will take."""
     said = status.get("message", "")
     eta = status.get("eta_seconds")
     return f"{said}, about {duration(eta)} left" if eta else said

@@ -102,6 +102,7 @@ class Visit:
         self.page.goto(f"{self.address}/datasets/{dataset}")
         self.page.get_by_text("Samples", exact=True).first.wait_for(timeout=60_000)
         self.page.wait_for_timeout(1500)
+        self.page.keyboard.press("Escape")  # a menu may be open
         pop_over = self.page.get_by_text("Dismiss", exact=True)
         if pop_over.count():
             pop_over.first.click()
@@ -123,6 +124,30 @@ class Visit:
         return self.page.locator(
             f"xpath=//*[@role='dialog']//*[normalize-space(text())='{label}']/following::input[1]"
         )
+
+    def choose(self, label, choice):
+        """Choose from the menu under a label of the open form."""
+        self.page.locator(
+            f"xpath=//*[@role='dialog']//*[normalize-space(text())='{label}']"
+            "/following::*[@role='combobox'][1]"
+        ).click()
+        self.page.get_by_role("option", name=choice, exact=True).click()
+        self.page.wait_for_timeout(1200)
+
+    def select_first_samples(self, count):
+        """Tick samples in the grid."""
+        for number in range(count):
+            grid = self.page.locator("[data-cy=fo-grid]").bounding_box()
+            x, y = grid["x"] + 20 + 90 * number, grid["y"] + 14
+            self.page.mouse.move(x, y + 10)
+            self.page.wait_for_timeout(600)
+            self.page.mouse.click(x, y)
+            self.page.wait_for_timeout(600)
+
+    def switch_theme(self):
+        """Click the sun or the moon."""
+        self.page.locator("[title='Light mode'], [title='Dark mode']").first.click()
+        self.page.wait_for_timeout(800)
 
     def submit(self, label):
         dialog = self.page.get_by_role("dialog")

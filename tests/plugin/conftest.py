@@ -40,6 +40,7 @@ class Installation:
         self.environment = os.environ | {
             "FIFTYONE_PLUGINS_DIR": str(self.plugins),
             "CURADIFF_HOME": str(self.home),
+            "FIFTYONE_APP_CONFIG_PATH": str(folder / "app_config.json"),  # who is enabled
             "PYTHONSAFEPATH": "1",
             "PYTHONPATH": str(folder / "site"),
             "OMP_NUM_THREADS": "1",

@@ -8,9 +8,12 @@ import threading
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
-NAME = "@curadiff/studio"
+MANIFEST = yaml.safe_load((ROOT / "fiftyone.yml").read_text())
+NAME = MANIFEST["name"]
+LISTED = len(MANIFEST["operators"]) + len(MANIFEST["panels"])
 
 LIST = """
 import fiftyone.operators as foo
@@ -82,7 +85,11 @@ def test_a_downloaded_zip_lists_its_operators_and_trains(installation, archive, 
     listed = installation.fiftyone("operators", "list", "--enabled", "--names-only")
     assert f"{NAME}/select_samples" in listed
     installation.python(TRAIN.format(dataset=dataset.name))
-    assert installation.python(SWITCH).splitlines()[-3:] == ["0", "11", "['curate-and-train']"]
+    assert installation.python(SWITCH).splitlines()[-3:] == [
+        "0",
+        str(LISTED),
+        "['curate-and-train']",
+    ]
 
 
 def test_a_link_is_an_install(installation):

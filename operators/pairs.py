@@ -1,0 +1,49 @@
+"""Generated images side by side with their nearest training images, for what is selected."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fiftyone.operators import types
+
+from ..datasets import pairs
+from . import steps
+
+SHOWN = 6  # pairs at a time
+
+
+def draw(page: types.Object, ctx: Any, panel: Any) -> None:
+    """Add the card while samples are selected in the grid."""
+    generated = "generated" in ctx.dataset.info.get("curadiff", {})
+    linked = ctx.dataset.info.get("curadiff", {}).get("generated_datasets")
+    if not (generated or linked):
+        return
+    card = page.v_stack("pairs", variant="outline", gap=1, pad=2, align_x="stretch")
+    card.view("title", types.HeaderView(label="**Nearest images**"))
+    ids = list(ctx.selected)
+    if not ids:
+        what = "generated images" if generated else "images"
+        other = "training images they are nearest to" if generated else "generated ones near them"
+        steps.text(card, f"Select {what} in the grid to see the {other}.")
+        return
+    find = pairs.nearest_training if generated else pairs.nearest_generated
+    found = find(ctx.dataset, ids, limit=SHOWN)
+    if not found:
+        steps.text(
+            card,
+            "Nothing is known of these: evaluate the generated images with “Trained on”"
+            if generated
+            else "No generated image is nearest to these.",
+        )
+        return
+    row = types.Object()
+    card.define_property("shown", row, view=types.GridView(orientation="2d", gap=2, align_x="left"))
+    for number, pair in enumerate(found):
+        one = row.h_stack(f"pair{number}", gap=0, align_x="left")
+        steps.image(one, pair.generated_path, "generated", height="96px")
+        steps.image(one, pair.real_path, "nearest training image", height="96px")
+    steps.text(card, "Left: generated. Right: the training image it is nearest to.")
+    ours = ctx.dataset.info["curadiff"]
+    name = ours["generated"]["source_dataset"] if generated else found[0].dataset
+    ids = [pair.real_id if generated else pair.generated_id for pair in found]
+    steps.button(card, f"Open them in {name}", panel.open_samples, name=name, ids=ids)

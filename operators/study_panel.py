@@ -1,0 +1,282 @@
+"""The panel "Curadiff study": arms compared, with seeds, band, table and pictures."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import fiftyone as fo
+import fiftyone.operators as foo
+from fiftyone.operators import types
+
+from .. import runs
+from ..api import charts, comparing
+from ..api.overview import of
+from ..datasets import selections
+from ..errors import CuradiffError
+from ..runs import Run
+from . import steps
+
+PLOTTED = ("frechet_distance", "precision", "recall", "coverage")
+POLL = 5000  # milliseconds; a study takes hours
+TITLES = {"held_out": "held-out images", "pool": "the images that could be trained on"}
+
+
+class StudyPanel(foo.Panel):
+    """One study: what came out, how sure it is, what the models draw."""
+
+    @property
+    def config(self) -> foo.PanelConfig:
+        """How FiftyOne lists this panel."""
+        return foo.PanelConfig(
+            name="curadiff_study",
+            label="Curadiff study",
+            icon="leaderboard",
+            help_markdown="Bars are means over seeds, dots are seeds, the gray band is what "
+            "chance does: the seeds of the random arm.",
+            surfaces="grid",
+        )
+
+    def on_load(self, ctx: Any) -> None:
+        """Nothing is kept in the panel: every rendering reads the study's run."""
+
+    def on_change_dataset(self, ctx: Any) -> None:
+        """Another data set: forget which study was shown."""
+        ctx.panel.set_state("study", None)
+
+    def on_choose(self, ctx: Any) -> None:
+        """Another study."""
+        ctx.panel.set_state("study", ctx.params.get("value"))
+
+    def on_tick(self, ctx: Any) -> None:
+        """Look again while the study runs."""
+
+    def open_dataset(self, ctx: Any) -> None:
+        """Open the generated images, or the data set they come from."""
+        ctx.ops.open_dataset(ctx.params["name"])
+
+    def open_samples(self, ctx: Any) -> None:
+        """Show the samples behind a bar or a dot: what the arm drew, or was trained on."""
+        arm, _, seed = str(ctx.params.get("id") or ctx.params.get("x")).partition("|")
+        try:
+            ctx.ops.set_view(_samples(ctx, arm, int(seed) if seed else None))
+        except CuradiffError as fault:
+            ctx.ops.notify(str(fault), variant="error")
+
+    def render(self, ctx: Any) -> types.Property:
+        """Draw the page."""
+        page = types.Object()
+        view = types.GridView(orientation="vertical", align_x="stretch", gap=2, pad=2)
+        found = {run.id: run for run in of(source_of(ctx)) if run.kind == "study"}
+        if not found:
+            page.view(
+                "none",
+                types.AlertView(
+                    severity="info",
+                    label="No study yet",
+                    description="Start one in the Curadiff panel: it trains one model per way of "
+                    "choosing and per seed, and compares them.",
+                ),
+            )
+            return types.Property(page, view=view)
+        chosen = ctx.panel.get_state("study")
+        run = found.get(chosen) or list(found.values())[-1]
+        if len(found) > 1:
+            menu = types.DropdownView(label="Study")
+            for name in reversed(found):
+                menu.add_choice(name, label=name)
+            page.enum("which", menu.values(), default=run.id, view=menu, on_change=self.on_choose)
+        self._draw(ctx, page, run)
+        return types.Property(page, view=view)
+
+    def _draw(self, ctx: Any, page: types.Object, run: Run) -> None:
+        status, outcomes = run.status, outcomes_of(run)
+        if status["state"] != "finished":
+            steps.text(page, f"**{run.id}** {status['state']}: {status.get('message', '')}")
+            steps.bar(page, float(status.get("progress") or 0), f"{len(outcomes)} trainings done")
+        if status["state"] in runs.ACTIVE:
+            page.obj("timer", view=types.TimerView(interval=POLL, on_interval=self.on_tick))
+        if not outcomes:
+            steps.text(page, "The first values come when the first training is evaluated.")
+            return
+        against = next(name for name in TITLES if name in outcomes[0]["values"])
+        summary = comparing.table(outcomes, against)
+        page.view(
+            "verdict",
+            types.AlertView(
+                severity="success" if status["state"] == "finished" else "info",
+                label=run.id,
+                description=comparing.verdict(summary),
+            ),
+        )
+        self._buttons(ctx, page, run)
+        self._bars(page, summary, run, against, outcomes)
+        _table(page, summary, outcomes)
+        _pictures(page, run, outcomes, comparing.ranking(summary))
+
+    def _buttons(self, ctx: Any, page: types.Object, run: Run) -> None:
+        row = page.h_stack("buttons", gap=1, align_x="left", align_y="center")
+        report = run.path / "report.html"
+        if report.exists():
+            steps.link(row, "Open the report", report)
+        source = run.record["dataset"]
+        made = f"{source}-{run.id}"
+        other = source if ctx.dataset.name == made else made
+        if fo.dataset_exists(other):
+            label = "Open the real images" if other == source else "Open the generated images"
+            steps.button(row, label, self.open_dataset, name=other)
+
+    def _bars(
+        self,
+        page: types.Object,
+        summary: Mapping[str, Mapping[str, comparing.Spread]],
+        run: Run,
+        against: str,
+        outcomes: Sequence[Mapping[str, Any]],
+    ) -> None:
+        arms = run.settings["arms"]
+        random = next((arm["name"] for arm in arms if arm["method"] == "random"), None)
+        counts = sorted({tuple(outcome["counts"][against]) for outcome in outcomes})
+        told = ", ".join(f"{real:,} real, {made:,} generated" for real, made in counts)
+        band = f" The gray band spans the seeds of {random}." if random else ""
+        steps.text(
+            page,
+            f"Compared with {TITLES[against]} ({told} per value). Bars are means, dots are "
+            f"seeds.{band} Click a bar or a dot to see the samples behind it.",
+        )
+        plots = types.Object()
+        page.define_property("plots", plots, view=_wrapping())
+        for name in PLOTTED:
+            if any(name in row for row in summary.values()):
+                data, layout = figure(charts.bars(summary, [name], random=random))
+                _name_points(data, summary, name)
+                title, better = comparing.SHOWN[name]
+                plots.plot(
+                    name,
+                    label=f"{title[0].upper()}{title[1:]} ({better} is better)",
+                    data=data,
+                    layout={**layout, "height": 240},
+                    height="240px",
+                    config={"displayModeBar": False, "scrollZoom": False},
+                    on_click=self.open_samples,
+                    componentsProps=steps.flexible(320),
+                )
+
+
+def source_of(ctx: Any) -> str | None:
+    """Return the name of the real images' data set, whichever of the two is open."""
+    if ctx.dataset is None:
+        return None
+    generated = ctx.dataset.info.get("curadiff", {}).get("generated")
+    return generated["source_dataset"] if generated else ctx.dataset.name
+
+
+def outcomes_of(run: Run) -> list[dict[str, Any]]:
+    """Read what a study has found so far, in the order of the plan."""
+    path = run.path / "outcomes.json"
+    if path.exists():
+        return runs.read_json(path)
+    return [runs.read_json(cell) for cell in sorted((run.path / "cells").glob("*.json"))]
+
+
+def figure(drawn: Any) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Return a plot's data and the part of its layout that leaves colours to the App."""
+    told = json.loads(drawn.to_json())
+    kept = {name: told["layout"][name] for name in ("shapes",) if name in told["layout"]}
+    kept |= {"margin": {"t": 8, "l": 44, "r": 8, "b": 28}, "bargap": 0.35}
+    kept["yaxis"] = {"rangemode": "tozero"}
+    return told["data"], kept
+
+
+def _name_points(
+    data: list[dict[str, Any]], summary: Mapping[str, Mapping[str, comparing.Spread]], name: str
+) -> None:
+    """Give bars and dots ids that a click hands back: ``arm`` and ``arm|seed``."""
+    have = {arm: row[name] for arm, row in summary.items() if name in row}
+    bars, dots = data[0], data[1]
+    bars["ids"], bars["y"] = list(have), [told.mean for told in have.values()]
+    points = [(arm, seed, v) for arm, told in have.items() for seed, v in told.values.items()]
+    dots["ids"] = [f"{arm}|{seed}" for arm, seed, _ in points]
+    dots["x"] = [arm for arm, _, _ in points]
+    dots["y"] = [value for _, _, value in points]
+    dots["customdata"] = [seed for _, seed, _ in points]
+    bars["x"] = list(have)
+
+
+def _table(
+    page: types.Object,
+    summary: Mapping[str, Mapping[str, comparing.Spread]],
+    outcomes: Sequence[Mapping[str, Any]],
+) -> None:
+    columns = [name for name in comparing.SHOWN if any(name in row for row in summary.values())]
+    table = types.TableView(componentsProps={"item": {"sx": {"minWidth": 0, "overflowX": "auto"}}})
+    table.add_column("arm", label="Arm")
+    for name in columns:
+        title, better = comparing.SHOWN[name]
+        table.add_column(name, label=f"{title} {'↓' if better == 'lower' else '↑'}")
+    table.add_column("images", label="Trained on")
+    table.add_column("exposure", label="Each seen")
+    rows = []
+    for arm in comparing.ranking(summary):
+        mine = [outcome for outcome in outcomes if outcome["arm"] == arm]
+        row = {name: str(summary[arm].get(name, "–")) for name in columns}
+        row |= {"arm": arm, "images": f"{mine[0]['images']:,}"}
+        rows.append(row | {"exposure": f"{mine[0]['exposure']:.0f}×"})
+    page.list("table", types.Object(), default=rows, view=table)
+    steps.text(
+        page,
+        "Best arm first; mean ± standard deviation over seeds. Equal steps are not equal epochs: "
+        "a small training set is seen more often, and may be learnt by heart.",
+    )
+
+
+def _pictures(
+    page: types.Object,
+    run: Run,
+    outcomes: Sequence[Mapping[str, Any]],
+    order: Sequence[str],
+) -> None:
+    seeds = list(dict.fromkeys(outcome["seed"] for outcome in outcomes))
+    shown = {
+        (arm, seed): path
+        for seed in seeds
+        for arm in order
+        if (path := run.path / "grids" / f"{arm}-s{seed}.png").exists()
+    }
+    if not shown:
+        return
+    steps.text(page, "**What the models draw.** The same place in every grid began as the same "
+               "noise.")  # fmt: skip
+    grid = types.Object()
+    page.define_property("grids", grid, view=_wrapping())
+    for (arm, seed), path in shown.items():
+        one = types.Object()
+        view = types.GridView(
+            orientation="vertical", gap=0, align_x="stretch", componentsProps=steps.flexible(180)
+        )
+        grid.define_property(f"grid_{arm}_{seed}".replace("-", "_"), one, view=view)
+        steps.text(one, f"{arm}, seed {seed}")
+        steps.image(one, path, f"25 images of {arm}, seed {seed}", width="100%")
+
+
+def _wrapping() -> types.GridView:
+    """Return a row that wraps where the panel is narrow."""
+    return types.GridView(
+        orientation="2d", gap=2, align_x="left", componentsProps={"item": {"sx": {"minWidth": 0}}}
+    )
+
+
+def _samples(ctx: Any, arm: str, seed: int | None) -> Any:
+    """Return the view behind a bar: of the open data set, generated or real."""
+    if "generated" in ctx.dataset.info.get("curadiff", {}):
+        made = ctx.dataset.match(fo.ViewField("arm") == arm)
+        return made if seed is None else made.match(fo.ViewField("training_seed") == seed)
+    found = [run for run in of(ctx.dataset.name) if run.kind == "study"]
+    run = next((r for r in found if r.id == ctx.panel.get_state("study")), found[-1])
+    told = next(o for o in outcomes_of(run) if o["arm"] == arm and seed in (None, o["seed"]))
+    if told["selection"] is None:
+        split = runs.read_json(run.path / "split.json")
+        return ctx.dataset.select(split["pool"])
+    stored = selections.read_selection(ctx.dataset, told["selection"])
+    return ctx.dataset.select(stored.ids, ordered=True)
