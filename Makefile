@@ -18,8 +18,10 @@ venv: .venv/ready
 demo: venv
 	$(BIN)/curadiff demo
 
+# The App on what the demo made; another data set: make app DATASET=photos
+DATASET ?= tryon-demo
 app: venv
-	$(BIN)/curadiff app
+	$(BIN)/curadiff app $(DATASET)
 
 # All tests but those that take minutes each (kill and resume, large networks).
 test: venv

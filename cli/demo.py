@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import sys
 import time
 from pathlib import Path
 
@@ -31,11 +34,17 @@ def run_demo(folder: str) -> None:
     )
     with reporting(True, "draw people", "picture") as report:
         demo.render(root, people=PEOPLE, test=TEST, progress=report)
-    imported = import_images(root, name="curadiff-demo")
+    imported = import_images(root, name="tryon")
     print(imported)
     result = study(f"{imported.dataset.name}:train", **SIZES)
     print(f"\n{result}")
+    print(f"From here that is: {program()} app {result.generated}")
     print(
         f"\nDone in {(time.monotonic() - began) / 60:.1f} minutes. These were demonstration sizes: "
         "for your own images see README.md."
     )
+
+
+def program() -> str:
+    """Return what to type for ``curadiff`` where the demo was started."""
+    return "curadiff" if shutil.which("curadiff") else os.path.relpath(sys.argv[0])
