@@ -57,7 +57,13 @@ def prepare(verb: str, inputs: Mapping[str, Any], settings: Mapping[str, Any]) -
     dataset = _subject(packed)
     _refuse_twin(verb, dataset)
     run = runs.create("job", dict(settings), name=None)
-    run.add(verb=verb, dataset=dataset, inputs=packed, database=views.location())
+    run.add(
+        verb=verb,
+        dataset=dataset,
+        datasets=_datasets(packed) or [dataset],
+        inputs=packed,
+        database=views.location(),
+    )
     return run
 
 
@@ -200,11 +206,15 @@ def _unpacked(value: Any) -> Any:
     return views.unpack(value) if isinstance(value, dict) else value
 
 
+def _datasets(packed: Mapping[str, Any]) -> list[str]:
+    """Name all data sets among a job's inputs."""
+    return [value["dataset"] for value in packed.values() if isinstance(value, dict)]
+
+
 def _subject(packed: Mapping[str, Any]) -> str | None:
     """Name the data set that a job works on: the first one among its inputs."""
-    for value in packed.values():
-        if isinstance(value, dict):
-            return value["dataset"]
+    for name in _datasets(packed):
+        return name
     if "run" in packed:
         return runs.open_run(packed["run"]).record.get("dataset")
     return next((value for value in packed.values() if value), None)

@@ -53,7 +53,7 @@ def overview(dataset: Any) -> Overview:
     mine = of(dataset.name)
     studies = [run for run in mine if run.kind == "study"]
     inside = {run.path for run in studies}
-    theirs = {f"{dataset.name}-{run.id}" for run in studies}
+    theirs = tuple(f"{run.id}-" for run in studies)
     return Overview(
         dataset.name,
         len(dataset),
@@ -72,14 +72,18 @@ def overview(dataset: Any) -> Overview:
         studies=studies,
         jobs=[run for run in mine if run.kind == "job"],
         generated=[told for told, _ in generated],
-        evaluations=[e for _, found in generated for e in found if e["dataset"] not in theirs],
+        evaluations=[e for _, found in generated for e in found if not e["key"].startswith(theirs)],
         source=source,
     )
 
 
 def of(dataset: str) -> list[Run]:
     """List the runs that were made of a data set, oldest first."""
-    return [run for run in runs.listing() if run.record.get("dataset") == dataset]
+    return [run for run in runs.listing() if dataset in _about(run.record)]
+
+
+def _about(record: dict[str, Any]) -> list[Any]:
+    return record.get("datasets") or [record.get("dataset")]
 
 
 def active(found: Sequence[Run]) -> list[Run]:
@@ -98,7 +102,7 @@ def _generated(linked: Sequence[str]) -> list[tuple[dict[str, Any], list[dict[st
     for name in linked:
         if not fo.dataset_exists(name):
             continue
-        dataset = fo.load_dataset(name)
+        dataset = fo.load_dataset(name, reload=True)  # other processes write to it
         notes = dataset.info.get("curadiff", {})
         told = {"name": name, "images": len(dataset), "arms": len(set(_arms(notes)))}
         evaluations = [

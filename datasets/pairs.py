@@ -58,7 +58,7 @@ def nearest_generated(source: Any, ids: Sequence[str], *, limit: int) -> list[Pa
     for name in source.info.get("curadiff", {}).get("generated_datasets", {}):
         if not fo.dataset_exists(name):
             continue
-        made = fo.load_dataset(name)
+        made = fo.load_dataset(name, reload=True)
         for field in _fields(made):
             view = made.match(fo.ViewField(field).is_in(list(ids)))
             found += _pairs(made, view.limit(limit - len(found)), limit, field=field)
@@ -75,7 +75,7 @@ def _pairs(made: Any, view: Any, limit: int, *, field: str | None = None) -> lis
         return []
     ids, paths, *columns = view.values(["id", "filepath", *fields])
     nearest = [next((one for one in row if one), None) for row in zip(*columns, strict=True)]
-    real = fo.load_dataset(name).select([one for one in nearest if one])
+    real = fo.load_dataset(name, reload=True).select([one for one in nearest if one])
     path_of = dict(zip(*real.values(["id", "filepath"]), strict=True))
     return [
         Pair(id, path, near, path_of[near], made.name)

@@ -32,7 +32,7 @@ def unpack(packed: dict[str, Any]) -> Any:
     name = packed["dataset"]
     if not fo.dataset_exists(name):
         raise DataError(f"the data set {name!r} is gone; import it again, or start anew.")
-    return fo.DatasetView._build(fo.load_dataset(name), packed["stages"])
+    return fo.DatasetView._build(fo.load_dataset(name, reload=True), packed["stages"])
 
 
 def location() -> dict[str, str | None]:

@@ -230,7 +230,7 @@ def link(where: types.Object, label: str, path: Any) -> None:
 
 def flexible(width: int) -> dict[str, Any]:
     """Let something in a wrapping row grow, and shrink to ``width`` pixels before it wraps."""
-    return {"item": {"sx": {"flex": f"1 1 {width}px", "width": "auto", "minWidth": 0}}}
+    return {"item": {"sx": {"flex": f"1 1 {width}px", "width": "auto", "minWidth": 0, "pb": 3}}}
 
 
 def media(path: Any) -> str:

@@ -36,7 +36,7 @@ class EvaluateGenerated(Doorway):
             refuse(form, "There are no generated images yet; generate some first.")
             return
         choose(form, "generated", {name: name for name in sets}, label="Generated data set")
-        made = fo.load_dataset(_one(ctx.params.get("generated"), sets))
+        made = fo.load_dataset(_one(ctx.params.get("generated"), sets), reload=True)
         arms = {ALL: f"all {len(made):,} images"}
         arms |= {arm: f"{arm} ({n:,})" for arm, n in made.count_values("arm").items() if arm}
         choose(form, "arm", arms, label="Arm")
@@ -61,7 +61,7 @@ class EvaluateGenerated(Doorway):
         if not sets:
             raise DataError("there are no generated images yet; generate some first.")
         params = {name: ctx.params.get(name) or ALL for name in ("arm", "reference", "train")}
-        made = fo.load_dataset(_one(ctx.params.get("generated"), sets))
+        made = fo.load_dataset(_one(ctx.params.get("generated"), sets), reload=True)
         shown = made if params["arm"] == ALL else made.match(fo.ViewField("arm") == params["arm"])
         real = source if params["reference"] == ALL else f"{source.name}:{params['reference']}"
         inputs = {"generated": shown, "reference": reading.resolve(real)[1]}
@@ -109,9 +109,9 @@ def _linked(ctx: Any) -> tuple[Any, list[str]]:
         name = ours["generated"]["source_dataset"]
         if not fo.dataset_exists(name):
             raise DataError(f"the data set {name!r} that these images come from is gone.")
-        return fo.load_dataset(name), [ctx.dataset.name]
+        return fo.load_dataset(name, reload=True), [ctx.dataset.name]
     sets = [name for name in ours.get("generated_datasets", {}) if fo.dataset_exists(name)]
-    return source, sets
+    return source, sets[::-1]  # newest first
 
 
 def _one(wanted: str | None, known: list[str]) -> str:

@@ -162,7 +162,7 @@ class Visit:
 
 
 @pytest.fixture
-def visit(server, browser, pictures):
+def visit(server, browser, pictures, tmp_path):
     """Open the App: ``visit(dark=True, width=1400, height=900)``."""
     contexts = []
 
@@ -175,5 +175,7 @@ def visit(server, browser, pictures):
         return Visit(context.new_page(), server, pictures)
 
     yield start
-    for context in contexts:
+    for number, context in enumerate(contexts):
+        if context.pages:  # what was on the screen at the end, for whoever looks into a failure
+            context.pages[-1].screenshot(path=str(tmp_path / f"end-{number}.png"))
         context.close()
