@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from fiftyone.operators import types
 
 from .. import api, runs
+from ..api import estimating
 from ..config import GenerateSettings, LinkSettings, Settings, TrainSettings
 from ..datasets import selections
 from ..errors import RunError
@@ -38,7 +39,11 @@ class TrainDiffusion(Doorway):
         choose(form, SELECTION, listed, label="Train on")
         if (ctx.params.get(SELECTION) or next(iter(listed))) == AS_TARGET:
             target(ctx, form, "Train on")
-        forms.add_settings(form, TrainSettings, ctx.params)
+        if forms.add_settings(form, TrainSettings, ctx.params):
+            images = _count(ctx, ctx.params.get(SELECTION) or next(iter(listed)))
+            settings = TrainSettings(**forms.given(TrainSettings, ctx.params))
+            said = str(estimating.training(settings, images))
+            form.view("cost", types.Notice(label=f"{images:,} images, {said}"))
 
     def act(self, ctx: Any) -> dict[str, Any]:
         """Start the training."""
@@ -206,6 +211,12 @@ def _given_run(ctx: Any) -> str:
     if not run:
         raise RunError("run is needed: the id of a training, as curadiff runs lists them.")
     return run
+
+
+def _count(ctx: Any, name: str) -> int:
+    if name == AS_TARGET:
+        return len(ctx.target_view())
+    return selections.read_selection(ctx.dataset, name).config["count"]
 
 
 def _chosen(ctx: Any) -> Any:

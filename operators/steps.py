@@ -10,6 +10,7 @@ from fiftyone.operators import types
 
 from .. import runs
 from ..api.comparing import number
+from ..api.estimating import duration
 from ..api.overview import Overview, active
 from ..runs import Run
 from .models import can_resume, has_model
@@ -252,15 +253,6 @@ def progress(status: dict[str, Any]) -> str:
     said = status.get("message", "")
     eta = status.get("eta_seconds")
     return f"{said}, about {duration(eta)} left" if eta else said
-
-
-def duration(seconds: float) -> str:
-    """Write a duration the way people say it."""
-    if seconds < 90:
-        return f"{max(1, round(seconds))} s"
-    if seconds < 5400:
-        return f"{round(seconds / 60)} min"
-    return f"{seconds / 3600:.1f} h"
 
 
 def _empty(card: types.Object, found: Any, sentence: str) -> None:

@@ -8,6 +8,7 @@ import fiftyone as fo
 from fiftyone.operators import types
 
 from .. import api
+from ..api import estimating
 from ..config import EvaluateSettings, Settings, StudySettings
 from ..datasets import reading, selections
 from ..errors import DataError
@@ -88,7 +89,9 @@ class RunStudy(Doorway):
     def fill(self, ctx: Any, form: types.Object) -> None:
         """Ask for the study's settings; those of its steps in groups."""
         target(ctx, form, "Study")
-        forms.add_settings(form, StudySettings, ctx.params)
+        if forms.add_settings(form, StudySettings, ctx.params):
+            settings = StudySettings(**forms.given(StudySettings, ctx.params))
+            form.view("cost", types.Notice(label=str(estimating.study(settings))))
 
     def act(self, ctx: Any) -> dict[str, Any]:
         """Start the job, unless a study of that name is another data set's."""

@@ -1,0 +1,110 @@
+"""What a training or a study will cost, told before it starts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from .. import runs
+from ..config import StudySettings, TrainSettings
+from ..runs import Run
+
+ALIKE = ("network", "image_size", "base_channels", "multipliers", "layers")
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What trainings will take.
+
+    Attributes:
+        trainings: How many models.
+        steps: Optimizer steps in all.
+        images_seen: Images that go through the network, repeats counted.
+        generated: Images drawn.
+        exposure: How often a training sees each of its images, on average; None where unknown.
+        seconds: Time of the training steps; None where nothing alike was trained here yet.
+        disk_bytes: Room for the checkpoints; None where unknown.
+        like: Id of the earlier training that ``seconds`` and ``disk_bytes`` come from.
+    """
+
+    trainings: int
+    steps: int
+    images_seen: int
+    generated: int
+    exposure: float | None
+    seconds: float | None
+    disk_bytes: int | None
+    like: str | None
+
+    def __str__(self) -> str:
+        many = "" if self.trainings == 1 else f"{self.trainings} trainings, "
+        text = f"{many}{self.steps:,} steps in all"
+        if self.exposure is not None:
+            text += f", each image seen {self.exposure:,.0f}×"
+        if self.generated:
+            text += f", {self.generated:,} images drawn"
+        if self.like is None:
+            return f"{text}. How long it takes is known once something alike was trained here."
+        size = f", at most {megabytes(self.disk_bytes)} on disk" if self.disk_bytes else ""
+        return f"{text}. As fast as {self.like}: about {duration(self.seconds or 0)}{size}."
+
+
+def training(settings: TrainSettings, images: int) -> Cost:
+    """Estimate one training on so many images, from the last one of the same network."""
+    like = _alike(settings)
+    return _cost(settings, [settings.steps], generated=0, images=images, like=like)
+
+
+def study(settings: StudySettings) -> Cost:
+    """Estimate all trainings of a study; drawing and judging come on top."""
+    train = settings.train
+    steps = [arm.steps or train.steps for _ in settings.seeds for arm in settings.arms]
+    drawn = settings.generate.count * len(steps)
+    return _cost(train, steps, generated=drawn, images=None, like=_alike(train))
+
+
+def _cost(
+    settings: TrainSettings,
+    steps: Sequence[int],
+    *,
+    generated: int,
+    images: int | None,
+    like: Run | None,
+) -> Cost:
+    seen = sum(steps) * settings.batch_size
+    status = like.status if like else {}
+    rate, disk = status.get("images_per_second"), status.get("disk_bytes_at_most")
+    return Cost(
+        trainings=len(steps),
+        steps=sum(steps),
+        images_seen=seen,
+        generated=generated,
+        exposure=seen / images if images else None,
+        seconds=seen / rate if rate else None,
+        disk_bytes=disk * len(steps) if disk else None,
+        like=like.id if like else None,
+    )
+
+
+def _alike(settings: TrainSettings) -> Run | None:
+    """Find the newest training here with the same network that was timed."""
+    wanted = {name: getattr(settings, name) for name in ALIKE}
+    for run in reversed(runs.listing("train")):
+        same = {name: run.settings.get(name) for name in ALIKE} == wanted
+        if same and run.status.get("images_per_second"):
+            return run
+    return None
+
+
+def duration(seconds: float) -> str:
+    """Write a duration the way people say it."""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    if seconds < 5400:
+        return f"{round(seconds / 60)} min"
+    return f"{seconds / 3600:.1f} h"
+
+
+def megabytes(size: int) -> str:
+    """Write a size on disk: ``340 MB``, ``2.1 GB``."""
+    return f"{size / 1e6:,.0f} MB" if size < 1e9 else f"{size / 1e9:,.1f} GB"
