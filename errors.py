@@ -54,6 +54,6 @@ class EnvironmentFault(CuradiffError, RuntimeError):
 
 
 def nearest(name: str, choices: Iterable[str]) -> str:
-    """Say which choice was probably meant: ``"; did you mean 'coreset'?"`` or ``""``."""
+    """Say which choice was probably meant: ``" (did you mean 'coreset'?)"`` or ``""``."""
     near = difflib.get_close_matches(str(name), [str(choice) for choice in choices], n=1)
-    return f"; did you mean {near[0]!r}?" if near else ""
+    return f" (did you mean {near[0]!r}?)" if near else ""

@@ -34,12 +34,29 @@ class Imported:
         return "\n".join([said, *self.notes])
 
 
+def folder_of(source: Any) -> Path | None:
+    """Return the folder that a source names; None when it is a data set or the name of one.
+
+    Raises:
+        DataError: It is a path, and no folder is there.
+    """
+    if not isinstance(source, str | Path):
+        return None
+    path = Path(source).expanduser()
+    if path.is_dir():
+        return path.resolve()
+    if isinstance(source, Path) or "/" in source:
+        what = "is a file" if path.exists() else "does not exist"
+        raise DataError(f"{source} {what}; give the folder that holds the images, or a data set.")
+    return None
+
+
 def import_images(source: Any, **settings: Any) -> Imported:
     """Make a persistent FiftyOne data set from photographs.
 
     Args:
         source: A folder of images, the root of a VITON-HD download, or a FiftyOne
-            data set or view (which is copied under ``name``).
+            data set, view or name of one (which is copied under ``name``).
         **settings: See `ImportSettings`.
 
     Raises:
@@ -47,15 +64,13 @@ def import_images(source: Any, **settings: Any) -> Imported:
         DataError: The source has no images, or the data set of that name holds something else.
     """
     config = ImportSettings(**settings)
-    if not isinstance(source, str | Path):
+    folder = folder_of(source)
+    if folder is None:
         _, view = reading.resolve(source)
         if config.name is None:
             raise SettingsError("name is needed when the source is a FiftyOne data set or view.")
         dataset, added = importing.from_samples(config.name, view)
         return Imported(dataset, added, len(dataset))
-    folder = Path(source).expanduser().resolve()
-    if not folder.is_dir():
-        raise DataError(f"{folder} is not a folder; give the folder that holds the images.")
     records = layouts.read(folder, config.layout)
     name = config.name or key_of(folder.name).replace("_", "-")
     dataset, added = importing.from_records(name, records, source=str(folder))

@@ -15,7 +15,7 @@ from ..runs import Lease, Run
 from . import comparing, planning
 from .embedding import embed, field_name
 from .generating import generate, import_generated
-from .importing import import_images
+from .importing import folder_of, import_images
 from .judging import Judge
 from .planning import Cell
 from .progress import Progress, Report, reporting
@@ -83,7 +83,7 @@ def study(source: Any, *, progress: Progress = True, **settings: Any) -> StudyRe
         RunError: A training failed, or another process works on the study.
     """
     config = StudySettings(**settings)
-    if isinstance(source, Path) or (isinstance(source, str) and Path(source).expanduser().is_dir()):
+    if folder_of(source) is not None:
         source = import_images(source).dataset
     dataset, view = reading.resolve(source)
     run = open_study(config, dataset.name)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from ..config import VERBS
@@ -120,12 +119,7 @@ def add_commands(parser: Parser) -> None:
 def _import(words: argparse.Namespace) -> None:
     from .. import api
 
-    source = words.SOURCE
-    if not Path(source).expanduser().is_dir():
-        from ..datasets import reading
-
-        source = reading.resolve(source)[1]
-    print(api.import_images(source, **given_settings(words, VERBS["import"])))
+    print(api.import_images(words.SOURCE, **given_settings(words, VERBS["import"])))
 
 
 def _embed(words: argparse.Namespace) -> None:

@@ -13,7 +13,7 @@ from curadiff.errors import DataError, EnvironmentFault, SettingsError, WeightsE
     [
         (
             "clip-vitb32",
-            r"one of builtin, clip-vit-b32, .* got 'clip-vitb32'; did you mean 'clip-vit-b32'",
+            r"one of builtin, clip-vit-b32, .* got 'clip-vitb32'.*did you mean 'clip-vit-b32'",
         ),
         ("openclip:ViT-B-32", "did you mean 'open_clip:'"),
         ("timm:", "is incomplete: timm: needs a name after it"),
@@ -40,9 +40,9 @@ def test_builtin_takes_no_weights():
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("open_clip:ViT-B-33", "open_clip has no model 'ViT-B-33'; did you mean 'ViT-B-32'"),
-        ("open_clip:ViT-B-32-quickgelu:opanai", "no weights 'opanai' .*; did you mean 'openai'"),
-        ("timm:resnet51", "timm has no model 'resnet51'; did you mean"),
+        ("open_clip:ViT-B-33", "open_clip has no model 'ViT-B-33'.*did you mean 'ViT-B-32'"),
+        ("open_clip:ViT-B-32-quickgelu:opanai", "no weights 'opanai' .*.*did you mean 'openai'"),
+        ("timm:resnet51", "timm has no model 'resnet51'.*did you mean"),
         ("timm:resnet18.nobody", r"timm has no weights 'resnet18.nobody'.*resnet18\.a1_in1k"),
     ],
 )
@@ -120,7 +120,7 @@ def test_a_missing_file_module_or_function_is_named(tmp_path, tiny):
         encoders.load("python:nowhere:load")
     with pytest.raises(SettingsError, match="is incomplete: write python:"):
         encoders.load("python:nowhere")
-    with pytest.raises(SettingsError, match="has no function laod; did you mean 'load'"):
+    with pytest.raises(SettingsError, match=r"has no function laod.*did you mean 'load'"):
         encoders.load(f"python:{tiny}:laod")
     with pytest.raises(WeightsError, match="does not exist; check the path"):
         encoders.load(f"python:{tiny}:load", weights=str(tmp_path / "none.pt"))

@@ -116,7 +116,7 @@ def test_the_nearest_table_wins_over_the_ones_above_and_over_the_folder(tmp_path
     ("table", "sentence"),
     [
         (b"name,label\na.jpg,x\n", "needs a column named file, got name, label"),
-        (b"files,label\na.jpg,x\n", "got files, label; did you mean 'files'"),
+        (b"files,label\na.jpg,x\n", "got files, label.*did you mean 'files'"),
         (b"", "needs a column named file, got no header"),
         (b"file,label\na.jpg,x,y\n", "line 2 has more cells than the header"),
         (b"file,label\na.jpg,x\n,y\n", "line 3 names no file"),

@@ -60,7 +60,7 @@ HALVES = ["a"] * 10 + ["b"] * 10
         ({"budget": 21}, "budget must be <= 20, the samples that can be chosen, got 21"),
         ({"budget": 16, "exclude": range(5)}, "5 are preselected or excluded"),
         ({"method": "corset"}, "did you mean 'coreset'"),
-        ({"alhpa": 1}, "alhpa is not an option of typicality; did you mean 'alpha'"),
+        ({"alhpa": 1}, "alhpa is not an option of typicality.*did you mean 'alpha'"),
         ({"method": "random", "alpha": 1}, "it has no options"),
         ({"alpha": -1}, "alpha must be a number >= 0 or 'auto', got -1"),
         ({"alpha": "best"}, "alpha must be a number >= 0 or 'auto', got 'best'"),
