@@ -51,9 +51,9 @@ def overview(dataset: Any) -> Overview:
     linked = [dataset.name] if source else list(ours.get("generated_datasets", {}))
     generated = _generated(linked)
     mine = of(dataset.name)
-    studies = [run for run in mine if run.kind == "study"]
+    studies = [run for run in (of(source) if source else mine) if run.kind == "study"]
     inside = {run.path for run in studies}
-    theirs = tuple(f"{run.id}-" for run in studies)
+    theirs = tuple(f"{writing.key_of(run.id)}_" for run in studies)
     return Overview(
         dataset.name,
         len(dataset),

@@ -31,6 +31,9 @@ def draw(page: types.Object, seen: Overview, panel: Any) -> None:
 def _of_generated(page: types.Object, seen: Overview, panel: Any) -> None:
     """Show what can be done with generated images: judge them, go back to the real ones."""
     row = _row(page, f"These images were generated from **{seen.source}**.")
+    for run in seen.studies:
+        if seen.dataset == f"{seen.source}-{run.id}":
+            button(row, "Compare the arms", panel.open_study, study=run.id)
     button(row, "Open the real images", panel.open_dataset, name=seen.source)
     _evaluations(page, seen, panel)
 

@@ -137,12 +137,12 @@ class Visit:
     def select_first_samples(self, count):
         """Tick samples in the grid."""
         for number in range(count):
-            grid = self.page.locator("[data-cy=fo-grid]").bounding_box()
-            x, y = grid["x"] + 20 + 90 * number, grid["y"] + 14
-            self.page.mouse.move(x, y + 10)
-            self.page.wait_for_timeout(600)
-            self.page.mouse.click(x, y)
-            self.page.wait_for_timeout(600)
+            tick = self.page.locator("[data-cy=fo-grid] label").nth(number)
+            box = tick.bounding_box()
+            self.page.mouse.move(box["x"] + 40, box["y"] + 40)  # it appears on hovering
+            self.page.wait_for_timeout(800)
+            self.page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+            self.page.wait_for_timeout(800)
 
     def switch_theme(self):
         """Click the sun or the moon."""

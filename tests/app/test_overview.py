@@ -1,0 +1,87 @@
+"""What the panels read: where a data set stands, pairs, maps."""
+
+import numpy as np
+import pytest
+from curadiff import config, runs
+from curadiff.api.mapping import map_embeddings, principal_plane
+from curadiff.api.overview import overview
+from curadiff.datasets import generated, pairs
+from curadiff.operators.steps import next_step
+
+
+@pytest.fixture
+def made(dataset, photos):
+    """Four "generated" images, each nearest to the real image at the same place."""
+    paths = sorted(photos.rglob("*.png"))[:4]
+    found, _ = generated.add_generated(
+        f"{dataset.name}-made",
+        paths=paths,
+        seeds=range(4),
+        source=dataset,
+        run="some-run",
+        arm="full",
+        training_seed=0,
+        origin={},
+    )
+    found.set_values("nearest_train_id", dataset.values("id")[:4])
+    yield found
+    found.delete()
+
+
+def test_the_next_step_follows_what_is_there(home, dataset):
+    import curadiff
+
+    assert next_step(overview(dataset))[2] == "compute_embeddings"
+    curadiff.embed(dataset, encoder="builtin", progress=False)
+    seen = overview(dataset)
+    assert [(e["field"], e["done"]) for e in seen.embeddings] == [("builtin", 40)]
+    assert next_step(seen)[2] == "select_samples"
+    curadiff.select(dataset, budget=5)
+    assert next_step(overview(dataset))[2] == "train_diffusion"
+    run = runs.create("train", config.TrainSettings().model_dump(mode="json"), name="t")
+    run.add(dataset=dataset.name)
+    assert next_step(overview(dataset))[2] == "generate_samples"
+
+
+def test_trainings_of_a_study_are_shown_as_the_study(home, dataset):
+    study = runs.create("study", {}, name="first")
+    study.add(dataset=dataset.name)
+    inner = runs.create("train", {}, name="first-full-s0", folder=study.path / "runs")
+    inner.add(dataset=dataset.name)
+    seen = overview(dataset)
+    assert [run.id for run in seen.studies] == ["first"]
+    assert seen.trainings == []
+
+
+def test_generated_images_lead_to_their_training_images_and_back(dataset, made):
+    real, drawn = dataset.values("id"), made.values("id")
+    there = pairs.nearest_training(made, [drawn[2], drawn[0]], limit=6)
+    assert [(p.generated_id, p.real_id) for p in there] == [
+        (drawn[2], real[2]),
+        (drawn[0], real[0]),
+    ]
+    dataset.reload()
+    back = pairs.nearest_generated(dataset, [real[1], real[30]], limit=6)
+    assert [(p.real_id, p.generated_id) for p in back] == [(real[1], drawn[1])]
+    assert overview(made).source == dataset.name
+    assert [told["name"] for told in overview(dataset).generated] == [made.name]
+
+
+def test_a_map_is_a_brain_run_that_the_embeddings_panel_lists(embedded):
+    key = map_embeddings(embedded)
+    embedded.reload()
+    assert embedded.list_brain_runs() == [key]
+    points = embedded.load_brain_results(key).points
+    assert points.shape == (40, 2)
+    assert map_embeddings(embedded) == key  # again: replaced
+
+
+def test_the_plane_keeps_distances_of_points_that_lie_in_a_plane():
+    generator = np.random.default_rng(0)
+    flat = generator.normal(size=(30, 2))
+    turned = flat @ np.linalg.qr(generator.normal(size=(7, 7)))[0][:2]
+    plane = principal_plane(turned)
+    between = np.linalg.norm(flat[:, None] - flat[None], axis=2)
+    np.testing.assert_allclose(
+        np.linalg.norm(plane[:, None] - plane[None], axis=2), between, atol=1e-9
+    )
