@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from .. import runs
-from ..datasets import database, reading, writing
+from ..datasets import reading, writing
+from ..datasets.glance import glance
 from ..runs import Run
 
 
@@ -97,14 +98,13 @@ def newest_grid(run: Run) -> Path | None:
 
 
 def _generated(linked: Sequence[str]) -> list[tuple[dict[str, Any], list[dict[str, Any]]]]:
-    fo = database.fiftyone()
     found = []
     for name in linked:
-        if not fo.dataset_exists(name):
+        seen = glance(name)
+        if seen is None:
             continue
-        dataset = fo.load_dataset(name, reload=True)  # other processes write to it
-        notes = dataset.info.get("curadiff", {})
-        told = {"name": name, "images": len(dataset), "arms": len(set(_arms(notes)))}
+        count, notes = seen
+        told = {"name": name, "images": count, "arms": len(set(_arms(notes)))}
         evaluations = [
             {"key": key, "dataset": name, **config}
             for key, config in notes.get("evaluations", {}).items()

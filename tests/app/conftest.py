@@ -136,12 +136,16 @@ class Visit:
 
     def select_first_samples(self, count):
         """Tick samples in the grid."""
-        for number in range(count):
-            tick = self.page.locator("[data-cy=fo-grid] label").nth(number)
-            box = tick.bounding_box()
-            self.page.mouse.move(box["x"] + 40, box["y"] + 40)  # it appears on hovering
+        boxes = self.page.evaluate(
+            """() => [...document.querySelectorAll("[data-cy=fo-grid] canvas")]
+                .map((canvas) => canvas.getBoundingClientRect())
+                .filter((box) => box.width > 20 && box.y > 0)
+                .map((box) => [box.x, box.y, box.width, box.height])"""
+        )
+        for x, y, width, height in boxes[:count]:
+            self.page.mouse.move(x + width / 2, y + height / 2)  # the box appears on hovering
             self.page.wait_for_timeout(800)
-            self.page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+            self.page.mouse.click(x + 14, y + 14)
             self.page.wait_for_timeout(800)
 
     def switch_theme(self):

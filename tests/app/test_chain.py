@@ -97,7 +97,7 @@ def test_a_study_is_compared_in_light_and_dark_and_in_a_narrow_window(visit, emb
             person.page.wait_for_timeout(1500)
             person.picture(f"app-study-{'dark' if dark else 'light'}-{width}")
         with person.page.context.expect_page() as opened:
-            person.click("Open the report")
+            person.page.get_by_text("Open the report", exact=True).first.click()
         opened.value.get_by_text("Arms and seeds").first.wait_for(timeout=30_000)
     finally:
         fo.delete_dataset(f"{embedded.name}-first")
