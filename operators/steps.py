@@ -229,7 +229,8 @@ def image(where: types.Object, path: Any, alt: str, **size: str) -> None:
 def link(where: types.Object, label: str, path: Any) -> None:
     """Add a button that opens a file of a run in a tab of its own."""
     name = _name("link", str(path))
-    where.btn(name, label=label, href=media(path), variant="outlined")
+    beside = {"button": {"target": "_blank", "rel": "noopener noreferrer"}}  # keep the App open
+    where.btn(name, label=label, href=media(path), variant="outlined", componentsProps=beside)
 
 
 def flexible(width: int) -> dict[str, Any]:
