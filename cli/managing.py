@@ -70,9 +70,9 @@ def _follow(run: Run) -> None:
 
 
 def _stop(run: Run) -> None:
-    from ..api import stop
+    from ..api import jobs, stop
 
-    stop(run)
+    (jobs.stop if run.kind == "job" else stop)(run)
     print(
         f"{run.id} is writing a checkpoint and will end. Go on with: curadiff runs {run.id} "
         "--resume"
@@ -80,9 +80,9 @@ def _stop(run: Run) -> None:
 
 
 def _resume(run: Run) -> None:
-    from ..api import resume
+    from ..api import jobs, resume
 
-    resume(run)
+    (jobs.resume if run.kind == "job" else resume)(run)
     print(f"{run.id}: {run.status['state']}")
 
 

@@ -16,6 +16,7 @@ SCRATCH = Path(tempfile.mkdtemp(prefix="curadiff-tests-"))
 
 os.environ |= {
     "CURADIFF_HOME": str(SCRATCH / "home"),
+    "FIFTYONE_APP_CONFIG_PATH": str(SCRATCH / "app_config.json"),
     "FIFTYONE_DATABASE_DIR": str(SCRATCH / "database"),
     "FIFTYONE_DATABASE_VALIDATION": "false",
     "FIFTYONE_DEFAULT_DATASET_DIR": str(SCRATCH / "datasets"),

@@ -107,3 +107,9 @@ def test_the_plugin_is_linked_once(tmp_path):
     link_plugin(tmp_path)
     link_plugin(tmp_path)
     assert [link.resolve() for link in tmp_path.iterdir()] == [ROOT]
+
+
+def test_jobs_are_stopped_and_resumed_like_trainings(capsys, home):
+    runs.create("job", {}, name="work").set_status("finished")
+    assert "work is not running (it is finished)" in said(capsys, "runs", "work", "--stop")[2]
+    assert "has finished" in said(capsys, "runs", "work", "--resume")[2]
