@@ -18,8 +18,14 @@ SIZES = {
     "budget": 150,
     "seeds": [0, 1],
     "embed": {"encoder": "builtin"},
-    "train": {"preset": "demo", "steps": 180, "cooldown": 60, "checkpoint_every": 180},
-    "generate": {"count": 80, "steps": 20, "sampler": "ddim"},
+    "train": {
+        "preset": "demo",
+        "image_size": 24,
+        "steps": 160,
+        "cooldown": 60,
+        "checkpoint_every": 160,
+    },
+    "generate": {"count": 64, "steps": 20, "sampler": "ddim"},
     "evaluate": {"encoder": "builtin"},
 }
 
