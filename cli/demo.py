@@ -21,11 +21,11 @@ SIZES = {
     "train": {
         "preset": "demo",
         "image_size": 24,
-        "steps": 160,
-        "cooldown": 60,
-        "checkpoint_every": 160,
+        "steps": 100,
+        "cooldown": 40,
+        "checkpoint_every": 100,
     },
-    "generate": {"count": 64, "steps": 20, "sampler": "ddim"},
+    "generate": {"count": 48, "steps": 20, "sampler": "ddim"},
     "evaluate": {"encoder": "builtin"},
 }
 
