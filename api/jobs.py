@@ -10,7 +10,6 @@ the same data set is refused. A training is a process of its own and no job.
 from __future__ import annotations
 
 import os
-import signal
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,12 +19,11 @@ from .. import runs
 from ..config import VERBS
 from ..datasets import views
 from ..errors import RunError, Stopped, nearest
-from ..runs import Lease, Run, launch, lease
+from ..runs import Lease, Run, launch
 from .progress import Report
 
 JOBS = ("import", "embed", "generate", "evaluate", "study")
 WORKER = "curadiff.api.job_worker"
-PATIENCE = 60.0  # seconds that a started job may need until it holds its lease
 BETWEEN = 0.5  # seconds between two writes of status.json
 
 
@@ -90,14 +88,8 @@ def stop(job: str | Path | Run) -> Run:
         RunError: There is no such job, or it is not at work.
     """
     run = _job(job)
-    patience = time.monotonic() + PATIENCE
-    pid = lease.holder(run.path)
-    while pid is None and run.status["state"] == "starting" and time.monotonic() < patience:
-        time.sleep(0.1)
-        pid = lease.holder(run.path)
-    if pid is None:
+    if launch.end(run) is None:
         raise RunError(f"{run.id} is not running (it is {run.status['state']}).")
-    os.kill(pid, signal.SIGTERM)
     return run
 
 

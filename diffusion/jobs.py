@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import shlex
-import signal
 import subprocess
 import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -18,7 +15,6 @@ from ..runs import Run, launch, lease
 from . import manifest, pixels
 
 MODULE = "curadiff.diffusion.worker"
-PATIENCE = 60.0  # seconds that a started training may need until it holds its lease
 
 
 def prepare(
@@ -169,12 +165,7 @@ def stop(run: Run) -> int:
     Raises:
         RunError: Nothing is training in this run.
     """
-    patience = time.monotonic() + PATIENCE
-    pid = lease.holder(run.path)
-    while pid is None and run.status["state"] == "starting" and time.monotonic() < patience:
-        time.sleep(0.1)
-        pid = lease.holder(run.path)
+    pid = launch.end(run)
     if pid is None:
         raise RunError(f"{run.id} is not being trained (it is {run.status['state']}).")
-    os.kill(pid, signal.SIGTERM)
     return pid

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from . import lease
 from .directory import Run
 
 CALM = {"OMP_WAIT_POLICY": "PASSIVE"}
 """Threads that wait spin by default, which on shared cores takes them from those that work."""
 
+PATIENCE = 60.0  # seconds that a started child may need until it holds its lease
 BOOTSTRAP = Path(__file__).with_name("bootstrap.py")
 
 
@@ -38,3 +42,19 @@ def start(run: Run, words: Sequence[str]) -> subprocess.Popen[bytes]:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+
+
+def end(run: Run) -> int | None:
+    """Send SIGTERM to the process that works in a run, waiting for one that is starting.
+
+    Returns:
+        Its process id; None when nothing works in the run.
+    """
+    patience = time.monotonic() + PATIENCE
+    pid = lease.holder(run.path)
+    while pid is None and run.status["state"] == "starting" and time.monotonic() < patience:
+        time.sleep(0.1)
+        pid = lease.holder(run.path)
+    if pid is not None:
+        os.kill(pid, signal.SIGTERM)
+    return pid
