@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
+import subprocess
 import tempfile
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -27,24 +30,41 @@ os.environ |= {
 }
 
 
-def pytest_sessionfinish() -> None:
+# FiftyOne attaches to whatever database service this user already runs, so that tests beside
+# an open App would write into its database. An address of their own keeps the two apart.
+FIFTYONE = find_spec("fiftyone")
+MONGOD = Path(str(FIFTYONE.origin)).parent / "db" / "bin" / "mongod" if FIFTYONE else None
+DATABASE: subprocess.Popen | None = None
+
+
+def pytest_configure() -> None:
+    """Start the database; it ends when the pipe to this process closes, however it dies."""
+    global DATABASE
+    if MONGOD is None or not MONGOD.is_file():
+        return
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    folder = SCRATCH / "database"
+    folder.mkdir()
+    serve = (
+        f"'{MONGOD}' --dbpath '{folder}' --logpath '{folder}/log' --bind_ip 127.0.0.1 "
+        f"--port {port} --wiredTigerCacheSizeGB 0.5 & read end; kill $!; wait"
+    )
+    DATABASE = subprocess.Popen(
+        ["sh", "-c", serve],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        start_new_session=True,  # Ctrl-C ends the tests first
+    )
+    os.environ["FIFTYONE_DATABASE_URI"] = f"mongodb://127.0.0.1:{port}"
+
+
+def pytest_unconfigure() -> None:
     """End the database of these tests, then remove its files."""
-    import psutil
-
-    servers = [p for p in psutil.process_iter() if f"{SCRATCH}/database" in _command(p)]
-    for server in servers:
-        server.terminate()
-    psutil.wait_procs(servers, timeout=10)
+    if DATABASE is not None:
+        DATABASE.communicate(timeout=30)
     shutil.rmtree(SCRATCH, ignore_errors=True)
-
-
-def _command(process) -> list[str]:
-    import psutil
-
-    try:
-        return process.cmdline()
-    except psutil.Error:  # it has ended meanwhile
-        return []
 
 
 @pytest.fixture

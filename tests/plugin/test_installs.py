@@ -83,7 +83,7 @@ def test_a_downloaded_zip_lists_its_operators_and_trains(installation, archive, 
     assert not installed[0].is_symlink()
 
     listed = installation.fiftyone("operators", "list", "--enabled", "--names-only")
-    assert f"{NAME}/select_samples" in listed
+    assert "select_samples" in listed
     installation.python(TRAIN.format(dataset=dataset.name))
     assert installation.python(SWITCH).splitlines()[-3:] == [
         "0",
