@@ -29,8 +29,11 @@ Array = np.ndarray[Any, Any]
 
 DIAMETER = 2.0  # of the unit sphere: the distance of a row while nothing is chosen
 DOUBT = 4e-6  # float32 error of a squared distance between unit rows, generously
+CLOSED = -float("inf")  # value of a row that cannot be taken
 SAME = 1e-12  # relative difference below which float64 values are equal
-ROUND = 1024  # rows of one round: with 512 features they stay in the processor's cache
+ROUND = 1024  # rows of one round
+SWEEP = 4096  # rows that are compared with the first centres at a time
+CORE = 128  # rows of a round that are picked among at a time
 
 
 def farthest_first(
@@ -61,7 +64,8 @@ class Block:
     near: torch.Tensor  # (m,) squared distance to the nearest centre; float32
     scale2: Array  # (m,) squared factors
     slot: Array  # (m,)
-    outside: float  # no other row's scaled squared distance is above this
+    fresh: float  # no row that is up to date and not in here is above this, scaled and squared
+    stale: float  # and no row that is not up to date
 
 
 class Greedy:
@@ -76,72 +80,123 @@ class Greedy:
         self.room = pool.room.copy()
         self.x = torch.from_numpy(pool.x).to(pool.device)  # (n, d)
         self.factor = torch.from_numpy(self.scale2.astype(np.float32)).to(pool.device)
-        self.near = torch.full((len(pool),), DIAMETER**2, device=pool.device)  # stale, squared
+        # Squared distances to the nearest centre, of an earlier round.
+        self.near = torch.full((len(pool),), DIAMETER**2, device=pool.device)
         self.seen = np.zeros(len(pool), np.int64)  # centres that a row was compared with
         self.open = allowed & pool.candidate & (self.room[pool.slot] > 0)
         self.centres = np.empty((len(pool.preselected) + budget, pool.x.shape[1]), np.float32)
         self.rows: list[int] = []  # of the centres, preselected ones first
         self.worth: list[float] = []  # squared factors of the picks
         self.exact: dict[int, tuple[float, int]] = {}  # row: float64 value, centres it counts
+        self._close(np.flatnonzero(~self.open))
         for row in pool.preselected:
             self._add(int(row), pool.x[row])
 
     def run(self, start: int | None) -> tuple[Array, Array]:
         """Choose; return rows of the whole pool and their scores."""
-        begun, width = len(self.pool.preselected), ROUND
+        begun = len(self.pool.preselected)
         if start is not None and not begun and self.open[start]:
             first = self.pool.x[start]
             self._take(start, first, float(self.scale2[start]), int(self.pool.slot[start]))
+        self._sweep()
+        reach = width = ROUND
         while len(self.rows) - begun < self.budget:
-            block = self.block(width)
+            block = self.block(reach, width)
             if not len(block.rows):
                 break
             before = len(self.rows)
-            self._pick(block, begun + self.budget)
-            # Nothing taken: more rows than fit are in doubt, or the bounds were very stale.
-            width = ROUND if len(self.rows) > before else 2 * width
+            best = self._pick(block, begun + self.budget)
+            if len(self.rows) > before:
+                reach = width = ROUND
+            elif best < block.stale:
+                reach *= 2  # the bounds were too stale to tell
+            else:
+                reach, width = 2 * reach, 2 * width  # more rows than fit are in doubt
         return np.array(self.rows[begun:], np.int64), self._scores(begun)
 
-    def block(self, width: int) -> Block:
-        """Take the rows with the largest bounds and bring them up to date."""
+    def block(self, reach: int, width: int) -> Block:
+        """Bring the rows with the largest bounds up to date and take the best of them."""
         bound = self.factor * (self.near + DOUBT)
-        bound[torch.from_numpy(~self.open).to(bound.device)] = -1.0
-        top = bound.topk(min(width + 1, len(bound)))
-        outside = float(top.values[-1]) if len(bound) > width else -1.0
-        rows = top.indices[:width].cpu().numpy()
-        rows = np.sort(rows[self.open[rows]])  # ascending, so that argmax meets low rows first
+        top = bound.topk(min(reach + 1, len(bound)))
+        stale = float(top.values[-1]) if len(bound) > reach else CLOSED
+        rows = top.indices[:reach].cpu().numpy()
+        rows = rows[self.open[rows]]
         self._refresh(rows)
+        fresh = CLOSED
+        if len(rows) > width:
+            place = torch.from_numpy(rows).to(self.x.device)
+            top = (self.factor[place] * (self.near[place] + DOUBT)).topk(width + 1)
+            fresh = float(top.values[-1])
+            rows = rows[top.indices[:width].cpu().numpy()]
+        rows = np.sort(rows)  # ascending, so that argmax meets low rows first
         place = torch.from_numpy(rows).to(self.x.device)
-        x, near = self.x[place], self.near[place]
         slot = self.pool.slot[rows]
-        return Block(rows + self.offset, x, near, self.scale2[rows], slot, outside)
+        x, near = self.x[place], self.near[place]
+        return Block(rows + self.offset, x, near, self.scale2[rows], slot, fresh, stale)
 
-    def _pick(self, block: Block, until: int) -> None:
-        """Exact greedy within the block, for as long as its best beats what is outside."""
+    def _pick(self, block: Block, until: int) -> float:
+        """Exact greedy within the block, for as long as its best beats what is outside.
+
+        Returns:
+            A value that the best row left in the block reaches at least.
+        """
         near = block.near.clone()
+        limit = max(block.fresh, block.stale)
         factor = torch.from_numpy(block.scale2.astype(np.float32)).to(near.device)
-        points = block.x.cpu().numpy()
-        while len(self.rows) < until:
-            value = factor * near
-            best = int(value.argmax())
-            floor = float(value[best]) - DOUBT * float(factor[best])
-            if float(value[best]) < 0 or floor < block.outside:
-                break
-            rivals = torch.nonzero(value + DOUBT * factor >= floor)[:, 0]
-            if len(rivals) > 1:
-                best = self._best(block, points, rivals.cpu().numpy())
-            slot = int(block.slot[best])
-            self._take(int(block.rows[best]), points[best], float(block.scale2[best]), slot)
-            gap = (2 - 2 * (block.x @ block.x[best])).clamp_(min=0)
-            torch.minimum(near, gap, out=near)
-            near[best] = -torch.inf
-            if self.room[slot] == 0:
-                near[torch.from_numpy(block.slot == slot).to(near.device)] = -torch.inf
+        width = CORE
+        while len(self.rows) < until and len(near):
+            bound = factor * (near + DOUBT)
+            top = bound.topk(min(width + 1, len(bound)))
+            outside = max(limit, float(top.values[-1])) if len(bound) > width else limit
+            before = len(self.rows)
+            core = np.sort(top.indices[:width].cpu().numpy())
+            taken = self._pick_core(block, core, near, outside, until)
+            if len(self.rows) == before:
+                # Either the round is over, or too many rows of it are in doubt.
+                if width >= len(bound) or float(top.values[0]) < limit:
+                    break
+                width *= 4
+                continue
+            width = CORE
+            fresh = torch.from_numpy(self.centres[before : len(self.rows)]).to(near.device)
+            torch.minimum(near, _gaps(block.x, fresh), out=near)
+            near[torch.from_numpy(taken).to(near.device)] = CLOSED
+            full = self.room[block.slot] == 0
+            if full.any():
+                near[torch.from_numpy(full).to(near.device)] = CLOSED
         mine = (block.rows >= self.offset) & (block.rows < self.offset + len(self.pool))
         rows = block.rows[mine] - self.offset
         mine_too = torch.from_numpy(mine).to(near.device)
         self.near[torch.from_numpy(rows).to(self.near.device)] = near[mine_too].to(self.near.device)
         self.seen[rows] = len(self.rows)
+        return float((factor * (near - DOUBT)).max()) if len(near) else CLOSED
+
+    def _pick_core(
+        self, block: Block, core: Array, near: torch.Tensor, outside: float, until: int
+    ) -> Array:
+        """Do so among some places of the block, on the host; return those that were taken."""
+        place = torch.from_numpy(core).to(near.device)
+        points = block.x[place].cpu().numpy()
+        factor = block.scale2[core].astype(np.float32)
+        value, doubt = factor * near[place].cpu().numpy(), DOUBT * factor
+        slot, taken = block.slot[core], []
+        while len(self.rows) < until:
+            best = int(value.argmax())
+            floor = value[best] - doubt[best]
+            if floor < outside or value[best] == CLOSED:
+                break
+            rivals = np.flatnonzero(value + doubt >= floor)
+            if len(rivals) > 1:
+                best = self._best(block, points, core, rivals)
+            taken.append(best)
+            at = core[best]
+            self._take(int(block.rows[at]), points[best], float(block.scale2[at]), int(slot[best]))
+            gap = np.maximum(2 - 2 * (points @ points[best]), 0)
+            np.minimum(value, factor * gap, out=value)
+            value[best] = CLOSED
+            if self.room[slot[best]] == 0:
+                value[slot == slot[best]] = CLOSED
+        return core[taken]
 
     def _take(self, row: int, point: Array, scale2: float, slot: int) -> None:
         self.worth.append(scale2)
@@ -149,13 +204,25 @@ class Greedy:
         self.exact.pop(row, None)
         self.room[slot] -= 1
         if 0 <= row - self.offset < len(self.pool):
-            self.open[row - self.offset] = False
+            self._close(np.array([row - self.offset]))
         if self.room[slot] == 0:
-            self.open[self.pool.slot == slot] = False
+            self._close(np.flatnonzero(self.pool.slot == slot))
+
+    def _close(self, rows: Array) -> None:
+        self.open[rows] = False
+        self.near[torch.from_numpy(rows).to(self.near.device)] = CLOSED
 
     def _add(self, row: int, point: Array) -> None:
         self.centres[len(self.rows)] = point
         self.rows.append(row)
+
+    def _sweep(self) -> None:
+        """Compare all rows with the first centres, in order, which is faster than picking rows."""
+        centres = torch.from_numpy(self.centres[: len(self.rows)]).to(self.x.device)
+        if len(centres):
+            for x, near in zip(self.x.split(SWEEP), self.near.split(SWEEP), strict=True):
+                torch.minimum(near, _gaps(x, centres), out=near)
+            self.seen[:] = len(centres)
 
     def _refresh(self, rows: Array) -> None:
         """Compare rows with the centres that they have missed."""
@@ -168,13 +235,13 @@ class Greedy:
                 continue
             place = torch.from_numpy(part).to(self.x.device)
             centres = torch.from_numpy(missed).to(self.x.device)
-            near = (2 - 2 * (self.x[place] @ centres.T).amax(1)).clamp_(min=0)
-            self.near[place] = torch.minimum(self.near[place], near)
+            self.near[place] = torch.minimum(self.near[place], _gaps(self.x[place], centres))
         self.seen[rows] = count
 
-    def _best(self, block: Block, points: Array, places: Array) -> int:
+    def _best(self, block: Block, points: Array, core: Array, places: Array) -> int:
         """Which of the rivals is farthest in float64; equal ones go to the lowest row."""
-        known = [self.exact.get(int(row), (DIAMETER**2, 0)) for row in block.rows[places]]
+        rows = block.rows[core[places]]
+        known = [self.exact.get(int(row), (DIAMETER**2, 0)) for row in rows]
         value, seen = np.array([v for v, _ in known]), np.array([s for _, s in known])
         count = len(self.rows)
         stale = np.flatnonzero((seen < count) & (value > 0))
@@ -183,8 +250,8 @@ class Greedy:
             fresh = _exact(points[places[stale]], self.centres[since:count])
             value[stale] = np.minimum(value[stale], fresh)
             for at in stale:
-                self.exact[int(block.rows[places[at]])] = (float(value[at]), count)
-        value = value * block.scale2[places]
+                self.exact[int(rows[at])] = (float(value[at]), count)
+        value = value * block.scale2[core[places]]
         return int(places[np.argmax(value >= value.max() * (1 - SAME))])
 
     def _scores(self, begun: int) -> Array:
@@ -198,6 +265,12 @@ class Greedy:
             near = dots.argmax(1)[:, None]
             found[part - begun] = square_distances(points[part], points, near)[:, 0]
         return np.sqrt(found * np.array(self.worth))
+
+
+def _gaps(x: torch.Tensor, centres: torch.Tensor) -> torch.Tensor:
+    """Squared distance of each row to the nearest of some centres, in float32."""
+    # centres first: the processor's matrix product is faster that way round
+    return (2 - 2 * (centres @ x.T).amax(0)).clamp_(min=0)
 
 
 def _exact(points: Array, centres: Array) -> Array:

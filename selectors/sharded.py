@@ -141,11 +141,10 @@ class _ShardedGreedy(Greedy):
             self._take(start, point, scale2, 0)
         return super().run(None)
 
-    def block(self, width: int) -> Block:
-        own = super().block(width)
-        parts = _everyone(
-            (own.rows, own.x.cpu().numpy(), own.near.cpu().numpy(), own.scale2, own.outside)
-        )
+    def block(self, reach: int, width: int) -> Block:
+        own = super().block(reach, width)
+        x, near = own.x.cpu().numpy(), own.near.cpu().numpy()
+        parts = _everyone((own.rows, x, near, own.scale2, own.fresh, own.stale))
         rows, x, near, scale2 = (np.concatenate([p[i] for p in parts]) for i in range(4))
         return Block(
             rows,  # ascending, for ranks hold consecutive rows
@@ -154,6 +153,7 @@ class _ShardedGreedy(Greedy):
             scale2,
             np.zeros(len(rows), np.int64),
             max(p[4] for p in parts),
+            max(p[5] for p in parts),
         )
 
 

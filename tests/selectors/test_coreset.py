@@ -24,9 +24,10 @@ def most_central(x):
 
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("copies", [0, 40])
-@pytest.mark.parametrize("width", [8, 1024])
-def test_picks_equal_plain_greedy(seed, copies, width, clusters, unit, monkeypatch):
+@pytest.mark.parametrize(("width", "core"), [(8, 3), (64, 8), (1024, 128)])
+def test_picks_equal_plain_greedy(seed, copies, width, core, clusters, unit, monkeypatch):
     monkeypatch.setattr(greedy, "ROUND", width)
+    monkeypatch.setattr(greedy, "CORE", core)
     x, _ = clusters(n=400, seed=seed)
     x[400 - copies :] = x[:copies]
     u = unit(x)
@@ -48,6 +49,16 @@ def test_weights_scale_distances(clusters, unit):
     w = np.random.default_rng(1).uniform(0.5, 2, 300)
     picked = select(x, 60, method="coreset", weights=w)
     assert picked.indices.tolist() == plain_greedy(unit(x), 60, w, int(w.argmax()))
+
+
+@pytest.mark.parametrize("width", [4, 1024])
+def test_very_large_weights_and_copies_end_like_plain_greedy(width, clusters, unit, monkeypatch):
+    monkeypatch.setattr(greedy, "ROUND", width)
+    x, _ = clusters(n=80)
+    x[40:] = x[:40]
+    w = np.random.default_rng(1).uniform(1, 1e5, 80)
+    picked = select(x, 80, method="coreset", weights=w).indices.tolist()
+    assert picked == plain_greedy(unit(x), 80, w, int(w.argmax()))
 
 
 def test_ties_on_a_lattice_go_to_the_lowest_row():
