@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from curadiff.selectors import select
 from curadiff.selectors.frechet import PoolGaussian
-from curadiff.selectors.pool import unit_rows
+from curadiff.selectors.rows import unit_rows
 
 SIZES, BUDGETS, REPEATS = (3, 8, 15), (300, 1000), 3
 

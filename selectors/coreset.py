@@ -7,6 +7,7 @@ import numpy as np
 from .greedy import farthest_first
 from .picks import Picks
 from .pool import Pool, positive_weights
+from .rows import chunks
 
 
 def coreset(pool: Pool, budget: int) -> Picks:
@@ -27,9 +28,14 @@ def coreset(pool: Pool, budget: int) -> Picks:
 
 def most_central(pool: Pool) -> int:
     """Return the candidate nearest to the mean of all rows, the lowest of equals."""
-    middle = pool.x.mean(0, dtype=np.float64)
-    # Rows have length 1, so the nearest is the one with the largest dot product.
-    parts = np.array_split(pool.x, 1 + len(pool) // 4096)
-    align = np.concatenate([part @ middle for part in parts])
+    middle = np.zeros(pool.x.shape[1])
+    for _, part in chunks(pool.x, 4096):
+        middle += part.sum(0, dtype=np.float64)
+    middle /= len(pool)
+    # Rows have length 1, so the nearest is the one with the largest dot product; those that
+    # float32 cannot tell from it are compared in float64.
+    align = np.concatenate([part @ middle.astype(np.float32) for _, part in chunks(pool.x, 4096)])
     align[~(pool.candidate & (pool.room[pool.slot] > 0))] = -np.inf
-    return int(np.argmax(align >= align.max() - 1e-12))
+    near = np.flatnonzero(align >= align.max() - 1e-5)
+    exact = pool.x[near] @ middle
+    return int(near[np.argmax(exact >= exact.max() - 1e-12)])

@@ -10,7 +10,7 @@ import torch
 
 from ..errors import SettingsError
 from ..neighbors import nearest
-from .pool import unit_rows
+from .rows import unit_rows
 
 Array = np.ndarray[Any, Any]
 Find = Callable[[Array, Array, int], tuple[Array, Array]]  # see density.measure_density_by

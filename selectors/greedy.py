@@ -24,6 +24,7 @@ import torch
 
 from ..neighbors import full_precision, square_distances
 from .pool import Pool
+from .rows import FileRows, release, take
 
 Array = np.ndarray[Any, Any]
 
@@ -64,14 +65,13 @@ class Block:
     near: torch.Tensor  # (m,) squared distance to the nearest centre; float32
     scale2: Array  # (m,) squared factors
     slot: Array  # (m,)
-    fresh: float  # no row that is up to date and not in here is above this, scaled and squared
-    stale: float  # and no row that is not up to date
+    outside: float  # no other row's scaled squared distance is above this
 
 
 class Greedy:
     """State of one traversal over the rows of this process.
 
-    ``block`` is all that a traversal over several processes does differently.
+    ``agree`` and ``block`` are all that a traversal over several processes does differently.
     """
 
     def __init__(self, pool: Pool, budget: int, scale: Array, allowed: Array) -> None:
@@ -99,61 +99,72 @@ class Greedy:
             first = self.pool.x[start]
             self._take(start, first, float(self.scale2[start]), int(self.pool.slot[start]))
         self._sweep()
-        reach = width = ROUND
+        width = ROUND
         while len(self.rows) - begun < self.budget:
-            block = self.block(reach, width)
+            block = self.block(width)
             if not len(block.rows):
                 break
             before = len(self.rows)
-            best = self._pick(block, begun + self.budget)
-            if len(self.rows) > before:
-                reach = width = ROUND
-            elif best < block.stale:
-                reach *= 2  # the bounds were too stale to tell
-            else:
-                reach, width = 2 * reach, 2 * width  # more rows than fit are in doubt
+            self._pick(block, begun + self.budget)
+            # Nothing was taken: more rows than fit are in doubt.
+            width = ROUND if len(self.rows) > before else 2 * width
         return np.array(self.rows[begun:], np.int64), self._scores(begun)
 
-    def block(self, reach: int, width: int) -> Block:
-        """Bring the rows with the largest bounds up to date and take the best of them."""
-        bound = self.factor * (self.near + DOUBT)
-        top = bound.topk(min(reach + 1, len(bound)))
-        stale = float(top.values[-1]) if len(bound) > reach else CLOSED
-        rows = top.indices[:reach].cpu().numpy()
-        rows = rows[self.open[rows]]
-        self._refresh(rows)
-        fresh = CLOSED
-        if len(rows) > width:
+    def block(self, width: int) -> Block:
+        """Bring rows with large bounds up to date until the best is known; take the best ones."""
+        reach = width
+        while True:
+            bound = self.factor * (self.near + DOUBT)
+            top = bound.topk(min(reach + 1, len(bound)))
+            stale = float(top.values[-1]) if len(bound) > reach else CLOSED
+            rows = top.indices[:reach].cpu().numpy()
+            rows = rows[self.open[rows]]
+            self._refresh(rows)
             place = torch.from_numpy(rows).to(self.x.device)
-            top = (self.factor[place] * (self.near[place] + DOUBT)).topk(width + 1)
-            fresh = float(top.values[-1])
+            value, best = self.factor[place] * (self.near[place] + DOUBT), CLOSED
+            if len(rows):
+                at = int(value.argmax())
+                best = float(value[at] - 2 * DOUBT * self.factor[place[at]])
+            best, limit = self.agree(best, stale)
+            if best >= limit:
+                break
+            if stale > best:
+                reach *= 2
+        if len(rows) > width:
+            top = value.topk(width + 1)
+            stale = max(stale, float(top.values[-1]))
             rows = rows[top.indices[:width].cpu().numpy()]
         rows = np.sort(rows)  # ascending, so that argmax meets low rows first
-        place = torch.from_numpy(rows).to(self.x.device)
-        slot = self.pool.slot[rows]
-        x, near = self.x[place], self.near[place]
-        return Block(rows + self.offset, x, near, self.scale2[rows], slot, fresh, stale)
+        near = self.near[torch.from_numpy(rows).to(self.near.device)]
+        x, slot = self._rows(rows), self.pool.slot[rows]
+        return Block(rows + self.offset, x, near, self.scale2[rows], slot, stale)
 
-    def _pick(self, block: Block, until: int) -> float:
-        """Exact greedy within the block, for as long as its best beats what is outside.
+    def _rows(self, rows: Array) -> torch.Tensor:
+        if isinstance(self.pool.x, FileRows):
+            return torch.from_numpy(take(self.pool.x, rows)).to(self.x.device)
+        return self.x[torch.from_numpy(rows).to(self.x.device)]
 
-        Returns:
-            A value that the best row left in the block reaches at least.
-        """
+    def agree(self, best: float, stale: float) -> tuple[float, float]:
+        """Return the largest of each over all processes."""
+        return best, stale
+
+    def _pick(self, block: Block, until: int) -> None:
+        """Exact greedy within the block, for as long as its best beats what is outside."""
         near = block.near.clone()
-        limit = max(block.fresh, block.stale)
         factor = torch.from_numpy(block.scale2.astype(np.float32)).to(near.device)
         width = CORE
         while len(self.rows) < until and len(near):
             bound = factor * (near + DOUBT)
             top = bound.topk(min(width + 1, len(bound)))
-            outside = max(limit, float(top.values[-1])) if len(bound) > width else limit
+            outside = block.outside
+            if len(bound) > width:
+                outside = max(outside, float(top.values[-1]))
             before = len(self.rows)
             core = np.sort(top.indices[:width].cpu().numpy())
             taken = self._pick_core(block, core, near, outside, until)
             if len(self.rows) == before:
                 # Either the round is over, or too many rows of it are in doubt.
-                if width >= len(bound) or float(top.values[0]) < limit:
+                if width >= len(bound) or float(top.values[0]) < block.outside:
                     break
                 width *= 4
                 continue
@@ -169,7 +180,6 @@ class Greedy:
         mine_too = torch.from_numpy(mine).to(near.device)
         self.near[torch.from_numpy(rows).to(self.near.device)] = near[mine_too].to(self.near.device)
         self.seen[rows] = len(self.rows)
-        return float((factor * (near - DOUBT)).max()) if len(near) else CLOSED
 
     def _pick_core(
         self, block: Block, core: Array, near: torch.Tensor, outside: float, until: int
@@ -220,8 +230,10 @@ class Greedy:
         """Compare all rows with the first centres, in order, which is faster than picking rows."""
         centres = torch.from_numpy(self.centres[: len(self.rows)]).to(self.x.device)
         if len(centres):
-            for x, near in zip(self.x.split(SWEEP), self.near.split(SWEEP), strict=True):
-                torch.minimum(near, _gaps(x, centres), out=near)
+            for start in range(0, len(self.near), SWEEP):
+                near = self.near[start : start + SWEEP]
+                torch.minimum(near, _gaps(self.x[start : start + SWEEP], centres), out=near)
+                release(self.pool.x)
             self.seen[:] = len(centres)
 
     def _refresh(self, rows: Array) -> None:
@@ -235,7 +247,8 @@ class Greedy:
                 continue
             place = torch.from_numpy(part).to(self.x.device)
             centres = torch.from_numpy(missed).to(self.x.device)
-            self.near[place] = torch.minimum(self.near[place], _gaps(self.x[place], centres))
+            near = torch.minimum(self.near[place], _gaps(self._rows(part), centres))
+            self.near[place] = near
         self.seen[rows] = count
 
     def _best(self, block: Block, points: Array, core: Array, places: Array) -> int:

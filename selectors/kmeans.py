@@ -7,7 +7,8 @@ import torch
 
 from ..neighbors import full_precision
 from .picks import Picks
-from .pool import Array, Pool, positive_weights
+from .pool import Pool, positive_weights
+from .rows import Array
 from .uniform import draws
 
 ITERATIONS = 15

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .density import Density
-from .pool import Array
+from .rows import Array
 
 
 @dataclass(frozen=True)

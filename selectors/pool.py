@@ -10,10 +10,7 @@ import numpy as np
 import torch
 
 from ..errors import DataError, SettingsError
-
-Array = np.ndarray[Any, Any]
-
-BLOCK = 4096  # rows that are checked and normalized at a time
+from .rows import Array, unit_rows
 
 
 @dataclass(frozen=True)
@@ -75,6 +72,7 @@ def make_pool(
     weights: Sequence[float] | Array | None,
     seed: int,
     device: str,
+    memory_budget: int | None = None,
 ) -> tuple[Pool, Array]:
     """Check everything that a selection is given.
 
@@ -104,7 +102,7 @@ def make_pool(
     back = np.empty(n, np.int64)
     back[order] = np.arange(n)  # caller's row -> pool's row
     pool = Pool(
-        x=unit_rows(x, order),
+        x=unit_rows(x, order, memory_budget=memory_budget),
         ids=names,
         candidate=candidate[order],
         preselected=back[chosen],
@@ -115,26 +113,6 @@ def make_pool(
         device=choose_device(device),
     )
     return pool, order
-
-
-def unit_rows(x: Array, order: Array | None = None) -> Array:
-    """Scale rows to length 1, as float32, checking each.
-
-    Raises:
-        DataError: A row has NaN or infinity, or is zero; the message counts and names them.
-    """
-    n = len(x)
-    unit = np.empty(x.shape, np.float32)
-    for start in range(0, n, BLOCK):
-        rows = np.arange(start, min(n, start + BLOCK)) if order is None else order[start:][:BLOCK]
-        block = np.asarray(x[rows], dtype=np.float64)
-        length = np.sqrt(np.einsum("nd,nd->n", block, block))
-        if not np.isfinite(length).all():
-            raise DataError(_bad_rows(rows[~np.isfinite(length)], "NaN or infinity"))
-        if not length.all():
-            raise DataError(_bad_rows(rows[length == 0], "only zeros, so no direction"))
-        unit[start : start + len(rows)] = block / length[:, None]
-    return unit
 
 
 def choose_device(device: str) -> torch.device:
@@ -154,14 +132,6 @@ def choose_device(device: str) -> torch.device:
             "take auto or cpu."
         ) from None
     return chosen
-
-
-def _bad_rows(rows: Array, what: str) -> str:
-    some = ", ".join(map(str, sorted(rows)[:5])) + (", ..." if len(rows) > 5 else "")
-    return (
-        f"x has {what} in {len(rows)} row{'s' * (len(rows) > 1)} ({some}); "
-        "embed those samples again or leave them out."
-    )
 
 
 def _sorted_ids(ids: Sequence[Any] | Array | None, n: int) -> tuple[Array, Array]:

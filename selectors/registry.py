@@ -26,3 +26,5 @@ METHODS: dict[str, Callable[..., Picks]] = {
     "densest": densest,
     "top": top,
 }
+
+FROM_FILE = ("coreset", "random", "top")  # need no more than a few rows in memory at a time

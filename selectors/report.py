@@ -16,7 +16,7 @@ from ..neighbors import nearest
 from . import report_figures as figures
 from .duplicates import stars
 from .frechet import PoolGaussian
-from .pool import Array, unit_rows
+from .rows import Array, unit_rows
 from .selection import Selection, coverage_of
 
 BANDS = 10  # random subsets of the same size

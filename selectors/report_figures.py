@@ -11,7 +11,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from .frechet import PoolGaussian
-from .pool import Array
+from .rows import Array
 
 COLORS = ("#4c78a8", "#f58518", "#54a24b", "#b279a2", "#e45756", "#72b7b2", "#9d755d", "#eeca3b")
 MAPPED = 20_000  # points of the pool that a map draws at most

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from ..errors import DataError
-from .pool import Array
+from .rows import Array
 from .selection import select
 
 

@@ -17,8 +17,9 @@ from ..errors import nearest as nearest_name
 from ..neighbors import nearest, square_distances
 from .density import Density, measure_density
 from .picks import Picks
-from .pool import Array, Pool, make_pool
-from .registry import METHODS
+from .pool import Pool, make_pool
+from .registry import FROM_FILE, METHODS
+from .rows import Array, FileRows, chunks, take
 from .units import together_picks, unit_labels
 
 
@@ -82,7 +83,10 @@ class Selection:
     @cached_property
     def embedding_hash(self) -> str:
         """Short hash of the embeddings that were selected from, whatever their order."""
-        return hashlib.sha256(self._pool.x.tobytes()).hexdigest()[:16]
+        digest = hashlib.sha256()
+        for _, part in chunks(self._pool.x, 4096):
+            digest.update(np.ascontiguousarray(part).data)
+        return digest.hexdigest()[:16]
 
     @cached_property
     def _density(self) -> Density:
@@ -96,8 +100,9 @@ class Selection:
 
     @cached_property
     def _nearest(self) -> tuple[Array, Array]:
-        pool = self._pool
-        return nearest(pool.x, pool.x[self._picks], 1, device=pool.device)
+        pool, picks = self._pool, take(self._pool.x, self._picks)
+        found = [nearest(part, picks, 1, device=pool.device) for _, part in chunks(pool.x, 2**16)]
+        return np.concatenate([f[0] for f in found]), np.concatenate([f[1] for f in found])
 
     def _given(self, values: Array) -> Array:
         """Put values of pool rows in the order of the given rows."""
@@ -120,6 +125,7 @@ def select(
     together: Sequence[Any] | Array | None = None,
     seed: int = 0,
     device: str = "auto",
+    memory_budget: int | None = None,
     **options: Any,
 ) -> Selection:
     """Choose ``budget`` samples by their embeddings.
@@ -139,6 +145,9 @@ def select(
         together: (n,) samples with equal labels are chosen together or not at all.
         seed: Of whatever is random in the method.
         device: ``auto``, ``cpu``, ``cuda``...; picks do not depend on it.
+        memory_budget: Bytes of memory that the selection may take, besides what the
+            process holds already. Where the embeddings do not fit they are kept in a
+            temporary file, from which coreset, random and top can choose.
         **options: The method's own keywords.
 
     Returns:
@@ -165,7 +174,15 @@ def select(
         weights=weights,
         seed=seed,
         device=device,
+        memory_budget=memory_budget,
     )
+    if isinstance(pool.x, FileRows) and (method not in FROM_FILE or together is not None):
+        what = method if together is None else "together"
+        raise SettingsError(
+            f"{what} needs the embeddings in memory, and memory_budget={memory_budget:,} does "
+            f"not hold {pool.x.nbytes:,} bytes of them; raise it, take "
+            f"{', '.join(FROM_FILE)}, or curadiff.selectors.rounds.two_rounds."
+        )
     choose = partial(METHODS[method], **options)
     if together is None:
         picks: Picks = choose(pool, int(budget))
@@ -206,8 +223,9 @@ def coverage_of(unit: Array, picks: Array, begun: int = 0) -> Array:
     height = max(1, 2**24 // max(1, count))
     far = np.full(count, -1.0)  # squared, by float32
     where = np.zeros((count, 2), np.int64)  # the row that is farthest, and its nearest pick
-    for start in range(0, len(unit), height):
-        gap = 2 - 2 * (unit[start : start + height] @ unit[picks].T)  # (rows, k)
+    points = take(unit, picks)
+    for start, part in chunks(unit, height):
+        gap = 2 - 2 * (part @ points.T)  # (rows, k)
         near = np.minimum.accumulate(gap, axis=1)
         row = near.argmax(0)
         value = near[row, np.arange(count)]
@@ -216,7 +234,7 @@ def coverage_of(unit: Array, picks: Array, begun: int = 0) -> Array:
         at = np.flatnonzero(better)
         where[at, 0] = start + row[at]
         where[at, 1] = [gap[row[j], : j + 1].argmin() for j in at]
-    exact = square_distances(unit[where[:, 0]], unit[picks], where[:, 1:])[:, 0]
+    exact = square_distances(take(unit, where[:, 0]), points, where[:, 1:])[:, 0]
     return np.sqrt(exact)[begun:]
 
 

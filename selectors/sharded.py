@@ -23,7 +23,8 @@ from ..errors import EnvironmentFault, SettingsError
 from ..neighbors import full_precision, nearest
 from .density import measure_density_by
 from .greedy import Block, Greedy
-from .pool import Array, Pool, choose_device, unit_rows
+from .pool import Pool, choose_device
+from .rows import Array, unit_rows
 
 METHODS = ("coreset", "typicality")
 
@@ -141,10 +142,14 @@ class _ShardedGreedy(Greedy):
             self._take(start, point, scale2, 0)
         return super().run(None)
 
-    def block(self, reach: int, width: int) -> Block:
-        own = super().block(reach, width)
+    def agree(self, best: float, stale: float) -> tuple[float, float]:
+        told = _everyone((best, stale))
+        return max(b for b, _ in told), max(s for _, s in told)
+
+    def block(self, width: int) -> Block:
+        own = super().block(width)
         x, near = own.x.cpu().numpy(), own.near.cpu().numpy()
-        parts = _everyone((own.rows, x, near, own.scale2, own.fresh, own.stale))
+        parts = _everyone((own.rows, x, near, own.scale2, own.outside))
         rows, x, near, scale2 = (np.concatenate([p[i] for p in parts]) for i in range(4))
         return Block(
             rows,  # ascending, for ranks hold consecutive rows
@@ -153,7 +158,6 @@ class _ShardedGreedy(Greedy):
             scale2,
             np.zeros(len(rows), np.int64),
             max(p[4] for p in parts),
-            max(p[5] for p in parts),
         )
 
 

@@ -12,7 +12,8 @@ from .density import OUTLIER_RATE, Density, measure_density
 from .frechet import PoolGaussian
 from .greedy import farthest_first
 from .picks import Picks
-from .pool import Array, Pool, positive_weights
+from .pool import Pool, positive_weights
+from .rows import Array
 
 COARSE, FINE = (0.7, 0.85, 1.0, 1.15, 1.3), (-0.1, -0.05, 0.05, 0.1)
 

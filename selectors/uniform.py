@@ -7,7 +7,8 @@ import hashlib
 import numpy as np
 
 from .picks import Picks
-from .pool import Array, Pool, positive_weights
+from .pool import Pool, positive_weights
+from .rows import Array
 
 
 def uniform(pool: Pool, budget: int) -> Picks:

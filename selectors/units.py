@@ -10,7 +10,8 @@ import numpy as np
 
 from ..errors import DataError
 from .picks import Picks
-from .pool import Array, Pool
+from .pool import Pool
+from .rows import Array
 
 
 def together_picks(
