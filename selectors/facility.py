@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import heapq
+
 import numpy as np
 import torch
 
@@ -10,7 +12,8 @@ from .picks import Picks
 from .pool import Pool, positive_weights
 
 WHOLE = 2**30  # bytes up to which all similarities are kept
-LOOK = 64  # candidates that are looked at together
+LOOK = 32  # most candidates that are looked at together
+TILE = 512  # rows of a tile of the similarities
 
 
 def facility_location(pool: Pool, budget: int) -> Picks:
@@ -28,46 +31,67 @@ def facility_location(pool: Pool, budget: int) -> Picks:
 
 
 def _greedy(pool: Pool, budget: int, weight: np.ndarray) -> Picks:
-    x = torch.from_numpy(pool.x).to(pool.device)
+    similar = _Similarities(pool)
     worth = torch.from_numpy(weight.astype(np.float32)).to(pool.device)
-    n = len(pool)
-    table = _half(x @ x.T) if 4 * n * n <= WHOLE else None
-    best = torch.zeros(n, device=pool.device)  # similarity to the nearest chosen one
+    best = torch.zeros(len(pool), device=pool.device)  # similarity to the nearest chosen one
 
-    def similar(rows: np.ndarray) -> torch.Tensor:
-        place = torch.from_numpy(rows).to(pool.device)
-        return table[place] if table is not None else _half(x[place] @ x.T)  # (rows, n)
+    def gains(rows: np.ndarray) -> list[float]:
+        return (similar(rows).sub_(best).clamp_(min=0) @ worth).tolist()
 
     for start in range(0, len(pool.preselected), LOOK):
         best = torch.maximum(best, similar(pool.preselected[start : start + LOOK]).amax(0))
     room = pool.room.copy()
-    open_ = pool.candidate & (room[pool.slot] > 0)
-    bound = np.where(open_, np.inf, -1.0)  # gains of earlier rounds bound later ones
-    fresh = np.zeros(n, bool)
+    first = np.flatnonzero(pool.candidate & (room[pool.slot] > 0))
+    # Gains only shrink, so those of earlier picks are bounds: (-gain, row, picks it counts).
+    heap: list[tuple[float, int, int]] = []
+    for start in range(0, len(first), LOOK):
+        rows = first[start : start + LOOK]
+        heap += [(-g, row, 0) for g, row in zip(gains(rows), rows.tolist(), strict=True)]
+    heapq.heapify(heap)
     order: list[int] = []
     scores: list[float] = []
-    while len(order) < budget and open_.any():
-        rows = np.sort(np.argpartition(-bound, min(LOOK, n) - 1)[:LOOK]) if n > LOOK else None
-        rows = np.flatnonzero(open_) if rows is None else rows[open_[rows]]
-        stale = rows[~fresh[rows]]
-        if len(stale):
-            gain = torch.relu(similar(stale) - best) @ worth
-            bound[stale] = gain.double().cpu().numpy()
-            fresh[stale] = True
-        top = int(np.argmax(bound))
-        if not fresh[top]:
-            continue
-        order.append(top)
-        scores.append(float(bound[top]))
-        best = torch.maximum(best, similar(np.array([top]))[0])
-        fresh[:] = False
-        slot = pool.slot[top]
-        room[slot] -= 1
-        open_[top] = False
+    look = 1
+    while len(order) < budget and heap:
+        gain, row, counts = heap[0]
+        slot = pool.slot[row]
         if room[slot] == 0:
-            open_[pool.slot == slot] = False
-        bound[~open_] = -1.0
+            heapq.heappop(heap)
+        elif counts == len(order):
+            heapq.heappop(heap)
+            order.append(row)
+            scores.append(-gain)
+            best = torch.maximum(best, similar(np.array([row]))[0])
+            room[slot] -= 1
+            look = 1
+        else:
+            stale: list[int] = []
+            while heap and len(stale) < look and heap[0][2] < len(order):
+                stale.append(heapq.heappop(heap)[1])
+            for g, old in zip(gains(np.array(stale)), stale, strict=True):
+                heapq.heappush(heap, (-g, old, len(order)))
+            look = min(2 * look, LOOK)
     return Picks(np.array(order, np.int64), np.array(scores))
+
+
+class _Similarities:
+    """Rows of the similarity matrix, which is kept when it is not too large."""
+
+    def __init__(self, pool: Pool) -> None:
+        self.x = torch.from_numpy(pool.x).to(pool.device)
+        self.table: torch.Tensor | None = None
+        n = len(pool)
+        if 4 * n * n <= WHOLE:
+            self.table = torch.empty(n, n, device=pool.device)
+            for top in range(0, n, TILE):  # it is symmetric: half of the products will do
+                for left in range(top, n, TILE):
+                    tile = _half(self.x[top : top + TILE] @ self.x[left : left + TILE].T)
+                    self.table[top : top + TILE, left : left + TILE] = tile
+                    self.table[left : left + TILE, top : top + TILE] = tile.T
+
+    def __call__(self, rows: np.ndarray) -> torch.Tensor:
+        """Return a fresh (rows, n) tensor."""
+        place = torch.from_numpy(rows).to(self.x.device)
+        return self.table[place] if self.table is not None else _half(self.x[place] @ self.x.T)
 
 
 def _half(dots: torch.Tensor) -> torch.Tensor:
