@@ -18,10 +18,11 @@ from .errors import DataError
 
 Array = np.ndarray[Any, Any]
 
-SPARE = 8  # candidates beyond k, so that rounding seldom costs a second look
+SPARE = 4  # candidates beyond k, so that rounding seldom costs a second look
 BLOCK_BYTES = 64 * 2**20  # of one block of the distance matrix
 CACHE = 2**22  # bytes of differences at a time, so that they stay in the processor's cache
 TILE = 2048  # rows of a tile when every row is compared with every other
+HEAD = 512  # columns of a first look, which tells what is worth a second one
 
 
 def nearest(
@@ -108,6 +109,84 @@ def full_precision() -> Iterator[None]:
         torch.backends.cuda.matmul.allow_tf32 = allowed
 
 
+def product(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    """Return x y^T; on the CPU through numpy, whose BLAS is the faster one on most of them."""
+    if x.device.type == "cpu":
+        return torch.from_numpy(x.numpy() @ y.numpy().T)
+    with full_precision():
+        return x @ y.T
+
+
+class Smallest:
+    """The smallest distances seen so far for every row of a set, tile by tile.
+
+    Attributes:
+        value: (count, keep) float32 ascending, infinite where fewer were seen.
+        row: (count, keep) int64, whose distance it is.
+
+    Everything that was seen and is not kept is at least as large as the last value kept.
+    """
+
+    def __init__(self, count: int, keep: int, device: torch.device) -> None:
+        self.keep = keep
+        self.value = torch.full((count, keep), torch.inf, device=device)
+        self.row = torch.zeros((count, keep), dtype=torch.int64, device=device)
+
+    def see(self, at: slice, gap: torch.Tensor, first: int, *, turned: bool = False) -> None:
+        """Take in the distances of the rows ``at`` to others.
+
+        Args:
+            at: Which rows.
+            gap: (rows, others) float32; (others, rows) where ``turned``.
+            first: Number of the first of the others.
+            turned: Whether the rows lie across.
+        """
+        others = gap.shape[0 if turned else 1]
+        head = max(HEAD, 16 * self.keep) if gap.device.type == "cpu" else others
+        if bool(torch.isinf(self.value[at, -1]).any()):
+            self._sort_in(at, gap[:head] if turned else gap[:, :head], first, turned)
+            if head >= others:
+                return
+            gap, first = gap[head:] if turned else gap[:, head:], first + head
+        if gap.device.type == "cpu":
+            self._sift(at, gap, first, turned)
+        else:
+            self._sort_in(at, gap, first, turned)
+
+    def _sift(self, at: slice, gap: torch.Tensor, first: int, turned: bool) -> None:
+        """Look at what lies below the largest value kept, which is little after a few tiles."""
+        limit = self.value[at, -1]
+        below = gap < (limit if turned else limit[:, None])
+        i, j = np.divmod(np.flatnonzero(below.numpy()), gap.shape[1])
+        if not len(i):
+            return
+        value = gap.numpy()[i, j]
+        if turned:
+            short = np.uint16 if gap.shape[1] <= 2**16 else j.dtype  # sorted by radix
+            order = np.argsort(j.astype(short), kind="stable")
+            i, j, value = j[order], i[order], value[order]
+        count = np.bincount(i, minlength=len(limit))
+        most = int(count.max())
+        if 4 * most > gap.shape[0 if turned else 1]:
+            self._sort_in(at, gap, first, turned)
+            return
+        place = np.arange(len(i)) - (np.cumsum(count) - count)[i]
+        values = np.full((len(count), most), np.inf, np.float32)
+        rows = np.zeros((len(count), most), np.int64)
+        values[i, place], rows[i, place] = value, j + first
+        self._merge(at, torch.from_numpy(values), torch.from_numpy(rows))
+
+    def _sort_in(self, at: slice, gap: torch.Tensor, first: int, turned: bool) -> None:
+        gap = gap.T.contiguous() if turned else gap
+        value, place = gap.topk(min(self.keep, gap.shape[1]), dim=1, largest=False, sorted=False)
+        self._merge(at, value, place + first)
+
+    def _merge(self, at: slice, value: torch.Tensor, row: torch.Tensor) -> None:
+        value = torch.cat([self.value[at], value], 1)
+        self.value[at], order = value.topk(self.keep, dim=1, largest=False)
+        self.row[at] = torch.cat([self.row[at], row], 1).gather(1, order)
+
+
 class _Search:
     """Reference rows made ready for matrix products: centred, on the device."""
 
@@ -156,48 +235,33 @@ class _Search:
 
     def pairs(self, k: int) -> tuple[Array, Array]:
         """Candidates of every row among all others, each tile of distances computed once."""
-        n, wanted = len(self.reference), self._wanted(k, True)
-        best = torch.full((n, wanted), torch.inf, device=self.device)
-        rows = torch.zeros((n, wanted), dtype=torch.int64, device=self.device)
-
-        def merge(at: slice, gap: torch.Tensor, start: int) -> None:
-            value, place = gap.topk(min(wanted, gap.shape[1]), dim=1, largest=False)
-            value, order = torch.cat([best[at], value], 1).topk(wanted, dim=1, largest=False)
-            rows[at] = torch.cat([rows[at], place + start], 1).gather(1, order)
-            best[at] = value
-
-        with full_precision():
-            for top in range(0, n, self.tile):
-                one = slice(top, top + self.tile)
-                for left in range(top, n, self.tile):
-                    two = slice(left, left + self.tile)
-                    gap = torch.addmm(
-                        self.square[two], self.moved[one], self.moved[two].T, alpha=-2
-                    )
-                    gap += self.square[one, None]
-                    merge(one, gap, left)
-                    if left > top:
-                        merge(two, gap.T.contiguous(), top)
-        unseen = best[:, -1] - self._error(self.square)
-        return rows.cpu().numpy(), unseen.double().cpu().numpy()
+        n = len(self.reference)
+        near = Smallest(n, self._wanted(k, True), self.device)
+        for top in range(0, n, self.tile):
+            one = slice(top, top + self.tile)
+            twice = -2 * self.moved[one]
+            for left in range(top, n, self.tile):
+                two = slice(left, left + self.tile)
+                gap = product(twice, self.moved[two])
+                gap.add_(self.square[one, None]).add_(self.square[None, two])
+                near.see(one, gap, left)
+                if left > top:
+                    near.see(two, gap, top, turned=True)
+        unseen = near.value[:, -1] - self._error(self.square)
+        return near.row.cpu().numpy(), unseen.double().cpu().numpy()
 
     def _candidates(self, query: Array, wanted: int) -> tuple[Array, Array]:
         """The ``wanted`` nearest rows by float32, and a lower bound for all others."""
         moved = self._move(query)
         square = (moved * moved).sum(1)  # (m,)
-        best = torch.empty((len(query), 0), device=self.device)
-        rows = torch.empty((len(query), 0), dtype=torch.int64, device=self.device)
-        with full_precision():
-            for start in range(0, len(self.reference), self.width):
-                part = slice(start, start + self.width)
-                gap = torch.addmm(self.square[part], moved, self.moved[part].T, alpha=-2)
-                value, place = gap.topk(min(wanted, gap.shape[1]), dim=1, largest=False)
-                best, rows = torch.cat([best, value], 1), torch.cat([rows, place + start], 1)
-                if best.shape[1] > wanted:
-                    best, place = best.topk(wanted, dim=1, largest=False)
-                    rows = rows.gather(1, place)
-        unseen = best.amax(1) + square - self._error(square)
-        return rows.cpu().numpy(), unseen.double().cpu().numpy()
+        near = Smallest(len(query), wanted, self.device)
+        twice = -2 * moved
+        for start in range(0, len(self.reference), self.width):
+            part = slice(start, start + self.width)
+            gap = product(twice, self.moved[part]).add_(self.square[None, part])
+            near.see(slice(None), gap, start)
+        unseen = near.value[:, -1] + square - self._error(square)
+        return near.row.cpu().numpy(), unseen.double().cpu().numpy()
 
     def _error(self, square: torch.Tensor) -> torch.Tensor:
         """Float32 dot products of d terms err by about sqrt(d) roundings of the terms' size."""

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 
 from ..errors import DataError
+from ..neighbors import Smallest, product
 from .arrays import Array, Floats, Integers
 
 BLOCK = 2048  # rows per block: 16 MB of float32 bounds
@@ -79,11 +80,6 @@ def bounds(a: Points, left: slice, b: Points, right: slice) -> torch.Tensor:
     return dot.add_(a.low[left, None]).add_(b.low[None, right])
 
 
-def product(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-    """Return x y^T; on the CPU through numpy, whose BLAS is the faster one."""
-    return torch.from_numpy(x.numpy() @ y.numpy().T) if x.device.type == "cpu" else x @ y.T
-
-
 def exact(a: Points, i: Integers, b: Points, j: Integers) -> Floats:
     """Squared distances of pairs of rows, summed from float64 differences: (pairs,)."""
     result = np.empty(len(i))
@@ -93,34 +89,17 @@ def exact(a: Points, i: Integers, b: Points, j: Integers) -> Floats:
     return result
 
 
-class Nearest:
-    """The smallest bounds seen so far for every row of a set."""
-
-    def __init__(self, count: int, keep: int, device: torch.device) -> None:
-        self.bound = torch.full((count, keep), torch.inf, device=device)
-        self.index = torch.zeros((count, keep), dtype=torch.int64, device=device)
-
-    def see(self, rows: slice, bound: torch.Tensor, first: int) -> None:
-        """Take in bounds (rows, others) whose others start at row ``first``."""
-        keep = self.bound.shape[1]
-        best, at = bound.topk(min(keep, bound.shape[1]), dim=1, largest=False, sorted=False)
-        best = torch.cat([self.bound[rows], best], dim=1)
-        at = torch.cat([self.index[rows], at + first], dim=1)
-        self.bound[rows], chosen = best.topk(keep, dim=1, largest=False)
-        self.index[rows] = at.gather(1, chosen)
-
-
 SPARE = 3  # candidates kept beyond the neighbours asked for
 
 
-def settle(a: Points, b: Points, near: Nearest, k: int, *, same: bool) -> tuple[Floats, Integers]:
+def settle(a: Points, b: Points, near: Smallest, k: int, *, same: bool) -> tuple[Floats, Integers]:
     """Turn bounds into the k exact nearest neighbours of every row of ``a`` in ``b``.
 
     Returns:
         Squared distances (n, k) ascending, and rows of ``b`` (n, k).
     """
-    bound = near.bound.cpu().numpy()
-    index = near.index.cpu().numpy()
+    bound = near.value.cpu().numpy()
+    index = near.row.cpu().numpy()
     known = np.isfinite(bound)  # sets smaller than what was kept leave gaps
     squared = np.full(bound.shape, np.inf)
     row = np.broadcast_to(np.arange(len(a))[:, None], bound.shape)
@@ -163,7 +142,7 @@ def neighbors_within(a: Points, k: int) -> tuple[Floats, Integers]:
 
     Only blocks on and above the diagonal are computed; each serves both sides.
     """
-    near = Nearest(len(a), min(k + SPARE, len(a) - 1), a.device)
+    near = Smallest(len(a), min(k + SPARE, len(a) - 1), a.device)
     for left in blocks(len(a)):
         for right in blocks(len(a)):
             if right.start < left.start:
@@ -172,14 +151,14 @@ def neighbors_within(a: Points, k: int) -> tuple[Floats, Integers]:
             if right.start == left.start:
                 bound.fill_diagonal_(torch.inf)
             else:
-                near.see(right, bound.T.contiguous(), left.start)
+                near.see(right, bound, left.start, turned=True)
             near.see(left, bound, right.start)
     return settle(a, a, near, k, same=True)
 
 
 def neighbors_between(a: Points, b: Points, k: int) -> tuple[Floats, Integers]:
     """Return the k nearest rows of ``b`` for every row of ``a``, each (n, k)."""
-    near = Nearest(len(a), min(k + SPARE, len(b)), a.device)
+    near = Smallest(len(a), min(k + SPARE, len(b)), a.device)
     for left in blocks(len(a)):
         for right in blocks(len(b)):
             near.see(left, bounds(a, left, b, right), right.start)

@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
+from ..neighbors import product
 from .arrays import Array, Floats, pair, unit_length
-from .distances import blocks, pick_device, product
+from .distances import blocks, pick_device
 
 Kernel = Callable[[torch.Tensor], torch.Tensor]  # inner products -> kernel values
 

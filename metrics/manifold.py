@@ -14,10 +14,10 @@ from typing import Literal, NamedTuple
 import numpy as np
 import torch
 
+from ..neighbors import Smallest
 from .arrays import Array, Booleans, Floats, Integers
 from .distances import (
     SPARE,
-    Nearest,
     Points,
     blocks,
     bounds,
@@ -78,17 +78,16 @@ def manifold(
     balls = _Balls(r, g, real_balls, wide_balls, rule, density_rule)
     recall = _Recall(r, g, generated_balls, rule)
     realism = _Realism(r, g, real_balls)
-    near_real = Nearest(len(g), min(1 + SPARE, len(r)), g.device)
-    near_generated = Nearest(len(r), min(1 + SPARE, len(g)), r.device)
+    near_real = Smallest(len(g), min(1 + SPARE, len(r)), g.device)
+    near_generated = Smallest(len(r), min(1 + SPARE, len(g)), r.device)
     for left in blocks(len(r)):
         for right in blocks(len(g)):
             bound = bounds(r, left, g, right)  # (left, right)
             near_generated.see(left, bound, right.start)
             balls.see(left, right, bound)
             recall.see(left, right, bound)
-            turned = bound.T.contiguous()  # (right, left)
-            near_real.see(right, turned, left.start)
-            realism.see(right, left, turned)
+            near_real.see(right, bound, left.start, turned=True)
+            realism.see(right, left, bound)
     to_real, nearest = settle(g, r, near_real, 1, same=False)
     to_generated, nearest_generated = settle(r, g, near_generated, 1, same=False)
     return Manifold(
@@ -169,8 +168,8 @@ class _Recall:
         self.found = np.zeros(len(r), np.bool_)
 
     def see(self, left: slice, right: slice, bound: torch.Tensor) -> None:
-        gap = (bound - self.reach[None, right]).amin(dim=1).numpy(force=True)
-        rows = np.flatnonzero((gap <= 0) & ~self.found[left])
+        near = (bound <= self.reach[None, right]).any(dim=1).numpy(force=True)
+        rows = np.flatnonzero(near & ~self.found[left])
         if not len(rows):
             return
         part = bound[torch.from_numpy(rows).to(bound.device)]
@@ -198,14 +197,15 @@ class _Realism:
         barred = np.where(self.used, 0, np.inf).astype(np.float32)
         self.barred = torch.from_numpy(barred).to(r.device)
         self.best = torch.full((len(g),), torch.inf, device=g.device)
-        self.at = torch.zeros(len(g), dtype=torch.int64, device=g.device)
+        self.at = np.zeros(len(g), np.int64)
 
-    def see(self, right: slice, left: slice, turned: torch.Tensor) -> None:
-        scaled = torch.addcmul(self.barred[None, left], turned, self.weight[None, left])
-        least, at = scaled.min(dim=1)
-        better = least < self.best[right]
-        self.best[right] = torch.where(better, least, self.best[right])
-        self.at[right] = torch.where(better, at + left.start, self.at[right])
+    def see(self, right: slice, left: slice, bound: torch.Tensor) -> None:
+        scaled = torch.addcmul(self.barred[left, None], bound, self.weight[left, None])
+        least = scaled.amin(dim=0)
+        better = torch.where(least < self.best[right], least, -torch.inf)
+        i, j = _where(scaled <= better)  # a few per column; amin with places costs ten times this
+        self.at[right.start + j] = left.start + i
+        self.best[right] = torch.minimum(self.best[right], least)
 
     def finish(self, nearest: Integers) -> Floats:
         """Return the ratios (m,), to five parts in 10,000.
@@ -216,7 +216,7 @@ class _Realism:
         """
         result = np.zeros(len(self.g))
         every = np.arange(len(self.g))
-        for candidate in (self.at.cpu().numpy(), nearest):
+        for candidate in (self.at, nearest):
             squared = exact(self.g, every, self.r, candidate)
             with np.errstate(divide="ignore", invalid="ignore"):
                 ratio = np.sqrt(self.balls[candidate] / squared)  # infinite for a copy

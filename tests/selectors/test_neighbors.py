@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
+import torch
 from curadiff.errors import DataError
-from curadiff.neighbors import nearest
+from curadiff.neighbors import Smallest, nearest
 from sklearn.neighbors import NearestNeighbors
 
 
@@ -68,3 +69,24 @@ def test_all_rows_against_each_other_equal_brute_force(block):
     gap = np.linalg.norm(x[:, None].astype(np.float64) - x, axis=2) + np.diag([np.inf] * 400)
     np.testing.assert_array_equal(row, np.argsort(gap, axis=1)[:, :7])
     np.testing.assert_allclose(distance, np.sort(gap, axis=1)[:, :7], rtol=1e-9)
+
+
+@pytest.mark.parametrize("order", ["mixed", "falling", "rising", "equal"])
+@pytest.mark.parametrize("turned", [False, True])
+def test_the_smallest_of_many_tiles_are_those_of_one_sort(order, turned):
+    rng = np.random.default_rng(3)
+    gap = rng.random((70, 900)).astype(np.float32)
+    if order == "equal":
+        gap[:] = rng.integers(0, 2, gap.shape)
+    elif order != "mixed":  # falling: every tile holds what is smaller than all before
+        gap = np.sort(gap, axis=1)[:, :: -1 if order == "falling" else 1].copy()
+    near = Smallest(100, 5, torch.device("cpu"))
+    for first in range(0, 900, 300):
+        tile = torch.from_numpy(gap[:, first : first + 300].copy())
+        tile = tile.T.contiguous() if turned else tile
+        near.see(slice(20, 90), tile, first, turned=turned)
+    value, row = near.value[20:90].numpy(), near.row[20:90].numpy()
+    np.testing.assert_array_equal(value, np.sort(gap, axis=1)[:, :5])
+    np.testing.assert_array_equal(value, np.take_along_axis(gap, row, 1))
+    assert all(len(set(found)) == 5 for found in row)
+    assert torch.isinf(near.value[:20]).all()
