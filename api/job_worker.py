@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 import traceback
 from pathlib import Path
 
 from ..errors import CuradiffError, Stopped
-from ..runs import Lease, open_run
+from ..runs import Lease, interrupt, open_run
 
 
 def main(words: list[str]) -> int:
     """Carry out the job named on the command line."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends like Ctrl-C
+    interrupt()
     run = open_run(Path(words[0]))
     try:
         from . import jobs

@@ -11,30 +11,10 @@ import traceback
 from collections.abc import Callable
 from contextlib import nullcontext
 from pathlib import Path
-from types import FrameType
 
 from ..config import TrainSettings
 from ..errors import CuradiffError
-from ..runs import Lease, Run, open_run
-
-
-class Asked:
-    """Remember that SIGTERM or SIGINT arrived."""
-
-    def __init__(self) -> None:
-        self.yes = False
-
-    def listen(self) -> None:
-        """Begin to remember instead of ending."""
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._hear)
-
-    def _hear(self, number: int, frame: FrameType | None) -> None:
-        self.yes = True
-
-    def __call__(self) -> bool:
-        """Tell whether a signal arrived."""
-        return self.yes
+from ..runs import Asked, Lease, Run, open_run
 
 
 def work(run: Run, stop_asked: Callable[[], bool]) -> str:

@@ -136,3 +136,26 @@ def test_home_that_cannot_be_written_is_named(monkeypatch, tmp_path):
     monkeypatch.setenv("CURADIFF_HOME", str(blocked))
     with pytest.raises(RunError, match="CURADIFF_HOME"):
         runs.create("train", {})
+
+
+def test_a_process_chooses_how_it_ends(tmp_path):
+    import subprocess
+    import sys
+
+    def said(choice):
+        words = f"""
+import os, signal
+from curadiff.runs import Asked, interrupt
+asked = Asked()
+try:
+    {choice}
+    os.kill(os.getpid(), signal.SIGTERM)
+    print("remembered", asked())
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+        command = [sys.executable, "-P", "-c", words]
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True).stdout.strip()
+
+    assert said("asked.listen()") == "remembered True"
+    assert said("interrupt()") == "interrupted"
