@@ -15,6 +15,7 @@ process; medians of ``--rounds``. Peers that are not installed are left out.
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
 import statistics
 import sys
@@ -287,19 +288,14 @@ def sample(args, folder, paths):
 
 
 def load(args, folder, paths):
-    from curadiff.diffusion import draw
     from torchvision import transforms
 
     training, _ = ours(args, folder, paths)
-    s = training.settings
+    s, batches, step = training.settings, training.batches, itertools.count()
 
     def mine(count):
         for _ in range(count):
-            part = training._part(training._plan(), 0)
-            index, flip, _ = training._to_device(part)
-            clean = draw.to_unit(training._gather(index, part.index))
-            torch.where(flip.view(-1, 1, 1, 1), clean.flip(-1), clean)
-            training.step += 1
+            batches.take(batches.part(batches.plan(next(step), 0), 0))
 
     transform = transforms.Compose(
         [

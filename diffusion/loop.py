@@ -10,9 +10,8 @@ after step s does not depend on how s was reached.
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import AbstractContextManager, nullcontext
 from typing import cast
 
 import numpy as np
@@ -27,6 +26,7 @@ from . import (
     checkpoint,
     draw,
     engine,
+    grid,
     manifest,
     network,
     pipeline,
@@ -35,12 +35,10 @@ from . import (
     schedules,
     watch,
 )
+from .batches import Batches
 from .objective import Objective
 from .progress import Progress
 from .state import State
-
-GRID = 16  # pictures in a sample grid
-GRID_EVALUATIONS = 25
 
 
 class Training:
@@ -49,7 +47,8 @@ class Training:
     Args:
         run: Prepared with `jobs.prepare`.
         accelerator: From `engine.accelerator`.
-        stop_asked: Says whether to checkpoint and end; asked once per step.
+        stop_asked: Says whether to checkpoint and end; asked after every step and between
+            the parts of one.
     """
 
     def __init__(self, run: Run, accelerator: Accelerator, stop_asked: Callable[[], bool]) -> None:
@@ -58,7 +57,13 @@ class Training:
         self.device = accelerator.device
         images = manifest.read(run)
         manifest.check_unchanged(images)
-        self.pictures = self._resident(pixels.load(images["paths"], images["sha256"], s.image_size))
+        self.batches = Batches(
+            pixels.load(images["paths"], images["sha256"], s.image_size),
+            s,
+            device=self.device,
+            processes=accelerator.num_processes,
+            process=accelerator.process_index,
+        )
         self.held_out = self._held_out()
         inner = network.build(s).to(self.device)
         if self.device.type == "cuda":
@@ -89,8 +94,18 @@ class Training:
         if engine.wants_compile(s, self.device):
             self.compiled = self._compile()
         self._begin()
+        state = self._train()
+        if state == "finished" and self.main:
+            self.save_grid()
+        self.accelerator.end_training()  # trackers write what they hold back
+        return state
+
+    def _train(self) -> str:
+        s = self.settings
         while self.step < s.steps:
-            self.train_step()
+            if not self.train_step():
+                self._save_before_ending()
+                return "stopped"
             at_checkpoint = self.step % s.checkpoint_every == 0 or self.step == s.steps
             stop, log = self._agreed(self.stop_asked(), self.progress.due() or self.step == 1)
             if (log or at_checkpoint or stop) and not self._log():
@@ -98,55 +113,47 @@ class Training:
                 continue
             if at_checkpoint or stop:
                 self.save()
+                if stop and self.step < s.steps:
+                    return "stopped"
                 if self.main and self.held_out is not None:
                     self.watch(self.held_out)
             if self.main and self.step % (s.grid_every or s.checkpoint_every) == 0:
                 self.save_grid()
-            if stop and self.step < s.steps:
-                return "stopped"
-        if self.main:
-            self.save_grid()
-        self.accelerator.end_training()
         return "finished"
 
-    def train_step(self) -> None:
-        """Do one optimizer step."""
+    def train_step(self) -> bool:
+        """Do one optimizer step; False when it was given up because a stop is asked for.
+
+        Giving up between two parts of a batch loses nothing: the step's gradients are
+        dropped, and it is done from its start when training goes on.
+        """
         s = self.settings
-        plan = self._plan()
+        loss_before = self.loss_sum.clone() if s.accumulate > 1 else None
+        plan = self.batches.plan(self.step, self.attempt)
         self.state.set_learning_rate(self.step)
         for number in range(s.accumulate):
+            if loss_before is not None and number > 0 and self._agreed(self.stop_asked())[0]:
+                self.state.optimizer.zero_grad(set_to_none=True)
+                self.loss_sum, self.loss_count = loss_before, self.loss_count - number
+                return False
             with self._synchronized(number == s.accumulate - 1):
-                loss = self._loss(self._part(plan, number))
+                loss = self._loss(self.batches.part(plan, number))
                 self.accelerator.backward(loss / s.accumulate)
             self.loss_sum += loss.detach()
             self.loss_count += 1
         self._update()
         self.step += 1
         self.state.averaged(self.step)
+        return True
 
-    def _plan(self) -> randomness.Plan:
-        s = self.settings
-        return randomness.plan(
-            seed=s.seed,
-            step=self.step,
-            batch_size=s.batch_size,
-            images=len(self.pictures),
-            timesteps=s.timesteps,
-            flip=s.horizontal_flip,
-            attempt=self.attempt,
-        )
-
-    def _part(self, plan: randomness.Plan, number: int) -> randomness.Plan:
-        """Take this process's part of a batch, one of ``accumulate``."""
-        s = self.settings
-        size = s.batch_size // (self.accelerator.num_processes * s.accumulate)
-        first = self.accelerator.process_index * s.accumulate + number
-        return plan.part(slice(first * size, (first + 1) * size))
+    def _save_before_ending(self) -> None:
+        """Write a checkpoint of the steps since the last one, if they are worth it."""
+        saved = (checkpoint.steps(self.run.path) or [0])[-1]
+        if self.step > saved and (self.loss_count == 0 or self._log()):
+            self.save()
 
     def _loss(self, part: randomness.Plan) -> Tensor:
-        index, flip, t = self._to_device(part)
-        x_0 = draw.to_unit(self._gather(index, part.index))
-        x_0 = torch.where(flip.view(-1, 1, 1, 1), x_0.flip(-1), x_0)
+        x_0, t = self.batches.take(part)
         noise = randomness.normal(part.noise, x_0.shape[1:], self.device)
         return self.objective.losses(self.forward, x_0, t, noise).mean()
 
@@ -167,17 +174,6 @@ class Training:
         """Let processes exchange gradients only after a batch's last part."""
         return nullcontext() if last else self.accelerator.no_sync(self.forward)
 
-    def _resident(self, pictures: np.ndarray) -> Tensor:
-        """Hold the images, (n, 3, h, w) uint8, on a GPU when they take less than half of it."""
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
-            host = torch.from_numpy(pictures)  # still on disk, memory-mapped
-        if self.device.type == "cuda":
-            free, _ = torch.cuda.mem_get_info(self.device)
-            if host.nbytes < free / 2:
-                return host.to(self.device)
-        return host
-
     def _held_out(self) -> Tensor | None:
         """Return some images that are not trained on, (n, 3, h, w) in [-1, 1], if there are any."""
         if not (self.run.path / manifest.HELD_OUT).exists():
@@ -192,24 +188,13 @@ class Training:
         try:
             return engine.compile_or_say(
                 bare,
-                lambda: self._loss(self._part(self._plan(), 0)).backward(),
+                lambda: self._loss(
+                    self.batches.part(self.batches.plan(self.step, 0), 0)
+                ).backward(),
                 cache=self.run.path / "compile-cache",
             )
         finally:
             self.state.optimizer.zero_grad(set_to_none=True)
-
-    def _gather(self, index: Tensor, host_index: np.ndarray) -> Tensor:
-        if self.pictures.device == self.device:
-            return self.pictures[index]
-        return self.pictures[torch.from_numpy(host_index)].to(self.device, non_blocking=True)
-
-    def _to_device(self, part: randomness.Plan) -> tuple[Tensor, Tensor, Tensor]:
-        """Copy index, flip and t in one transfer that the host does not wait for."""
-        packed = torch.from_numpy(np.stack([part.index, part.flip.astype(np.int64), part.t]))
-        if self.device.type == "cuda":
-            packed = packed.pin_memory()
-        index, flip, t = packed.to(self.device, non_blocking=True)
-        return index, flip.bool(), t
 
     def _agreed(self, *wishes: bool) -> list[bool]:
         """Let all processes do at this step what one of them wishes."""
@@ -245,7 +230,7 @@ class Training:
                 "running",
                 step=self.step,
                 steps=self.settings.steps,
-                images=len(self.pictures),
+                images=len(self.batches),
                 weights=self.state.count(),
                 device=str(self.device),
                 precision=self.accelerator.mixed_precision,
@@ -305,7 +290,7 @@ class Training:
 
     def watch(self, held_out: Tensor) -> None:
         """Log the averaged weights' loss by noise level, on trained and on held-out images."""
-        seen = draw.to_unit(self.pictures[: watch.IMAGES].to(self.device))
+        seen = draw.to_unit(self.batches.pictures[: watch.IMAGES].to(self.device))
         losses = {}
         with self.state.with_average(), engine.eager(network.bare(self.state.network)):
             for name, pictures in (("train", seen), ("held_out", held_out)):
@@ -315,25 +300,13 @@ class Training:
         self.progress.note(self.step, loss_by_level=losses)
 
     def save_grid(self) -> None:
-        """Draw pictures from the averaged weights, always from the same noise.
-
-        A large picture on a CPU takes minutes; who asks to stop need not wait for it.
-        """
-        with (
-            self.state.with_average(),
-            engine.eager(network.bare(self.state.network)),
-            suppress(draw.GaveUp),
-        ):
-            pictures = draw.draw(
+        """Draw pictures from the averaged weights."""
+        with self.state.with_average(), engine.eager(network.bare(self.state.network)):
+            grid.save(
                 self.state.network,
-                range(GRID),
-                size=self.settings.image_size,
+                self.run.path / "grids" / f"step-{self.step:08d}.png",
+                settings=self.settings,
                 alpha_bar=self.alpha_bar.tolist(),
-                prediction=self.settings.prediction,
-                sampler="ddim",
-                evaluations=min(GRID_EVALUATIONS, self.settings.timesteps),
                 device=self.device,
                 give_up=self.stop_asked if self.step < self.settings.steps else None,
             )
-            path = self.run.path / "grids" / f"step-{self.step:08d}.png"
-            draw.save_grid(pictures, path, columns=4)

@@ -194,9 +194,10 @@ def test_nan_is_rolled_back_once_and_training_goes_on(prepared, monkeypatch):
     step = loop.Training.train_step
 
     def poisoned(self):
-        step(self)
+        done = step(self)
         if self.step == 4 and self.attempt == 0:
             self.loss_sum += float("nan")
+        return done
 
     monkeypatch.setattr(loop.Training, "train_step", poisoned)
     assert train_here(run) == "finished"
@@ -216,10 +217,11 @@ def test_nan_that_comes_again_stops_with_step_and_last_good_checkpoint(
     step = loop.Training.train_step
 
     def poisoned(self):
-        step(self)
+        done = step(self)
         if self.step == 4:
             with torch.no_grad():
                 next(iter(self.state.weights.values())).fill_(float("nan"))
+        return done
 
     monkeypatch.setattr(loop.Training, "train_step", poisoned)
     with pytest.raises(
@@ -260,3 +262,19 @@ def test_a_tracker_that_is_not_installed_is_said(prepared, monkeypatch):
     monkeypatch.setattr(engine, "get_available_trackers", list)
     with pytest.raises(EnvironmentFault, match=r"tracker is wandb.*pip install wandb"):
         train_here(prepared("one", tracker="wandb"))
+
+
+@pytest.mark.parametrize("asked_in_step", [1, 4])
+def test_who_asks_to_stop_waits_for_a_part_of_a_step_only(prepared, weights, asked_in_step):
+    from curadiff.diffusion.worker import work
+
+    values = {"accumulate": 4, "grid_every": 99, "checkpoint_every": 6}
+    whole, parts = prepared("whole", **values), prepared("parts", **values)
+    train_here(whole)
+    done = 4 * (asked_in_step - 1)  # three times between the parts, once after the step
+    asked = iter([*[False] * (done + 1), True])  # the second of four parts is done
+    assert work(parts, lambda: next(asked)) == "stopped"
+    assert checkpoint.steps(parts.path) == ([asked_in_step - 1] if asked_in_step > 1 else [])
+    assert parts.status["step"] == asked_in_step - 1
+    assert train_here(parts) == "finished"
+    assert weights(parts) == weights(whole)
