@@ -7,7 +7,7 @@ import numpy as np
 from .greedy import farthest_first
 from .picks import Picks
 from .pool import Pool, positive_weights
-from .rows import chunks
+from .rows import Array, chunks, take
 
 
 def coreset(pool: Pool, budget: int) -> Picks:
@@ -28,14 +28,28 @@ def coreset(pool: Pool, budget: int) -> Picks:
 
 def most_central(pool: Pool) -> int:
     """Return the candidate nearest to the mean of all rows, the lowest of equals."""
-    middle = np.zeros(pool.x.shape[1])
-    for _, part in chunks(pool.x, 4096):
-        middle += part.sum(0, dtype=np.float64)
-    middle /= len(pool)
-    # Rows have length 1, so the nearest is the one with the largest dot product; those that
-    # float32 cannot tell from it are compared in float64.
-    align = np.concatenate([part @ middle.astype(np.float32) for _, part in chunks(pool.x, 4096)])
-    align[~(pool.candidate & (pool.room[pool.slot] > 0))] = -np.inf
-    near = np.flatnonzero(align >= align.max() - 1e-5)
-    exact = pool.x[near] @ middle
-    return int(near[np.argmax(exact >= exact.max() - 1e-12)])
+    allowed = pool.candidate & (pool.room[pool.slot] > 0)
+    rows, align = most_aligned(pool.x, summed(pool.x) / len(pool), allowed)
+    return int(rows[np.argmax(align >= align.max() - 1e-12)])
+
+
+def summed(unit: Array) -> Array:
+    """Sum of all rows, (d,) float64."""
+    total = np.zeros(unit.shape[1])
+    for _, part in chunks(unit, 4096):
+        total += part.sum(0, dtype=np.float64)
+    return total
+
+
+def most_aligned(unit: Array, middle: Array, allowed: Array) -> tuple[Array, Array]:
+    """Find the rows nearest to a point: for rows of length 1, those with the largest product.
+
+    Returns:
+        Every allowed row that float32 cannot tell from the best, and its float64 product.
+    """
+    align = np.full(len(unit), -np.inf, np.float32)
+    for start, part in chunks(unit, 4096):
+        align[start : start + len(part)] = part @ middle.astype(np.float32)
+    align[~allowed] = -np.inf
+    rows = np.flatnonzero(allowed & (align >= align.max(initial=-np.inf) - 1e-5))
+    return rows, take(unit, rows) @ middle

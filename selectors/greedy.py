@@ -71,7 +71,7 @@ class Block:
 class Greedy:
     """State of one traversal over the rows of this process.
 
-    ``agree`` and ``block`` are all that a traversal over several processes does differently.
+    A traversal over several processes replaces the public methods.
     """
 
     def __init__(self, pool: Pool, budget: int, scale: Array, allowed: Array) -> None:
@@ -89,8 +89,12 @@ class Greedy:
         self.worth: list[float] = []  # squared factors of the picks
         self.exact: dict[int, tuple[float, int]] = {}  # row: float64 value, centres it counts
         self._close(np.flatnonzero(~self.open))
-        for row in pool.preselected:
-            self._add(int(row), pool.x[row])
+        for row, point in zip(pool.preselected, self.preselected_points(), strict=True):
+            self._add(int(row), point)
+
+    def preselected_points(self) -> Array:
+        """Return (p, d) the rows that are chosen already."""
+        return take(self.pool.x, self.pool.preselected)
 
     def run(self, start: int | None) -> tuple[Array, Array]:
         """Choose; return rows of the whole pool and their scores."""

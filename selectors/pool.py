@@ -91,12 +91,12 @@ def make_pool(
         )
     n = len(x)
     names, order = _sorted_ids(ids, n)
-    chosen, out = _rows(preselected, n, "preselected"), _rows(exclude, n, "exclude")
+    chosen, out = chosen_rows(preselected, n, "preselected"), chosen_rows(exclude, n, "exclude")
     candidate = np.ones(n, bool)
     candidate[chosen] = False
     candidate[out] = False
-    _check_budget(budget, int(candidate.sum()), n)
-    slot, room = _slots(groups, quotas, candidate, budget)
+    check_budget(budget, int(candidate.sum()), n)
+    slot, room = slots(groups, quotas, candidate, budget)
     if not isinstance(seed, int | np.integer) or seed < 0:
         raise SettingsError(f"seed must be a whole number >= 0, got {seed!r}.")
     back = np.empty(n, np.int64)
@@ -148,7 +148,8 @@ def _sorted_ids(ids: Sequence[Any] | Array | None, n: int) -> tuple[Array, Array
     return names, order
 
 
-def _rows(rows: Sequence[int] | Array | None, n: int, name: str) -> Array:
+def chosen_rows(rows: Sequence[int] | Array | None, n: int, name: str) -> Array:
+    """Turn row numbers or a mask into row numbers, each once; complain by the setting's name."""
     if rows is None:
         return np.empty(0, np.int64)
     given = np.asarray(rows)
@@ -167,7 +168,8 @@ def _rows(rows: Sequence[int] | Array | None, n: int, name: str) -> Array:
     return np.asarray(list(dict.fromkeys(given.tolist())), np.int64)
 
 
-def _check_budget(budget: int, available: int, n: int) -> None:
+def check_budget(budget: int, available: int, n: int) -> None:
+    """Refuse a budget that is no number or exceeds what can be chosen."""
     if not isinstance(budget, int | np.integer) or isinstance(budget, bool) or budget < 1:
         raise SettingsError(f"budget must be a whole number >= 1, got {budget!r}.")
     if budget > available:
@@ -177,7 +179,7 @@ def _check_budget(budget: int, available: int, n: int) -> None:
         )
 
 
-def _slots(
+def slots(
     groups: Sequence[Any] | Array | None,
     quotas: Mapping[Any, int] | str | None,
     candidate: Array,

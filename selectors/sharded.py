@@ -1,8 +1,8 @@
 """Exact selection over several processes, each holding a part of the rows.
 
-Start it like training, say with ``accelerate launch`` or ``torchrun``; give every rank its own
-consecutive rows, for example a slice of a memory-mapped file. All ranks return the same
-picks, the ones that a single process would make with all rows.
+Every rank has its own consecutive rows, for example a slice of a memory-mapped file. All ranks
+return the same picks, the ones that a single process would make with all rows. The command
+``accelerate launch -m curadiff.selectors.sharded_command`` does so for files.
 
 Per lazy round, ranks exchange blocks of candidates instead of one vector per pick: every rank
 brings its best rows up to date, the blocks are gathered, and each rank then runs the same
@@ -11,8 +11,7 @@ greedy steps on the same numbers.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,31 +19,14 @@ import torch
 import torch.distributed as dist
 
 from ..errors import EnvironmentFault, SettingsError
-from ..neighbors import full_precision, nearest
+from ..neighbors import full_precision
 from .density import measure_density_by
+from .exchange import Shards, everyone, finder, gather, most_central, rows_of
 from .greedy import Block, Greedy
-from .pool import Pool, choose_device
+from .pool import Pool, check_budget, choose_device, chosen_rows, positive_weights, slots
 from .rows import Array, unit_rows
 
 METHODS = ("coreset", "typicality")
-
-
-@dataclass(frozen=True)
-class Shards:
-    """Who holds which rows."""
-
-    rank: int
-    sizes: list[int]
-
-    @property
-    def offset(self) -> int:
-        """This rank's first row in the whole pool."""
-        return sum(self.sizes[: self.rank])
-
-    @property
-    def total(self) -> int:
-        """Rows of all ranks together."""
-        return sum(self.sizes)
 
 
 def select_sharded(
@@ -52,11 +34,16 @@ def select_sharded(
     budget: int,
     *,
     method: str = "coreset",
+    preselected: Sequence[int] | Array | None = None,
+    exclude: Sequence[int] | Array | None = None,
+    groups: Sequence[Any] | Array | None = None,
+    quotas: Mapping[Any, int] | str | None = None,
     alpha: float = 1.0,
     neighbors: int | None = None,
     min_distance: float | None = None,
     outlier_rate: float | None = None,
     device: str = "cpu",
+    memory_budget: int | None = None,
 ) -> tuple[Array, Array]:
     """Choose from the rows of all ranks; call it on every rank with equal settings.
 
@@ -64,18 +51,23 @@ def select_sharded(
         x: (n, d) this rank's embeddings; rank 0 holds the first rows, and so on.
         budget: How many to choose from all ranks together.
         method: ``coreset`` or ``typicality``, as in `select`.
+        preselected: Rows of the whole pool that are chosen already.
+        exclude: Rows of the whole pool that may not be chosen.
+        groups: (n,) the slice that each of this rank's rows belongs to; needs ``quotas``.
+        quotas: How many to choose from each group over all ranks, as in `select`.
         alpha: Of typicality.
         neighbors: Of typicality.
         min_distance: Of typicality.
         outlier_rate: Of typicality.
         device: Where products are computed. Exchange is by the process group's backend.
+        memory_budget: Bytes that this rank's part may take, as in `select`; coreset only.
 
     Returns:
         Rows of the whole pool in the order they were chosen, and their scores.
 
     Raises:
         EnvironmentFault: No process group was started.
-        SettingsError: The method is not one of these, or the budget exceeds the rows.
+        SettingsError: A setting cannot be met, or the method is not one of these.
     """
     if not dist.is_initialized():
         raise EnvironmentFault(
@@ -86,125 +78,113 @@ def select_sharded(
         raise SettingsError(
             f"method must be one of {', '.join(METHODS)} when sharded, got {method!r}."
         )
-    unit = unit_rows(np.asanyarray(x))
-    shards = Shards(dist.get_rank(), _everyone(len(unit)))
-    if not 1 <= budget <= shards.total:
-        raise SettingsError(
-            f"budget must be between 1 and {shards.total}, the rows of all ranks, got {budget}."
-        )
-    mine = slice(shards.offset, shards.offset + len(unit))
-    scale, allowed, start = np.ones(len(unit)), np.ones(len(unit), bool), None
+    if isinstance(alpha, str):
+        raise SettingsError(f"alpha must be a number when sharded, got {alpha!r}.")
+    if memory_budget is not None and method != "coreset":
+        raise SettingsError(f"{method} needs its rows in memory; leave memory_budget out.")
+    unit = unit_rows(np.asanyarray(x), memory_budget=memory_budget)
+    shards = Shards(dist.get_rank(), everyone(len(unit)))
+    pool = _part(unit, shards, budget, preselected, exclude, groups, quotas, device)
+    allowed, start = pool.candidate, None
     if method == "coreset":
-        start = _most_central(unit, shards)
+        scale = positive_weights(pool, method)
+        start = most_central(unit, shards, _open(pool))
     else:
-        given: Mapping[str, Any] = {"min_distance": min_distance}
-        if outlier_rate is not None:
-            given = {**given, "outlier_rate": outlier_rate}
-        k = neighbors or int(np.clip(round(2 * shards.total / budget), 5, 20))
-        density = measure_density_by(_finder(unit, shards), shards.total, neighbors=k, **given)
+        k = neighbors or int(np.clip(round(2 * int(gather(allowed).sum()) / budget), 5, 20))
+        given = {} if outlier_rate is None else {"outlier_rate": outlier_rate}
+        rank = np.where(gather(allowed), 1, 2)
+        rank[pool.preselected] = 0  # what is chosen stands for its near-duplicates
+        density = measure_density_by(
+            finder(unit, shards),
+            shards.total,
+            neighbors=k,
+            min_distance=min_distance,
+            order=np.argsort(rank, kind="stable"),
+            **given,
+        )
         whole = (density.head == np.arange(shards.total)) & ~density.flagged
         middle = float(np.median(density.rho))
         rho = np.maximum(density.rho, 1e-3 * middle if middle > 0 else 1.0)
-        scale, allowed = rho[mine] ** -alpha, whole[mine]
+        scale, allowed = rho[shards.mine] ** -alpha, allowed & whole[shards.mine]
         if alpha == 0:
-            start = _most_central(unit, shards, allowed)
-    pool = Pool(
+            start = most_central(unit, shards, _open(pool) & allowed)
+    with full_precision():
+        return _ShardedGreedy(pool, budget, scale, allowed, shards).run(start)
+
+
+def _part(
+    unit: Array,
+    shards: Shards,
+    budget: int,
+    preselected: Sequence[int] | Array | None,
+    exclude: Sequence[int] | Array | None,
+    groups: Sequence[Any] | Array | None,
+    quotas: Mapping[Any, int] | str | None,
+    device: str,
+) -> Pool:
+    """This rank's pool, with what is asked of all ranks together."""
+    n = shards.total
+    chosen = chosen_rows(preselected, n, "preselected")
+    candidate = np.ones(n, bool)
+    candidate[chosen] = False
+    candidate[chosen_rows(exclude, n, "exclude")] = False
+    check_budget(budget, int(candidate.sum()), n)
+    labels = None if groups is None else gather(np.asarray(groups))
+    slot, room = slots(labels, quotas, candidate, budget)
+    return Pool(
         x=unit,
-        ids=np.arange(mine.start, mine.stop),
-        candidate=np.ones(len(unit), bool),
-        preselected=np.empty(0, np.int64),
-        slot=np.zeros(len(unit), np.int64),
-        room=np.array([budget]),
+        ids=np.arange(shards.mine.start, shards.mine.stop),
+        candidate=candidate[shards.mine],
+        preselected=chosen,
+        slot=slot[shards.mine],
+        room=room,
         weights=None,
         seed=0,
         device=choose_device(device),
     )
-    with full_precision():
-        return _ShardedGreedy(pool, budget, scale, allowed, shards.offset).run(start)
+
+
+def _open(pool: Pool) -> Array:
+    return pool.candidate & (pool.room[pool.slot] > 0)
 
 
 class _ShardedGreedy(Greedy):
     """The same traversal; a round's block is gathered from all ranks."""
 
-    def __init__(self, pool: Pool, budget: int, scale: Array, allowed: Array, offset: int) -> None:
+    def __init__(
+        self, pool: Pool, budget: int, scale: Array, allowed: Array, shards: Shards
+    ) -> None:
+        self.shards = shards
         super().__init__(pool, budget, scale, allowed)
-        self.offset = offset
+        self.offset = shards.mine.start
+
+    def preselected_points(self) -> Array:
+        return rows_of(self.pool.x, self.shards, self.pool.preselected)
 
     def run(self, start: int | None) -> tuple[Array, Array]:
-        if start is not None:  # a row of the whole pool: its holder tells the others
+        if start is not None and not len(self.pool.preselected):
             here = 0 <= start - self.offset < len(self.pool)
-            told = _everyone(
-                (self.pool.x[start - self.offset], float(self.scale2[start - self.offset]))
-                if here
-                else None
-            )
-            point, scale2 = next(one for one in told if one is not None)
-            self._take(start, point, scale2, 0)
+            own = start - self.offset
+            told = everyone((float(self.scale2[own]), int(self.pool.slot[own])) if here else None)
+            scale2, slot = next(one for one in told if one is not None)
+            point = rows_of(self.pool.x, self.shards, np.array([start]))[0]
+            self._take(start, point, scale2, slot)
         return super().run(None)
 
     def agree(self, best: float, stale: float) -> tuple[float, float]:
-        told = _everyone((best, stale))
+        told = everyone((best, stale))
         return max(b for b, _ in told), max(s for _, s in told)
 
     def block(self, width: int) -> Block:
         own = super().block(width)
         x, near = own.x.cpu().numpy(), own.near.cpu().numpy()
-        parts = _everyone((own.rows, x, near, own.scale2, own.outside))
-        rows, x, near, scale2 = (np.concatenate([p[i] for p in parts]) for i in range(4))
+        parts = everyone((own.rows, x, near, own.scale2, own.slot, own.outside))
+        rows, x, near, scale2, slot = (np.concatenate([p[i] for p in parts]) for i in range(5))
         return Block(
             rows,  # ascending, for ranks hold consecutive rows
             torch.from_numpy(x).to(own.x.device),
             torch.from_numpy(near).to(own.x.device),
             scale2,
-            np.zeros(len(rows), np.int64),
-            max(p[4] for p in parts),
+            slot,
+            max(p[5] for p in parts),
         )
-
-
-def _finder(unit: Array, shards: Shards) -> Any:
-    """Exact neighbours across ranks: shards travel in turn, lists are merged."""
-    mine = np.arange(shards.offset, shards.offset + len(unit))
-
-    def find(query: Array, reference: Array, k: int) -> tuple[Array, Array]:
-        own = query[(query >= mine[0]) & (query <= mine[-1])] if len(mine) else query[:0]
-        points = unit[own - shards.offset]
-        best, rows = np.full((len(own), k), np.inf), np.full((len(own), k), -1, np.int64)
-        begin = 0
-        for rank, size in enumerate(shards.sizes):
-            part = reference[(reference >= begin) & (reference < begin + size)]
-            begin += size
-            here = [unit[part - shards.offset] if rank == shards.rank else None]
-            dist.broadcast_object_list(here, src=rank)
-            if not len(part) or not len(own):
-                continue
-            itself = np.searchsorted(part, own)
-            inside = (itself < len(part)) & (part[np.minimum(itself, len(part) - 1)] == own)
-            skip = np.where(inside, itself, -1)
-            count = min(k, len(part) - bool(inside.any()))
-            if count < 1:
-                continue
-            gap, place = nearest(points, here[0], count, exclude=skip)  # type: ignore[arg-type]
-            best, rows = np.hstack([best, gap]), np.hstack([rows, part[place]])
-            order = np.lexsort((rows, best), axis=1)[:, :k]
-            best, rows = np.take_along_axis(best, order, 1), np.take_along_axis(rows, order, 1)
-        parts = _everyone((best, rows))
-        return np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts])
-
-    return find
-
-
-def _most_central(unit: Array, shards: Shards, allowed: Array | None = None) -> int | None:
-    """The row nearest to the mean of all ranks' rows, the lowest of equals."""
-    middle = sum(_everyone(unit.sum(0, dtype=np.float64))) / shards.total
-    align = unit @ middle
-    if allowed is not None:
-        align = np.where(allowed, align, -np.inf)
-    whole = np.concatenate(_everyone(align))
-    return int(np.argmax(whole >= whole.max() - 1e-12)) if np.isfinite(whole.max()) else None
-
-
-def _everyone(value: Any) -> list[Any]:
-    """Every rank's value, by rank."""
-    found = [None] * dist.get_world_size()
-    dist.all_gather_object(found, value)
-    return found
