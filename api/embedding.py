@@ -25,18 +25,23 @@ class EmbedResult:
         done: Samples embedded now.
         kept: Samples that had a vector already.
         faults: Why an image could not be read, by file; its sample is tagged ``unreadable``.
+        error: Largest relative error of a vector that the number format causes, measured on
+            test patterns; 0 for float32.
     """
 
     field: str
     done: int
     kept: int
     faults: dict[str, str] = field(default_factory=dict)
+    error: float = 0.0
 
     def __str__(self) -> str:
         text = f"{self.done} images embedded into {self.field!r}, {self.kept} had one already"
         if self.faults:
             first = next(iter(self.faults.values()))
             text += f"; {len(self.faults)} unreadable, tagged {writing.UNREADABLE!r}: {first}"
+        if self.error:
+            text += f"; the number format moves a vector by up to {self.error:.2%} of its length"
         return text
 
 
@@ -67,7 +72,9 @@ def embed(samples: Any, *, progress: Progress = True, **settings: Any) -> EmbedR
     """
     config = EmbedSettings(**settings)
     dataset, view = reading.resolve(samples)
-    encoder = encoders.load(config.encoder, weights=config.weights, device=config.device)
+    encoder = encoders.load(
+        config.encoder, weights=config.weights, device=config.device, dtype=config.dtype
+    )
     name = config.field or field_name(config.encoder)
     before = reading.encoder_of(dataset, name)
     if before not in (None, encoder.key) and not config.overwrite:
@@ -87,13 +94,14 @@ def embed(samples: Any, *, progress: Progress = True, **settings: Any) -> EmbedR
                 [pool.paths[row] for row in rows],
                 batch_size=config.batch_size,
                 normalize=True,
-                cache=True,
+                cache=config.cache,
                 progress=lambda done, _, start=start: report(start + done, len(todo)),
             )
             ids = [pool.ids[row] for row in rows]
             _write(dataset, name, ids, found, encoder.key)
             faults.update(found.faults)
-    return EmbedResult(name, len(todo) - len(faults), len(pool.ids) - len(todo), faults)
+    done = len(todo) - len(faults)
+    return EmbedResult(name, done, len(pool.ids) - len(todo), faults, encoder.error)
 
 
 def _write(dataset: Any, name: str, ids: list[str], found: encoders.Embedded, encoder: str) -> None:

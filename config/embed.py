@@ -7,6 +7,7 @@ from typing import ClassVar, Literal
 from .base import Settings, setting
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
+Dtype = Literal["float32", "bfloat16"]
 
 ENCODER_HELP = (
     "Encoder: builtin, clip-vit-b32, dinov2-vit-l14, inception, open_clip:MODEL[:TAG], "
@@ -28,6 +29,15 @@ class EmbedSettings(Settings):
     )
     batch_size: int = setting(32, "Images per forward pass.", ge=1, le=4096, advanced=True)
     device: Device = setting("auto", "Where to compute; auto takes a GPU when there is one.")
+    dtype: Dtype = setting(
+        "float32",
+        "Number format of the network; for bfloat16, mixed precision, what it costs the vectors "
+        "is measured and said.",
+        advanced=True,
+    )
+    cache: bool = setting(
+        True, "Look vectors up by the images' content, and remember new ones.", advanced=True
+    )
     overwrite: bool = setting(
         False, "Compute again for samples that have the field already.", advanced=True
     )

@@ -7,13 +7,13 @@ needs. Each entry imports its libraries only when it is asked for.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
+from typing import get_args
 
+from ..config.embed import Dtype
 from ..errors import SettingsError, nearest
 from .encoder import Encoder
 
-Dtype = Literal["float32", "bfloat16"]
-DTYPES = ("float32", "bfloat16")
+DTYPES = get_args(Dtype)
 
 
 def _builtin(name: str, weights: str | None, device: str, dtype: str) -> Encoder:
@@ -21,6 +21,8 @@ def _builtin(name: str, weights: str | None, device: str, dtype: str) -> Encoder
 
     if weights is not None:
         raise SettingsError(f"encoder builtin takes no weights, got {weights}; leave them out.")
+    if dtype != "float32":
+        raise SettingsError(f"encoder builtin computes in float32 only, got {dtype}; leave it out.")
     return descriptor.load()
 
 

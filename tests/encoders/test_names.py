@@ -37,6 +37,11 @@ def test_builtin_takes_no_weights():
         encoders.load("builtin", weights="x.pt")
 
 
+def test_builtin_has_one_number_format():
+    with pytest.raises(SettingsError, match="builtin computes in float32 only, got bfloat16"):
+        encoders.load("builtin", dtype="bfloat16")
+
+
 @pytest.mark.parametrize(
     ("name", "said"),
     [
