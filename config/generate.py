@@ -19,7 +19,12 @@ class GenerateSettings(Settings):
     )
     steps: int = setting(250, "Network evaluations per image.", ge=1, le=10_000)
     weights: Literal["ema", "raw"] = setting("ema", "Averaged weights or the last ones.")
-    batch_size: int = setting(64, "Images at a time; does not change them.", ge=1, advanced=True)
+    batch_size: int = setting(
+        64,
+        "Images drawn before their files are written; does not change them.",
+        ge=1,
+        advanced=True,
+    )
     processes: int = setting(
         1, "Processes to draw with, one per GPU; does not change the images.", ge=1, advanced=True
     )

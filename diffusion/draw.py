@@ -30,10 +30,14 @@ def draw(
     device: torch.device,
     autocast: torch.dtype | None = None,
     give_up: Callable[[], bool] | None = None,
+    rows: int | None = None,
 ) -> np.ndarray:
     """Draw one picture per seed.
 
-    The first noise is drawn on the CPU, so that a seed begins alike everywhere.
+    The first noise is drawn on the CPU, so that a seed begins alike everywhere. The
+    network sees ``rows`` pictures at a time, by default all; their number must be a
+    multiple of it. Libraries choose their kernels by the shape, so a picture's last
+    bits depend on ``rows``, and on nothing else here.
 
     Returns:
         (n, size, size, 3) uint8.
@@ -46,9 +50,11 @@ def draw(
     def picture(x_t: Tensor, t: int) -> Tensor:
         if give_up is not None and give_up():
             raise GaveUp
-        at = torch.full((len(x_t),), t, device=device)
+        answer = torch.empty_like(x_t)
+        at = torch.full((rows or len(x_t),), t, device=device)
         with torch.autocast(device.type, autocast, enabled=autocast is not None):
-            answer = network(x_t, at).float()
+            for part, found in zip(x_t.split(len(at)), answer.split(len(at)), strict=True):
+                found.copy_(network(part, at))
         x_0 = objective.to_picture(answer, x_t, alpha_bar=alpha_bar[t], prediction=prediction)
         return x_0.clamp(-1, 1)
 

@@ -1,6 +1,6 @@
 """One of several processes that draw images: ``drawer RUN FOLDER SETTINGS RANK``.
 
-Which images are a process's own follows from their numbers, so the processes
+Which images are a process's own follows from their seeds, so the processes
 need not talk to one another. Each ends with the one that started it.
 """
 
@@ -16,7 +16,7 @@ from .worker import end_with_parent, share_cores
 
 
 def main(words: list[str]) -> int:
-    """Draw every ``processes``-th of the missing images."""
+    """Draw this process's share of the missing images."""
     share_cores()
     end_with_parent()
     from .generate import RECORD, absent, draw_missing  # imports torch
@@ -24,10 +24,8 @@ def main(words: list[str]) -> int:
     run, folder, rank = open_run(Path(words[0])), Path(words[1]), int(words[3])
     settings = GenerateSettings.model_validate_json(words[2])
     step = read_json(folder / RECORD)["checkpoint"]
-    mine = [i for i in absent(folder, settings.count) if i % settings.processes == rank]
     try:
-        if mine:
-            draw_missing(run, settings, step, folder, mine, local_rank=rank)
+        draw_missing(run, settings, step, folder, absent(folder, settings.count), rank=rank)
     except CuradiffError as fault:
         print(fault)
         return 1

@@ -34,8 +34,9 @@ def generate(
 ) -> Path:
     """Draw images ``000000.png`` ... and describe them in ``generated.json``.
 
-    Image i depends on the checkpoint, the sampler and seed + i alone. Images that
-    are there already are kept, so the same call goes on after an interruption.
+    Image i depends on the checkpoint, the sampler and seed + i alone: not on the batch
+    size, the number of processes, or which images are there already. Those are kept, so
+    the same call goes on after an interruption.
 
     Args:
         run: A training with at least one checkpoint; the last one is used.
@@ -127,9 +128,18 @@ def load_network(
     name = {"ema": "ema", "raw": "model"}[weights]
     tensors, _ = checkpoint.load(run.path, step, name)
     network.bare(built).load_state_dict(tensors[name])
-    if device.type == "cuda":
-        built = built.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    built = built.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return built.to(device).requires_grad_(False)
+
+
+def rows(image_size: int, device: torch.device) -> int:
+    """Say how many images go through the network together, always.
+
+    The seeds ``k * rows`` to ``(k + 1) * rows - 1`` are drawn in one part, also where
+    only one of them is wanted. So an image is the same whatever else is drawn.
+    """
+    usual = 32 if device.type == "cuda" else 16  # at up to 128 pixels
+    return max(4, min(usual, usual * 128**2 // image_size**2))
 
 
 def absent(folder: Path, count: int) -> list[int]:
@@ -189,21 +199,30 @@ def draw_missing(
     missing: list[int],
     progress: Callable[[int, int], None] | None = None,
     *,
-    local_rank: int = 0,
+    rank: int = 0,
 ) -> None:
-    """Draw the numbered images in this process; files are written while the next are drawn."""
+    """Draw the numbered images in this process; files are written while the next are drawn.
+
+    As one of several ``settings.processes`` it draws the parts that are its own.
+    """
     trained = TrainSettings(**run.settings)
     device = engine.device_of(settings.device)
     if device.type == "cuda":
-        device = torch.device("cuda", local_rank % torch.cuda.device_count())
+        device = torch.device("cuda", rank % torch.cuda.device_count())
+    size = rows(trained.image_size, device)
+    wanted = {settings.seed + number: number for number in missing}
+    parts = sorted({seed // size for seed in wanted})
+    parts = [part for part in parts if part % settings.processes == rank]
+    if not parts:
+        return
     model = load_network(run, trained, step=step, weights=settings.weights, device=device)
     precision = engine.precision_of("auto", device)
     autocast = torch.bfloat16 if precision == "bf16" else None
 
-    def pictures_of(numbers: list[int], evaluations: int = settings.steps) -> np.ndarray:
+    def pictures_of(seeds: list[int], evaluations: int = settings.steps) -> np.ndarray:
         return draw.draw(
             model,
-            [settings.seed + number for number in numbers],
+            seeds,
             size=trained.image_size,
             alpha_bar=schedules.alpha_bar(trained.schedule, trained.timesteps).tolist(),
             prediction=trained.prediction,
@@ -211,30 +230,32 @@ def draw_missing(
             evaluations=evaluations,
             device=device,
             autocast=autocast,
+            rows=size,
         )
 
-    size, compiled = settings.batch_size, False
-    if device.type == "cuda" and len(missing) * settings.steps >= engine.COMPILE_PAYS * size:
-        bare = network.bare(model)
-        whole = (missing * size)[:size]
-        said = engine.compile_or_say(
-            bare, lambda: pictures_of(whole, 1), cache=run.path / "compile-cache"
+    if device.type == "cuda" and settings.count * settings.steps >= engine.COMPILE_PAYS * size:
+        engine.compile_or_say(
+            network.bare(model),
+            lambda: pictures_of(list(range(size)), 1),
+            cache=run.path / "compile-cache",
         )
-        compiled = said == "yes"
+    together = max(1, settings.batch_size // size)
     done = settings.count - len(missing)
     with ThreadPoolExecutor(4) as pool:
         writing: list[Any] = []
-        for first in range(0, len(missing), size):
-            numbers = missing[first : first + size]
-            fill = numbers[-1:] * (size - len(numbers)) if compiled else []
-            pictures = pictures_of(numbers + fill)[: len(numbers)]
+        for first in range(0, len(parts), together):
+            seeds = [
+                part * size + i for part in parts[first : first + together] for i in range(size)
+            ]
+            pictures = pictures_of(seeds)
             for job in writing:
                 job.result()
             writing = [
-                pool.submit(_write, folder / file_name(number), picture)
-                for number, picture in zip(numbers, pictures, strict=True)
+                pool.submit(_write, folder / file_name(wanted[seed]), picture)
+                for seed, picture in zip(seeds, pictures, strict=True)
+                if seed in wanted
             ]
-            done += len(numbers)
+            done += len(writing)
             if progress is not None:
                 progress(done, settings.count)
         for job in writing:
