@@ -222,7 +222,10 @@ def real(given):
                 far = chosen.nearest_pick_distance.max()
                 values.append((gap, 1e3 * target.distance(chosen.indices), far))
             gap, distance, far = np.mean(values, axis=0)
-            print(f"{budget:6}  {method:18} {gap:14.3f} {distance:22.2f} {far:7.3f}")
+            low, high = np.min(values, axis=0), np.max(values, axis=0)
+            band = f"  ({low[0]:.3f} to {high[0]:.3f}; {low[1]:.2f} to {high[1]:.2f})"
+            print(f"{budget:6}  {method:18} {gap:14.3f} {distance:22.2f} {far:7.3f}"
+                  f"{band if len(values) > 1 else ''}")  # fmt: skip
 
 
 def mapped(given):
