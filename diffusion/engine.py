@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
@@ -13,12 +13,16 @@ import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 from accelerate.tracking import get_available_trackers
-from torch import nn
+from torch import Tensor, nn
 
 from ..config import TrainSettings
 from ..errors import EnvironmentFault, SettingsError
 
 COMPILE_PAYS = 1000  # steps; compiling takes about a minute
+GRAPHS_PAY = (
+    16 * 128**2
+)  # pixels of a step; with more, a GPU computes longer than the host launches
+AS_GRAPHS = "yes, as CUDA graphs"
 
 Precision = Literal["no", "bf16", "fp16"]
 
@@ -126,26 +130,79 @@ def wants_compile(settings: TrainSettings, device: torch.device) -> bool:
     return settings.compile == "yes"
 
 
-def compile_or_say(module: nn.Module, use: Callable[[], object], *, cache: Path) -> str:
+def wants_graphs(settings: TrainSettings, device: torch.device, processes: int) -> bool:
+    """Tell whether to replay a step as CUDA graphs: where launching takes longer than computing.
+
+    A graph's gradients lie in memory that the next replay overwrites, so a step must be
+    computed in one part; and other processes must not wait within it.
+    """
+    small = settings.batch_size * settings.image_size**2 <= GRAPHS_PAY
+    return device.type == "cuda" and small and settings.accumulate == 1 and processes == 1
+
+
+def compile_or_say(
+    module: nn.Module, use: Callable[[], object], *, cache: Path, graphs: bool = False
+) -> str:
     """Compile a module in place; where that fails, leave it as it was.
 
     Args:
         module: Called with arguments of one shape only from now on.
         use: Uses it once; compiling happens there.
         cache: Folder that keeps the compiled code for the next time.
+        graphs: Record CUDA graphs too; the module must then be called through `Replayed`.
 
     Returns:
-        ``yes``, or a sentence that says why not.
+        ``yes``, `AS_GRAPHS`, or a sentence that says why not.
     """
     os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(cache))
+    why = ""
+    if graphs:
+        fault = _recorded(module, use)
+        if not fault:
+            return AS_GRAPHS
+        why = f", without CUDA graphs: {fault}"
+    fault = _compiled(module, use)
+    return f"eager, because compiling failed: {fault}" if fault else f"yes{why}"
+
+
+def _compiled(module: nn.Module, use: Callable[[], object], **options: Any) -> str:
+    """Compile and use a module; return what went wrong."""
     try:
-        module.compile(dynamic=False)
+        module.compile(dynamic=False, **options)
         use()
     except Exception as fault:  # whatever the compiler trips over, the module works without
         module._compiled_call_impl = None
         first = (str(fault).strip().splitlines() or [""])[0][:300]
-        return f"eager, because compiling failed: {type(fault).__name__}: {first}"
-    return "yes"
+        return f"{type(fault).__name__}: {first}"
+    return ""
+
+
+def _recorded(module: nn.Module, use: Callable[[], object]) -> str:
+    """Compile a module for CUDA graphs; return what went wrong, if only silently."""
+    from torch._dynamo.utils import counters
+
+    def thrice() -> None:  # to warm up, to record, to replay
+        for _ in range(3):
+            use()
+
+    before = counters["inductor"]["cudagraph_skips"]
+    fault = _compiled(module, thrice, mode="reduce-overhead")
+    if not fault and counters["inductor"]["cudagraph_skips"] > before:
+        return "the compiler passed them over for this network"
+    return fault
+
+
+class Replayed(nn.Module):
+    """Call a network that may replay CUDA graphs: each call may overwrite the last one's answer."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, x_t: Tensor, t: Tensor) -> Tensor:
+        """Answer as the network does."""
+        torch.compiler.cudagraph_mark_step_begin()
+        return self.network(x_t, t)
 
 
 @contextmanager
@@ -164,3 +221,12 @@ def host_group(accelerator: Accelerator) -> Any:
     if accelerator.num_processes == 1:
         return None
     return torch.distributed.new_group(backend="gloo")
+
+
+def agreed(wishes: Sequence[bool], group: Any) -> list[bool]:
+    """Let all processes of `host_group` do what one of them wishes."""
+    if group is None:
+        return list(wishes)
+    votes = torch.tensor(wishes, dtype=torch.int32)
+    torch.distributed.all_reduce(votes, torch.distributed.ReduceOp.MAX, group=group)
+    return votes.bool().tolist()

@@ -234,10 +234,12 @@ def draw_missing(
         )
 
     if device.type == "cuda" and settings.count * settings.steps >= engine.COMPILE_PAYS * size:
+        bare, model = network.bare(model), engine.Replayed(model)
         engine.compile_or_say(
-            network.bare(model),
+            bare,
             lambda: pictures_of(list(range(size)), 1),
             cache=run.path / "compile-cache",
+            graphs=True,
         )
     together = max(1, settings.batch_size // size)
     done = settings.count - len(missing)

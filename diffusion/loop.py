@@ -10,11 +10,11 @@ after step s does not depend on how s was reached.
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from typing import cast
 
-import numpy as np
 import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
@@ -55,6 +55,7 @@ class Training:
         self.run, self.accelerator, self.stop_asked = run, accelerator, stop_asked
         self.settings = s = TrainSettings(**run.settings)
         self.device = accelerator.device
+        self.main = accelerator.is_main_process  # the one that writes
         images = manifest.read(run)
         manifest.check_unchanged(images)
         self.batches = Batches(
@@ -64,13 +65,14 @@ class Training:
             processes=accelerator.num_processes,
             process=accelerator.process_index,
         )
-        self.held_out = self._held_out()
+        self.held_out = watch.held_out(run, s.image_size, self.device)
         inner = network.build(s).to(self.device)
         if self.device.type == "cuda":
             inner = inner.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.state = State(inner, network.bare(inner), s)
         self.forward: nn.Module = accelerator.prepare_model(inner)
         self.compiled = "no"
+        self.graphs = engine.wants_graphs(s, self.device, accelerator.num_processes)
         self.scaler = accelerator.scaler
         self.alpha_bar = schedules.alpha_bar(s.schedule, s.timesteps)
         self.objective = Objective(
@@ -83,16 +85,15 @@ class Training:
         self.group = engine.host_group(accelerator)
         self.progress = Progress(run, step=0, steps=s.steps, batch_size=s.batch_size)
 
-    @property
-    def main(self) -> bool:
-        """Whether this process is the one that writes."""
-        return self.accelerator.is_main_process
-
     def run_to_end(self) -> str:
         """Train until the last step or until asked to stop: ``finished`` or ``stopped``."""
         s = self.settings
         if engine.wants_compile(s, self.device):
+            began = time.monotonic()
             self.compiled = self._compile()
+            if self.main:
+                seconds = round(time.monotonic() - began, 1)
+                self.run.set_status("starting", compile_seconds=seconds, message="compiled")
         self._begin()
         state = self._train()
         if state == "finished" and self.main:
@@ -107,7 +108,8 @@ class Training:
                 self._save_before_ending()
                 return "stopped"
             at_checkpoint = self.step % s.checkpoint_every == 0 or self.step == s.steps
-            stop, log = self._agreed(self.stop_asked(), self.progress.due() or self.step == 1)
+            wishes = [self.stop_asked(), self.progress.due() or self.step == 1]
+            stop, log = engine.agreed(wishes, self.group)
             if (log or at_checkpoint or stop) and not self._log():
                 self._roll_back()
                 continue
@@ -132,11 +134,16 @@ class Training:
         plan = self.batches.plan(self.step, self.attempt)
         self.state.set_learning_rate(self.step)
         for number in range(s.accumulate):
-            if loss_before is not None and number > 0 and self._agreed(self.stop_asked())[0]:
+            if (
+                loss_before is not None
+                and number > 0
+                and engine.agreed([self.stop_asked()], self.group)[0]
+            ):
                 self.state.optimizer.zero_grad(set_to_none=True)
                 self.loss_sum, self.loss_count = loss_before, self.loss_count - number
                 return False
-            with self._synchronized(number == s.accumulate - 1):
+            last = number == s.accumulate - 1  # then processes exchange their gradients
+            with nullcontext() if last else self.accelerator.no_sync(self.forward):
                 loss = self._loss(self.batches.part(plan, number))
                 self.accelerator.backward(loss / s.accumulate)
             self.loss_sum += loss.detach()
@@ -170,39 +177,20 @@ class Training:
             self.state.optimizer.step()
         self.state.optimizer.zero_grad(set_to_none=True)
 
-    def _synchronized(self, last: bool) -> AbstractContextManager[None]:
-        """Let processes exchange gradients only after a batch's last part."""
-        return nullcontext() if last else self.accelerator.no_sync(self.forward)
-
-    def _held_out(self) -> Tensor | None:
-        """Return some images that are not trained on, (n, 3, h, w) in [-1, 1], if there are any."""
-        if not (self.run.path / manifest.HELD_OUT).exists():
-            return None
-        listed = manifest.read(self.run, manifest.HELD_OUT)
-        found = pixels.load(listed["paths"], listed["sha256"], self.settings.image_size)
-        return draw.to_unit(torch.from_numpy(np.array(found[: watch.IMAGES])).to(self.device))
-
     def _compile(self) -> str:
         """Compile the network; where that fails, train without and say why."""
-        bare = network.bare(self.state.network)
-        try:
-            return engine.compile_or_say(
-                bare,
-                lambda: self._loss(
-                    self.batches.part(self.batches.plan(self.step, 0), 0)
-                ).backward(),
-                cache=self.run.path / "compile-cache",
-            )
-        finally:
+        if self.graphs:
+            self.forward = engine.Replayed(self.forward)
+
+        def use() -> None:
+            self._loss(self.batches.part(self.batches.plan(0, 0), 0)).backward()
             self.state.optimizer.zero_grad(set_to_none=True)
 
-    def _agreed(self, *wishes: bool) -> list[bool]:
-        """Let all processes do at this step what one of them wishes."""
-        if self.accelerator.num_processes == 1:
-            return list(wishes)
-        votes = torch.tensor(wishes, dtype=torch.int32)
-        torch.distributed.all_reduce(votes, torch.distributed.ReduceOp.MAX, group=self.group)
-        return votes.bool().tolist()
+        cache = self.run.path / "compile-cache"
+        bare = network.bare(self.state.network)
+        said = engine.compile_or_say(bare, use, cache=cache, graphs=self.graphs)
+        self.state.optimizer.zero_grad(set_to_none=True)  # of a use that failed midway
+        return said
 
     def _log(self) -> bool:
         """Write an entry; False when the training has left the finite numbers."""

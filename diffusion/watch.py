@@ -6,14 +6,26 @@ levels first, is memorization; at high levels it concerns the composition.
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from ..runs import Run
+from . import draw, manifest, pixels
 from .objective import Network, Objective
 from .randomness import normal, stream
 
 BINS = 10
 IMAGES = 32  # enough to tell the curves apart, few enough to be quick
+
+
+def held_out(run: Run, size: int, device: torch.device) -> Tensor | None:
+    """Return some images that a run does not train on, (n, 3, h, w) in [-1, 1], if it has any."""
+    if not (run.path / manifest.HELD_OUT).exists():
+        return None
+    listed = manifest.read(run, manifest.HELD_OUT)
+    found = pixels.load(listed["paths"], listed["sha256"], size)
+    return draw.to_unit(torch.from_numpy(np.array(found[:IMAGES])).to(device))
 
 
 @torch.no_grad()
@@ -34,9 +46,9 @@ def by_level(
     found = []
     for place in range(BINS):
         low, high = place * timesteps // BINS, (place + 1) * timesteps // BINS
-        draw = stream("watch", place)
-        t = torch.from_numpy(draw.integers(low, max(high, low + 1), size=len(pictures)))
-        seeds = draw.integers(2**62, size=len(pictures))
+        chance = stream("watch", place)
+        t = torch.from_numpy(chance.integers(low, max(high, low + 1), size=len(pictures)))
+        seeds = chance.integers(2**62, size=len(pictures))
         noise = normal(seeds, pictures.shape[1:], pictures.device)
         losses = objective.losses(network, pictures, t.to(pictures.device), noise)
         found.append(round(losses.mean().item(), 6))

@@ -1,10 +1,12 @@
 """Loss by noise level, and compiling with a way back."""
 
+import shutil
+
 import numpy as np
 import pytest
 import torch
 from curadiff import runs
-from curadiff.diffusion import prepare, schedules, train_here, watch
+from curadiff.diffusion import checkpoint, prepare, schedules, start, train_here, watch
 from curadiff.diffusion.objective import Objective
 
 CPU = torch.device("cpu")
@@ -68,15 +70,74 @@ def test_where_compiling_fails_training_goes_on_and_says_why(prepared, monkeypat
 
 
 @pytest.mark.slow
-def test_a_compiled_network_trains_alike(prepared):
-    plain, compiled = (
-        prepared(name, multipliers="1-2", compile=choice)
-        for name, choice in (("plain", "no"), ("compiled", "yes"))
-    )
-    for run in (plain, compiled):
-        train_here(run)
-    assert compiled.status["compiled"] == "yes"
-    assert compiled.status["loss"] == pytest.approx(plain.status["loss"], rel=1e-3)
+def test_a_compiled_network_trains_alike_and_starts_faster_again(prepared):
+    """On a machine with a C++ compiler; a process of its own, as the compiler remembers too."""
+    common = {"network": "lucidrains", "multipliers": "1-2", "layers": 2, "grid_every": 99}
+    plain, compiled = prepared("plain", **common), prepared("one", **common, compile="yes")
+    train_here(plain)
+    seconds = []
+    for _ in range(2):
+        process = start(compiled)
+        assert process.wait(250) == 0, (compiled.path / "output.log").read_text()
+        assert compiled.status["compiled"] == "yes"
+        assert compiled.status["loss"] == pytest.approx(plain.status["loss"], rel=1e-3)
+        seconds.append(compiled.status["compile_seconds"])
+        shutil.rmtree(compiled.path / checkpoint.FOLDER)
+    assert any((compiled.path / "compile-cache").rglob("*.so"))
+    assert seconds[1] < seconds[0] / 2
+
+
+class Compiled(torch.nn.Module):
+    """Stands for the compiler: ``compile`` fails in the modes that are given."""
+
+    def __init__(self, fails, skips=False):
+        super().__init__()
+        self.fails, self.skips, self.asked = fails, skips, []
+
+    def compile(self, dynamic, mode=None):
+        self.asked.append(mode)
+        if mode in self.fails:
+            raise RuntimeError("no graphs here")
+
+    def forward(self):
+        if self.skips:
+            from torch._dynamo.utils import counters
+
+            counters["inductor"]["cudagraph_skips"] += 1
+
+
+@pytest.mark.parametrize(
+    ("module", "said"),
+    [
+        (Compiled(()), "yes, as CUDA graphs"),
+        (Compiled(["reduce-overhead"]), "yes, without CUDA graphs: RuntimeError: no graphs here"),
+        (Compiled((), skips=True), "yes, without CUDA graphs: the compiler passed them over"),
+        (
+            Compiled(["reduce-overhead", None]),
+            "eager, because compiling failed: RuntimeError: no graphs here",
+        ),
+    ],
+    ids=["both", "compiled", "passed over", "neither"],
+)
+def test_where_graphs_fail_the_network_is_compiled_without_and_the_reason_said(
+    module, said, tmp_path
+):
+    from curadiff.diffusion.engine import compile_or_say
+
+    found = compile_or_say(module, module.forward, cache=tmp_path, graphs=True)
+    assert found.startswith(said)
+    assert module.asked == ["reduce-overhead", None][: 1 if found.endswith("graphs") else 2]
+
+
+def test_graphs_are_chosen_for_small_steps_on_one_gpu(tiny):
+    from curadiff.diffusion.engine import wants_graphs
+
+    gpu = torch.device("cuda")
+    assert wants_graphs(tiny(), gpu, 1)
+    assert not wants_graphs(tiny(), CPU, 1)
+    assert not wants_graphs(tiny(), gpu, 2)
+    assert not wants_graphs(tiny(accumulate=2), gpu, 1)
+    assert not wants_graphs(tiny(image_size=128, batch_size=32), gpu, 1)
 
 
 def test_compiling_is_chosen_for_long_trainings_on_a_gpu(tiny):
