@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,9 @@ from ..datasets import evaluations, reading
 from ..errors import DataError
 from .progress import Progress, reporting
 
+OF_STUDY = ("covered", "nearest_generated", "nearest_generated_distance")
+"""What a study writes on real images per training: enough to see what a model never draws."""
+
 
 @dataclass(frozen=True)
 class Images:
@@ -23,6 +27,7 @@ class Images:
     Attributes:
         ids: Sample ids, or file names where the images are a folder's.
         paths: Files, in the same order.
+        names: What calls an image on any machine, in the same order.
         x: (n, d) float32 features, in the same order.
         faults: Why files were left out, by file.
         dataset: The FiftyOne data set, None for a folder.
@@ -31,6 +36,7 @@ class Images:
 
     ids: list[str]
     paths: list[str]
+    names: list[str]
     x: np.ndarray
     faults: dict[str, str]
     dataset: Any = None
@@ -100,6 +106,8 @@ def compare(
     config: EvaluateSettings,
     encoder: str,
     held_out: np.ndarray | None = None,
+    study: str | None = None,
+    fields: bool = True,
 ) -> metrics.Evaluation:
     """Evaluate features, and store what was found where both sides are data sets.
 
@@ -110,6 +118,9 @@ def compare(
         config: Settings of the evaluation.
         encoder: Identity of the encoder that made the features.
         held_out: (h, d) features of real images that are in neither, for the null.
+        study: Name of the study that this is one of many evaluations of: each generated
+            image is in one of them, each real one in all, and so gets `OF_STUDY` alone.
+        fields: Whether to write fields of the images at all.
     """
     found = metrics.evaluate(
         real=reference.x,
@@ -120,7 +131,11 @@ def compare(
         **config.model_dump(exclude={"encoder", "weights", "mirrored", "key", "batch_size"}),
     )
     if generated.dataset is not None and reference.dataset is not None:
-        _store(generated, reference, training, found, config=config, encoder=encoder)
+        stored = found if fields else dataclasses.replace(found, generated={}, real={})
+        if study is not None:
+            few = {name: values for name, values in stored.real.items() if name in OF_STUDY}
+            stored = dataclasses.replace(stored, real=few)
+        _store(generated, reference, training, stored, config=config, encoder=encoder, study=study)
     return found
 
 
@@ -134,18 +149,19 @@ def featurize(
     progress: Progress = True,
 ) -> Images:
     """Compute the judge's features of one side; unreadable files are left out and named."""
-    ids, paths, dataset = _files(source)
+    files, dataset = _files(source)
     size = config.batch_size
     with reporting(progress, f"features of {role}", "image") as report:
-        found = encoder.embed(paths, batch_size=config.batch_size, progress=report, cache=True)
+        found = encoder.embed(files.paths, batch_size=size, progress=report, cache=True)
     good = np.flatnonzero(found.ok)
     if len(good) < 2:
         first = next(iter(found.faults.values()), "")
         raise DataError(f"{role} has {len(good)} readable images, at least 2 are needed. {first}")
-    kept = [paths[row] for row in good]
+    kept = [files.paths[row] for row in good]
     return Images(
-        [ids[row] for row in good],
+        [files.ids[row] for row in good],
         kept,
+        [files.names[row] for row in good],
         found.features[good],
         found.faults,
         dataset,
@@ -161,6 +177,7 @@ def _store(
     *,
     config: EvaluateSettings,
     encoder: str,
+    study: str | None,
 ) -> None:
     """Write values and fields to both data sets; rows become sample ids on the way."""
     generated_ids = [generated.ids[row] for row in found.generated_rows]
@@ -184,6 +201,7 @@ def _store(
         ),
         reference_ids=reference_ids,
         reference_fields=_with_ids(found.real, {"nearest_generated": generated_ids}),
+        shared=study,
     )
 
 
@@ -200,11 +218,11 @@ def _with_ids(
     return found
 
 
-def _files(source: Any) -> tuple[list[str], list[str], Any]:
-    """Return ids, files and the data set of a source; None for a folder."""
+def _files(source: Any) -> tuple[reading.Pool, Any]:
+    """Return the images and the data set of a source; None for a folder."""
     if isinstance(source, Path) or (isinstance(source, str) and Path(source).is_dir()):
         records = layouts.read(Path(source), "folder")
-        return [record.id for record in records], [str(record.path) for record in records], None
+        ids = [record.id for record in records]
+        return reading.Pool(ids, [str(record.path) for record in records], ids), None
     dataset, view = reading.resolve(source)
-    pool = reading.read_paths(view)
-    return pool.ids, pool.paths, dataset
+    return reading.read_paths(view), dataset

@@ -24,6 +24,7 @@ class Judge:
         pool: Ids of the images that arms may train on.
         held_out: Ids of the images that they may not; empty to compare with the pool only.
         mirrored: Whether the trainings see mirrored images, which copies may then be of.
+        study: Name of the study.
     """
 
     def __init__(
@@ -34,10 +35,11 @@ class Judge:
         pool: list[str],
         held_out: list[str],
         mirrored: bool,
+        study: str,
     ) -> None:
         subsample = config.counts == "refuse"  # a study goes on and states the counts
         self.config = config.changed(counts="subsample") if subsample else config
-        self.dataset = dataset
+        self.dataset, self.study = dataset, study
         self.mirrored = mirrored and config.mirrored
         self.ids = {"held_out": held_out, "pool": pool} if held_out else {"pool": pool}
 
@@ -65,6 +67,9 @@ class Judge:
     def compare(self, generated: Any, folder: Path, training: Run, *, key: str) -> dict[str, Any]:
         """Evaluate the images of one folder and store what was found.
 
+        Values of both references are stored; fields of the images are those of the first
+        one alone, or they would bury all others in the App.
+
         Args:
             generated: Data set that holds the images.
             folder: Where their files are.
@@ -86,6 +91,8 @@ class Judge:
                 config=config,
                 encoder=self.encoder.key,
                 held_out=self.references["held_out"].x if name != self.main else None,
+                study=self.study,
+                fields=name == self.main,
             )
             found["values"][name] = evaluation.values
             found["full"][name] = evaluation.to_json()
@@ -100,11 +107,17 @@ class Judge:
     def _training(self, training: Run) -> Images:
         """Pick a training's own images, with their features, out of the pool."""
         pool = self.references["pool"]
-        wanted = set(read_json(training.path / "manifest.json")["ids"])
-        rows = [row for row, id in enumerate(pool.ids) if id in wanted]
+        manifest = read_json(training.path / "manifest.json")
+        wanted = {*manifest["ids"], *manifest["paths"]}  # older versions wrote sample ids
+        rows = [
+            row
+            for row, called in enumerate(zip(pool.ids, pool.names, pool.paths, strict=True))
+            if not wanted.isdisjoint(called)
+        ]
         return Images(
             [pool.ids[row] for row in rows],
             [pool.paths[row] for row in rows],
+            [pool.names[row] for row in rows],
             pool.x[rows],
             {},
             pool.dataset,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,8 @@ import numpy as np
 from ..config import ArmSettings, StudySettings
 from ..datasets import reading
 from ..errors import DataError, SettingsError
+
+WATCHED = 256  # held-out images whose loss a training may look at
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,63 @@ def split(view: Any, config: StudySettings) -> tuple[list[str], list[str]]:
             f"train on and {len(rest)} to compare with; both need at least 2."
         )
     return pool, rest
+
+
+def named(dataset: Any, ids: Sequence[str]) -> list[str]:
+    """Return what calls these images on any machine, in their order."""
+    known = reading.read_paths(dataset.select(list(ids)))
+    names = dict(zip(known.ids, known.names, strict=True))
+    return [names[id] for id in ids]
+
+
+def unseen(held_out: Any, field: str) -> list[str]:
+    """Draw files of held-out images, at most `WATCHED`, for trainings to log their loss on.
+
+    Args:
+        held_out: View of the held-out images, which may be empty.
+        field: The field with their embeddings; an image that has none cannot be read.
+    """
+    if not len(held_out):
+        return []
+    paths = reading.read_paths(held_out).paths
+    bad = set(reading.rows_without(held_out, field))
+    order = np.random.default_rng(0).permutation(len(paths))
+    return [paths[row] for row in order if row not in bad][:WATCHED]
+
+
+def frozen(dataset: Any, stored: Mapping[str, Any]) -> dict[str, Any]:
+    """Find a division's images in the data set, also after it was imported anew.
+
+    Args:
+        dataset: The data set as it is now.
+        stored: ``pool`` and ``held_out``, sample ids, and their ``names`` likewise; a study
+            of an older version has no names.
+
+    Returns:
+        The same with the ids of today; images that are gone are left out of both.
+    """
+    sides = ("pool", "held_out")
+    there = set(dataset.values("id"))
+    if all(id in there for side in sides for id in stored[side]):
+        names = stored.get("names") or {side: named(dataset, stored[side]) for side in sides}
+        return {**stored, "names": names}
+    names = stored.get("names")
+    if names is None:
+        return {side: [id for id in stored[side] if id in there] for side in sides}
+    ids = _by_name(dataset)
+    kept = {side: [name for name in names[side] if name in ids] for side in sides}
+    return {side: [ids[name] for name in kept[side]] for side in sides} | {"names": kept}
+
+
+def _by_name(dataset: Any) -> dict[str, str]:
+    """Return sample ids by file and by ``source_id``, where that is one sample's alone."""
+    ids, paths = dataset.values(["id", "filepath"])
+    found = dict(zip(paths, ids, strict=True))
+    if dataset.get_field("source_id") is not None:
+        named = dataset.values("source_id")
+        count = Counter(named)
+        found |= {name: id for name, id in zip(named, ids, strict=True) if count[name] == 1}
+    return found
 
 
 def _groups(view: Any, field: str | None, names: Sequence[str]) -> list[str]:

@@ -115,12 +115,14 @@ class _Study:
         pool, held_out = self._split()
         planning.check(self.config, len(pool))
         self.pool = self.dataset.select(pool)
+        self.unseen = planning.unseen(self.dataset.select(held_out), self.field)
         judge = Judge(
             self.config.evaluate,
             self.dataset,
             pool=pool,
             held_out=held_out,
             mirrored=self.config.train.horizontal_flip,
+            study=self.config.name,
         )
         work = planning.work(self.config)
         total, before = sum(work.values()), 0.0
@@ -146,18 +148,21 @@ class _Study:
     def _split(self) -> tuple[list[str], list[str]]:
         """Read the frozen division of the images, or make it."""
         path = self.run.path / "split.json"
-        if not path.exists():
+        if path.exists():
+            stored = runs.read_json(path)
+        else:
             pool, held_out = planning.split(self.view, self.config)
-            runs.write_json(path, {"pool": pool, "held_out": held_out})
-        frozen = runs.read_json(path)
-        there = set(self.dataset.values("id"))
-        lost = len(set(frozen["pool"] + frozen["held_out"]) - there)
+            stored = {"pool": pool, "held_out": held_out}
+        now = planning.frozen(self.dataset, stored)
+        lost = sum(len(stored[side]) - len(now[side]) for side in ("pool", "held_out"))
         if lost:
             raise RunError(
                 f"{lost} images of study {self.config.name} are no longer in "
                 f"{self.dataset.name!r}; restore them, or start a study of another name."
             )
-        return frozen["pool"], frozen["held_out"]
+        if now != stored or not path.exists():
+            runs.write_json(path, now)
+        return now["pool"], now["held_out"]
 
     def _outcome(self, cell: Cell, judge: Judge, meter: _Meter) -> dict[str, Any]:
         """Return what came of one cell, doing whatever of it is missing."""
@@ -226,7 +231,14 @@ class _Study:
             settings = self.config.train.changed(name=name, seed=cell.seed, steps=steps)
             pool = reading.read_paths(self._selected(cell))
             sweep(folder / name)
-            training = new_run(self.dataset, pool, settings, arm=cell.arm.name, folder=folder)
+            training = new_run(
+                self.dataset,
+                pool,
+                settings,
+                arm=cell.arm.name,
+                folder=folder,
+                held_out=self.unseen,
+            )
         if training.status["state"] not in ("finished", *runs.ACTIVE):
             diffusion.start(training)
         share = self._train_share(cell)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -51,14 +52,25 @@ def new_run(
     *,
     arm: str | None = None,
     folder: Path | None = None,
+    held_out: Sequence[str] | None = None,
 ) -> Run:
-    """Make a training's run directory and manifest, and record it with the data set."""
+    """Make a training's run directory and manifest, and record it with the data set.
+
+    The manifest calls images by their names, which outlive the data set; its ids do not.
+    """
     arm = arm or selections.selection_of(dataset, pool.ids)
     if arm is None:
         arm = "full" if len(pool.ids) == len(dataset) else "view"
     origin = {"dataset": dataset.name, "arm": arm, "ids_hash": writing.ids_hash(pool.ids)}
     run = runs.create("train", config.model_dump(mode="json"), name=config.name, folder=folder)
-    diffusion.prepare(run, ids=pool.ids, paths=pool.paths, settings=config, extra=origin)
+    diffusion.prepare(
+        run,
+        ids=pool.names,
+        paths=pool.paths,
+        settings=config,
+        extra=origin,
+        held_out=held_out,
+    )
     run.add(**origin)
     writing.record(
         dataset,

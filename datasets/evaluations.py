@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from .sidebar import fold
 from .writing import key_of, note, record, set_numbers
 
 
@@ -21,11 +22,14 @@ def write_evaluation(
     generated_fields: Mapping[str, np.ndarray],
     reference_ids: Sequence[str],
     reference_fields: Mapping[str, np.ndarray],
+    shared: str | None = None,
 ) -> None:
     """Write one evaluation to both data sets; several live side by side by key.
 
     The key ``evaluation`` writes plain field names (``realism``), any other key
-    puts itself in front (``inception_realism``).
+    puts itself in front (``inception_realism``). Evaluations that share a name do so with
+    it on the generated images, each of which is in one of them, and fold the fields of
+    the real ones into a group of that name.
 
     Args:
         generated: Data set with the generated images.
@@ -37,11 +41,13 @@ def write_evaluation(
         generated_fields: One value per generated id.
         reference_ids: Ids of the real samples compared.
         reference_fields: One value per reference id.
+        shared: Name of the study that this is an evaluation of.
     """
-    key = key_of(key)
-    prefix = "" if key == "evaluation" else f"{key}_"
-    _write(generated, generated_ids, generated_fields, prefix)
+    key, prefix = key_of(key), prefix_of(key)
+    _write(generated, generated_ids, generated_fields, prefix_of(shared) if shared else prefix)
     _write(reference, reference_ids, reference_fields, prefix)
+    if shared and reference_fields:
+        fold(reference, f"study {shared}", [f"{prefix}{name}" for name in reference_fields])
     note(generated, "evaluations", {key: {**config, "values": dict(values)}})
     record(
         generated,
@@ -50,6 +56,12 @@ def write_evaluation(
         config={**config, "values": dict(values)},
         results={"generated_ids": list(generated_ids), "reference_ids": list(reference_ids)},
     )
+
+
+def prefix_of(key: str) -> str:
+    """Return what the field names of an evaluation begin with."""
+    key = key_of(key)
+    return "" if key == "evaluation" else f"{key}_"
 
 
 def _write(dataset: Any, ids: Sequence[str], fields: Mapping[str, np.ndarray], prefix: str) -> None:

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from bson import ObjectId
+
 from ..errors import DataError
 from .database import fiftyone
 from .writing import note
@@ -87,9 +89,16 @@ def _open(fo: Any, name: str, source: Any) -> Any:
         return fo.Dataset(name, persistent=True)
     dataset = fo.load_dataset(name)
     ours = dataset.info.get("curadiff", {}).get("generated", {})
-    if ours.get("source_dataset_id") != str(source._doc.id):
+    known = ours.get("source_dataset_id")
+    anew = ours.get("source_dataset") == source.name and not _exists(fo, known)
+    if known != str(source._doc.id) and not anew:
         raise DataError(
             f"the data set {name!r} exists and does not hold images generated from "
             f"{source.name!r}; choose another name."
         )
     return dataset
+
+
+def _exists(fo: Any, id: str) -> bool:
+    """Tell whether a data set has this id; one that was deleted and imported anew has another."""
+    return fo.core.odm.get_db_conn().datasets.count_documents({"_id": ObjectId(id)}) > 0

@@ -48,10 +48,11 @@ def test_a_study_from_a_folder(photos, home):
         assert "8 real, 8 generated" in table
         assert "One seed" in table or "one seed" in table
 
-        pool = set(json.loads((result.run.path / "split.json").read_text())["pool"])
+        split = json.loads((result.run.path / "split.json").read_text())
+        names = set(split["names"]["pool"])
         for outcome in result.outcomes:
             manifest = runs.read_json(runs.Run(outcome["run_path"]).path / "manifest.json")
-            assert set(manifest["ids"]) <= pool, "an arm was trained on held-out images"
+            assert set(manifest["ids"]) <= names, "an arm was trained on held-out images"
 
         # The same call does nothing again; a further seed is added; other settings are refused.
         before = {p: p.stat().st_mtime_ns for p in result.run.path.glob("cells/*.json")}
@@ -109,3 +110,76 @@ def test_a_study_of_an_older_version_goes_on(home):
         open_study(StudySettings(**{**SIZES, "budget": 9}), "photos")
     with pytest.raises(SettingsError, match="not of 'others'"):
         open_study(StudySettings(**SIZES), "others")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("named", [True, False])
+def test_a_study_goes_on_when_its_images_were_imported_anew(photos, home, named):
+    # Ids are others after that. What is trained is not trained again, what was compared with
+    # which training images stays the same; without source_id, files say which image is which.
+    def images():
+        found = curadiff.import_images(photos, name="anew").dataset
+        if not named:
+            found.delete_sample_field("source_id")
+        return found
+
+    dataset = images()
+    settings = {**SIZES, "arms": ["coreset"]}
+    try:
+        first = curadiff.study(dataset, progress=False, **settings)
+        training = runs.Run(first.outcomes[0]["run_path"])
+        trained = (training.path / "model_index.json").stat().st_mtime_ns
+        (first.run.path / "cells" / "coreset-s0.json").unlink()  # as if cut off in its evaluation
+        dataset.delete()
+        dataset = images()
+        again = curadiff.study(dataset, progress=False, **settings)
+        assert again.outcomes[0]["values"] == first.outcomes[0]["values"]
+        assert (training.path / "model_index.json").stat().st_mtime_ns == trained
+        split = runs.read_json(again.run.path / "split.json")
+        assert {*split["pool"], *split["held_out"]} == set(dataset.values("id"))
+
+        # Each cell's fields: all on what it drew, few on the real images, folded away.
+        made, cell = fo.load_dataset(again.generated), "tiny_coreset_s0_"
+        dataset.reload()
+        assert made.count("tiny_realism") == len(made) == 8
+        assert made.count("tiny_nearest_train_id") == 8
+        assert dataset.count(f"{cell}covered") == 8
+        own = {name for name in dataset.get_field_schema() if name.startswith(cell)}
+        assert own == {f"{cell}{name}" for name in FEW}
+        group = next(g for g in dataset.app_config.sidebar_groups if g.name == "study tiny")
+        assert (set(group.paths), group.expanded) == (own, False)
+        assert set(made.info["curadiff"]["evaluations"]) == {cell[:-1], f"{cell}pool"}
+        made.delete()
+
+        # The loss on held-out images is logged with the training's.
+        watched = runs.read_json(training.path / "held_out.json")["paths"]
+        assert set(watched) <= set(dataset.select(split["held_out"]).values("filepath"))
+        assert len(watched) == 10
+    finally:
+        dataset.delete()
+
+
+FEW = ("covered", "nearest_generated_id", "nearest_generated_distance")
+
+
+def test_a_division_is_found_by_id_by_name_or_not_at_all(dataset):
+    from curadiff.api import planning
+
+    ids, names = dataset.values("id"), dataset.values("source_id")
+    older = {"pool": ids[:30], "held_out": ids[30:]}
+    told = planning.frozen(dataset, older)
+    assert told == {**older, "names": {"pool": names[:30], "held_out": names[30:]}}
+    gone = {"pool": ["0" * 24, ids[1]], "held_out": [ids[2]]}
+    assert planning.frozen(dataset, gone) == {"pool": [ids[1]], "held_out": [ids[2]]}
+    gone["names"] = {"pool": [names[0], "nobody"], "held_out": [names[2]]}
+    assert planning.frozen(dataset, gone)["pool"] == [ids[0]]
+
+
+def test_trainings_watch_held_out_images_that_can_be_read(embedded):
+    from curadiff.api import planning
+
+    view = embedded.limit(10)
+    embedded.set_values("builtin", {view.first().id: None}, key_field="id")
+    paths = planning.unseen(view, "builtin")
+    assert sorted(paths) == sorted(view.values("filepath"))[1:]
+    assert planning.unseen(embedded.select([]), "builtin") == []
