@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
+import scipy.sparse
+import scipy.sparse.csgraph
 
 from ..errors import DataError
 from .arrays import Booleans, Floats, Integers, embeddings, pair
@@ -12,6 +14,7 @@ from .distances import Points, neighbors_between, neighbors_within, together
 
 NEIGHBORS = 50
 COPY = 0.5  # Carlini et al.: nearer than half of the mean distance of its neighbourhood
+TWIN = 0.1  # training images that near, of the usual distance to a neighbour, count as one
 RARE = 0.005  # share of the training images that come that near to another one
 
 
@@ -41,7 +44,8 @@ def memorization(
     training images: near 1 for an image among its like, near 0 for a copy. An image
     is ``memorized`` where its ratio is below 0.5, or below what only 0.5 % of the
     training images have among the others, whichever is larger: encoders differ in
-    how far they put two pictures of one thing apart.
+    how far they put two pictures of one thing apart. Training images that all but
+    coincide count as one in all this, however often they were repeated.
     ``authentic`` is false where the generated image is nearer to a training image
     than that one's nearest fellow. New real images are authentic in about 75-80 % of
     cases, not in all, so read both beside their values for held-out real images.
@@ -73,17 +77,25 @@ def memorization(
             )
         own.append(flipped)
     images, *training = together(g, *own, device=device)
-    return _judge(images, training, min(neighbors, len(t) - 1))
+    near = min(neighbors, len(t) - 1)
+    among = neighbors_within(training[0], near)
+    kept = _different(*among)
+    if len(kept) in (1, len(t)):  # all different, or nothing but one image
+        return _judge(images, training, near, _among_training(among[0], training, near))
+    # What is repeated fills its own neighbourhood, and a copy of it would seem at home there.
+    _, *different = together(g, *(rows[kept] for rows in own), device=device)
+    near = min(neighbors, len(kept) - 1)
+    fellows = _among_training(neighbors_within(different[0], near)[0], different, near)
+    return _nearest_of_all(_judge(images, different, near, fellows), images, training)
 
 
-def _judge(images: Points, training: list[Points], near: int) -> Memorization:
+def _judge(images: Points, training: list[Points], near: int, among: Floats) -> Memorization:
     found = [neighbors_between(images, points, near) for points in training]
     squared = np.concatenate([distances for distances, _ in found], axis=1)
     rows = np.concatenate([index for _, index in found], axis=1)
     first = squared.argmin(axis=1)
     nearest = rows[np.arange(len(rows)), first]
     distance, ratio = _ratio(squared, near)
-    among = _among_training(training, near)
     fellow, usual = np.sqrt(among[:, :near].min(axis=1)), _ratio(among, near)[1]
     below = max(COPY, float(np.quantile(usual, RARE)))
     return Memorization(
@@ -97,6 +109,35 @@ def _judge(images: Points, training: list[Points], near: int) -> Memorization:
     )
 
 
+def _different(squared: Floats, rows: Integers) -> Integers:
+    """Rows of the training images that differ, the first one of each kind: (kinds,)."""
+    count = len(squared)
+    gap = np.sqrt(squared)
+    i, j = np.nonzero(gap <= TWIN * np.median(gap.mean(axis=1)))
+    links = scipy.sparse.coo_array((np.ones(len(i)), (i, rows[i, j])), shape=(count, count))
+    _, kind = scipy.sparse.csgraph.connected_components(links, directed=False)
+    return np.unique(kind, return_index=True)[1]
+
+
+def _nearest_of_all(found: Memorization, images: Points, training: list[Points]) -> Memorization:
+    """Name the nearest of all training images where only different ones were compared."""
+    nearest = [neighbors_between(images, points, 1) for points in training]
+    squared = np.concatenate([distances for distances, _ in nearest], axis=1)
+    rows = np.concatenate([index for _, index in nearest], axis=1)
+    at = squared.argmin(axis=1)
+    every = np.arange(len(rows))
+    distance = np.sqrt(squared[every, at])
+    scale = np.divide(distance, found.distance, out=np.ones(len(rows)), where=found.distance > 0)
+    ratio = found.ratio * scale
+    return found._replace(
+        nearest=rows[every, at],
+        mirrored=at > 0,
+        distance=distance,
+        ratio=ratio,
+        memorized=ratio < found.below,
+    )
+
+
 def _ratio(squared: Floats, near: int) -> tuple[Floats, Floats]:
     """Distance of the nearest, and its ratio to the mean of the ``near`` nearest: (n,) each."""
     nearest = np.sqrt(np.partition(squared, near - 1, axis=1)[:, :near])
@@ -107,9 +148,9 @@ def _ratio(squared: Floats, near: int) -> tuple[Floats, Floats]:
     return distance, ratio
 
 
-def _among_training(training: list[Points], near: int) -> Floats:
+def _among_training(within: Floats, training: list[Points], near: int) -> Floats:
     """Squared distances of every training image to its nearest others, mirrored ones after."""
-    parts = [neighbors_within(training[0], near)[0]]  # (n, near)
+    parts = [within]  # (n, near)
     for mirrored in training[1:]:
         squared, rows = neighbors_between(training[0], mirrored, near + 1)
         squared[rows == np.arange(len(rows))[:, None]] = np.inf  # its own mirror image

@@ -66,6 +66,35 @@ def test_a_copy_of_an_image_that_was_trained_on_many_times_is_a_copy(rng):
     assert found.memorized[0]
 
 
+@pytest.mark.parametrize("spread", [0.0, 0.002])
+def test_what_was_repeated_more_often_than_the_neighbourhood_is_wide_is_caught(rng, spread):
+    # 80 of each of 3 photographs: the 50 nearest to a copy are all the same picture.
+    plain, often = photographs(rng, 1200), photographs(rng, 3)
+    repeated = np.repeat(often, 80, axis=0) + spread * rng.standard_normal((240, 64))
+    train = np.concatenate([plain, repeated])
+    copies = np.repeat(often, 10, axis=0) + 0.05 * rng.standard_normal((30, 64))
+    found = memorization(generated=copies, train=train)
+    assert found.memorized.all()
+    assert not found.authentic.any()
+    gap = np.linalg.norm(copies[:, None] - train, axis=2)
+    np.testing.assert_allclose(found.distance, gap.min(1))
+    np.testing.assert_allclose(gap[np.arange(30), found.nearest], gap.min(1))
+    fresh = photographs(rng, 1000)
+    honest = memorization(generated=fresh, train=train).memorized
+    assert honest.mean() <= 0.01
+    assert np.mean(honest != memorization(generated=fresh, train=plain).memorized) <= 0.005
+    flipped = memorization(generated=copies, train=-train, train_mirrored=train)
+    assert flipped.memorized.all()
+    assert flipped.mirrored.all()
+
+
+def test_one_image_repeated_and_nothing_else(rng):
+    train = np.ones((60, 8))
+    found = memorization(generated=np.concatenate([train[:1], 2 * train[:1]]), train=train)
+    np.testing.assert_array_equal(found.ratio, [0, 1])
+    np.testing.assert_array_equal(found.memorized, [True, False])
+
+
 def test_close_copies_far_from_the_origin_are_told_apart(rng):
     # In float32 products all of these distances would be rounding noise.
     train = 1e4 + rng.standard_normal((200, 32))
