@@ -32,6 +32,16 @@ def test_both_are_what_their_definitions_say_also_for_unequal_counts(rng):
     assert cmmd(real=x, generated=y) == pytest.approx(gaussian_by_definition(x, y), rel=1e-9)
 
 
+def test_cmmd_keeps_nine_digits_where_two_sets_nearly_agree(rng):
+    # Three means near 1 cancel to 1e-5 of them; the reference has more digits than float64.
+    x = rng.standard_normal((80, 16)).astype(np.float32)
+    y = x + 0.05 * rng.standard_normal((80, 16)).astype(np.float32)
+    value = cmmd(real=x, generated=y)
+    exact = gaussian_by_definition(x.astype(np.longdouble), y.astype(np.longdouble))
+    assert 0 < exact < 0.1
+    assert value == pytest.approx(float(exact), rel=1e-9)
+
+
 def test_kernel_distance_is_unbiased(rng):
     # Same distribution: the mean over many small draws is 0 within its own error.
     values = [
