@@ -7,7 +7,7 @@ from typing import Any
 
 def register(plugin: Any) -> None:
     """Register every operator and panel with FiftyOne."""
-    from . import models, panel, pool, study_panel, verdicts
+    from . import elsewhere, models, panel, pool, selections_panel, study_panel, verdicts, welcome
 
     for doorway in (
         pool.ImportImages,
@@ -20,7 +20,10 @@ def register(plugin: Any) -> None:
         models.ImportGenerated,
         verdicts.EvaluateGenerated,
         verdicts.RunStudy,
+        elsewhere.ShowSamples,
+        welcome.Welcome,
         panel.CuradiffPanel,
+        selections_panel.SelectionsPanel,
         study_panel.StudyPanel,
     ):
         plugin.register(doorway)

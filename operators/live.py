@@ -9,7 +9,7 @@ from ..api import charts
 from ..api.comparing import number
 from ..api.overview import newest_grid
 from ..runs import Run
-from . import steps
+from . import layout, steps
 from .study_panel import figure
 
 POINTS = 300  # of the loss curve; more cannot be seen
@@ -21,13 +21,13 @@ def draw(card: types.Object, run: Run) -> None:
     status = run.status
     state, total = status["state"], run.settings["steps"]
     if state in runs.ACTIVE:
-        steps.bar(card, status.get("step", 0) / total, steps.progress(status))
+        layout.bar(card, status.get("step", 0) / total, steps.progress(status))
     if status.get("error"):
         name = f"error_{len(card.properties)}"
         card.view(name, types.Error(label=status["error"]))
     facts = facts_of(run)
     if facts:
-        steps.text(card, facts)
+        layout.text(card, facts)
     row = types.Object()
     wrap = types.GridView(orientation="2d", gap=2, align_x="left")
     card.define_property(f"live{len(card.properties)}", row, view=wrap)
@@ -35,7 +35,7 @@ def draw(card: types.Object, run: Run) -> None:
     grid = newest_grid(run)
     if grid is not None:
         step = int(grid.stem.removeprefix("step-"))
-        steps.image(row, grid, f"What {run.id} draws at step {step:,}", height="210px")
+        layout.image(row, grid, f"What {run.id} draws at step {step:,}", height="210px")
     _log(card, run)
 
 
@@ -60,16 +60,16 @@ def _curve(where: types.Object, run: Run) -> None:
     if len(entries) < 2:
         return
     entries = entries[:: max(1, len(entries) // POINTS)]
-    data, layout = figure(charts.losses({run.id: entries}, {run.id: "loss"}))
-    layout |= {"height": 190, "yaxis": {"type": "log", "dtick": 1, "rangemode": "normal"}}
+    data, shape = figure(charts.losses({run.id: entries}, {run.id: "loss"}))
+    shape |= {"height": 190, "yaxis": {"type": "log", "dtick": 1, "rangemode": "normal"}}
     where.plot(
         f"loss_{run.id}".replace("-", "_").replace(".", "_"),
         label="Loss over steps",
         data=data,
-        layout=layout,
+        layout=shape,
         height="190px",
         config={"displayModeBar": False, "scrollZoom": False},
-        componentsProps=steps.flexible(280),
+        componentsProps=layout.flexible(280),
     )
 
 
@@ -81,8 +81,8 @@ def _log(card: types.Object, run: Run) -> None:
         file.seek(max(0, path.stat().st_size - 4000))
         lines = file.read().decode(errors="replace").splitlines()[-TAIL:]
     inside = types.Object()
-    steps.text(inside, "```\n" + "\n".join(lines) + "\n```")
-    steps.link(inside, "The whole log", path)
+    layout.text(inside, "```\n" + "\n".join(lines) + "\n```")
+    layout.link(inside, "The whole log", path)
     card.define_property(
         f"log_{len(card.properties)}",
         inside,

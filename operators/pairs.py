@@ -7,7 +7,7 @@ from typing import Any
 from fiftyone.operators import types
 
 from ..datasets import pairs
-from . import steps
+from . import layout
 
 SHOWN = 6  # pairs at a time
 
@@ -24,12 +24,12 @@ def draw(page: types.Object, ctx: Any, panel: Any) -> None:
     if not ids:
         what = "generated images" if generated else "images"
         other = "training images they are nearest to" if generated else "generated ones near them"
-        steps.text(card, f"Select {what} in the grid to see the {other}.")
+        layout.text(card, f"Select {what} in the grid to see the {other}.")
         return
     find = pairs.nearest_training if generated else pairs.nearest_generated
     found = find(ctx.dataset, ids, limit=SHOWN)
     if not found:
-        steps.text(
+        layout.text(
             card,
             "Nothing is known of these: evaluate the generated images with “Trained on”"
             if generated
@@ -40,10 +40,10 @@ def draw(page: types.Object, ctx: Any, panel: Any) -> None:
     card.define_property("shown", row, view=types.GridView(orientation="2d", gap=2, align_x="left"))
     for number, pair in enumerate(found):
         one = row.h_stack(f"pair{number}", gap=0, align_x="left")
-        steps.image(one, pair.generated_path, "generated", height="96px")
-        steps.image(one, pair.real_path, "nearest training image", height="96px")
-    steps.text(card, "Left: generated. Right: the training image it is nearest to.")
+        layout.image(one, pair.generated_path, "generated", height="96px")
+        layout.image(one, pair.real_path, "nearest training image", height="96px")
+    layout.text(card, "Left: generated. Right: the training image it is nearest to.")
     ours = ctx.dataset.info["curadiff"]
     name = ours["generated"]["source_dataset"] if generated else found[0].dataset
     ids = [pair.real_id if generated else pair.generated_id for pair in found]
-    steps.button(card, f"Open them in {name}", panel.open_samples, name=name, ids=ids)
+    layout.button(card, f"Open them in {name}", panel.open_samples, name=name, ids=ids)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any, ClassVar
 
 from fiftyone.operators import types
 
-from .. import api
+from .. import api, runs
 from ..config import EmbedSettings, ImportSettings, SelectSettings, Settings
 from ..datasets import reading
+from ..datasets.glance import glance
 from ..errors import DataError
 from . import forms
 from .doorway import Doorway, choose, job, refuse
+
+WAIT = 300  # seconds until an import into an empty data set is left to itself
 
 
 class ImportImages(Doorway):
@@ -39,7 +43,11 @@ class ImportImages(Doorway):
 
     def act(self, ctx: Any) -> dict[str, Any]:
         """Start the import."""
-        return job(ctx, "import", {"source": _folder(ctx.params)}, self.settings(ctx))
+        folder = _folder(ctx.params)
+        done = job(ctx, "import", {"source": folder}, self.settings(ctx))
+        if ctx.dataset is not None and not ctx.delegated:
+            _follow(ctx, runs.open_run(done["run"]), folder)
+        return done
 
     def __call__(self, source: Any, **settings: Any) -> Any:
         """Import now; see ``curadiff.import_images``."""
@@ -127,6 +135,18 @@ def target(ctx: Any, form: types.Object, verb: str) -> None:
     if ctx.dataset is None:
         raise DataError("Open a data set first, or import images.")
     form.view_target(ctx, action_description=verb)
+
+
+def _follow(ctx: Any, run: runs.Run, folder: str) -> None:
+    """Let the open data set's panel show an import; where it is empty there is none: wait."""
+    name = ctx.dataset.name
+    run.add(datasets=[folder, name])
+    until = time.monotonic() + WAIT
+    while not (glance(name) or (0,))[0] and time.monotonic() < until:
+        if run.status["state"] not in runs.ACTIVE:
+            break
+        time.sleep(0.5)
+    ctx.ops.reload_dataset()
 
 
 def _folder(params: dict[str, Any]) -> str:

@@ -4,42 +4,34 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import fiftyone as fo
-import fiftyone.operators as foo
 from fiftyone.operators import types
 
 from .. import runs
 from ..api import charts, comparing
 from ..api.overview import of
 from ..datasets import selections
-from ..errors import CuradiffError
 from ..runs import Run
-from . import steps
+from . import layout, missed
+from .frame import Frame, told
 
 PLOTTED = ("frechet_distance", "precision", "recall", "coverage")
 POLL = 5000  # milliseconds; a study takes hours
 TITLES = {"held_out": "held-out images", "pool": "the images that could be trained on"}
 
 
-class StudyPanel(foo.Panel):
+class StudyPanel(Frame):
     """One study: what came out, how sure it is, what the models draw."""
 
-    @property
-    def config(self) -> foo.PanelConfig:
-        """How FiftyOne lists this panel."""
-        return foo.PanelConfig(
-            name="curadiff_study",
-            label="Curadiff study",
-            icon="leaderboard",
-            help_markdown="Bars are means over seeds, dots are seeds, the gray band is what "
-            "chance does: the seeds of the random arm.",
-            surfaces="grid",
-        )
-
-    def on_load(self, ctx: Any) -> None:
-        """Nothing is kept in the panel: every rendering reads the study's run."""
+    slug: ClassVar[str] = "curadiff_study"
+    title: ClassVar[str] = "Curadiff study"
+    icon: ClassVar[str] = "leaderboard"
+    about: ClassVar[str] = (
+        "Bars are means over seeds, dots are seeds, the gray band is what chance does: the seeds "
+        "of the random arm."
+    )
 
     def on_change_dataset(self, ctx: Any) -> None:
         """Another data set: forget which study was shown."""
@@ -49,25 +41,19 @@ class StudyPanel(foo.Panel):
         """Another study."""
         ctx.panel.set_state("study", ctx.params.get("value"))
 
-    def on_tick(self, ctx: Any) -> None:
-        """Look again while the study runs."""
-
-    def open_dataset(self, ctx: Any) -> None:
-        """Open the generated images, or the data set they come from."""
-        ctx.ops.open_dataset(ctx.params["name"])
-
-    def open_samples(self, ctx: Any) -> None:
+    def open_bar(self, ctx: Any) -> None:
         """Show the samples behind a bar or a dot: what the arm drew, or was trained on."""
         arm, _, seed = str(ctx.params.get("id") or ctx.params.get("x")).partition("|")
-        try:
+        with told(ctx):
             ctx.ops.set_view(_samples(ctx, arm, int(seed) if seed else None))
-        except CuradiffError as fault:
-            ctx.ops.notify(str(fault), variant="error")
 
-    def render(self, ctx: Any) -> types.Property:
-        """Draw the page."""
-        page = types.Object()
-        view = types.GridView(orientation="vertical", align_x="stretch", gap=2, pad=2)
+    def open_uncovered(self, ctx: Any) -> None:
+        """Show the real images that no generated image of an arm, or of any, is near."""
+        with told(ctx):
+            missed.show(ctx, runs.open_run(ctx.params["study"]), ctx.params["arm"])
+
+    def draw(self, ctx: Any, page: types.Object) -> None:
+        """Add the study that was chosen, the newest one at first."""
         found = {run.id: run for run in of(source_of(ctx)) if run.kind == "study"}
         if not found:
             page.view(
@@ -79,7 +65,7 @@ class StudyPanel(foo.Panel):
                     "choosing and per seed, and compares them.",
                 ),
             )
-            return types.Property(page, view=view)
+            return
         chosen = ctx.panel.get_state("study")
         run = found.get(chosen) or list(found.values())[-1]
         if len(found) > 1:
@@ -88,17 +74,16 @@ class StudyPanel(foo.Panel):
                 menu.add_choice(name, label=name)
             page.enum("which", menu.values(), default=run.id, view=menu, on_change=self.on_choose)
         self._draw(ctx, page, run)
-        return types.Property(page, view=view)
 
     def _draw(self, ctx: Any, page: types.Object, run: Run) -> None:
-        status, outcomes = run.status, outcomes_of(run)
+        status, outcomes = run.status, missed.outcomes_of(run)
         if status["state"] != "finished":
-            steps.text(page, f"**{run.id}** {status['state']}: {status.get('message', '')}")
-            steps.bar(page, float(status.get("progress") or 0), f"{len(outcomes)} trainings done")
+            layout.text(page, f"**{run.id}** {status['state']}: {status.get('message', '')}")
+            layout.bar(page, float(status.get("progress") or 0), f"{len(outcomes)} trainings done")
         if status["state"] in runs.ACTIVE:
-            page.obj("timer", view=types.TimerView(interval=POLL, on_interval=self.on_tick))
+            page.obj("timer", view=types.TimerView(interval=POLL, on_interval=self.on_refresh))
         if not outcomes:
-            steps.text(page, "The first values come when the first training is evaluated.")
+            layout.text(page, "The first values come when the first training is evaluated.")
             return
         against = next(name for name in TITLES if name in outcomes[0]["values"])
         summary = comparing.table(outcomes, against)
@@ -113,19 +98,20 @@ class StudyPanel(foo.Panel):
         self._buttons(ctx, page, run)
         self._bars(page, summary, run, against, outcomes)
         _table(page, summary, outcomes)
+        missed.draw(page, run, comparing.ranking(summary), self)
         _pictures(page, run, outcomes, comparing.ranking(summary))
 
     def _buttons(self, ctx: Any, page: types.Object, run: Run) -> None:
         row = page.h_stack("buttons", gap=1, align_x="left", align_y="center")
         report = run.path / "report.html"
         if report.exists():
-            steps.link(row, "Open the report", report)
+            layout.link(row, "Open the report", report)
         source = run.record["dataset"]
         made = f"{source}-{run.id}"
         other = source if ctx.dataset.name == made else made
         if fo.dataset_exists(other):
             label = "Open the real images" if other == source else "Open the generated images"
-            steps.button(row, label, self.open_dataset, name=other)
+            layout.button(row, label, self.open_dataset, name=other)
 
     def _bars(
         self,
@@ -140,27 +126,27 @@ class StudyPanel(foo.Panel):
         counts = sorted({tuple(outcome["counts"][against]) for outcome in outcomes})
         told = ", ".join(f"{real:,} real, {made:,} generated" for real, made in counts)
         band = f" The gray band spans the seeds of {random}." if random else ""
-        steps.text(
+        layout.text(
             page,
             f"Compared with {TITLES[against]} ({told} per value). Bars are means, dots are "
             f"seeds.{band} Click a bar or a dot to see the samples behind it.",
         )
         plots = types.Object()
-        page.define_property("plots", plots, view=_wrapping())
+        page.define_property("plots", plots, view=layout.wrapping())
         for name in PLOTTED:
             if any(name in row for row in summary.values()):
-                data, layout = figure(charts.bars(summary, [name], random=random))
+                data, shape = figure(charts.bars(summary, [name], random=random))
                 _name_points(data, summary, name)
                 title, better = comparing.SHOWN[name]
                 plots.plot(
                     name,
                     label=f"{title[0].upper()}{title[1:]} ({better} is better)",
                     data=data,
-                    layout={**layout, "height": 240},
+                    layout={**shape, "height": 240},
                     height="240px",
                     config={"displayModeBar": False, "scrollZoom": False},
-                    on_click=self.open_samples,
-                    componentsProps=steps.flexible(320),
+                    on_click=self.open_bar,
+                    componentsProps=layout.flexible(320),
                 )
 
 
@@ -170,14 +156,6 @@ def source_of(ctx: Any) -> str | None:
         return None
     generated = ctx.dataset.info.get("curadiff", {}).get("generated")
     return generated["source_dataset"] if generated else ctx.dataset.name
-
-
-def outcomes_of(run: Run) -> list[dict[str, Any]]:
-    """Read what a study has found so far, in the order of the plan."""
-    path = run.path / "outcomes.json"
-    if path.exists():
-        return runs.read_json(path)
-    return [runs.read_json(cell) for cell in sorted((run.path / "cells").glob("*.json"))]
 
 
 def figure(drawn: Any) -> tuple[list[dict[str, Any]], dict[str, Any]]:
@@ -224,7 +202,7 @@ def _table(
         row |= {"arm": arm, "images": f"{mine[0]['images']:,}"}
         rows.append(row | {"exposure": f"{mine[0]['exposure']:.0f}×"})
     page.list("table", types.Object(), default=rows, view=table)
-    steps.text(
+    layout.text(
         page,
         "Best arm first; mean ± standard deviation over seeds. Equal steps are not equal epochs: "
         "a small training set is seen more often, and may be learnt by heart.",
@@ -246,25 +224,18 @@ def _pictures(
     }
     if not shown:
         return
-    steps.text(page, "**What the models draw.** The same place in every grid began as the same "
+    layout.text(page, "**What the models draw.** The same place in every grid began as the same "
                "noise.")  # fmt: skip
     grid = types.Object()
-    page.define_property("grids", grid, view=_wrapping())
+    page.define_property("grids", grid, view=layout.wrapping())
     for (arm, seed), path in shown.items():
         one = types.Object()
         view = types.GridView(
-            orientation="vertical", gap=0, align_x="stretch", componentsProps=steps.flexible(180)
+            orientation="vertical", gap=0, align_x="stretch", componentsProps=layout.flexible(180)
         )
         grid.define_property(f"grid_{arm}_{seed}".replace("-", "_"), one, view=view)
-        steps.text(one, f"{arm}, seed {seed}")
-        steps.image(one, path, f"25 images of {arm}, seed {seed}", width="100%")
-
-
-def _wrapping() -> types.GridView:
-    """Return a row that wraps where the panel is narrow."""
-    return types.GridView(
-        orientation="2d", gap=2, align_x="left", componentsProps={"item": {"sx": {"minWidth": 0}}}
-    )
+        layout.text(one, f"{arm}, seed {seed}")
+        layout.image(one, path, f"25 images of {arm}, seed {seed}", width="100%")
 
 
 def _samples(ctx: Any, arm: str, seed: int | None) -> Any:
@@ -274,7 +245,7 @@ def _samples(ctx: Any, arm: str, seed: int | None) -> Any:
         return made if seed is None else made.match(fo.ViewField("training_seed") == seed)
     found = [run for run in of(ctx.dataset.name) if run.kind == "study"]
     run = next((r for r in found if r.id == ctx.panel.get_state("study")), found[-1])
-    told = next(o for o in outcomes_of(run) if o["arm"] == arm and seed in (None, o["seed"]))
+    told = next(o for o in missed.outcomes_of(run) if o["arm"] == arm and seed in (None, o["seed"]))
     if told["selection"] is None:
         split = runs.read_json(run.path / "split.json")
         return ctx.dataset.select(split["pool"])

@@ -135,7 +135,8 @@ class Visit:
         self.page.wait_for_timeout(1200)
 
     def select_first_samples(self, count):
-        """Tick samples in the grid."""
+        """Tick samples in the grid, once it has stopped moving."""
+        self.page.wait_for_timeout(3000)
         boxes = self.page.evaluate(
             """() => [...document.querySelectorAll("[data-cy=fo-grid] canvas")]
                 .map((canvas) => canvas.getBoundingClientRect())

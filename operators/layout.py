@@ -1,0 +1,77 @@
+"""Rows, buttons, pictures: the pieces that panels are made of."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+from urllib.parse import quote
+
+from fiftyone.operators import types
+
+
+def row(card: types.Object, markdown: str) -> types.Object:
+    """Add a row with text at its left end; return where its buttons go, at the right end."""
+    line = card.h_stack(
+        f"row{len(card.properties)}", gap=2, align_x="space-between", align_y="center"
+    )
+    text(line, markdown)
+    return line.h_stack("buttons", gap=1, align_x="end", align_y="center")
+
+
+def text(where: types.Object, markdown: str) -> None:
+    """Add text; named after what it says, so that the App never keeps an older one."""
+    where.md(markdown, name=name_of("text", str(len(where.properties)), markdown))
+
+
+def button(
+    where: types.Object, label: str, on_click: Any, *, variant: str = "outlined", **params: Any
+) -> None:
+    """Add a button that calls a method of the panel."""
+    name = name_of("button", label, str(sorted(params.items())))
+    where.btn(name, label=label, on_click=on_click, params=params, variant=variant)
+
+
+def image(where: types.Object, path: Any, alt: str, **size: str) -> None:
+    """Show a picture of a run."""
+    fit = {"item": {"sx": {"width": "100%" if "width" in size else "auto"}}}
+    view = types.ImageView(alt=alt, componentsProps=fit, **size)
+    where.str(name_of("image", str(path)), default=media(path), view=view)
+
+
+def link(where: types.Object, label: str, path: Any) -> None:
+    """Add a button that opens a file of a run in a tab of its own."""
+    name = name_of("link", str(path))
+    beside = {"button": {"target": "_blank", "rel": "noopener noreferrer"}}  # keep the App open
+    where.btn(name, label=label, href=media(path), variant="outlined", componentsProps=beside)
+
+
+def flexible(width: int) -> dict[str, Any]:
+    """Let something in a wrapping row grow, and shrink to ``width`` pixels before it wraps."""
+    return {"item": {"sx": {"flex": f"1 1 {width}px", "width": "auto", "minWidth": 0, "pb": 3}}}
+
+
+def wrapping() -> types.GridView:
+    """Return a row that wraps where the panel is narrow."""
+    return types.GridView(
+        orientation="2d", gap=2, align_x="left", componentsProps={"item": {"sx": {"minWidth": 0}}}
+    )
+
+
+def media(path: Any) -> str:
+    """Return the address at which the App serves a file."""
+    return f"/media?filepath={quote(str(path))}"
+
+
+def bar(where: types.Object, share: float, says: str) -> None:
+    """Add a progress bar."""
+    where.float(
+        f"bar{len(where.properties)}",
+        default=round(share, 3),
+        view=types.ProgressView(label=says),
+    )
+
+
+def name_of(*parts: str) -> str:
+    """Make a property's name that changes with what it shows, so that nothing old stays."""
+    digest = hashlib.sha1("\0".join(parts).encode(), usedforsecurity=False).hexdigest()[:10]
+    return f"{parts[0].lower().replace('-', '_').replace(' ', '_')}_{digest}"

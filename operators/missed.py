@@ -1,0 +1,47 @@
+"""What no model of a study draws: real images far from everything generated."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from fiftyone.operators import types
+
+from .. import runs
+from ..datasets.uncovered import uncovered
+from ..runs import Run
+from . import elsewhere, layout
+
+
+def draw(page: types.Object, run: Run, arms: Sequence[str], panel: Any) -> None:
+    """Add a button per arm, and one for what no arm covers."""
+    layout.text(
+        page,
+        "**What no model draws.** The real images that no generated image comes near, the "
+        "farthest first: those that every arm misses, or those of one arm.",
+    )
+    row = page.h_stack("missed", gap=1, align_x="left", align_y="center", wrap=True)
+    layout.button(
+        row, "Every arm", panel.open_uncovered, variant="contained", study=run.id, arm=None
+    )
+    for arm in arms:
+        layout.button(row, arm, panel.open_uncovered, study=run.id, arm=arm)
+
+
+def show(ctx: Any, run: Run, arm: str | None) -> None:
+    """Show the real images that an arm misses in all its seeds; without one, that all miss."""
+    outcomes = [told for told in outcomes_of(run) if arm in (None, told["arm"])]
+    keys = [f"{run.id}-{told['arm']}-s{told['seed']}" for told in outcomes]
+    name = run.record["dataset"]
+    view = uncovered(elsewhere.open_by_name(name), keys)
+    elsewhere.show(ctx, name, view=view)
+    who = arm or "every arm"
+    ctx.ops.notify(f"{len(view):,} compared images are missed by {who}.", variant="info")
+
+
+def outcomes_of(run: Run) -> list[dict[str, Any]]:
+    """Read what a study has found so far, in the order of the plan."""
+    path = run.path / "outcomes.json"
+    if path.exists():
+        return runs.read_json(path)
+    return [runs.read_json(cell) for cell in sorted((run.path / "cells").glob("*.json"))]
