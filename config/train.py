@@ -63,6 +63,12 @@ class TrainSettings(Settings):
         "Network: diffusers' UNet2DModel, or that of denoising-diffusion-pytorch 1.9.4, "
         "which cannot be opened as a diffusers pipeline.",
     )
+    start_from: str | None = setting(
+        None,
+        "Checkpoint of denoising-diffusion-pytorch (model-N.pt) to go on from; needs network "
+        "lucidrains.",
+        advanced=True,
+    )
     image_size: int = setting(
         128, "Side of the training images in pixels.", ge=8, le=1024, multiple_of=8
     )
@@ -149,6 +155,10 @@ class TrainSettings(Settings):
             raise ValueError(
                 f"multipliers must make widths that are multiples of {GROUPS}, such as 1-2-4; "
                 f"{self.multipliers!r} with base_channels {self.base_channels} makes {widths}."
+            )
+        if self.start_from is not None and self.network != "lucidrains":
+            raise ValueError(
+                f"start_from needs network lucidrains, whose files it takes; got {self.network}."
             )
         if self.network == "lucidrains" and self.layers != 2:
             raise ValueError(f"layers must be 2 for the network lucidrains, got {self.layers}.")

@@ -1,4 +1,4 @@
-"""The network of denoising-diffusion-pytorch 1.9.4, and its checkpoint files.
+"""The network of denoising-diffusion-pytorch 1.9.4.
 
 Written anew, with that repository's state-dict names, so that a ``.pt`` file of
 its Trainer can be sampled from and trained on here. A U-Net with a 7x7 stem,
@@ -10,15 +10,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from pathlib import Path
-from pickle import UnpicklingError
-from typing import Any, cast
+from typing import cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-
-from ..errors import DataError
 
 GROUPS = 8
 HEADS, HEAD = 4, 32
@@ -213,43 +209,3 @@ def halve(width_in: int, width_out: int) -> nn.Sequential:
 def double(width_in: int, width_out: int) -> nn.Sequential:
     """Return a layer that makes 2x2 pixels of one."""
     return nn.Sequential(nn.Upsample(scale_factor=2), conv3(width_in, width_out))
-
-
-def read_pt(path: Path) -> tuple[int, dict[str, dict[str, Tensor]]]:
-    """Read a checkpoint of that repository's Trainer: its step, and tensors for `State.restore`.
-
-    Raises:
-        DataError: The file is not such a checkpoint.
-    """
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-        step = int(content["step"])
-        raw = _below(content["model"], "model.")
-        averaged = _below(content["ema"], "ema_model.model.")
-        moments = _moments(list(raw), content["opt"]["state"])
-    except (OSError, RuntimeError, KeyError, TypeError, ValueError, UnpicklingError) as fault:
-        raise DataError(
-            f"{path} is not a checkpoint of denoising-diffusion-pytorch ({_brief(fault)}); "
-            "give a model-N.pt file that its Trainer wrote."
-        ) from None
-    return step, {"model": raw, "ema": averaged, "optimizer": moments}
-
-
-def _brief(fault: BaseException) -> str:
-    lines = str(fault).splitlines()
-    return f"{type(fault).__name__}: {lines[0] if lines else ''}"[:200]
-
-
-def _below(state: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    found = {key.removeprefix(prefix): t for key, t in state.items() if key.startswith(prefix)}
-    if "init_conv.weight" not in found:
-        raise KeyError(f"{prefix}init_conv.weight")
-    return found
-
-
-def _moments(names: list[str], state: dict[int, dict[str, Any]]) -> dict[str, Tensor]:
-    moments = {}
-    for place, name in enumerate(names):
-        for key in ("step", "exp_avg", "exp_avg_sq"):
-            moments[f"{key}.{name}"] = torch.as_tensor(state[place][key])
-    return moments

@@ -6,10 +6,21 @@ import pytest
 import torch
 from curadiff import runs
 from curadiff.config import GenerateSettings
-from curadiff.diffusion import adopt, average, generate, prepare, samplers, schedules, train_here
-from curadiff.diffusion.lucidrains import Lucidrains, read_pt
+from curadiff.diffusion import (
+    adopt,
+    average,
+    checkpoint,
+    generate,
+    lucidrains_file,
+    prepare,
+    samplers,
+    schedules,
+    train_here,
+)
+from curadiff.diffusion.lucidrains import Lucidrains
 from curadiff.diffusion.objective import Objective, to_picture
 from curadiff.errors import DataError, RunError, SettingsError
+from curadiff.images import content_hash
 
 peer = pytest.importorskip("denoising_diffusion_pytorch.denoising_diffusion_pytorch")
 
@@ -177,18 +188,66 @@ def test_another_networks_run_does_not_take_their_checkpoint(their_file, prepare
         adopt(prepared("one"), their_file[0])
 
 
-def test_their_checkpoint_must_fit_the_settings(their_file, pictures, tiny):
-    run = lucidrains_run(pictures, tiny, base_channels=32)
-    with pytest.raises(RunError, match="does not fit base_channels 32 and multipliers 1-2"):
-        adopt(run, their_file[0])
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        ({"base_channels": 32}, "base_channels 16, and base_channels is 32 here; give 16"),
+        ({"multipliers": "1-2-4"}, "multipliers 1-2, and multipliers is 1-2-4 here; give 1-2"),
+        ({"timesteps": 40}, "timesteps 50, and timesteps is 40 here"),
+        ({"schedule": "linear"}, "schedule sigmoid, and schedule is linear here"),
+        ({"prediction": "epsilon"}, "prediction v_prediction, and prediction is epsilon here"),
+    ],
+)
+def test_their_checkpoint_must_fit_the_settings(their_file, tiny, values, sentence):
+    settings = tiny(**{"network": "lucidrains", "multipliers": "1-2", "layers": 2, **values})
+    with pytest.raises(RunError, match=f"model-1.pt was trained with {sentence}"):
+        lucidrains_file.read(their_file[0], settings)
 
 
-def test_another_file_is_refused(tmp_path):
+@pytest.mark.parametrize("clipped", [False, True])
+@pytest.mark.parametrize(
+    ("kind", "theirs"),
+    [("epsilon", "pred_noise"), ("sample", "pred_x0"), ("v_prediction", "pred_v")],
+)
+def test_what_their_network_predicts_is_read_off_their_loss_weights(tiny, kind, theirs, clipped):
+    model = diffusion(
+        peer.Unet(16, dim_mults=(1, 2)), objective=theirs, min_snr_loss_weight=clipped
+    )
+    told = model.state_dict()
+    raw = {k.removeprefix("model."): v for k, v in told.items() if k.startswith("model.")}
+
+    def differences(prediction):
+        s = tiny(multipliers="1-2", timesteps=1000, prediction=prediction)
+        found = (raw, told["alphas_cumprod"], told["loss_weight"])
+        return lucidrains_file._differences(s, *found)
+
+    assert differences(kind) == []
+    other = "sample" if kind == "epsilon" else "epsilon"
+    assert differences(other) == [("prediction", other, kind)]
+
+
+def test_a_training_starts_from_their_checkpoint_by_a_setting(their_file, pictures, tiny):
+    path, _ = their_file
+    run = lucidrains_run(pictures, tiny, start_from=str(path))
+    assert checkpoint.steps(run.path) == [2]
+    assert run.record["started_from"]["step"] == 2
+    assert run.record["started_from"]["sha256"] == content_hash(path)
+    assert train_here(run) == "finished"
+    assert checkpoint.steps(run.path)[-1] == 4
+    assert run.log()[0]["step"] > 2
+
+
+def test_only_the_same_network_starts_from_their_checkpoint(tiny):
+    with pytest.raises(SettingsError, match=r"start_from needs network lucidrains, .* got unet2d"):
+        tiny(start_from="model-1.pt")
+
+
+def test_another_file_is_refused(tmp_path, tiny):
     (tmp_path / "x.pt").write_bytes(b"no")
     torch.save({"step": 1, "model": {}}, tmp_path / "y.pt")
     for name in ("x.pt", "y.pt", "gone.pt"):
         with pytest.raises(DataError, match="is not a checkpoint of denoising-diffusion-pytorch"):
-            read_pt(tmp_path / name)
+            lucidrains_file.read(tmp_path / name, tiny())
 
 
 def test_settings_of_the_network(tiny):
