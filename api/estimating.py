@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from .. import runs
 from ..config import StudySettings, TrainSettings
 from ..runs import Run
+from . import measuring
 
 ALIKE = ("network", "image_size", "base_channels", "multipliers", "layers")
 
@@ -22,9 +23,11 @@ class Cost:
         images_seen: Images that go through the network, repeats counted.
         generated: Images drawn.
         exposure: How often a training sees each of its images, on average; None where unknown.
-        seconds: Time of the training steps; None where nothing alike was trained here yet.
+        seconds: Time of the training steps; None where nothing alike was measured or trained here.
         disk_bytes: Room for the checkpoints; None where unknown.
-        like: Id of the earlier training that ``seconds`` and ``disk_bytes`` come from.
+        like: Id of the earlier training that ``seconds`` and ``disk_bytes`` come from; None
+            where they were measured.
+        device: What it was measured on.
     """
 
     trainings: int
@@ -35,6 +38,7 @@ class Cost:
     seconds: float | None
     disk_bytes: int | None
     like: str | None
+    device: str | None = None
 
     def __str__(self) -> str:
         many = "" if self.trainings == 1 else f"{self.trainings} trainings, "
@@ -43,10 +47,17 @@ class Cost:
             text += f", each image seen {self.exposure:,.0f}×"
         if self.generated:
             text += f", {self.generated:,} images drawn"
-        if self.like is None:
-            return f"{text}. How long it takes is known once something alike was trained here."
+        if self.seconds is None:
+            return f"{text}. How long it takes is known once it was measured, or trained, here."
         size = f", at most {megabytes(self.disk_bytes)} on disk" if self.disk_bytes else ""
-        return f"{text}. As fast as {self.like}: about {duration(self.seconds or 0)}{size}."
+        return f"{text}. {self.source}: about {duration(self.seconds)}{size}."
+
+    @property
+    def source(self) -> str:
+        """Where the time comes from, as the beginning of a sentence."""
+        if self.like:
+            return f"As fast as {self.like}"
+        return f"As measured here on {self.device}" if self.device else "As measured here"
 
 
 def training(settings: TrainSettings, images: int) -> Cost:
@@ -72,8 +83,11 @@ def _cost(
     like: Run | None,
 ) -> Cost:
     seen = sum(steps) * settings.batch_size
+    measured = None if like else measuring.known(settings)
     status = like.status if like else {}
     rate, disk = status.get("images_per_second"), status.get("disk_bytes_at_most")
+    if measured:
+        rate, disk = measured.images_per_second, measured.disk_bytes
     return Cost(
         trainings=len(steps),
         steps=sum(steps),
@@ -83,6 +97,7 @@ def _cost(
         seconds=seen / rate if rate else None,
         disk_bytes=disk * len(steps) if disk else None,
         like=like.id if like else None,
+        device=measured.device if measured else None,
     )
 
 

@@ -1,8 +1,10 @@
 """What a training will cost is said before it starts."""
 
+import pytest
 from curadiff import runs
-from curadiff.api import estimating
+from curadiff.api import estimating, measuring
 from curadiff.config import StudySettings, TrainSettings
+from curadiff.errors import RunError, SettingsError
 
 
 def test_without_an_earlier_training_the_time_is_not_guessed(home):
@@ -10,7 +12,7 @@ def test_without_an_earlier_training_the_time_is_not_guessed(home):
     assert cost.exposure == 100 * 8 / 40
     assert cost.seconds is None
     assert "each image seen 20×" in str(cost)
-    assert "is known once something alike was trained here" in str(cost)
+    assert "is known once it was measured, or trained, here" in str(cost)
 
 
 def test_time_and_disk_come_from_the_newest_training_of_the_same_network(home):
@@ -31,3 +33,48 @@ def test_a_study_counts_every_arm_and_seed(home):
     assert cost.trainings == 6
     assert cost.steps == 3 * (10 + 30)
     assert cost.generated == 6 * 7
+
+
+TINY = {
+    "preset": "demo",
+    "image_size": 16,
+    "base_channels": 16,
+    "multipliers": "1-2",
+    "batch_size": 2,
+    "device": "cpu",
+}
+
+
+def test_a_measurement_takes_real_steps_and_answers_for_the_same_network(home, monkeypatch):
+    monkeypatch.setattr("curadiff.diffusion.progress.SECONDS", 0.05)
+    settings = TrainSettings(**TINY, steps=1000)
+    assert estimating.training(settings, 40).seconds is None
+    speed = measuring.measure(**TINY)
+    assert speed.images_per_second > 0
+    assert speed.device == "cpu"
+    cost = estimating.training(settings, 40)
+    assert cost.seconds == 1000 * 2 / speed.images_per_second
+    assert "As measured here on cpu: about" in str(cost)
+    assert estimating.training(settings.changed(batch_size=4), 40).seconds is None
+    assert runs.listing() == []  # it is no run of the user's
+    left = [path.name for path in (home / "cache" / "speeds").glob("*/checkpoints")]
+    assert left == []
+
+
+def test_the_training_of_a_network_counts_more_than_its_measurement(home, monkeypatch):
+    monkeypatch.setattr(measuring, "known", lambda settings: measuring.Speed(1.0, 5, "cpu"))
+    assert estimating.training(TrainSettings(**TINY, steps=10), 40).seconds == 20
+    run = runs.create("train", TrainSettings(**TINY).model_dump(mode="json"), name="first")
+    run.set_status("finished", images_per_second=10.0)
+    assert estimating.training(TrainSettings(**TINY, steps=10), 40).seconds == 2
+
+
+def test_what_cannot_be_measured_says_so(home):
+    with pytest.raises(SettingsError, match="processes must be 1, and accelerate empty"):
+        measuring.measure(**TINY, processes=2)
+    settings = TrainSettings(**TINY)
+    run = measuring.prepare(settings)
+    with runs.Lease(run.path):
+        run.set_status("running")
+        with pytest.raises(RunError, match="is being measured already; wait some seconds"):
+            measuring.begin(settings)
