@@ -11,7 +11,14 @@ import types
 import typing
 from typing import Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic.fields import FieldInfo
 
 from ..errors import SettingsError, nearest
@@ -42,6 +49,16 @@ class Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
 
     verb: ClassVar[str] = ""
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _nothing(cls, value: Any, info: ValidationInfo) -> Any:
+        """Take the word none for a number that may be absent: a preset's can be taken back."""
+        if value == "none" and info.field_name is not None:
+            allowed = _alternatives(cls.model_fields[info.field_name].annotation)
+            if type(None) in allowed and str not in allowed:
+                return None
+        return value
 
     def __init__(self, **values: Any) -> None:
         try:

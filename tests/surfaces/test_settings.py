@@ -140,3 +140,12 @@ def test_a_settings_file_that_cannot_be_used(tmp_path, text, sentence):
         settings_from_file(str(path))
     with pytest.raises(SettingsError, match="cannot be read"):
         settings_from_file(str(tmp_path / "none.yaml"))
+
+
+def test_none_takes_back_a_number_of_a_preset_and_is_a_name_elsewhere():
+    train = VERBS["train"]
+    assert train(**parse("train", "--preset", "demo")).min_snr == 5
+    assert train(**parse("train", "--preset", "demo", "--min-snr", "none")).min_snr is None
+    assert train(**parse("train", "--name", "none")).name == "none"
+    with pytest.raises(SettingsError, match="steps must be a whole number, got 'none'"):
+        train(**parse("train", "--steps", "none"))
