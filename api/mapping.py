@@ -2,33 +2,76 @@
 
 from __future__ import annotations
 
+import importlib.util
 from typing import Any
 
 import numpy as np
 
 from ..datasets import mapping, reading
+from ..errors import EnvironmentFault, SettingsError, nearest
+
+METHODS = {
+    "pca": "principal components: quick, faithful to large distances",
+    "umap": "UMAP: slower, shows groups; distances between groups mean little",
+}
 
 
-def map_embeddings(samples: Any, *, field: str | None = None) -> str:
+def map_embeddings(samples: Any, *, field: str | None = None, method: str = "pca") -> str:
     """Lay the embeddings of a view out in the plane for FiftyOne's Embeddings panel.
 
-    Uses the two directions in which the embeddings differ most (principal components):
-    quick, the same every time, and faithful to distances as far as two numbers can be.
+    ``pca`` takes the two directions in which the embeddings differ most: quick, the same
+    every time, and faithful to distances as far as two numbers can be. ``umap`` keeps
+    neighbours together instead; it needs the package umap-learn.
 
     Args:
         samples: A FiftyOne data set, its name, or a view.
         field: The field with the embeddings; None takes the only one that there is.
+        method: ``pca`` or ``umap``.
 
     Returns:
         The brain key to choose in the Embeddings panel.
 
     Raises:
         DataError: There are no embeddings, or several to choose from.
+        SettingsError: There is no such method.
+        EnvironmentFault: umap-learn is not installed.
     """
+    if method not in METHODS:
+        listed = ", ".join(METHODS)
+        raise SettingsError(
+            f"method must be one of {listed}, got {method!r}{nearest(method, METHODS)}."
+        )
+    if method == "umap" and not has_umap():
+        raise EnvironmentFault(
+            "UMAP is not installed; install it with: pip install umap-learn, or map with pca."
+        )
     dataset, view = reading.resolve(samples)
     field = field or reading.only_embedding_field(dataset)
     pool = reading.read_embeddings(view, field)
-    return mapping.write_map(dataset, field, ids=pool.ids, points=principal_plane(pool.x))
+    lay_out = principal_plane if method == "pca" else neighbour_plane
+    return mapping.write_map(dataset, field, ids=pool.ids, points=lay_out(pool.x))
+
+
+def has_umap() -> bool:
+    """Tell whether the package umap-learn is installed."""
+    return importlib.util.find_spec("umap") is not None
+
+
+def neighbour_plane(x: np.ndarray) -> np.ndarray:
+    """Lay vectors out so that near ones stay near: UMAP with its own defaults, seeded.
+
+    Args:
+        x: (n, d) vectors, n at least 3.
+
+    Returns:
+        (n, 2) float32.
+
+    Source: McInnes et al. 2018, arXiv:1802.03426.
+    """
+    import umap
+
+    near = min(15, len(x) - 1)
+    return umap.UMAP(n_neighbors=near, random_state=0, n_jobs=1).fit_transform(x)
 
 
 def principal_plane(x: np.ndarray) -> np.ndarray:

@@ -70,10 +70,10 @@ def resolve(samples: Any) -> tuple[Any, Any]:
 def _by_name(fo: Any, name: str) -> Any:
     known = fo.list_datasets()
     if name in known:
-        return fo.load_dataset(name)
+        return fo.load_dataset(name, reload=True)  # another process may have written to it
     stem, _, view = name.rpartition(":")
     if stem in known:
-        dataset = fo.load_dataset(stem)
+        dataset = fo.load_dataset(stem, reload=True)
         views = dataset.list_saved_views()
         if view in views:
             return dataset.load_saved_view(view)

@@ -12,6 +12,7 @@ def register(plugin: Any) -> None:
     for doorway in (
         pool.ImportImages,
         pool.ComputeEmbeddings,
+        pool.MapEmbeddings,
         pool.SelectSamples,
         models.TrainDiffusion,
         models.StopTraining,

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from fiftyone.operators import types
 
 from .. import api, runs
-from ..api import estimating
+from ..api import estimating, measuring
 from ..config import GenerateSettings, LinkSettings, Settings, TrainSettings
 from ..datasets import selections
 from ..errors import RunError
@@ -17,6 +17,7 @@ from .doorway import Doorway, choose, job, refuse, runs_menu, told_to
 from .pool import target
 
 SELECTION = "selection"
+MEASURE = "measure"
 AS_TARGET = "-"  # the menu's way to say: not a selection, but what the target says
 
 
@@ -42,8 +43,9 @@ class TrainDiffusion(Doorway):
         if forms.add_settings(form, TrainSettings, ctx.params):
             images = _count(ctx, ctx.params.get(SELECTION) or next(iter(listed)))
             settings = TrainSettings(**forms.given(TrainSettings, ctx.params))
-            said = str(estimating.training(settings, images))
-            form.view("cost", types.Notice(label=f"{images:,} images, {said}"))
+            cost = estimating.training(settings, images)
+            form.view("cost", types.Notice(label=f"{images:,} images, {cost}"))
+            offer_to_measure(ctx, form, cost, settings)
 
     def act(self, ctx: Any) -> dict[str, Any]:
         """Start the training."""
@@ -182,6 +184,30 @@ class ImportGenerated(Doorway):
     def __call__(self, folder: Any, **settings: Any) -> Any:
         """Add generated images; see ``curadiff.import_generated``."""
         return api.import_generated(folder, **settings)
+
+
+def offer_to_measure(
+    ctx: Any, form: types.Object, cost: estimating.Cost, settings: TrainSettings
+) -> None:
+    """Let the user ask for the time that is not known yet; measuring does not hold the form up."""
+    if cost.seconds is not None or settings.processes > 1 or settings.accelerate:
+        return
+    state = measuring.state(settings)
+    if ctx.params.get(MEASURE) and state["state"] == "new":
+        measuring.begin(settings)
+        state = measuring.state(settings)
+    said = "Takes some real steps on noise, in a process of its own, and is kept."
+    if state["state"] in runs.ACTIVE:
+        said = "Being measured; the time stands here once you change something in this form."
+    elif state.get("error"):
+        said = f"It could not be measured: {state['error']}"
+    form.bool(
+        MEASURE,
+        label="Measure how long it takes",
+        description=said,
+        default=False,
+        view=types.CheckboxView(),
+    )
 
 
 def trainings(ctx: Any) -> list[runs.Run]:

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from fiftyone.operators import types
 
 from .. import api, runs
+from ..api import mapping
 from ..config import EmbedSettings, ImportSettings, SelectSettings, Settings
 from ..datasets import reading
 from ..datasets.glance import glance
@@ -128,6 +129,42 @@ class SelectSamples(Doorway):
     def __call__(self, samples: Any, **settings: Any) -> Any:
         """Select now; see ``curadiff.select``."""
         return api.select(samples, **settings)
+
+
+class MapEmbeddings(Doorway):
+    """Embeddings as points, for a lasso."""
+
+    slug = "map_embeddings"
+    title = "Map embeddings"
+    about = "Lay the embeddings out in the plane, for FiftyOne's Embeddings panel."
+    button = "Map"
+    icon = "bubble_chart"
+    risk = types.RiskLevel.LOW
+
+    def fill(self, ctx: Any, form: types.Object) -> None:
+        """Ask which embeddings, and how to lay them out."""
+        target(ctx, form, "Map")
+        fields = reading.embedding_fields(ctx.dataset)
+        if not fields:
+            refuse(form, "There are no embeddings yet; compute them first.")
+            return
+        choose(form, "field", {name: name for name in fields}, label="Embeddings")
+        choose(form, "method", mapping.METHODS, label="Method")
+        if ctx.params.get("method") == "umap" and not mapping.has_umap():
+            refuse(form, "UMAP is not installed; install it with: pip install umap-learn.")
+
+    def act(self, ctx: Any) -> dict[str, Any]:
+        """Map, and open the panel."""
+        given = {name: ctx.params[name] for name in ("field", "method") if ctx.params.get(name)}
+        key = mapping.map_embeddings(ctx.target_view(), **given)
+        if ctx.executor is not None:
+            ctx.ops.reload_dataset()
+            ctx.ops.open_panel("Embeddings", layout="horizontal", state={"brainResult": key})
+        return {"key": key, "message": f"Choose {key!r} in the Embeddings panel."}
+
+    def __call__(self, samples: Any, **options: Any) -> str:
+        """Map now; see ``curadiff.api.mapping.map_embeddings``."""
+        return mapping.map_embeddings(samples, **options)
 
 
 def target(ctx: Any, form: types.Object, verb: str) -> None:

@@ -9,6 +9,7 @@ from fiftyone.operators import types
 from .. import runs
 from ..api.comparing import number
 from ..api.estimating import duration
+from ..api.mapping import has_umap
 from ..api.overview import Overview, active
 from ..runs import Run
 from .layout import bar, button, link, name_of, row, text
@@ -86,6 +87,9 @@ def _embeddings(page: types.Object, seen: Overview, panel: Any) -> None:
         missing = seen.images - told["done"]
         state = "complete" if not missing else f"{missing:,} missing"
         line = row(card, f"`{told['field']}`  {_many(told['done'], 'image')}, {state}")
+        if has_umap():
+            given = {"field": told["field"], "method": "umap"}
+            button(line, "UMAP", panel.open_form, operator="map_embeddings", given=given)
         button(line, "Map", panel.open_map, field=told["field"])
     _jobs(card, seen, "embed", panel)
     _empty(card, seen.embeddings, "No embeddings yet.")

@@ -14,6 +14,7 @@ from ..datasets import reading, selections
 from ..errors import DataError
 from . import forms
 from .doorway import Doorway, choose, job, refuse
+from .models import offer_to_measure
 from .pool import target
 
 ALL = "-"
@@ -91,7 +92,9 @@ class RunStudy(Doorway):
         target(ctx, form, "Study")
         if forms.add_settings(form, StudySettings, ctx.params):
             settings = StudySettings(**forms.given(StudySettings, ctx.params))
-            form.view("cost", types.Notice(label=str(estimating.study(settings))))
+            cost = estimating.study(settings)
+            form.view("cost", types.Notice(label=str(cost)))
+            offer_to_measure(ctx, form, cost, settings.train)
 
     def act(self, ctx: Any) -> dict[str, Any]:
         """Start the job, unless a study of that name is another data set's."""

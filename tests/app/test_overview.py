@@ -1,12 +1,17 @@
 """What the panels read: where a data set stands, pairs, maps."""
 
+import sys
+import types
+
 import numpy as np
 import pytest
 from curadiff import config, runs
 from curadiff.api.mapping import map_embeddings, principal_plane
 from curadiff.api.overview import overview
-from curadiff.datasets import generated, pairs
+from curadiff.datasets import generated, pairs, reading
+from curadiff.errors import EnvironmentFault, SettingsError
 from curadiff.operators.steps import next_step
+from fiftyone.core.odm import get_db_conn
 
 
 @pytest.fixture
@@ -74,6 +79,39 @@ def test_a_map_is_a_brain_run_that_the_embeddings_panel_lists(embedded):
     points = embedded.load_brain_results(key).points
     assert points.shape == (40, 2)
     assert map_embeddings(embedded) == key  # again: replaced
+
+
+def test_a_map_by_umap_is_an_option_and_says_how_to_get_it(embedded, monkeypatch):
+    asked = {}
+
+    class Umap:
+        def __init__(self, **options):
+            asked.update(options)
+
+        def fit_transform(self, x):
+            return x[:, :2]
+
+    monkeypatch.setattr("curadiff.api.mapping.has_umap", lambda: False)
+    with pytest.raises(EnvironmentFault, match="pip install umap-learn, or map with pca"):
+        map_embeddings(embedded, method="umap")
+    with pytest.raises(SettingsError, match=r"got 'ump' \(did you mean 'umap'\?\)"):
+        map_embeddings(embedded, method="ump")
+    monkeypatch.setattr("curadiff.api.mapping.has_umap", lambda: True)
+    monkeypatch.setitem(sys.modules, "umap", types.SimpleNamespace(UMAP=Umap))
+    key = map_embeddings(embedded, method="umap")
+    embedded.reload()
+    points = embedded.load_brain_results(key).points
+    np.testing.assert_allclose(points, np.stack(embedded.values("builtin"))[:, :2], rtol=1e-6)
+    assert asked["random_state"] == 0  # the same map every time
+
+
+def test_a_name_gives_the_data_set_as_it_is_now(dataset):
+    """A long-lived App server has it in memory from before another process wrote to it."""
+    database = get_db_conn()
+    change = {"$set": {"info.elsewhere": 1}}
+    database.datasets.update_one({"name": dataset.name}, change)
+    assert "elsewhere" not in dataset.info
+    assert reading.resolve(dataset.name)[0].info["elsewhere"] == 1
 
 
 def test_the_plane_keeps_distances_of_points_that_lie_in_a_plane():
