@@ -278,3 +278,21 @@ def test_who_asks_to_stop_waits_for_a_part_of_a_step_only(prepared, weights, ask
     assert parts.status["step"] == asked_in_step - 1
     assert train_here(parts) == "finished"
     assert weights(parts) == weights(whole)
+
+
+def test_tensorboard_can_show_a_training(prepared):
+    pytest.importorskip("tensorboard")
+    from curadiff.diffusion.worker import work
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    run = prepared("one", tracker="tensorboard", grid_every=99)
+    asked = iter([False, False, True])
+    assert work(run, lambda: next(asked)) == "stopped"  # what was logged is written then too
+    assert train_here(run) == "finished"
+    losses = {}
+    for file in run.path.rglob("events.out.tfevents.*"):
+        events = EventAccumulator(str(file)).Reload()
+        if "loss" in events.Tags()["scalars"]:
+            losses |= {event.step: event.value for event in events.Scalars("loss")}
+    assert losses == pytest.approx({entry["step"]: entry["loss"] for entry in run.log()}, abs=1e-5)
+    assert {1, 3, 6} <= set(losses)
