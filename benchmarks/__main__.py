@@ -27,7 +27,7 @@ def main() -> int:
     failed = []
     for name, *words in RUNS:
         print(f"\n== {name} {' '.join(words)}", flush=True)
-        command = [sys.executable, "-P", str(HERE / name), *words]
+        command = [sys.executable, str(HERE / name), *words]
         if subprocess.run(command, check=False).returncode:
             failed.append(name)
     if failed:
