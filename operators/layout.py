@@ -45,9 +45,16 @@ def link(where: types.Object, label: str, path: Any) -> None:
     where.btn(name, label=label, href=media(path), variant="outlined", componentsProps=beside)
 
 
-def flexible(width: int) -> dict[str, Any]:
-    """Let something in a wrapping row grow, and shrink to ``width`` pixels before it wraps."""
-    return {"item": {"sx": {"flex": f"1 1 {width}px", "width": "auto", "minWidth": 0, "pb": 3}}}
+def flexible(width: int, *, at_most: int | None = None) -> dict[str, Any]:
+    """Let something in a wrapping row grow, and shrink to ``width`` pixels before it wraps.
+
+    Args:
+        width: Pixels that it does not go below while there is room for others beside it.
+        at_most: Pixels that it does not grow above, where it stays alone in a row.
+    """
+    limit = {} if at_most is None else {"maxWidth": at_most}
+    style = {"flex": f"1 1 {width}px", "width": "auto", "minWidth": 0, "pb": 3, **limit}
+    return {"item": {"sx": style}}
 
 
 def wrapping() -> types.GridView:

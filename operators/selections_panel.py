@@ -81,7 +81,10 @@ class SelectionsPanel(Frame):
         ids = getattr(found, part)
         column = types.Object()
         view = types.GridView(
-            orientation="vertical", gap=1, align_x="stretch", componentsProps=layout.flexible(200)
+            orientation="vertical",
+            gap=1,
+            align_x="stretch",
+            componentsProps=layout.flexible(140, at_most=340),
         )
         columns.define_property(part, column, view=view)
         head = layout.row(column, f"**{title}**  {len(ids):,}")
