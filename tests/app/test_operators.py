@@ -1,5 +1,11 @@
 """Operators outside the App: called from Python, executed, delegated."""
 
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
 import fiftyone.operators as foo
 import pytest
 from fiftyone.operators.delegated import DelegatedOperationService
@@ -9,6 +15,7 @@ URI = "@curadiff/studio"
 NAMES = {
     "import_images",
     "compute_embeddings",
+    "map_embeddings",
     "select_samples",
     "train_diffusion",
     "stop_training",
@@ -115,11 +122,57 @@ def test_every_form_opens_on_a_fresh_data_set(name, dataset):
     assert form.type.properties
 
 
+def test_the_time_of_a_training_is_measured_on_request_while_the_form_stays(dataset):
+    asked = {"selection": "-", **{k: v for k, v in TINY.items() if k != "checkpoint_every"}}
+
+    def fields(**more):
+        request = {"dataset_name": dataset.name, "params": {**asked, **more}}
+        context = ExecutionContext(request, operator_uri=f"{URI}/train_diffusion")
+        return verb("train_diffusion").resolve_type(context, "inputs").type.properties
+
+    assert "is known once it was measured" in fields()["cost"].view.label
+    assert fields()["measure"].view.description.startswith("Takes some real steps")
+    assert fields(measure=True)["measure"].view.description.startswith("Being measured")
+    end = time.monotonic() + 200
+    while "measure" in (shown := fields(measure=True)):
+        assert time.monotonic() < end, shown["measure"].view.description
+        time.sleep(1)
+    assert "As measured here on cpu: about" in shown["cost"].view.label
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_launcher_process_does_what_was_delegated(dataset, tmp_path):
+    context = {"dataset": dataset, "params": {"encoder": "builtin"}}
+    foo.execute_operator(f"{URI}/compute_embeddings", context, request_delegation=True)
+    words = [str(Path(sys.executable).with_name("fiftyone")), "delegated", "launch"]
+    with (tmp_path / "launch.log").open("wb") as log:
+        environment = os.environ | {"PYTHONSAFEPATH": "1", "PYTHONUNBUFFERED": "1"}
+        launcher = subprocess.Popen(words, cwd=tmp_path, env=environment, stdout=log, stderr=log)
+    queue, end = DelegatedOperationService(), time.monotonic() + 500
+    try:
+        while (done := queue.list_operations(dataset_name=dataset.name)[-1]).run_state not in (
+            "completed",
+            "failed",
+        ):
+            said = (tmp_path / "launch.log").read_text()[-2000:]
+            assert time.monotonic() < end, said
+            assert launcher.poll() is None, said
+            time.sleep(1)
+    finally:
+        launcher.terminate()
+        launcher.wait(30)
+    assert done.run_state == "completed", done.result
+    dataset.reload()
+    assert dataset.count("builtin") == 40
+
+
 @pytest.mark.parametrize(
     ("name", "sentence"),
     [
         ("stop_training", "No training of this data set is running."),
         ("resume_training", "No training of this data set was stopped or interrupted."),
+        ("map_embeddings", "There are no embeddings yet; compute them first."),
         ("generate_samples", "There is no trained model yet; train one first."),
         ("import_generated", "No model of this data set has generated images yet."),
         ("evaluate_generated", "There are no generated images yet; generate some first."),
