@@ -11,9 +11,6 @@ from ..datasets import selections
 from . import elsewhere, layout
 from .frame import Frame, told
 
-SAME_WIDTH = {"item": {"sx": {"flex": "0 1 230px", "width": "auto", "minWidth": 0, "pb": 3}}}
-"""A part that wraps to a line of its own is not larger than the others."""
-
 
 class SelectionsPanel(Frame):
     """What two selections share, and what only one of them has."""
