@@ -2,7 +2,9 @@
 
 import functools
 import http.server
+import importlib.metadata
 import os
+import shutil
 import subprocess
 import threading
 from pathlib import Path
@@ -100,3 +102,27 @@ def test_a_link_is_an_install(installation):
     assert "curadiff" in operators
     wanted = installation.fiftyone("plugins", "requirements", NAME, "--print")
     assert "diffusers" in wanted
+
+
+def test_requirements_that_are_met_are_installed_without_a_change(installation):
+    (installation.plugins / "curadiff").symlink_to(ROOT, target_is_directory=True)
+    before = installed_versions()
+    installation.environment |= {"PIP_NO_INDEX": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+    installation.fiftyone("plugins", "requirements", NAME, "--install")
+    assert installed_versions() == before
+
+
+def test_a_deleted_plugin_is_gone(installation):
+    copied = installation.plugins / "curadiff"
+    copied.mkdir()
+    for name in ("fiftyone.yml", "__init__.py", "version.py", "requirements.txt"):
+        shutil.copy(ROOT / name, copied)
+    assert NAME in installation.fiftyone("plugins", "list", "--names-only")
+    installation.fiftyone("plugins", "delete", NAME)
+    assert NAME not in installation.fiftyone("plugins", "list", "--names-only")
+    assert not copied.exists()
+
+
+def installed_versions():
+    """Every distribution of this environment with its version."""
+    return sorted((found.name, found.version) for found in importlib.metadata.distributions())
