@@ -11,8 +11,6 @@ from curadiff.diffusion import checkpoint, start, stop, train_here
 from curadiff.errors import EnvironmentFault, RunError, SettingsError
 from safetensors.torch import load_file
 
-pytestmark = pytest.mark.slow
-
 # Two channels per normalized group: with one, biases before it have no gradient but
 # rounding, which Adam blows up to a full step.
 COMMON = {"multipliers": "1-2", "learning_rate": 1e-5, "grid_every": 1000}
@@ -58,6 +56,7 @@ def test_two_processes_train_like_one(prepared):
             torch.testing.assert_close(a[key], b[key], atol=1e-6, rtol=0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("which", ["launcher", "rank"])
 def test_when_one_process_is_killed_none_stays_behind(prepared, which):
     run = prepared("one", **ENDLESS, processes=2)
@@ -75,6 +74,7 @@ def test_when_one_process_is_killed_none_stays_behind(prepared, which):
     assert run.status["state"] in ("interrupted", "failed")
 
 
+@pytest.mark.slow
 def test_two_processes_stop_together_with_a_checkpoint(prepared):
     run = prepared("one", **ENDLESS, processes=2)
     launcher = start(run)
@@ -89,6 +89,7 @@ def test_two_processes_stop_together_with_a_checkpoint(prepared):
     assert checkpoint.steps(run.path) == [run.status["step"]]
 
 
+@pytest.mark.slow
 def test_two_trainings_at_once_do_not_meet(prepared, weights):
     a, b = prepared("a", processes=2, **COMMON), prepared("b", processes=2, **COMMON)
     both = [start(a), start(b)]
@@ -96,6 +97,7 @@ def test_two_trainings_at_once_do_not_meet(prepared, weights):
     assert weights(a) == weights(b)
 
 
+@pytest.mark.slow
 def test_accelerate_flags_pass_through(prepared, tmp_path):
     config = tmp_path / "accelerate.yaml"
     config.write_text("compute_environment: LOCAL_MACHINE\nuse_cpu: true\ndistributed_type: 'NO'\n")
@@ -109,6 +111,7 @@ def test_accelerate_flags_pass_through(prepared, tmp_path):
     assert (run.status["device"], run.status["precision"]) == ("cpu", "bf16")
 
 
+@pytest.mark.slow
 def test_processes_that_accelerate_did_not_start_are_missed(prepared):
     run = prepared("one", accelerate="--cpu --num_processes 2")
     assert start(run).wait(120) != 0
@@ -120,6 +123,7 @@ def test_processes_that_accelerate_did_not_start_are_missed(prepared):
         train_here(prepared("two", processes=2))
 
 
+@pytest.mark.slow
 def test_a_batch_that_cannot_be_shared_is_refused(tiny):
     from curadiff.diffusion.engine import check_processes
 
@@ -129,6 +133,7 @@ def test_a_batch_that_cannot_be_shared_is_refused(tiny):
         tiny(processes=3)
 
 
+@pytest.mark.slow
 def test_a_single_training_outlives_its_parent(prepared):
     run = prepared("one", **ENDLESS)
     pid = os.fork()
