@@ -37,6 +37,7 @@ class SelectionsPanel(Frame):
         with told(ctx):
             found = overlap.overlap(ctx.dataset, ctx.params["a"], ctx.params["b"])
             elsewhere.show(ctx, ctx.dataset.name, ids=getattr(found, ctx.params["part"]))
+            ctx.ops.open_panel("Samples", is_active=True)  # this panel lies over it
 
     def draw(self, ctx: Any, page: types.Object) -> None:
         """Add two menus, how much the two share, and the first picks of each part."""

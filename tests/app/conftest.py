@@ -65,7 +65,7 @@ def _await(address, process, log):
     pytest.fail(f"the App server did not start: {log.read_text()[-2000:]}")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # its event loop would make FiftyOne run operators later elsewhere
 def browser():
     """Chromium without a window."""
     if not CHROMIUM.exists():

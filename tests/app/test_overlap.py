@@ -1,5 +1,7 @@
 """Two selections side by side, and the workspace that opens the panels."""
 
+import time
+
 import curadiff
 import fiftyone as fo
 import numpy as np
@@ -113,14 +115,17 @@ def test_two_selections_are_compared_and_the_workspace_opens_by_clicking(visit, 
     person.sees("c and b share")
     found = overlap.overlap(selected, "c", "b")
     person.sees("Only b")
-    person.click("Show", nth=-1)
+    person.click("Show", nth=2)
     person.sees(f"{len(found.only_b)} samples")
     person.open(selected.name)
     person.open_panel("Curadiff")
     person.click("Arrange the panels")
     person.sees("Curadiff selections")
     person.sees("Samples")
-    selected.reload()
+    patience = time.monotonic() + 30
+    while not selected.list_workspaces() and time.monotonic() < patience:
+        time.sleep(0.5)
+        selected.reload()
     assert selected.list_workspaces() == ["curadiff"]
 
 
