@@ -25,6 +25,7 @@ from .exchange import Shards, everyone, finder, gather, most_central, rows_of
 from .greedy import Block, Greedy
 from .pool import Pool, check_budget, choose_device, chosen_rows, positive_weights, slots
 from .rows import Array, unit_rows
+from .typicality import heads_first, safe_rho, usual_neighbors
 
 METHODS = ("coreset", "typicality")
 
@@ -90,22 +91,19 @@ def select_sharded(
         scale = positive_weights(pool, method)
         start = most_central(unit, shards, _open(pool))
     else:
-        k = neighbors or int(np.clip(round(2 * int(gather(allowed).sum()) / budget), 5, 20))
+        candidate = gather(allowed)
+        k = neighbors or usual_neighbors(int(candidate.sum()), budget)
         given = {} if outlier_rate is None else {"outlier_rate": outlier_rate}
-        rank = np.where(gather(allowed), 1, 2)
-        rank[pool.preselected] = 0  # what is chosen stands for its near-duplicates
         density = measure_density_by(
             finder(unit, shards),
             shards.total,
             neighbors=k,
             min_distance=min_distance,
-            order=np.argsort(rank, kind="stable"),
+            order=heads_first(candidate, pool.preselected),
             **given,
         )
         whole = (density.head == np.arange(shards.total)) & ~density.flagged
-        middle = float(np.median(density.rho))
-        rho = np.maximum(density.rho, 1e-3 * middle if middle > 0 else 1.0)
-        scale, allowed = rho[shards.mine] ** -alpha, allowed & whole[shards.mine]
+        scale, allowed = safe_rho(density.rho)[shards.mine] ** -alpha, allowed & whole[shards.mine]
         if alpha == 0:
             start = most_central(unit, shards, _open(pool) & allowed)
     with full_precision():

@@ -59,20 +59,18 @@ def typicality(
     weight = positive_weights(pool, "typicality")
     candidates = int(pool.candidate.sum())
     if neighbors is None:
-        neighbors = int(np.clip(round(2 * candidates / budget), 5, 20))
-    rank = np.where(pool.candidate, 1, 2)
-    rank[pool.preselected] = 0  # what is chosen stands for its near-duplicates
+        neighbors = usual_neighbors(candidates, budget)
     density = measure_density(
         pool.x,
         neighbors=neighbors,
         min_distance=min_distance,
         outlier_rate=outlier_rate,
-        order=np.argsort(rank, kind="stable"),
+        order=heads_first(pool.candidate, pool.preselected),
         device=pool.device,
     )
     distinct = density.head == np.arange(len(pool))
     allowed = pool.candidate & distinct & ~density.flagged
-    rho = _safe(density.rho)
+    rho = safe_rho(density.rho)
     if isinstance(alpha, str):
         alpha, picks = _search(pool, budget, rho, weight, allowed)
     else:
@@ -141,7 +139,19 @@ def _why(pool: Pool, budget: int, count: int, density: Density, distinct: Array)
     )
 
 
-def _safe(rho: Array) -> Array:
+def usual_neighbors(candidates: int, budget: int) -> int:
+    """Return K: twice as many as each pick stands for, from 5 to 20."""
+    return int(np.clip(round(2 * candidates / budget), 5, 20))
+
+
+def heads_first(candidate: Array, preselected: Array) -> Array:
+    """Order rows by who stands for near-duplicates: what is chosen, candidates, the rest."""
+    rank = np.where(candidate, 1, 2)
+    rank[preselected] = 0
+    return np.argsort(rank, kind="stable")
+
+
+def safe_rho(rho: Array) -> Array:
     """Keep rho away from 0, where scaling by density has no meaning."""
     middle = float(np.median(rho))
     return np.maximum(rho, 1e-3 * middle if middle > 0 else 1.0)
