@@ -105,6 +105,12 @@ class TrainSettings(Settings):
         gt=0,
         advanced=True,
     )
+    weighting: Literal["snr", "snr+1"] = setting(
+        "snr",
+        "Weight of a noise level: snr is the usual loss on the noise; snr+1 is that on v, which "
+        "learns coarse shapes sooner.",
+        advanced=True,
+    )
     timesteps: int = setting(1000, "Noise levels T.", ge=2, le=10_000, advanced=True)
     horizontal_flip: bool = setting(True, "Mirror half of the images at random.")
     ema_decay: float = setting(0.995, "Decay of the averaged weights.", ge=0, lt=1, advanced=True)
@@ -155,6 +161,11 @@ class TrainSettings(Settings):
             raise ValueError(
                 f"multipliers must make widths that are multiples of {GROUPS}, such as 1-2-4; "
                 f"{self.multipliers!r} with base_channels {self.base_channels} makes {widths}."
+            )
+        if self.weighting == "snr+1" and self.prediction == "epsilon":
+            raise ValueError(
+                "weighting snr+1 needs prediction v_prediction or sample; with epsilon the "
+                "noisiest levels would weigh without bound."
             )
         if self.start_from is not None and self.network != "lucidrains":
             raise ValueError(

@@ -76,7 +76,11 @@ class Training:
         self.scaler = accelerator.scaler
         self.alpha_bar = schedules.alpha_bar(s.schedule, s.timesteps)
         self.objective = Objective(
-            self.alpha_bar, prediction=s.prediction, min_snr=s.min_snr, device=self.device
+            self.alpha_bar,
+            prediction=s.prediction,
+            min_snr=s.min_snr,
+            weighting=s.weighting,
+            device=self.device,
         )
         self.step, self.attempt = 0, 0
         self.loss_sum = torch.zeros((), device=self.device)

@@ -20,20 +20,24 @@ class Objective:
             (Salimans and Ho 2022, arXiv:2202.00512).
         min_snr: Clip the signal-to-noise ratio in the weights at this value
             (Hang et al. 2023, arXiv:2303.09556); None: no clipping.
+        weighting: ``snr`` or ``snr+1``, see `weights`.
         device: Where the images are.
-
-    The weights make the three predictions the same loss on the noise: 1 for
-    epsilon, SNR for sample, SNR / (SNR + 1) for v, each times
-    ``min(SNR, min_snr) / SNR`` where min_snr is given.
     """
 
     def __init__(
-        self, alpha_bar: Tensor, *, prediction: str, min_snr: float | None, device: torch.device
+        self,
+        alpha_bar: Tensor,
+        *,
+        prediction: str,
+        min_snr: float | None,
+        weighting: str = "snr",
+        device: torch.device,
     ) -> None:
         self.prediction = prediction
         self.alpha = alpha_bar.sqrt().float().to(device)  # (T,)
         self.sigma = (1 - alpha_bar).sqrt().float().to(device)  # (T,)
-        self.weight = weights(alpha_bar, prediction, min_snr).float().to(device)  # (T,)
+        weight = weights(alpha_bar, prediction, min_snr, weighting)  # (T,)
+        self.weight = weight.float().to(device)
 
     def noised(self, x_0: Tensor, t: Tensor, noise: Tensor) -> Tensor:
         """Mix picture and noise at levels t."""
@@ -54,15 +58,24 @@ class Objective:
         return error * self.weight[t]
 
 
-def weights(alpha_bar: Tensor, prediction: str, min_snr: float | None) -> Tensor:
-    """Return the weight of each noise level in the loss, (T,) in the type of alpha_bar."""
+def weights(
+    alpha_bar: Tensor, prediction: str, min_snr: float | None, weighting: str = "snr"
+) -> Tensor:
+    """Return the weight of each noise level in the loss, (T,) in the type of alpha_bar.
+
+    An error of the picture x_0 weighs as much as its level's SNR, whatever is predicted: then
+    the loss is the plain one on the noise, and levels that are nearly all noise count little.
+    ``snr+1`` adds 1: the plain loss on v (Salimans and Ho 2022, table 2), in which those
+    levels, where the coarse shape is decided, count as much as the others.
+    """
     snr = alpha_bar / (1 - alpha_bar)
     clipped = snr if min_snr is None else snr.clamp(max=min_snr)
+    on_picture = clipped + 1 if weighting == "snr+1" else clipped
     if prediction == "epsilon":
-        return clipped / snr
+        return on_picture / snr
     if prediction == "sample":
-        return clipped
-    return clipped / (snr + 1)
+        return on_picture
+    return on_picture / (snr + 1)
 
 
 def to_picture(answer: Tensor, x_t: Tensor, *, alpha_bar: float, prediction: str) -> Tensor:

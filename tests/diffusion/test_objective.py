@@ -66,6 +66,14 @@ def test_the_three_predictions_of_one_error_weigh_the_same(min_snr):
     torch.testing.assert_close(found[0], found[2], rtol=2e-3, atol=1e-6)
 
 
+def test_snr_plus_one_is_the_plain_loss_on_v():
+    assert torch.equal(weights(LEVELS, "v_prediction", None, "snr+1"), torch.ones(len(LEVELS)))
+    on_picture = weights(LEVELS, "sample", None, "snr+1")
+    torch.testing.assert_close(on_picture, 1 / (1 - LEVELS))
+    capped = weights(LEVELS, "sample", 5.0, "snr+1")
+    assert capped.max() == 6 and torch.equal(capped[on_picture < 6], on_picture[on_picture < 6])
+
+
 def test_min_snr_caps_the_weight_of_easy_levels_only():
     snr = LEVELS / (1 - LEVELS)
     plain, capped = weights(LEVELS, "sample", None), weights(LEVELS, "sample", 5.0)

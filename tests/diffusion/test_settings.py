@@ -35,6 +35,10 @@ def test_a_preset_fills_what_is_not_given_and_leaves_what_is(name):
         ({"batch_size": 10, "accumulate": 4}, "accumulate x processes = 4, got 10"),
         ({"preset": "quick"}, "preset must be one of lightly-2023, fast, demo, got 'quick'"),
         ({"min_snr": 0}, "min_snr must be > 0"),
+        (
+            {"weighting": "snr+1", "prediction": "epsilon"},
+            r"weighting snr\+1 needs prediction v_prediction or sample",
+        ),
     ],
 )
 def test_what_cannot_be_trained_is_said_in_one_sentence(values, sentence):
