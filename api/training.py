@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -63,14 +64,18 @@ def new_run(
         arm = "full" if len(pool.ids) == len(dataset) else "view"
     origin = {"dataset": dataset.name, "arm": arm, "ids_hash": writing.ids_hash(pool.ids)}
     run = runs.create("train", config.model_dump(mode="json"), name=config.name, folder=folder)
-    diffusion.prepare(
-        run,
-        ids=pool.names,
-        paths=pool.paths,
-        settings=config,
-        extra=origin,
-        held_out=held_out,
-    )
+    try:
+        diffusion.prepare(
+            run,
+            ids=pool.names,
+            paths=pool.paths,
+            settings=config,
+            extra=origin,
+            held_out=held_out,
+        )
+    except BaseException:
+        shutil.rmtree(run.path)  # nothing is in it yet, and its name is wanted again
+        raise
     run.add(**origin)
     writing.record(
         dataset,

@@ -65,8 +65,8 @@ class TrainSettings(Settings):
     )
     start_from: str | None = setting(
         None,
-        "Checkpoint of denoising-diffusion-pytorch (model-N.pt) to go on from; needs network "
-        "lucidrains.",
+        "Run whose averaged weights to begin with, also of another image size; or checkpoint of "
+        "denoising-diffusion-pytorch (model-N.pt) to go on from.",
         advanced=True,
     )
     image_size: int = setting(
@@ -167,9 +167,10 @@ class TrainSettings(Settings):
                 "weighting snr+1 needs prediction v_prediction or sample; with epsilon the "
                 "noisiest levels would weigh without bound."
             )
-        if self.start_from is not None and self.network != "lucidrains":
+        if (self.start_from or "").endswith(".pt") and self.network != "lucidrains":
             raise ValueError(
-                f"start_from needs network lucidrains, whose files it takes; got {self.network}."
+                f"start_from a .pt file needs network lucidrains, whose files these are; "
+                f"got {self.network}."
             )
         if self.network == "lucidrains" and self.layers != 2:
             raise ValueError(f"layers must be 2 for the network lucidrains, got {self.layers}.")

@@ -6,6 +6,7 @@
     stop        ask a training to checkpoint and end
     generate    draw images from a trained run
     adopt       begin with a checkpoint of denoising-diffusion-pytorch
+    begin_with  begin with another run's averaged weights
 
 Names load on first use, so that importing the package does not import torch.
 """
@@ -17,15 +18,24 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .generate import generate
-    from .jobs import adopt, prepare, start, stop, train_here
+    from .jobs import prepare, start, stop, train_here
+    from .origin import adopt, begin_with
 
-__all__ = ["adopt", "generate", "prepare", "start", "stop", "train_here"]
+MODULES = {
+    "adopt": "origin",
+    "begin_with": "origin",
+    "generate": "generate",
+    "prepare": "jobs",
+    "start": "jobs",
+    "stop": "jobs",
+    "train_here": "jobs",
+}
+__all__ = ["adopt", "begin_with", "generate", "prepare", "start", "stop", "train_here"]
 
 
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module = "generate" if name == "generate" else "jobs"
-    found = getattr(importlib.import_module(f".{module}", __name__), name)
+    found = getattr(importlib.import_module(f".{MODULES[name]}", __name__), name)
     globals()[name] = found  # a submodule of the same name would hide the function otherwise
     return found

@@ -11,9 +11,8 @@ from typing import Any
 
 from ..config import TrainSettings
 from ..errors import DataError, RunError
-from ..images import content_hash
 from ..runs import Run, launch, lease
-from . import manifest, pixels
+from . import manifest, origin, pixels
 
 MODULE = "curadiff.diffusion.worker"
 
@@ -44,14 +43,14 @@ def prepare(
     Raises:
         DataError: No images, other counts of ids and paths, or bad images; the
             first bad ones are named. Or ``start_from`` is not such a checkpoint.
-        RunError: ``start_from`` was trained with other settings.
+        RunError: ``start_from`` is no run with weights, or was trained with other settings.
     """
     if len(ids) != len(paths):
         raise DataError(f"got {len(ids)} ids and {len(paths)} paths; give one id per path.")
     if not ids:
         raise DataError("there are no images to train on; select at least one.")
     if settings.start_from is not None:
-        adopt(run, Path(settings.start_from))
+        origin.begin(run, settings.start_from)
     made, skipped = _read(ids, paths, settings)
     manifest.write(run, made)
     if held_out:
@@ -125,37 +124,6 @@ def train_here(run: Run) -> str:
 
     manifest.read(run)
     return work(run, lambda: False)
-
-
-def adopt(run: Run, path: Path) -> int:
-    """Begin a run of network ``lucidrains`` with a .pt file of that repository.
-
-    Weights, their average and the optimizer's moments become the run's checkpoint,
-    so that it can be sampled from, or trained on to the settings' steps. `prepare`
-    does it for the setting ``start_from``.
-
-    Returns:
-        The step that the file was written at.
-
-    Raises:
-        DataError: The file is not such a checkpoint.
-        RunError: The run's network, schedule or prediction is another.
-    """
-    from . import checkpoint, lucidrains_file
-
-    settings = TrainSettings(**run.settings)
-    if settings.network != "lucidrains":
-        raise RunError(
-            f"{run.id} trains the network {settings.network}; a .pt file of "
-            "denoising-diffusion-pytorch needs lucidrains."
-        )
-    step, tensors = lucidrains_file.read(Path(path), settings)
-    origin = {"path": str(Path(path).absolute()), "sha256": content_hash(path), "step": step}
-    with lease.Lease(run.path):
-        state = {"attempt": 0, "scaler": None, "adopted": origin}
-        checkpoint.save(run.path, step, tensors, state, keep=settings.keep_checkpoints)
-    run.add(started_from=origin)
-    return step
 
 
 def stop(run: Run) -> int:

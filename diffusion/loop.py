@@ -29,6 +29,7 @@ from . import (
     grid,
     manifest,
     network,
+    origin,
     pipeline,
     pixels,
     randomness,
@@ -242,6 +243,7 @@ class Training:
                 self.scaler.load_state_dict(state["scaler"])
         else:
             fresh = network.bare(network.build(self.settings).to(self.device))
+            origin.load(self.run.path, fresh)
             self.state.reset(dict(fresh.named_parameters()))
         self.step = step
         if self.main:
@@ -283,12 +285,12 @@ class Training:
     def watch(self, held_out: Tensor) -> None:
         """Log the averaged weights' loss by noise level, on trained and on held-out images."""
         seen = draw.to_unit(self.batches.pictures[: watch.IMAGES].to(self.device))
-        losses = {}
+        pictures = {"train": seen, "held_out": held_out}
         with self.state.with_average(), engine.eager(network.bare(self.state.network)):
-            for name, pictures in (("train", seen), ("held_out", held_out)):
-                losses[name] = watch.by_level(
-                    self.state.network, self.objective, pictures, self.settings.timesteps
-                )
+            losses = {
+                name: watch.by_level(self.state.network, self.objective, some)
+                for name, some in pictures.items()
+            }
         self.progress.note(self.step, loss_by_level=losses)
 
     def save_grid(self) -> None:

@@ -29,9 +29,7 @@ def held_out(run: Run, size: int, device: torch.device) -> Tensor | None:
 
 
 @torch.no_grad()
-def by_level(
-    network: Network, objective: Objective, pictures: Tensor, timesteps: int
-) -> list[float]:
+def by_level(network: Network, objective: Objective, pictures: Tensor) -> list[float]:
     """Return the mean loss in each of 10 equal ranges of noise levels, from clean to noise.
 
     Levels and noise are always the same, so that values of different steps and of
@@ -41,9 +39,9 @@ def by_level(
         network: Asked once per range.
         objective: Says what the loss is.
         pictures: (n, 3, h, w) float32 in [-1, 1], on the network's device.
-        timesteps: Noise levels T.
     """
     found = []
+    timesteps = len(objective.weight)
     for place in range(BINS):
         low, high = place * timesteps // BINS, (place + 1) * timesteps // BINS
         chance = stream("watch", place)

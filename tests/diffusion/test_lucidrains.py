@@ -238,7 +238,7 @@ def test_a_training_starts_from_their_checkpoint_by_a_setting(their_file, pictur
 
 
 def test_only_the_same_network_starts_from_their_checkpoint(tiny):
-    with pytest.raises(SettingsError, match=r"start_from needs network lucidrains, .* got unet2d"):
+    with pytest.raises(SettingsError, match=r"a .pt file needs network lucidrains, .* got unet2d"):
         tiny(start_from="model-1.pt")
 
 

@@ -18,7 +18,7 @@ def test_loss_by_level_is_the_closed_form_of_a_network_that_answers_zero():
         schedules.alpha_bar("cosine", 100), prediction="epsilon", min_snr=None, device=CPU
     )
     pictures = torch.zeros(32, 3, 16, 16)
-    found = watch.by_level(lambda x, t: torch.zeros_like(x), objective, pictures, 100)
+    found = watch.by_level(lambda x, t: torch.zeros_like(x), objective, pictures)
     assert found == pytest.approx([1.0] * 10, abs=0.05)
 
 
@@ -32,7 +32,7 @@ def test_each_range_asks_for_its_own_levels():
         asked.append((int(t.min()), int(t.max())))
         return x
 
-    watch.by_level(network, objective, torch.zeros(64, 3, 4, 4), 50)
+    watch.by_level(network, objective, torch.zeros(64, 3, 4, 4))
     assert all(5 * i <= low and high < 5 * i + 5 for i, (low, high) in enumerate(asked))
 
 

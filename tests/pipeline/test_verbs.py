@@ -182,6 +182,12 @@ def test_from_training_to_linked_evaluation(embedded, home):
         curadiff.generate("smal")
 
 
+def test_a_refused_training_leaves_its_name_free(dataset, home):
+    with pytest.raises(RunError, match="no run 'gone'"):
+        curadiff.train(dataset, progress=False, name="mine", start_from="gone", **TRAIN)
+    assert curadiff.train(dataset, progress=False, name="mine", **TRAIN).id == "mine"
+
+
 def test_generated_images_may_not_go_into_their_source(embedded, home):
     run = curadiff.train(embedded.limit(4), progress=False, name="mixed", **TRAIN)
     folder = curadiff.generate(run, count=2, steps=2, progress=False)

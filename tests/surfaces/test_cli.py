@@ -23,7 +23,7 @@ def said(capsys, *words: str) -> tuple[int, str, str]:
         (["embed", "none", "--batch-size", "0"], "batch_size must be >= 1, got 0"),
         (["select", "none", "--method", "corset"], "did you mean 'coreset'?"),
         (["train", "none", "--image-size", "33"], "image_size must be a multiple of 8, got 33"),
-        (["train", "none", "--start-from", "a.pt"], "start_from needs network lucidrains"),
+        (["train", "none", "--start-from", "a.pt"], "a .pt file needs network lucidrains"),
         (["train", "--resume", "nothing"], "no run 'nothing'"),
         (["generate", "nothing"], "no run 'nothing'"),
         (["generate", "nothing", "--count", "many"], "count must be a whole number, got 'many'"),
