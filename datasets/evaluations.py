@@ -65,4 +65,4 @@ def prefix_of(key: str) -> str:
 
 
 def _write(dataset: Any, ids: Sequence[str], fields: Mapping[str, np.ndarray], prefix: str) -> None:
-    set_numbers(dataset, {f"{prefix}{name}": values for name, values in fields.items()}, ids)
+    set_numbers(dataset, {f"{prefix}{name}": (ids, values) for name, values in fields.items()})

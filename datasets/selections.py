@@ -62,13 +62,9 @@ def write_selection(
     key = key_of(name)
     _clear(dataset, key)
     tag_only(dataset, name, ids)
-    set_numbers(
-        dataset,
-        {f"{key}_rank": np.arange(1, len(ids) + 1), f"{key}_score": np.asarray(scores)},
-        ids,
-    )
-    for field, (pool_ids, values) in pool_fields.items():
-        set_numbers(dataset, {f"{key}_{field}": values}, pool_ids)
+    own = {"rank": (ids, np.arange(1, len(ids) + 1)), "score": (ids, np.asarray(scores))}
+    fields = {f"{key}_{field}": told for field, told in {**own, **pool_fields}.items()}
+    set_numbers(dataset, fields)
     save_view(dataset, name, ids, f"{len(ids)} samples chosen by {config['selection_method']}")
     full = {**config, "name": name, "count": len(ids), "ids_hash": ids_hash(ids)}
     record(

@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from bson import ObjectId
+from pymongo import UpdateOne
 
 from ..errors import DataError
 from .database import fiftyone
@@ -61,27 +63,36 @@ def write_embeddings(
             f"field {field!r} of {dataset.name!r} holds {type(existing).__name__}, not vectors; "
             "choose another field."
         )
-    set_by_id(dataset, field, ids, list(np.asarray(x, dtype=np.float32)))
+    if len(ids):
+        vectors = dict(zip(ids, np.asarray(x, dtype=np.float32), strict=True))
+        dataset.set_values(field, vectors, key_field="id")
     note(dataset, "encoders", {field: encoder})
 
 
-def set_by_id(dataset: Any, field: str, ids: Sequence[str], values: Sequence[Any]) -> None:
-    """Set a field's values on the given samples, in one bulk write."""
-    if len(ids):
-        dataset.set_values(field, dict(zip(ids, values, strict=True)), key_field="id")
+def set_numbers(dataset: Any, fields: Mapping[str, tuple[Sequence[str], np.ndarray]]) -> None:
+    """Write numeric, boolean or text arrays to fields of their kind; NaN becomes empty.
 
+    All fields of a sample are set at once: `set_values` would write every sample once per field.
 
-def set_numbers(dataset: Any, fields: Mapping[str, np.ndarray], ids: Sequence[str]) -> None:
-    """Write numeric, boolean or text arrays to fields of their kind; NaN becomes empty."""
+    Args:
+        dataset: The data set.
+        fields: Per field the ids of samples and their values.
+    """
     fo = fiftyone()
-    for field, array in fields.items():
+    now = datetime.datetime.now(datetime.UTC)
+    changes: dict[str, dict[str, Any]] = {}  # per sample what to set
+    for field, (ids, array) in fields.items():
         kind = {"f": fo.FloatField, "i": fo.IntField, "b": fo.BooleanField}.get(
             np.asarray(array).dtype.kind, fo.StringField
         )
         if dataset.get_field(field) is None:
             dataset.add_sample_field(field, kind)
-        values = [None if value != value else value for value in np.asarray(array).tolist()]
-        set_by_id(dataset, field, ids, values)
+        for sample, value in zip(ids, np.asarray(array).tolist(), strict=True):
+            given = None if value != value else value
+            changes.setdefault(sample, {"last_modified_at": now})[field] = given
+    if changes:
+        writes = [UpdateOne({"_id": ObjectId(id)}, {"$set": new}) for id, new in changes.items()]
+        dataset._bulk_write(writes, ids=list(changes))
 
 
 def tag_only(dataset: Any, tag: str, ids: Sequence[str]) -> None:
