@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import runs
-from ..datasets import reading, writing
+from ..datasets import counting, reading, writing
 from ..datasets.glance import glance
 from ..runs import Run
 
@@ -55,14 +55,16 @@ def overview(dataset: Any) -> Overview:
     studies = [run for run in (of(source) if source else mine) if run.kind == "study"]
     inside = {run.path for run in studies}
     theirs = tuple(f"{writing.key_of(run.id)}_" for run in studies)
+    images = len(dataset)
+    marker = (images, *((run.id, run.status["state"]) for run in mine if run.kind == "job"))
     return Overview(
         dataset.name,
-        len(dataset),
+        images,
         embeddings=[
             {
                 "field": name,
                 "encoder": reading.encoder_of(dataset, name),
-                "done": dataset.count(name),
+                "done": counting.filled(dataset, name, marker=marker),
             }
             for name in reading.embedding_fields(dataset)
         ],
