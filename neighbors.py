@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import torch
 
+from .equals import digests, distinct
 from .errors import DataError
+from .smallest import Smallest
 
 Array = np.ndarray[Any, Any]
 
@@ -22,7 +25,7 @@ SPARE = 4  # candidates beyond k, so that rounding seldom costs a second look
 BLOCK_BYTES = 64 * 2**20  # of one block of the distance matrix
 CACHE = 2**22  # bytes of differences at a time, so that they stay in the processor's cache
 TILE = 2048  # rows of a tile when every row is compared with every other
-HEAD = 512  # columns of a first look, which tells what is worth a second one
+MANY = 16  # looking so many times wider than asked is a sign of equal rows
 
 
 def nearest(
@@ -117,82 +120,11 @@ def product(x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         return x @ y.T
 
 
-class Smallest:
-    """The smallest distances seen so far for every row of a set, tile by tile.
-
-    Attributes:
-        value: (count, keep) float32 ascending, infinite where fewer were seen.
-        row: (count, keep) int64, whose distance it is.
-
-    Everything that was seen and is not kept is at least as large as the last value kept.
-    """
-
-    def __init__(self, count: int, keep: int, device: torch.device) -> None:
-        self.keep = keep
-        self.value = torch.full((count, keep), torch.inf, device=device)
-        self.row = torch.zeros((count, keep), dtype=torch.int64, device=device)
-
-    def see(self, at: slice, gap: torch.Tensor, first: int, *, turned: bool = False) -> None:
-        """Take in the distances of the rows ``at`` to others.
-
-        Args:
-            at: Which rows.
-            gap: (rows, others) float32; (others, rows) where ``turned``.
-            first: Number of the first of the others.
-            turned: Whether the rows lie across.
-        """
-        others = gap.shape[0 if turned else 1]
-        head = max(HEAD, 16 * self.keep) if gap.device.type == "cpu" else others
-        if bool(torch.isinf(self.value[at, -1]).any()):
-            self._sort_in(at, gap[:head] if turned else gap[:, :head], first, turned)
-            if head >= others:
-                return
-            gap, first = gap[head:] if turned else gap[:, head:], first + head
-        if gap.device.type == "cpu":
-            self._sift(at, gap, first, turned)
-        else:
-            self._sort_in(at, gap, first, turned)
-
-    def _sift(self, at: slice, gap: torch.Tensor, first: int, turned: bool) -> None:
-        """Look at what lies below the largest value kept, which is little after a few tiles."""
-        limit = self.value[at, -1]
-        below = gap < (limit if turned else limit[:, None])
-        i, j = np.divmod(np.flatnonzero(below.numpy()), gap.shape[1])
-        if not len(i):
-            return
-        value = gap.numpy()[i, j]
-        if turned:
-            short = np.uint16 if gap.shape[1] <= 2**16 else j.dtype  # sorted by radix
-            order = np.argsort(j.astype(short), kind="stable")
-            i, j, value = j[order], i[order], value[order]
-        count = np.bincount(i, minlength=len(limit))
-        most = int(count.max())
-        if 4 * most > gap.shape[0 if turned else 1]:
-            self._sort_in(at, gap, first, turned)
-            return
-        place = np.arange(len(i)) - (np.cumsum(count) - count)[i]
-        values = np.full((len(count), most), np.inf, np.float32)
-        rows = np.zeros((len(count), most), np.int64)
-        values[i, place], rows[i, place] = value, j + first
-        self._merge(at, torch.from_numpy(values), torch.from_numpy(rows))
-
-    def _sort_in(self, at: slice, gap: torch.Tensor, first: int, turned: bool) -> None:
-        gap = gap.T.contiguous() if turned else gap
-        value, place = gap.topk(min(self.keep, gap.shape[1]), dim=1, largest=False, sorted=False)
-        self._merge(at, value, place + first)
-
-    def _merge(self, at: slice, value: torch.Tensor, row: torch.Tensor) -> None:
-        value = torch.cat([self.value[at], value], 1)
-        self.value[at], order = value.topk(self.keep, dim=1, largest=False)
-        self.row[at] = torch.cat([self.row[at], row], 1).gather(1, order)
-
-
 class _Search:
     """Reference rows made ready for matrix products: centred, on the device."""
 
     def __init__(self, reference: Array, device: torch.device, block_bytes: int) -> None:
-        self.reference = reference
-        self.device = device
+        self.reference, self.device, self.block_bytes = reference, device, block_bytes
         # Centring changes no distance and shrinks the terms that cancel.
         self.middle = reference.mean(axis=0, dtype=np.float64).astype(np.float32)
         self.width = min(len(reference), 4096, max(256, block_bytes // (4 * 256)))
@@ -206,7 +138,11 @@ class _Search:
         return torch.from_numpy(np.ascontiguousarray(moved)).to(self.device)
 
     def look(
-        self, query: Array, k: int, skip: Array | None, first: tuple[Array, Array] | None
+        self,
+        query: Array,
+        k: int,
+        skip: Array | None,
+        first: tuple[Array, Array] | None = None,
     ) -> tuple[Array, Array]:
         """Neighbours of one block of queries; look wider where rounding leaves doubt."""
         n = len(self.reference)
@@ -227,8 +163,18 @@ class _Search:
             rows[open_] = np.take_along_axis(near, order, 1)
             sure = (kept[:, -1] < unseen) | (wanted == n)
             open_ = open_[~sure]
+            if len(open_) and wanted >= MANY * (k + SPARE) and self.copies is not None:
+                ask, left_out = query[open_], None if skip is None else skip[open_]
+                distances[open_], rows[open_] = self.copies.look(ask, k, left_out)
+                break
             wanted = min(n, 4 * wanted)
         return distances, rows
+
+    @cached_property
+    def copies(self) -> _Copies | None:
+        """A search among distinct rows, where some are equal."""
+        kept, place = distinct(digests(self.reference), np.arange(len(self.reference)))
+        return None if len(kept) == len(place) else _Copies(self, kept, place)
 
     def _wanted(self, k: int, skipping: bool) -> int:
         return min(len(self.reference), k + SPARE + skipping)
@@ -266,6 +212,34 @@ class _Search:
     def _error(self, square: torch.Tensor) -> torch.Tensor:
         """Float32 dot products of d terms err by about sqrt(d) roundings of the terms' size."""
         return 4e-7 * self.moved.shape[1] ** 0.5 * (square + self.square.max())
+
+
+class _Copies:
+    """A search in which each row stands for all that are equal to it.
+
+    Thousands of equal rows are at one distance from everything, and `_Search` cannot tell by
+    float32 which of them come first.
+    """
+
+    def __init__(self, search: _Search, kept: Array, place: Array) -> None:
+        self.kept = _Search(search.reference[kept], search.device, search.block_bytes)
+        by_place = np.argsort(place, kind="stable")
+        ends = np.flatnonzero(np.diff(place[by_place])) + 1
+        self.rows = np.split(by_place, ends)  # per kept row those equal to it, ascending
+
+    def look(self, query: Array, k: int, skip: Array | None) -> tuple[Array, Array]:
+        """Return what `_Search.look` does."""
+        near, index = self.kept.look(query, min(k + 1, len(self.rows)), None)
+        distances, rows = np.empty((len(query), k)), np.empty((len(query), k), np.int64)
+        for place in range(len(query)):
+            found = [self.rows[row][: k + 1] for row in index[place]]  # one may be left out
+            distance = np.repeat(near[place], [len(equal) for equal in found])
+            row = np.concatenate(found)
+            if skip is not None:
+                distance, row = distance[row != skip[place]], row[row != skip[place]]
+            order = np.lexsort((row, distance))[:k]
+            distances[place], rows[place] = distance[order], row[order]
+        return distances, rows
 
 
 def _matrix(rows: Array, name: str) -> Array:

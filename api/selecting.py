@@ -155,11 +155,8 @@ def _store(
     fingerprint: str,
 ) -> selections.StoredSelection:
     reported = _report(dataset, name, pool, chosen, wishes) if config.report else {}
-    explained = {
-        field: (pool.ids, values)
-        for field in EXPLAINED
-        if pool.x is not None and (values := getattr(chosen, field)) is not None
-    }
+    seen = pool.x is not None  # without embeddings there is nothing to explain
+    explained = {field: (pool.ids, getattr(chosen, field)) for field in EXPLAINED if seen}
     return selections.write_selection(
         dataset,
         name,
@@ -177,12 +174,12 @@ def _store(
             "stop_reason": chosen.stop_reason,
             "shortfall": int(chosen.shortfall),
             "used": chosen.settings,
-            "coverage_radius": float(chosen.coverage_radius[-1]),
-            "flagged": None if chosen.flagged is None else int(np.sum(chosen.flagged)),
+            "coverage_radius": float(chosen.coverage_radius[-1]) if seen else None,
+            "flagged": int(np.sum(chosen.flagged)) if seen else None,
             "pool_fields": list(explained),
             **reported,
         },
-        results={"coverage_radius": np.asarray(chosen.coverage_radius).tolist()},
+        results={"coverage_radius": chosen.coverage_radius.tolist()} if seen else {},
         pool_fields=explained,
     )
 

@@ -15,7 +15,8 @@ import numpy as np
 import torch
 
 from ..errors import DataError
-from ..neighbors import Smallest, product
+from ..neighbors import product
+from ..smallest import Smallest
 from .arrays import Array, Floats, Integers
 
 BLOCK = 2048  # rows per block: 16 MB of float32 bounds

@@ -14,7 +14,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 import torch
 
-from ..neighbors import Smallest
+from ..smallest import Smallest
 from .arrays import Array, Booleans, Floats, Integers
 from .distances import (
     SPARE,

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from ..equals import digests, distinct
 from ..neighbors import nearest
 from .duplicates import Find, collapse, suggested_radius
 
@@ -29,6 +30,17 @@ class Density:
     head: Array  # (n,) representative of its near-duplicates
     min_distance: float  # radius within which samples are near-duplicates
     note: str  # what could not be done as asked, as a sentence, or ""
+
+    def of(self, place: Array, rows: Array) -> Density:
+        """Give rows the values of the one at their place; that one is ``rows[place]``."""
+        return Density(
+            self.rho[place],
+            self.outlier_score[place],
+            self.flagged[place],
+            rows[self.head[place]],
+            self.min_distance,
+            self.note,
+        )
 
 
 def measure_density(
@@ -61,7 +73,7 @@ def measure_density(
 
     return measure_density_by(
         find,
-        len(unit),
+        digests(unit),
         neighbors=neighbors,
         min_distance=min_distance,
         outlier_rate=outlier_rate,
@@ -71,7 +83,7 @@ def measure_density(
 
 def measure_density_by(
     find: Find,
-    n: int,
+    digest: Array,
     *,
     neighbors: int = 20,
     min_distance: float | None = None,
@@ -83,14 +95,26 @@ def measure_density_by(
     Args:
         find: Takes ascending query rows, ascending reference rows and k; returns distances and
             rows (m, k) of the nearest references, a row itself left out.
-        n: How many rows there are.
+        digest: (n, 2) from `equals.digests`: equal rows are looked at once.
         neighbors: As in `measure_density`.
         min_distance: As in `measure_density`.
         outlier_rate: As in `measure_density`.
         order: As in `measure_density`.
     """
+    n = len(digest)
     every = np.arange(n)
     order = every if order is None else order
+    taken, place = distinct(digest, order)
+    if len(taken) < n:
+        inner = measure_density_by(
+            _within(find, taken),
+            digest[taken],
+            neighbors=neighbors,
+            min_distance=min_distance,
+            outlier_rate=outlier_rate,
+            order=place[order[np.isin(order, taken)]],
+        )
+        return inner.of(place, taken)
     if n == 1:
         return _alone(1, np.zeros(1, np.int64), min_distance or 0.0, "")
     k = min(max(neighbors, JOINT_K), n - 1)
@@ -168,6 +192,16 @@ def _alone(n: int, head: Array, min_distance: float, note: str) -> Density:
     """All samples are the same picture."""
     zero = np.zeros(n)
     return Density(zero, zero, zero > 0, head, min_distance, note)
+
+
+def _within(find: Find, taken: Array) -> Find:
+    """Search among some rows only, called by their places in ``taken``, which ascends."""
+
+    def search(query: Array, reference: Array, k: int) -> tuple[Array, Array]:
+        distance, index = find(taken[query], taken[reference], k)
+        return distance, np.searchsorted(taken, index)
+
+    return search
 
 
 def _among(

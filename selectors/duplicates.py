@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from ..equals import digests, distinct
 from ..errors import SettingsError
 from ..neighbors import nearest
 from .rows import unit_rows
@@ -44,8 +45,10 @@ def near_duplicates(x: Array, radius: float | None = None) -> list[Array]:
     if len(unit) < 2:
         return []
     if radius is None:
-        k = min(2, len(unit) - 1)
-        radius = suggested_radius(nearest(unit, unit, k, exclude_self=True)[0])
+        kept, _ = distinct(digests(unit), np.arange(len(unit)))
+        apart = unit[kept]
+        k = min(2, len(apart) - 1)
+        radius = suggested_radius(nearest(apart, apart, k, exclude_self=True)[0]) if k else 0.0
     head = stars(unit, radius)
     order = np.argsort(head, kind="stable")
     groups = np.split(order, np.flatnonzero(np.diff(head[order])) + 1)
@@ -92,11 +95,13 @@ def exact_duplicates(names: Sequence[str]) -> list[Array]:
 
 def stars(unit: Array, radius: float, device: torch.device | str = "cpu") -> Array:
     """Collapse near-duplicates in row order: each row's representative, (n,)."""
+    kept, place = distinct(digests(unit), np.arange(len(unit)))
+    apart = unit if len(kept) == len(unit) else unit[kept]
 
     def find(query: Array, reference: Array, k: int) -> tuple[Array, Array]:
-        return nearest(unit[query], unit, k, exclude=query, device=device)
+        return nearest(apart[query], apart, k, exclude=query, device=device)
 
-    return collapse(find, len(unit), radius, np.arange(len(unit)))
+    return kept[collapse(find, len(kept), radius, np.arange(len(kept)))][place]
 
 
 def collapse(find: Find, n: int, radius: float, order: Array) -> Array:

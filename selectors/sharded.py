@@ -18,6 +18,7 @@ import numpy as np
 import torch
 import torch.distributed as dist
 
+from ..equals import digests
 from ..errors import EnvironmentFault, SettingsError
 from ..neighbors import full_precision
 from .density import measure_density_by
@@ -96,7 +97,7 @@ def select_sharded(
         given = {} if outlier_rate is None else {"outlier_rate": outlier_rate}
         density = measure_density_by(
             finder(unit, shards),
-            shards.total,
+            gather(digests(unit)),
             neighbors=k,
             min_distance=min_distance,
             order=heads_first(candidate, pool.preselected),

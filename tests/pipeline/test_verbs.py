@@ -83,6 +83,13 @@ def test_select_writes_tag_rank_view_and_run(embedded):
     assert selections.read_selection(embedded, "eight").ids == found.ids
 
 
+def test_a_random_choice_needs_no_embeddings_and_explains_nothing(dataset):
+    found = curadiff.select(dataset, method="random", budget=6, name="six")
+    assert dataset.load_saved_view("six").values("id") == found.ids
+    assert (found.config["flagged"], found.config["coverage_radius"]) == (None, None)
+    assert not [field for field in dataset.get_field_schema() if field.startswith("six_density")]
+
+
 def test_untagging_leaves_the_frozen_ids(embedded):
     found = curadiff.select(embedded, method="coreset", budget=8, name="eight")
     embedded.untag_samples("eight")

@@ -1,7 +1,9 @@
 import numpy as np
 import pytest
+from curadiff.equals import digests, distinct
 from curadiff.errors import SettingsError
 from curadiff.selectors import exact_duplicates, near_duplicates, suggested_radius
+from curadiff.selectors.density import measure_density
 
 
 def test_groups_equal_brute_force(clusters, unit):
@@ -52,3 +54,24 @@ def test_a_negative_radius_is_refused():
 
 def test_equal_hashes_are_exact_duplicates():
     assert [g.tolist() for g in exact_duplicates(["a", "b", "a", "c", "b"])] == [[0, 2], [1, 4]]
+
+
+def test_rows_are_taken_once_and_know_their_equal():
+    x = np.array([[1, 2], [3, 4], [1, 2], [5, 6], [3, 4]], np.float32)
+    kept, place = distinct(digests(x), np.array([4, 3, 2, 1, 0]))
+    assert kept.tolist() == [2, 3, 4]
+    assert place.tolist() == [0, 2, 0, 1, 2]
+    assert (x[kept][place] == x).all()
+
+
+def test_copies_change_neither_density_nor_outliers_nor_who_stands_for_whom(clusters):
+    x, _ = clusters()
+    rng = np.random.default_rng(5)
+    rows = np.concatenate([np.arange(300), np.repeat([7, 8], 400)])[rng.permutation(1100)]
+    unit = (x / np.linalg.norm(x, axis=1, keepdims=True)).astype(np.float32)
+    first = np.array([np.flatnonzero(rows == row)[0] for row in range(300)])
+    plain = measure_density(unit, order=np.argsort(first), min_distance=0.1)
+    found = measure_density(unit[rows], min_distance=0.1)
+    for name in ("rho", "outlier_score", "flagged"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(plain, name)[rows])
+    np.testing.assert_array_equal(found.head, first[plain.head][rows])

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 import torch
 from curadiff.errors import DataError
-from curadiff.neighbors import Smallest, nearest
+from curadiff.neighbors import nearest
+from curadiff.smallest import Smallest
 from sklearn.neighbors import NearestNeighbors
 
 
@@ -42,6 +43,22 @@ def test_many_equal_rows_come_in_order():
     distance, row = nearest(x[:2], x, 25)
     assert (distance == 0).all()
     assert row.tolist() == [list(range(25))] * 2
+
+
+@pytest.mark.parametrize("itself", [False, True])
+def test_hundreds_of_equal_rows_among_others_equal_brute_force(itself):
+    rng = np.random.default_rng(3)
+    blank, other = rng.normal(size=(2, 8))
+    x = rng.normal(size=(900, 8))
+    x[rng.permutation(900)[:500]] = blank
+    x[rng.permutation(900)[:40]] = other
+    distance, row = nearest(x, x, 12, exclude_self=itself)
+    gap = np.linalg.norm(x[:, None] - x, axis=2)
+    if itself:
+        np.fill_diagonal(gap, np.inf)
+    wanted = np.argsort(gap, axis=1, kind="stable")[:, :12]
+    np.testing.assert_array_equal(row, wanted)
+    np.testing.assert_allclose(distance, np.take_along_axis(gap, wanted, 1), atol=1e-12)
 
 
 @pytest.mark.parametrize(
