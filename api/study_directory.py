@@ -11,7 +11,7 @@ from ..config import StudySettings
 from ..errors import SettingsError
 from ..runs import Run
 
-MAY_CHANGE = ("arms", "seeds", "device")
+MAY_CHANGE = ("arms", "seeds", "device", "parallel")
 """Settings that only add work, or say where it is done."""
 
 

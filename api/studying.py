@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,12 +16,13 @@ from .embedding import embed, field_name
 from .generating import generate, import_generated
 from .importing import folder_of, import_images
 from .judging import Judge
+from .meter import Meter
 from .planning import Cell
-from .progress import Progress, Report, reporting
+from .progress import Progress, reporting
 from .reporting import write_report
 from .selecting import select
 from .study_directory import open_study, sweep
-from .training import follow, new_run
+from .training import end_all, follow, new_run
 
 
 @dataclass(frozen=True)
@@ -108,6 +108,7 @@ class _Study:
         self.run, self.config, self.dataset, self.progress = run, config, dataset, progress
         self.view = view
         self.generated = f"{dataset.name}-{config.name}"
+        self.started: list[Run] = []
 
     def carry_out(self) -> StudyResult:
         """Do what is left to do, and report."""
@@ -128,12 +129,22 @@ class _Study:
         total, before = sum(work.values()), 0.0
         outcomes = []
         with reporting(self.progress, f"study {self.config.name}", "%") as report:
-            meter = _Meter(self.run, report, total)
+            meter = Meter(self.run, report, total)
             meter.at(0, "preparing")
-            for cell in planning.cells(self.config):
-                outcomes.append(self._outcome(cell, judge, meter.part(before, work[cell.key])))
-                before += work[cell.key]
-                meter.at(before, f"{cell.key} is done")
+            cells = planning.cells(self.config)
+            try:
+                for place, cell in enumerate(cells):
+                    part = meter.part(before, work[cell.key])
+                    for other in cells[place:][: self.config.parallel]:
+                        if not self._kept(other).exists():
+                            part.at(0, f"select for {other.key}")
+                            self._training(other)
+                    outcomes.append(self._outcome(cell, judge, part))
+                    before += work[cell.key]
+                    meter.at(before, f"{cell.key} is done")
+            except BaseException:
+                end_all(self.started)
+                raise
         runs.write_json(self.run.path / "outcomes.json", outcomes)
         summary = {
             against: comparing.table(outcomes, against)
@@ -164,9 +175,9 @@ class _Study:
             runs.write_json(path, now)
         return now["pool"], now["held_out"]
 
-    def _outcome(self, cell: Cell, judge: Judge, meter: _Meter) -> dict[str, Any]:
+    def _outcome(self, cell: Cell, judge: Judge, meter: Meter) -> dict[str, Any]:
         """Return what came of one cell, doing whatever of it is missing."""
-        path = self.run.path / "cells" / f"{cell.key}.json"
+        path = self._kept(cell)
         if path.exists():
             return runs.read_json(path)
         training = self._train(cell, meter)
@@ -219,11 +230,22 @@ class _Study:
         """The field with the selector's embeddings."""
         return self.config.embed.field or field_name(self.config.embed.encoder)
 
-    def _train(self, cell: Cell, meter: _Meter) -> Run:
-        """Train a cell's model, or go on with it, or find it finished."""
+    def _kept(self, cell: Cell) -> Path:
+        return self.run.path / "cells" / f"{cell.key}.json"
+
+    def _train(self, cell: Cell, meter: Meter) -> Run:
+        """Wait for a cell's training."""
+        training, share = self._training(cell), self._train_share(cell)
+        meter.at(0, f"train {cell.key}")
+        return follow(
+            training,
+            progress=lambda done, of: meter.at(share * done / of, f"train {cell.key}"),
+        )
+
+    def _training(self, cell: Cell) -> Run:
+        """Return a cell's training, which a process works in unless it is finished."""
         name = f"{self.config.name}-{cell.key}"
         steps = cell.arm.steps or self.config.train.steps
-        meter.at(0, f"select for {cell.key}")
         folder = self.run.path / "runs"
         if (folder / name / "manifest.json").exists():
             training = Run(folder / name)
@@ -240,15 +262,12 @@ class _Study:
                 held_out=self.unseen,
             )
         if training.status["state"] not in ("finished", *runs.ACTIVE):
-            diffusion.start(training)
-        share = self._train_share(cell)
-        meter.at(0, f"train {cell.key}")
-        return follow(
-            training,
-            progress=lambda done, of: meter.at(share * done / of, f"train {cell.key}"),
-        )
+            slot = planning.cells(self.config).index(cell)
+            diffusion.start(training, slot=slot, slots=self.config.parallel)
+            self.started.append(training)
+        return training
 
-    def _generate(self, cell: Cell, training: Run, meter: _Meter) -> Path:
+    def _generate(self, cell: Cell, training: Run, meter: Meter) -> Path:
         share = self._train_share(cell)
         rest = meter.size - share
         return generate(
@@ -259,40 +278,6 @@ class _Study:
 
     def _train_share(self, cell: Cell) -> float:
         return 3.0 * (cell.arm.steps or self.config.train.steps) * self.config.train.batch_size
-
-
-class _Meter:
-    """How far the whole study is, for a bar and for ``status.json``.
-
-    Args:
-        run: The study.
-        report: Told the share done, in thousandths.
-        total: All work, in network evaluations.
-        offset: Work before this part.
-        size: Work of this part; all of it by default.
-    """
-
-    EVERY = 0.5  # seconds between two writes of the same message
-
-    def __init__(
-        self, run: Run, report: Report, total: float, offset: float = 0.0, size: float | None = None
-    ) -> None:
-        self.run, self.report, self.total, self.offset = run, report, total, offset
-        self.size = total if size is None else size
-        self.written = ("", 0.0)
-
-    def part(self, offset: float, size: float) -> _Meter:
-        """Return a meter for one cell: the same bar, counted from ``offset``."""
-        return _Meter(self.run, self.report, self.total, offset, size)
-
-    def at(self, done: float, what: str) -> None:
-        """Say how much of this part is done, in network evaluations, and what goes on."""
-        share = (self.offset + done) / self.total
-        self.report(round(1000 * share), 1000)
-        before, when = self.written
-        if what != before or time.monotonic() - when > self.EVERY:
-            self.run.set_status("running", message=what, progress=round(share, 4))
-            self.written = (what, time.monotonic())
 
 
 def _counts(outcomes: list[dict[str, Any]], against: str) -> str:

@@ -12,7 +12,7 @@ from .. import diffusion, runs
 from ..config import TrainSettings
 from ..datasets import reading, selections, writing
 from ..errors import RunError, Stopped
-from ..runs import Run
+from ..runs import Run, launch
 from .progress import Progress, Report, reporting
 
 POLL = 0.5  # seconds between two looks at status.json
@@ -146,6 +146,15 @@ def follow(run: Run, *, progress: Progress = True) -> Run:
         f"{run.id} {status['state']}: {why} (log: {run.path / 'output.log'}). Go on from its "
         f"last checkpoint with: curadiff train --resume {run.id}"
     )
+
+
+def end_all(trainings: Sequence[Run]) -> None:
+    """Stop the trainings that still run, each at a checkpoint, and wait for that."""
+    going = [run for run in trainings if run.status["state"] in runs.ACTIVE]
+    for run in going:
+        launch.end(run)
+    for run in going:
+        _until_ended(run, lambda done, total: None)
 
 
 def _until_ended(run: Run, report: Report) -> dict[str, Any]:

@@ -17,6 +17,7 @@ SIZES = {
     "name": "demo",
     "budget": 150,
     "seeds": [0, 1],
+    "parallel": 2,
     "embed": {"encoder": "builtin"},
     "train": {
         "preset": "demo",

@@ -52,6 +52,13 @@ class StudySettings(Settings):
         ge=0,
         le=0.8,
     )
+    parallel: int = setting(
+        1,
+        "Trainings that run side by side, sharing this machine's cores or GPUs; the next one "
+        "also starts while images are drawn and judged.",
+        ge=1,
+        le=64,
+    )
     group_field: str | None = setting(
         None,
         "Sample field, such as the photographer: images that share its value stay on one side.",

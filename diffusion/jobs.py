@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import subprocess
 import sys
@@ -85,8 +86,14 @@ def _read(
     return made, [{"path": str(paths[i]), "why": str(fault)} for i, fault in faults.items()]
 
 
-def start(run: Run) -> subprocess.Popen[bytes]:
+def start(run: Run, *, slot: int = 0, slots: int = 1) -> subprocess.Popen[bytes]:
     """Train in a process of its own, from the last checkpoint if there is one.
+
+    Args:
+        run: Prepared with `prepare`.
+        slot: Number of this training among those that run side by side.
+        slots: How many do; it takes its share of the processor's cores, and of several GPUs
+            the one that is its turn.
 
     Raises:
         RunError: The run was not prepared, or a process works in it already.
@@ -96,7 +103,29 @@ def start(run: Run) -> subprocess.Popen[bytes]:
     if pid is not None:
         raise RunError(f"{run.id} is being trained already, by process {pid}; stop it first.")
     settings = TrainSettings(**run.settings)
-    return launch.start(run, [*_launcher(settings), str(launch.BOOTSTRAP), MODULE, str(run.path)])
+    words = [*_launcher(settings), str(launch.BOOTSTRAP), MODULE, str(run.path)]
+    return launch.start(run, words, env=_share(settings, slot, slots))
+
+
+def _share(settings: TrainSettings, slot: int, slots: int) -> dict[str, str]:
+    """Say in environment variables what one of several trainings may use."""
+    if slots == 1:
+        return {}
+    found = {}
+    if "OMP_NUM_THREADS" not in os.environ:
+        found["OMP_NUM_THREADS"] = str(max(1, (os.cpu_count() or 1) // slots))
+    if settings.processes == 1 and not settings.accelerate:
+        visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+        names = visible.split(",") if visible else [str(n) for n in range(_gpus())]
+        if len(names) > 1:
+            found["CUDA_VISIBLE_DEVICES"] = names[slot % len(names)]
+    return found
+
+
+def _gpus() -> int:
+    import torch
+
+    return torch.cuda.device_count()
 
 
 def _launcher(settings: TrainSettings) -> list[str]:

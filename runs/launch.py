@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from . import lease
@@ -25,8 +25,12 @@ def command(module: str, *words: str) -> list[str]:
     return [sys.executable, str(BOOTSTRAP), module, *words]
 
 
-def start(run: Run, words: Sequence[str]) -> subprocess.Popen[bytes]:
+def start(
+    run: Run, words: Sequence[str], *, env: Mapping[str, str] | None = None
+) -> subprocess.Popen[bytes]:
     """Start a command for a run: in its directory, its output appended to ``output.log``.
+
+    ``env`` adds to the environment.
 
     The child has a session of its own, so closing the terminal or the App does
     not end it. The status becomes ``starting`` until the child says more.
@@ -36,7 +40,13 @@ def start(run: Run, words: Sequence[str]) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
             list(words),
             cwd=run.path,
-            env={**CALM, **os.environ, "PYTHONSAFEPATH": "1", "PYTHONUNBUFFERED": "1"},
+            env={
+                **CALM,
+                **os.environ,
+                **(env or {}),
+                "PYTHONSAFEPATH": "1",
+                "PYTHONUNBUFFERED": "1",
+            },
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

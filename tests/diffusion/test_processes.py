@@ -98,6 +98,37 @@ def test_two_trainings_at_once_do_not_meet(prepared, weights):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    ("given", "gpus", "shares"),
+    [
+        ({}, 0, [{"OMP_NUM_THREADS": "4"}] * 2),
+        ({"OMP_NUM_THREADS": "1"}, 1, [{}] * 2),
+        (
+            {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "3,5"},
+            2,
+            [{"CUDA_VISIBLE_DEVICES": "3"}, {"CUDA_VISIBLE_DEVICES": "5"}],
+        ),
+        (
+            {"OMP_NUM_THREADS": "1"},
+            4,
+            [{"CUDA_VISIBLE_DEVICES": "0"}, {"CUDA_VISIBLE_DEVICES": "1"}],
+        ),
+    ],
+)
+def test_trainings_side_by_side_share_cores_and_gpus(tiny, monkeypatch, given, gpus, shares):
+    from curadiff.diffusion import jobs
+
+    for name in ("OMP_NUM_THREADS", "CUDA_VISIBLE_DEVICES"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(jobs.os, "cpu_count", lambda: 8)
+    monkeypatch.setattr(jobs, "_gpus", lambda: gpus)
+    assert [jobs._share(tiny(), slot, 2) for slot in (0, 1)] == shares
+    assert jobs._share(tiny(), 0, 1) == {}
+    assert "CUDA_VISIBLE_DEVICES" not in jobs._share(tiny(processes=2), 0, 2)
+
+
 def test_accelerate_flags_pass_through(prepared, tmp_path):
     config = tmp_path / "accelerate.yaml"
     config.write_text("compute_environment: LOCAL_MACHINE\nuse_cpu: true\ndistributed_type: 'NO'\n")

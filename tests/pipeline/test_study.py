@@ -68,6 +68,49 @@ def test_a_study_from_a_folder(photos, home):
             fo.delete_dataset(name)
 
 
+@pytest.fixture
+def beside(monkeypatch):
+    """Tell the state of every training each time the study waits for one."""
+    from curadiff.api import studying
+
+    seen = []
+    real = studying.follow
+
+    def follow(run, **more):
+        others = runs.listing("train", folder=run.path.parent)
+        seen.append({other.id: other.status["state"] for other in others})
+        return real(run, **more)
+
+    monkeypatch.setattr(studying, "follow", follow)
+    return seen
+
+
+@pytest.mark.slow
+def test_the_next_training_starts_beside_the_one_before(dataset, home, beside):
+    result = curadiff.study(dataset, progress=False, **{**SIZES, "parallel": 2})
+    assert [sorted(states) for states in beside] == [["tiny-coreset-s0", "tiny-random-s0"]] * 2
+    assert beside[0]["tiny-coreset-s0"] in runs.ACTIVE
+    assert len(result.outcomes) == 2
+    fo.delete_dataset(result.generated)
+    # It is no other study for that.
+    assert len(curadiff.study(dataset, progress=False, **SIZES).outcomes) == 2
+
+
+@pytest.mark.slow
+def test_a_stopped_study_stops_all_its_trainings(dataset, home, monkeypatch):
+    from curadiff.api import studying
+
+    def interrupted(run, **more):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(studying, "follow", interrupted)
+    long = {**SIZES["train"], "steps": 100_000}
+    with pytest.raises(KeyboardInterrupt):
+        curadiff.study(dataset, progress=False, **{**SIZES, "parallel": 2, "train": long})
+    found = {run.id: run.status["state"] for run in runs.listing("train")}
+    assert found == {"tiny-random-s0": "stopped", "tiny-coreset-s0": "stopped"}
+
+
 def test_a_budget_beyond_the_pool_is_refused_before_any_work(dataset, home):
     with pytest.raises(SettingsError, match="only 30 images may be trained on"):
         curadiff.study(dataset, progress=False, **{**SIZES, "budget": 31})
