@@ -22,9 +22,9 @@ SIZES = {
     "train": {
         "preset": "demo",
         "image_size": 24,
-        "steps": 100,
-        "cooldown": 40,
-        "checkpoint_every": 100,
+        "steps": 160,
+        "cooldown": 60,
+        "checkpoint_every": 160,
     },
     "generate": {"count": 48, "steps": 20, "sampler": "ddim"},
     "evaluate": {"encoder": "builtin"},

@@ -39,6 +39,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "schedule": "cosine",
         "prediction": "sample",  # smooth early: errors are blur, not noise
         "min_snr": 5.0,
+        "weighting": "snr+1",
         "ema_decay": 0.98,
         "ema_every": 1,
         "checkpoint_every": 150,
