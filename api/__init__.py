@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from .doctor import doctor
     from .embedding import embed
+    from .estimating import estimate_study, estimate_training
     from .evaluating import evaluate
     from .generating import generate, import_generated
     from .importing import import_images
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 _HOME = {
     "doctor": "doctor",
     "embed": "embedding",
+    "estimate_study": "estimating",
+    "estimate_training": "estimating",
     "evaluate": "evaluating",
     "generate": "generating",
     "import_generated": "generating",
@@ -36,6 +39,8 @@ _HOME = {
 __all__ = [
     "doctor",
     "embed",
+    "estimate_study",
+    "estimate_training",
     "evaluate",
     "generate",
     "import_generated",

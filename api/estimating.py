@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from .. import runs
 from ..config import StudySettings, TrainSettings
+from ..datasets import reading
 from ..runs import Run
 from . import measuring
 
@@ -58,6 +60,47 @@ class Cost:
         if self.like:
             return f"As fast as {self.like}"
         return f"As measured here on {self.device}" if self.device else "As measured here"
+
+
+def estimate_training(samples: Any, *, measure: bool = True, **settings: Any) -> Cost:
+    """Say what `train` would take with these settings, and start nothing.
+
+    Args:
+        samples: As for `train`.
+        measure: Take some real training steps, half a minute or less, where no network like
+            this was trained or measured here.
+        **settings: See `TrainSettings`.
+
+    Raises:
+        SettingsError: A setting is wrong.
+        DataError: The view is empty.
+    """
+    config = TrainSettings(**settings)
+    _, view = reading.resolve(samples)
+    images = len(reading.read_paths(view).ids)
+    return _measured(config, lambda: training(config, images), measure)
+
+
+def estimate_study(*, measure: bool = True, **settings: Any) -> Cost:
+    """Say what the trainings of `study` would take, and start nothing.
+
+    Args:
+        measure: As for `estimate_training`.
+        **settings: See `StudySettings`.
+
+    Raises:
+        SettingsError: A setting is wrong.
+    """
+    config = StudySettings(**settings)
+    return _measured(config.train, lambda: study(config), measure)
+
+
+def _measured(settings: TrainSettings, cost: Callable[[], Cost], measure: bool) -> Cost:
+    found = cost()
+    if found.seconds is None and measure:
+        measuring.measure(**settings.model_dump())
+        found = cost()
+    return found
 
 
 def training(settings: TrainSettings, images: int) -> Cost:

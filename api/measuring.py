@@ -102,7 +102,13 @@ def prepare(settings: TrainSettings) -> Run:
         raise RunError("this network is being measured already; wait some seconds.")
     path = _folder(settings)
     shutil.rmtree(path, ignore_errors=True)
-    given = {"name": None, "steps": STEPS, "grid_every": STEPS, "checkpoint_every": STEPS}
+    given = {
+        "name": None,
+        "start_from": None,
+        "steps": STEPS,
+        "grid_every": STEPS,
+        "checkpoint_every": STEPS,
+    }
     full = TrainSettings(**{**settings.model_dump(), **given, "tracker": "none"})
     run = runs.create("measure", full.model_dump(mode="json"), name=path.name, folder=path.parent)
     generator = np.random.default_rng(0)

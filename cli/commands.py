@@ -48,6 +48,7 @@ def add_commands(parser: Parser) -> None:
         DATASET={**data, "nargs": "?"},
         resume={**run, "help": "go on with this training instead of starting one"},
         detach={**yes, "help": "return at once; see it with: curadiff runs"},
+        estimate={**yes, "help": "say what it would take, after some steps, and start nothing"},
     )
     add("generate", _generate, "Draw images from a trained model.", RUN=run)
     add(
@@ -72,6 +73,7 @@ def add_commands(parser: Parser) -> None:
         "Compare ways to choose training data: train, generate and evaluate each.",
         SOURCE={"metavar": "SOURCE", "nargs": "?", "help": "folder of images or DATASET[:VIEW]"},
         file={"metavar": "FILE", "help": "YAML file with settings; flags win over it"},
+        estimate={**yes, "help": "say what it would take, after some steps, and start nothing"},
     )
     add(
         "runs",
@@ -141,11 +143,14 @@ def _train(words: argparse.Namespace) -> None:
 
     settings = given_settings(words, VERBS["train"])
     if words.resume:
-        if words.DATASET or settings:
+        if words.DATASET or settings or words.estimate:
             words.parser.error("--resume goes on with a run as it is; give nothing else with it")
         run = api.resume(words.resume, wait=not words.detach)
     elif words.DATASET is None:
         words.parser.error("a data set is needed, or --resume RUN")
+    elif words.estimate:
+        print(api.estimate_training(words.DATASET, **settings))
+        return
     else:
         run = api.train(words.DATASET, wait=not words.detach, **settings)
     print(f"{run.id}: {run.status['state']}, in {run.path}")
@@ -191,8 +196,11 @@ def _study(words: argparse.Namespace) -> None:
     if source is None:
         words.parser.error("a source is needed: a folder or data set, or 'source:' in the file")
     settings.pop("source", None)
-    found = api.study(source, **merged(settings, given_settings(words, VERBS["study"])))
-    print(found)
+    settings = merged(settings, given_settings(words, VERBS["study"]))
+    if words.estimate:
+        print(api.estimate_study(**settings))
+    else:
+        print(api.study(source, **settings))
 
 
 def _runs(words: argparse.Namespace) -> None:

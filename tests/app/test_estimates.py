@@ -61,6 +61,25 @@ def test_a_measurement_takes_real_steps_and_answers_for_the_same_network(home, m
     assert left == []
 
 
+def test_shell_and_python_say_it_too_and_start_nothing(home, dataset, monkeypatch, capsys):
+    import curadiff
+    from curadiff.cli import main
+
+    monkeypatch.setattr("curadiff.diffusion.progress.SECONDS", 0.05)
+    cost = curadiff.estimate_training(dataset, measure=False, **TINY, steps=40)
+    assert (cost.images_seen, cost.exposure, cost.seconds) == (80, 2, None)
+    cost = curadiff.estimate_training(dataset, **TINY, steps=40)
+    assert cost.seconds is not None
+    assert curadiff.estimate_study(measure=False, train={**TINY, "steps": 40}).seconds > 0
+    flags = [f"--{name.replace('_', '-')}={value}" for name, value in TINY.items()]
+    assert main(["train", dataset.name, "--estimate", *flags, "--steps=40"]) == 0
+    assert capsys.readouterr().out.strip() == str(cost)
+    flags = [f"--train.{name.replace('_', '-')}={value}" for name, value in TINY.items()]
+    assert main(["study", dataset.name, "--estimate", *flags]) == 0
+    assert "8 trainings, 2,400 steps in all" in capsys.readouterr().out
+    assert runs.listing() == []
+
+
 def test_the_training_of_a_network_counts_more_than_its_measurement(home, monkeypatch):
     monkeypatch.setattr(measuring, "known", lambda settings: measuring.Speed(1.0, 5, "cpu"))
     assert estimating.training(TrainSettings(**TINY, steps=10), 40).seconds == 20
