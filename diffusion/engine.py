@@ -22,6 +22,7 @@ COMPILE_PAYS = 1000  # steps; compiling takes about a minute
 GRAPHS_PAY = (
     16 * 128**2
 )  # pixels of a step; with more, a GPU computes longer than the host launches
+CACHE_VARIABLE = "TORCHINDUCTOR_CACHE_DIR"
 AS_GRAPHS = "yes, as CUDA graphs"
 
 Precision = Literal["no", "bf16", "fp16"]
@@ -154,7 +155,7 @@ def compile_or_say(
     Returns:
         ``yes``, `AS_GRAPHS`, or a sentence that says why not.
     """
-    os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(cache))
+    _keep_in(cache)
     why = ""
     if graphs:
         fault = _recorded(module, use)
@@ -163,6 +164,15 @@ def compile_or_say(
         why = f", without CUDA graphs: {fault}"
     fault = _compiled(module, use)
     return f"eager, because compiling failed: {fault}" if fault else f"yes{why}"
+
+
+def _keep_in(cache: Path) -> None:
+    """Let the compiler write there, unless the user said where."""
+    from torch._inductor.runtime.cache_dir_utils import default_cache_dir
+
+    # Importing diffusers already writes PyTorch's default into the environment.
+    if os.environ.get(CACHE_VARIABLE) in (None, default_cache_dir()):
+        os.environ[CACHE_VARIABLE] = str(cache)
 
 
 def _compiled(module: nn.Module, use: Callable[[], object], **options: Any) -> str:

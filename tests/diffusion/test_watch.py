@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from curadiff import runs
-from curadiff.diffusion import checkpoint, prepare, schedules, start, train_here, watch
+from curadiff.diffusion import checkpoint, engine, prepare, schedules, start, train_here, watch
 from curadiff.diffusion.objective import Objective
 
 CPU = torch.device("cpu")
@@ -86,6 +86,21 @@ def test_a_compiled_network_trains_alike_and_starts_faster_again(prepared):
         shutil.rmtree(compiled.path / checkpoint.FOLDER)
     assert any((compiled.path / "compile-cache").rglob("*.so"))
     assert seconds[1] < seconds[0]
+
+
+def test_compiled_code_goes_into_the_run_unless_the_user_said_where(tmp_path, monkeypatch):
+    from torch._inductor.runtime.cache_dir_utils import cache_dir, default_cache_dir
+
+    def used(module):
+        engine.compile_or_say(module, module, cache=tmp_path / "run")
+        return cache_dir()
+
+    monkeypatch.delenv(engine.CACHE_VARIABLE, raising=False)
+    assert used(Compiled(())) == str(tmp_path / "run")
+    monkeypatch.setenv(engine.CACHE_VARIABLE, default_cache_dir())
+    assert used(Compiled(())) == str(tmp_path / "run")
+    monkeypatch.setenv(engine.CACHE_VARIABLE, str(tmp_path / "mine"))
+    assert used(Compiled(())) == str(tmp_path / "mine")
 
 
 class Compiled(torch.nn.Module):
