@@ -87,7 +87,7 @@ def add_generated(
 def _open(fo: Any, name: str, source: Any) -> Any:
     if not fo.dataset_exists(name):
         return fo.Dataset(name, persistent=True)
-    dataset = fo.load_dataset(name)
+    dataset = fo.load_dataset(name, reload=True)
     ours = dataset.info.get("curadiff", {}).get("generated", {})
     known = ours.get("source_dataset_id")
     anew = ours.get("source_dataset") == source.name and not _exists(fo, known)

@@ -30,7 +30,9 @@ def from_records(name: str, records: Sequence[Record], *, source: str) -> tuple[
     """
     fo = fiftyone()
     dataset = (
-        fo.load_dataset(name) if fo.dataset_exists(name) else fo.Dataset(name, persistent=True)
+        fo.load_dataset(name, reload=True)
+        if fo.dataset_exists(name)
+        else fo.Dataset(name, persistent=True)
     )
     if dataset.media_type not in (None, "image"):
         raise DataError(
@@ -62,7 +64,7 @@ def from_samples(name: str, view: Any) -> tuple[Any, int]:
         dataset = view.clone(name)
         dataset.persistent = True
         return dataset, len(dataset)
-    dataset = fo.load_dataset(name)
+    dataset = fo.load_dataset(name, reload=True)
     before = len(dataset)
     dataset.merge_samples(view, key_field="filepath", skip_existing=True)
     return dataset, len(dataset) - before

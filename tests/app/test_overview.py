@@ -123,3 +123,22 @@ def test_the_plane_keeps_distances_of_points_that_lie_in_a_plane():
     np.testing.assert_allclose(
         np.linalg.norm(plane[:, None] - plane[None], axis=2), between, atol=1e-9
     )
+
+
+def test_notes_that_another_process_made_survive_an_import(dataset, made, photos):
+    here = {"name": made.name}
+    noted = {"$set": {"info.curadiff.evaluations": {"theirs": {"values": {}}}}}
+    get_db_conn().datasets.update_one(here, noted)
+    paths = sorted(photos.rglob("*.png"))[4:6]
+    found, added = generated.add_generated(
+        made.name,
+        paths=paths,
+        seeds=range(2),
+        source=dataset,
+        run="some-run",
+        arm="full",
+        training_seed=0,
+        origin={},
+    )
+    assert added == 2
+    assert "theirs" in found.info["curadiff"]["evaluations"]
