@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import random
 import shutil
+import socket
 import subprocess
 import time
 from pathlib import Path
@@ -16,13 +17,33 @@ from curadiff.errors import RunError
 LONG = {"steps": 40, "checkpoint_every": 4, "grid_every": 1000}
 
 
-def child(run):
+TRAIN = """
+import os
+from pathlib import Path
+from curadiff import runs
+from curadiff.diffusion import train_here
+os.environ |= {environment}
+train_here(runs.Run(Path({path!r})))
+"""
+
+
+def child(run, **environment):
     """Train in a process that starts fast, because its server has imported everything."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["curadiff.diffusion.loop", "diffusers"])
-    process = context.Process(target=train_here, args=(run,))
+    code = TRAIN.format(environment=environment, path=str(run.path))
+    process = context.Process(target=exec, args=(code, {}))
     process.start()
     return process
+
+
+def pair(run):
+    """Train in two processes, with what torchrun would tell them."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    told = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    return [child(run, RANK=rank, LOCAL_RANK=rank, **told) for rank in "01"]
 
 
 def saving(run):
@@ -30,32 +51,40 @@ def saving(run):
 
 
 @pytest.mark.slow
-def test_killed_at_twenty_moments_it_ends_as_if_it_never_was(prepared, weights):
-    whole, cut = prepared("whole", **LONG), prepared("cut", **LONG)
-    train_here(whole)
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("processes", [1, 2])
+def test_killed_at_twenty_moments_it_ends_as_if_it_never_was(prepared, weights, processes):
+    start = pair if processes == 2 else lambda run: [child(run)]
+    whole, cut = (prepared(name, **LONG, processes=processes) for name in ("whole", "cut"))
+    for process in start(whole):
+        process.join(120)
+        assert process.exitcode == 0
     moments = random.Random(0)
     kills, during_save = 0, 0
     while kills < 20:
-        process = child(cut)
-        deadline = time.monotonic() + moments.uniform(0.1, 2.5)
+        started = start(cut)
+        deadline = time.monotonic() + moments.uniform(0.1, 2.5 * processes)
         wait_for_save = kills % 4 == 0
-        while process.is_alive() and time.monotonic() < deadline + 20 * wait_for_save:
+        while started[0].is_alive() and time.monotonic() < deadline + 20 * wait_for_save:
             if wait_for_save and saving(cut):
                 during_save += 1
                 break
-        if process.is_alive():
-            process.kill()
+        if started[0].is_alive():
             kills += 1
-        process.join()
+            for process in moments.sample(started, processes):  # either of them first
+                process.kill()
+                time.sleep(moments.choice([0, 0.2]))
+        for process in started:
+            process.join(120)
         if cut.status["state"] == "finished":  # begin again, to be killed some more
             assert weights(cut) == weights(whole)
             shutil.rmtree(cut.path / checkpoint.FOLDER)
         for step in checkpoint.steps(cut.path):
             checkpoint.load(cut.path, step)  # whatever is there is whole
     assert during_save >= 3
-    process = child(cut)
-    process.join(120)
-    assert process.exitcode == 0
+    for process in start(cut):
+        process.join(120)
+        assert process.exitcode == 0
     assert weights(cut) == weights(whole)
     assert not saving(cut)
 
