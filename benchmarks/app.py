@@ -95,9 +95,17 @@ def in_browser(dataset, folder: Path):
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     words = [sys.executable, "-P", "-m", "fiftyone.server.main", "--port", str(port)]
+    plugins = folder / "plugins"
+    plugins.mkdir()
+    (plugins / "curadiff").symlink_to(Path(__file__).resolve().parents[1])
+    environment = os.environ | {"FIFTYONE_PLUGINS_DIR": str(plugins)}
     with (folder / "server.log").open("wb") as log:
         server = subprocess.Popen(
-            [*words, "--address", "127.0.0.1"], cwd=folder, stdout=log, stderr=log
+            [*words, "--address", "127.0.0.1"],
+            cwd=folder,
+            env=environment,
+            stdout=log,
+            stderr=log,
         )
     address = f"http://127.0.0.1:{port}"
     try:
@@ -124,6 +132,10 @@ def _open(browser, address: str, name: str, title: str, words: str) -> float:
     page.goto(f"{address}/datasets/{name}")
     page.get_by_text("Samples", exact=True).first.wait_for(timeout=60_000)
     page.wait_for_timeout(4000)  # the grid and the sidebar are done
+    page.keyboard.press("Escape")  # a menu may be open
+    advertisement = page.get_by_text("Dismiss", exact=True)
+    if advertisement.count():
+        advertisement.first.click()
     page.locator("[title='New panel'], [data-cy=new-panel-btn]").first.click()
     entry = page.get_by_text(title, exact=True).first
     entry.wait_for()
