@@ -27,7 +27,7 @@ PACKAGES = (
     "numpy",
     "pillow",
 )
-TESTED = ("1.22.1",)  # versions of FiftyOne that the tests ran with
+TESTED = ("1.20.0", "1.22.1")  # versions of FiftyOne that the tests ran with
 
 
 @dataclass
