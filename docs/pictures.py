@@ -43,6 +43,7 @@ def main(address: str) -> None:
             if name == "app-nearest":
                 _select(page, 3)
                 page.get_by_text("Left: generated.").first.wait_for()
+            page.mouse.move(5, 5)  # over nothing that lights up
             page.wait_for_timeout(8000)  # pictures and plots are there
             page.screenshot(path=str(HERE / f"{name}.png"))
             page.close()
@@ -54,9 +55,14 @@ def _open(page: Page, address: str, panel: str) -> None:
     page.get_by_text("Samples", exact=True).first.wait_for()
     page.wait_for_timeout(6000)
     page.keyboard.press("Escape")  # a menu may be open
-    advertisement = page.get_by_text("Dismiss", exact=True)
-    if advertisement.count():
-        advertisement.first.click()
+    for word in ("Dismiss", "Disable"):  # an advertisement, a question about cookies
+        button = page.get_by_text(word, exact=True)
+        if button.count():
+            button.first.click()
+    others = page.locator("[data-cy^=panel-tab-curadiff] [data-testid=CloseIcon]")
+    while others.count():  # of the picture before; the App remembers them
+        others.first.click()
+        page.wait_for_timeout(1000)
     page.locator("[title='New panel'], [data-cy=new-panel-btn]").first.click()
     page.get_by_text(panel, exact=True).first.click()
 
