@@ -45,14 +45,17 @@ class Overview:
 def overview(dataset: Any) -> Overview:
     """Look at a FiftyOne data set and at the runs that were made of it.
 
-    Reads counts and records, never vectors, so it is quick on large data sets.
+    Reads counts and records, never vectors, so it is quick on large data sets. The states of
+    runs are read first, and once: what a run that is finished wrote is then seen in full.
     """
     ours = dataset.info.get("curadiff", {})
     source = ours.get("generated", {}).get("source_dataset")
+    mine = [runs.Snapshot(run) for run in of(dataset.name)]
+    studies = [run for run in mine if run.kind == "study"]
+    if source:
+        studies = [runs.Snapshot(run) for run in of(source) if run.kind == "study"]
     linked = [dataset.name] if source else list(ours.get("generated_datasets", {}))
     generated = _generated(linked)
-    mine = of(dataset.name)
-    studies = [run for run in (of(source) if source else mine) if run.kind == "study"]
     inside = {run.path for run in studies}
     theirs = tuple(f"{writing.key_of(run.id)}_" for run in studies)
     images = len(dataset)

@@ -30,9 +30,10 @@ class CuradiffPanel(Frame):
 
     def on_tick(self, ctx: Any) -> None:
         """Look again; when something has ended, let the App see what it wrote."""
-        before = set(ctx.panel.get_state("working") or [])
-        if before - _working(ctx):
+        before, now = set(ctx.panel.get_state("working") or []), _working(ctx)
+        if before - now:
             ctx.ops.reload_dataset()
+        ctx.panel.set_state("working", sorted(before & now))
 
     def open_selection(self, ctx: Any) -> None:
         """Show a selection in the grid, in the order of the picks."""
@@ -100,10 +101,10 @@ class CuradiffPanel(Frame):
         seen = overview(ctx.dataset)
         steps.draw(page, seen, self)
         pairs.draw(page, ctx, self)
-        at_work = active([*seen.jobs, *seen.trainings, *seen.studies])
-        names = sorted(run.id for run in at_work)
-        if names != (ctx.panel.get_state("working") or []):
-            ctx.panel.set_state("working", names)
+        known = set(ctx.panel.get_state("working") or [])
+        at_work = known | {run.id for run in active([*seen.jobs, *seen.trainings, *seen.studies])}
+        if at_work != known:  # what has ended stays until a tick has told the App
+            ctx.panel.set_state("working", sorted(at_work))
         if at_work:
             timer = types.TimerView(interval=POLL, on_interval=self.on_tick)
             page.obj("timer", view=timer)

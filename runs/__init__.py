@@ -1,7 +1,7 @@
 """The run directory: where long work writes what it does, and others read it."""
 
 from .asked import Asked, interrupt
-from .directory import ACTIVE, Run, create, home, listing, open_run
+from .directory import ACTIVE, Run, Snapshot, create, home, listing, open_run
 from .files import read_json, write_bytes, write_json
 from .lease import Lease, held
 
@@ -10,6 +10,7 @@ __all__ = [
     "Asked",
     "Lease",
     "Run",
+    "Snapshot",
     "create",
     "held",
     "home",

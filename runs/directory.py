@@ -103,6 +103,19 @@ class Run:
         return entries
 
 
+class Snapshot(Run):
+    """A run whose status stays what it was when this was made, for a page that reads it often."""
+
+    def __init__(self, run: Run) -> None:
+        super().__init__(run.path)
+        self._status = run.status
+
+    @property
+    def status(self) -> dict[str, Any]:
+        """What the run was doing."""
+        return self._status
+
+
 def _just_begun(status: dict[str, Any]) -> bool:
     """A child that was just started needs some seconds to import and take its lease."""
     waiting = status["state"] in ("queued", "starting")
