@@ -197,11 +197,11 @@ def load(args, folder, paths):
             transforms.ToTensor(),
         ]
     )
-    batches = endless(loader_of(paths, transform, s.batch_size, workers=args.workers))
+    decoded = endless(loader_of(paths, transform, s.batch_size, workers=args.workers))
 
     def theirs(count):
         for _ in range(count):
-            next(batches).to(training.device)
+            next(decoded).to(training.device)
 
     work = {"ours": mine, "decoding data loader": theirs}
     seconds = compete(work, gpu=args.gpu, rounds=args.rounds, count=10)

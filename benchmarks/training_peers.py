@@ -13,8 +13,11 @@ SIZES = {
 }
 
 
-def pictures(folder, count=200, size=192):
-    """Write portrait JPEG files, as a camera's are: smooth, with some noise."""
+def pictures(folder, count=192, size=192):
+    """Write portrait JPEG files, as a camera's are: smooth, with some noise.
+
+    As many as fill whole batches: lucidrains' Trainer takes a last one of fewer images as a step.
+    """
     rng = np.random.default_rng(0)
     paths = []
     for number in range(count):
@@ -44,7 +47,7 @@ def diffusers_script(args, paths):
     """What diffusers' unconditional training script does in a step, on our network."""
     from accelerate import Accelerator
     from curadiff.diffusion import engine, network, schedules
-    from diffusers import DDPMScheduler
+    from diffusers import DDPMScheduler, UNet2DModel
     from diffusers.training_utils import EMAModel
     from torchvision import transforms
 
@@ -52,7 +55,7 @@ def diffusers_script(args, paths):
     engine.AcceleratorState._reset_state()
     precision = engine.precision_of(s.mixed_precision, engine.device_of(s.device))
     accelerator = Accelerator(mixed_precision=precision, cpu=not args.gpu)
-    model = network.bare(network.build(s))
+    model = UNet2DModel(**network.unet2d_config(s))
     ema = EMAModel(model.parameters(), use_ema_warmup=True)
     ema.to(accelerator.device)
     scheduler = DDPMScheduler(trained_betas=schedules.betas(s.schedule, s.timesteps).tolist())

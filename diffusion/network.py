@@ -22,12 +22,15 @@ class Unet2D(nn.Module):
         super().__init__()
         try:
             from diffusers.models.unets.unet_2d import UNet2DModel
+
+            from .attention import make_steady
         except ImportError as fault:
             raise EnvironmentFault(
                 f"the network unet2d needs diffusers, which does not import here ({fault}); "
                 "install it with: pip install diffusers"
             ) from fault
         self.inner = UNet2DModel(**config)
+        make_steady(self.inner)
 
     def forward(self, x_t: Tensor, t: Tensor) -> Tensor:
         """Answer for a batch of noised pictures at levels t."""

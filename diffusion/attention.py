@@ -1,0 +1,36 @@
+"""Attention of diffusers' networks, in float32 on a CPU.
+
+There PyTorch's bfloat16 kernel takes three to five times as long as its float32 one for the
+64 to 256 places of the lowest level, mostly on the way back (`benchmarks/training.py train`).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from diffusers.models.attention_processor import Attention, AttnProcessor2_0
+from torch import Tensor, nn
+
+
+class SteadyAttention(AttnProcessor2_0):
+    """diffusers' own processor; under autocast on a CPU it computes in float32."""
+
+    def __call__(self, attn: Attention, hidden_states: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        """(b, c, h, w) -> the same."""
+        if not slow_here(hidden_states):
+            return super().__call__(attn, hidden_states, *args, **kwargs)
+        with torch.autocast("cpu", enabled=False):
+            return super().__call__(attn, hidden_states.float(), *args, **kwargs)
+
+
+def make_steady(network: nn.Module) -> None:
+    """Give each attention of a network this way to compute."""
+    for module in network.modules():
+        if isinstance(module, Attention):
+            module.set_processor(SteadyAttention())  # pyright: ignore[reportArgumentType]
+
+
+def slow_here(x: Tensor) -> bool:
+    """Tell whether attention would run in bfloat16 on a CPU."""
+    return x.device.type == "cpu" and torch.is_autocast_enabled("cpu")
