@@ -6,8 +6,6 @@ There PyTorch's bfloat16 kernel takes three to five times as long as its float32
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from diffusers.models.attention_processor import Attention, AttnProcessor2_0
 from torch import Tensor, nn
@@ -16,12 +14,20 @@ from torch import Tensor, nn
 class SteadyAttention(AttnProcessor2_0):
     """diffusers' own processor; under autocast on a CPU it computes in float32."""
 
-    def __call__(self, attn: Attention, hidden_states: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+    def __call__(  # the U-Net passes by name what it finds here
+        self,
+        attn: Attention,
+        hidden_states: Tensor,
+        encoder_hidden_states: Tensor | None = None,
+        attention_mask: Tensor | None = None,
+        temb: Tensor | None = None,
+    ) -> Tensor:
         """(b, c, h, w) -> the same."""
+        more = (encoder_hidden_states, attention_mask, temb)
         if not slow_here(hidden_states):
-            return super().__call__(attn, hidden_states, *args, **kwargs)
+            return super().__call__(attn, hidden_states, *more)
         with torch.autocast("cpu", enabled=False):
-            return super().__call__(attn, hidden_states.float(), *args, **kwargs)
+            return super().__call__(attn, hidden_states.float(), *more)
 
 
 def make_steady(network: nn.Module) -> None:

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from ..config import TrainSettings
 from ..errors import EnvironmentFault, SettingsError
+from ..runs import Run
 
 COMPILE_PAYS = 1000  # steps; compiling takes about a minute
 GRAPHS_PAY = (
@@ -99,6 +100,13 @@ def tracker_of(name: str) -> Any:
             f"pip install {name}, or leave the tracker out: log.jsonl has the same values."
         )
     return name
+
+
+def tracker_options(run: Run) -> dict[str, dict[str, str]]:
+    """Let a tracker write into the run's directory, and go on there after a break."""
+    began = "".join(filter(str.isdigit, run.record["created"]))
+    names = {"name": run.id, "id": f"{run.id}-{began}", "resume": "allow"}
+    return {"wandb": {"dir": str(run.path), **names}}
 
 
 def check_processes(started: int, settings: TrainSettings) -> None:

@@ -216,7 +216,9 @@ class Training:
         known = checkpoint.steps(self.run.path)
         self._restore(known[-1] if known else 0)
         if self.settings.tracker != "none":
-            self.accelerator.init_trackers("curadiff", config=self.settings.model_dump())
+            self.accelerator.init_trackers(
+                "curadiff", self.settings.model_dump(), engine.tracker_options(self.run)
+            )
         if self.main:
             need = checkpoint.disk_bytes(self.state.count(), self.settings.keep_checkpoints)
             self.run.set_status(

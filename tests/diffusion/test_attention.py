@@ -40,6 +40,15 @@ def test_attention_stays_in_float32_and_the_rest_in_bfloat16(built, seen):
     torch.testing.assert_close(rounded.float(), exact, atol=0.05, rtol=0.05)
 
 
+def test_it_is_called_as_diffusers_expects(tiny, monkeypatch):
+    from diffusers.models import attention_processor
+
+    said = []
+    monkeypatch.setattr(attention_processor.logger, "warning", said.append)
+    answer(network.build(tiny(base_channels=16)), True)
+    assert not said
+
+
 def test_without_autocast_it_is_diffusers_own_attention(tiny):
     from diffusers import UNet2DModel
 

@@ -296,3 +296,17 @@ def test_tensorboard_can_show_a_training(prepared):
             losses |= {event.step: event.value for event in events.Scalars("loss")}
     assert losses == pytest.approx({entry["step"]: entry["loss"] for entry in run.log()}, abs=1e-5)
     assert {1, 3, 6} <= set(losses)
+
+
+def test_weights_and_biases_writes_into_the_run_and_goes_on_there(prepared, monkeypatch):
+    pytest.importorskip("wandb")
+    from curadiff.diffusion.worker import work
+
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    run = prepared("one", tracker="wandb", grid_every=99)
+    asked = iter([False, False, True])
+    assert work(run, lambda: next(asked)) == "stopped"
+    assert train_here(run) == "finished"
+    parts = sorted(run.path.rglob("run-*.wandb"))
+    assert len(parts) == 2  # before and after the stop, one run by name
+    assert len({part.name for part in parts}) == 1
