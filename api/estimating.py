@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from .. import runs
@@ -30,6 +30,7 @@ class Cost:
         like: Id of the earlier training that ``seconds`` and ``disk_bytes`` come from; None
             where they were measured.
         device: What it was measured on.
+        parallel: Trainings that are to run side by side; ``seconds`` is for one after the other.
     """
 
     trainings: int
@@ -41,6 +42,7 @@ class Cost:
     disk_bytes: int | None
     like: str | None
     device: str | None = None
+    parallel: int = 1
 
     def __str__(self) -> str:
         many = "" if self.trainings == 1 else f"{self.trainings} trainings, "
@@ -52,7 +54,10 @@ class Cost:
         if self.seconds is None:
             return f"{text}. How long it takes is known once it was measured, or trained, here."
         size = f", at most {megabytes(self.disk_bytes)} on disk" if self.disk_bytes else ""
-        return f"{text}. {self.source}: about {duration(self.seconds)}{size}."
+        time = f"about {duration(self.seconds)}"
+        if min(self.parallel, self.trainings) > 1:
+            time += f" one after the other, less with {self.parallel} side by side"
+        return f"{text}. {self.source}: {time}{size}."
 
     @property
     def source(self) -> str:
@@ -114,7 +119,8 @@ def study(settings: StudySettings) -> Cost:
     train = settings.train
     steps = [arm.steps or train.steps for _ in settings.seeds for arm in settings.arms]
     drawn = settings.generate.count * len(steps)
-    return _cost(train, steps, generated=drawn, images=None, like=_alike(train))
+    cost = _cost(train, steps, generated=drawn, images=None, like=_alike(train))
+    return replace(cost, parallel=settings.parallel)
 
 
 def _cost(

@@ -15,6 +15,9 @@ from ..runs import Run
 from .layout import bar, button, link, name_of, row, text
 from .models import can_resume, has_model
 
+UNJUDGED = "Nothing evaluated yet."
+STUDIED = "The study has compared its arms; nothing else is evaluated yet."
+
 
 def draw(page: types.Object, seen: Overview, panel: Any) -> None:
     """Add every step's card, and above them what to do next."""
@@ -36,11 +39,11 @@ def draw(page: types.Object, seen: Overview, panel: Any) -> None:
 def _of_generated(page: types.Object, seen: Overview, panel: Any) -> None:
     """Show what can be done with generated images: judge them, go back to the real ones."""
     line = row(page, f"These images were generated from **{seen.source}**.")
-    for run in seen.studies:
-        if seen.dataset == f"{seen.source}-{run.id}":
-            button(line, "Compare the arms", panel.open_study, study=run.id)
+    mine = [run for run in seen.studies if seen.dataset == f"{seen.source}-{run.id}"]
+    for run in mine:
+        button(line, "Compare the arms", panel.open_study, study=run.id)
     button(line, "Open the real images", panel.open_dataset, name=seen.source)
-    _evaluations(page, seen, panel)
+    _evaluations(page, seen, panel, none=STUDIED if mine else UNJUDGED)
 
 
 def next_step(seen: Overview) -> tuple[str, str, str]:
@@ -156,7 +159,7 @@ def _generated(page: types.Object, seen: Overview, panel: Any) -> None:
     _empty(card, seen.generated, "No generated images yet.")
 
 
-def _evaluations(page: types.Object, seen: Overview, panel: Any) -> None:
+def _evaluations(page: types.Object, seen: Overview, panel: Any, none: str = UNJUDGED) -> None:
     card = _card(page, seen, "Evaluations", "evaluate_generated", "Evaluate", panel)
     for told in seen.evaluations:
         values = told["values"]["values"] if "values" in told["values"] else told["values"]
@@ -175,7 +178,7 @@ def _evaluations(page: types.Object, seen: Overview, panel: Any) -> None:
             given = {"name": told["reference"], "key": told["key"]}
             button(line, "Not covered", panel.open_uncovered, **given)
     _jobs(card, seen, "evaluate", panel)
-    _empty(card, seen.evaluations, "Nothing evaluated yet.")
+    _empty(card, seen.evaluations, none)
 
 
 def _studies(page: types.Object, seen: Overview, panel: Any) -> None:

@@ -35,6 +35,17 @@ def test_a_study_counts_every_arm_and_seed(home):
     assert cost.generated == 6 * 7
 
 
+def test_side_by_side_is_said_and_not_guessed(home):
+    train = TrainSettings(preset="demo")
+    run = runs.create("train", train.model_dump(mode="json"), name="first")
+    run.set_status("finished", images_per_second=50.0)
+    one = StudySettings(seeds=[0], train=train.model_dump())
+    two = estimating.study(one.changed(parallel=2))
+    assert two.seconds == estimating.study(one).seconds
+    assert "one after the other, less with 2 side by side" in str(two)
+    assert "side by side" not in str(estimating.study(one))
+
+
 TINY = {
     "preset": "demo",
     "image_size": 16,

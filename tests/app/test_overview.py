@@ -3,14 +3,16 @@
 import sys
 import types
 
+import fiftyone.operators as foo
 import numpy as np
 import pytest
 from curadiff import config, runs
 from curadiff.api.mapping import map_embeddings, principal_plane
-from curadiff.api.overview import overview
+from curadiff.api.overview import Overview, overview
 from curadiff.datasets import generated, pairs, reading
 from curadiff.errors import EnvironmentFault, SettingsError
-from curadiff.operators.steps import next_step
+from curadiff.operators.panel import CuradiffPanel
+from curadiff.operators.steps import draw, next_step
 from fiftyone.core.odm import get_db_conn
 
 
@@ -70,6 +72,17 @@ def test_generated_images_lead_to_their_training_images_and_back(dataset, made):
     assert [(p.real_id, p.generated_id) for p in back] == [(real[1], drawn[1])]
     assert overview(made).source == dataset.name
     assert [told["name"] for told in overview(dataset).generated] == [made.name]
+
+
+@pytest.mark.parametrize(
+    ("name", "said"), [("first", "The study has compared its arms"), ("other", "Nothing evaluated")]
+)
+def test_images_of_a_study_are_not_called_unjudged(home, name, said):
+    study = runs.create("study", {}, name=name)
+    seen = Overview("photos-first", 8, studies=[study], source="photos")
+    page = foo.types.Object()
+    draw(page, seen, CuradiffPanel())
+    assert said in str(foo.types.Property(page).to_json())
 
 
 def test_a_map_is_a_brain_run_that_the_embeddings_panel_lists(embedded):
