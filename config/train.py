@@ -66,8 +66,9 @@ class TrainSettings(Settings):
     )
     start_from: str | None = setting(
         None,
-        "Run whose averaged weights to begin with, also of another image size; or checkpoint of "
-        "denoising-diffusion-pytorch (model-N.pt) to go on from.",
+        "Run whose averaged weights to begin with, also of another image size, or with one level "
+        "less for pictures half as large; or checkpoint of denoising-diffusion-pytorch "
+        "(model-N.pt) to go on from.",
         advanced=True,
     )
     image_size: int = setting(

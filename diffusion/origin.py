@@ -11,12 +11,14 @@ from ..config import TrainSettings
 from ..errors import RunError
 from ..images import content_hash
 from ..runs import Run, lease, open_run
+from . import growing
 
 if TYPE_CHECKING:
     from torch import nn
 
 WEIGHTS = "begins_with.safetensors"  # in a run that begins with another's weights
 THEIRS = ".pt"  # how a checkpoint of denoising-diffusion-pytorch ends
+GROWS = ", or one level more whose first width comes twice"
 SHARED = ("network", "widths", "layers", "prediction", "timesteps")  # what weights are made for
 
 
@@ -38,7 +40,7 @@ def begin_with(run: Run, other: Run) -> int:
 
     The weights are copied into the run, so that the other one may be deleted. Its image size,
     schedule and weighting may differ: a network trained on small pictures is a good beginning
-    for larger ones.
+    for larger ones. A ``unet2d`` may also have one level less, see `growing`.
 
     Returns:
         The step of the other run's checkpoint.
@@ -56,11 +58,13 @@ def begin_with(run: Run, other: Run) -> int:
             f"{other.id} has no checkpoint to start from yet; it is {other.status['state']}."
         )
     ours, theirs = TrainSettings(**run.settings), TrainSettings(**other.settings)
+    may_grow = ours.network == "unet2d" and growing.fits(ours.widths, theirs.widths)
     for name in SHARED:
-        if getattr(ours, name) != getattr(theirs, name):
+        if getattr(ours, name) != getattr(theirs, name) and not (name == "widths" and may_grow):
             raise RunError(
                 f"{other.id} was trained with {name} {getattr(theirs, name)}, and here it is "
-                f"{getattr(ours, name)}; give the same, so that its weights fit."
+                f"{getattr(ours, name)}; give the same, so that its weights fit"
+                f"{GROWS if name == 'widths' and ours.network == 'unet2d' else ''}."
             )
     weights = checkpoint.path_of(other.path, known[-1]) / "ema.safetensors"
     temporary = run.path / f".tmp-{os.getpid()}-{WEIGHTS}"
@@ -77,7 +81,10 @@ def load(run_path: Path, network: nn.Module) -> None:
     if path.exists():
         from safetensors.torch import load_file
 
-        network.load_state_dict(load_file(path))
+        weights = load_file(path)
+        if weights.keys() != network.state_dict().keys():
+            weights = growing.grow(weights, network)
+        network.load_state_dict(weights)
 
 
 def adopt(run: Run, path: Path) -> int:

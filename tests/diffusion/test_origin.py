@@ -2,8 +2,9 @@
 
 import pytest
 import torch
+import torch.nn.functional as F
 from curadiff import runs
-from curadiff.diffusion import checkpoint, prepare, train_here
+from curadiff.diffusion import checkpoint, growing, network, prepare, train_here
 from curadiff.errors import RunError
 
 
@@ -76,7 +77,8 @@ def test_after_nan_it_goes_back_to_those_weights(trained, after, monkeypatch):
     ("values", "sentence"),
     [
         ({"layers": 2}, "first was trained with layers 1, and here it is 2"),
-        ({"multipliers": "1-1"}, r"first was trained with widths \[8, 16\]"),
+        ({"multipliers": "1-1"}, r"widths \[8, 16\].* or one level more whose first width"),
+        ({"multipliers": "0.5-1-1"}, r"first was trained with widths \[8, 16\]"),
         ({"prediction": "sample"}, "first was trained with prediction v_prediction"),
         ({"source": "frist"}, "no run 'frist' .*did you mean 'first'"),
     ],
@@ -93,3 +95,28 @@ def test_a_run_without_weights_is_refused(prepared, after):
     other = runs.create("embed", {}, name="vectors")
     with pytest.raises(RunError, match="vectors is a run of embed; give one of train"):
         after("third", source=other.id)
+
+
+def test_a_network_grows_by_a_level_for_pictures_twice_as_large(trained, after):
+    run = after(steps=1, learning_rate=1e-30, image_size=32, multipliers="0.5-0.5-1")
+    assert train_here(run) == "finished"
+    small, large = averaged(trained, 6), averaged(run, 1)
+    assert all(large[growing._one_deeper(name)].equal(value) for name, value in small.items())
+    assert run.record["started_from"]["run"] == trained.id
+
+
+def test_at_first_the_new_level_passes_on_what_the_small_network_answers(tiny):
+    small = network.build(tiny(multipliers="1-2"))
+    large = network.build(tiny(multipliers="1-1-2"))
+    for layer in (small.inner.conv_in, small.inner.conv_out):
+        middle = layer.weight.data[:, :, 1:2, 1:2].clone()
+        layer.weight.data.zero_()[:, :, 1:2, 1:2] = middle  # so that it looks at one pixel
+    before = {name: value.clone() for name, value in large.inner.state_dict().items()}
+    grown = growing.grow(small.inner.state_dict(), large.inner)
+    assert all(value.equal(before[name]) for name, value in large.inner.state_dict().items())
+    large.inner.load_state_dict(grown)
+    x_t, t = torch.randn(2, 3, 8, 8), torch.tensor([3, 40])
+    with torch.no_grad():
+        expected = F.interpolate(small(x_t, t), scale_factor=2)
+        found = large(F.interpolate(x_t, scale_factor=2), t)
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-4)
