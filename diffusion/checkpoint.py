@@ -8,11 +8,13 @@ renamed, so it is there in full or not at all; only then are older ones deleted.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -22,6 +24,20 @@ from ..runs.files import sync_folder
 
 FOLDER = "checkpoints"
 TEMPORARY = ".tmp-"
+GROUPS = ("model", "ema", "optimizer")
+
+
+class Unreadable(RunError):
+    """A checkpoint is damaged or gone."""
+
+
+class Checkpoint(NamedTuple):
+    """What `newest` found: the step, its tensors per file name, and the other state."""
+
+    step: int
+    tensors: dict[str, dict[str, Tensor]]
+    state: dict[str, Any]
+    passed_over: str
 
 
 def path_of(run_path: Path, step: int) -> Path:
@@ -31,8 +47,8 @@ def path_of(run_path: Path, step: int) -> Path:
 
 def steps(run_path: Path) -> list[int]:
     """List the steps that a run has checkpoints of, ascending."""
-    folder = run_path / FOLDER
-    return sorted(int(path.name.removeprefix("step-")) for path in folder.glob("step-*"))
+    found = [re.fullmatch(r"step-(\d+)", path.name) for path in (run_path / FOLDER).glob("step-*")]
+    return sorted(int(match[1]) for match in found if match)
 
 
 def save(
@@ -91,18 +107,56 @@ def load(
     Args:
         run_path: The run directory.
         step: Which checkpoint.
-        *names: Read these files only; by default all.
+        *names: Read these files only, and no state; by default all.
 
     Raises:
-        RunError: There is no such checkpoint; those that exist are listed.
+        Unreadable: There is no such checkpoint, or a part of it is damaged or gone.
     """
     folder = path_of(run_path, step)
-    if not folder.exists():
-        known = ", ".join(map(str, steps(run_path))) or "none"
-        raise RunError(f"{run_path} has no checkpoint at step {step} (there: {known}).")
-    files = [file for file in folder.glob("*.safetensors") if not names or file.stem in names]
-    tensors = {file.stem: load_file(file) for file in files}
-    return tensors, read_json(folder / "state.json")
+    known = steps(run_path)
+    if step not in known:
+        listed = ", ".join(map(str, known)) or "none"
+        raise Unreadable(f"{run_path} has no checkpoint at step {step} (there: {listed}).")
+    try:
+        tensors = {name: load_file(folder / f"{name}.safetensors") for name in names or GROUPS}
+        return tensors, {} if names else read_json(folder / "state.json")
+    except (SafetensorError, FileNotFoundError, RunError) as fault:
+        before = [str(other) for other in known if other < step][-1:]
+        instead = f"go on from step {before[0]}" if before else "begin anew"
+        raise Unreadable(
+            f"the checkpoint {folder} is damaged ({_reason(fault)}); delete it to {instead}."
+        ) from fault
+
+
+def newest(run_path: Path, *, put_aside: bool) -> Checkpoint | None:
+    """Read the newest checkpoint that can be read; None where the run has none yet.
+
+    Args:
+        run_path: The run directory.
+        put_aside: Rename damaged ones, so that nothing takes them for whole.
+
+    Raises:
+        Unreadable: There are checkpoints, and none is whole.
+    """
+    passed_over: list[str] = []
+    damage = None
+    for step in reversed(steps(run_path)):
+        try:
+            tensors, state = load(run_path, step)
+        except Unreadable as fault:
+            damage = damage or fault
+            passed_over.append(str(step))
+        else:
+            for other in passed_over if put_aside else []:
+                folder = path_of(run_path, int(other))
+                folder.rename(folder.with_name(f"damaged-{folder.name}"))
+            said = (
+                f"the checkpoint at step {' and '.join(passed_over)} is damaged and was put aside"
+            )
+            return Checkpoint(step, tensors, state, said if passed_over else "")
+    if damage is not None:
+        raise damage
+    return None
 
 
 def sweep(run_path: Path) -> None:

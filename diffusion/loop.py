@@ -213,14 +213,17 @@ class Training:
 
     def _begin(self) -> None:
         """Take up the last checkpoint, if there is one."""
-        known = checkpoint.steps(self.run.path)
-        self._restore(known[-1] if known else 0)
+        found = checkpoint.newest(self.run.path, put_aside=self.main)
+        self._restore(found)
         if self.settings.tracker != "none":
             self.accelerator.init_trackers(
                 "curadiff", self.settings.model_dump(), engine.tracker_options(self.run)
             )
         if self.main:
             need = checkpoint.disk_bytes(self.state.count(), self.settings.keep_checkpoints)
+            message = f"training on {self.device}; needs up to {need / 1e9:.2f} GB of disk"
+            if found is not None and found.passed_over:
+                message = f"{found.passed_over}; going on from step {found.step}"
             self.run.set_status(
                 "running",
                 step=self.step,
@@ -232,24 +235,23 @@ class Training:
                 processes=self.accelerator.num_processes,
                 compiled=self.compiled,
                 disk_bytes_at_most=need,
-                message=f"training on {self.device}; needs up to {need / 1e9:.2f} GB of disk",
+                message=message,
             )
 
-    def _restore(self, step: int) -> None:
-        """Go to the state after ``step`` steps; 0 is the beginning."""
-        if step:
-            tensors, state = checkpoint.load(self.run.path, step)
-            self.state.restore(tensors)
-            self.attempt = max(self.attempt, state["attempt"])
-            if self.scaler is not None and state["scaler"] is not None:
-                self.scaler.load_state_dict(state["scaler"])
+    def _restore(self, found: checkpoint.Checkpoint | None) -> None:
+        """Go to the state of a checkpoint; None is the beginning."""
+        if found is not None:
+            self.state.restore(found.tensors)
+            self.attempt = max(self.attempt, found.state["attempt"])
+            if self.scaler is not None and found.state["scaler"] is not None:
+                self.scaler.load_state_dict(found.state["scaler"])
         else:
             fresh = network.bare(network.build(self.settings).to(self.device))
             origin.load(self.run.path, fresh)
             self.state.reset(dict(fresh.named_parameters()))
-        self.step = step
+        self.step = 0 if found is None else found.step
         if self.main:
-            self.progress.rewind(step)
+            self.progress.rewind(self.step)
 
     def _roll_back(self) -> None:
         """Go back to the last checkpoint after NaN or infinity, once from each.
@@ -257,17 +259,19 @@ class Training:
         Raises:
             RunError: It happened again.
         """
-        good = (checkpoint.steps(self.run.path) or [0])[-1]
+        found = checkpoint.newest(self.run.path, put_aside=self.main)
+        good = 0 if found is None else found.step
         if self.rolled_back_to == good:
-            where = f"the checkpoint at step {good}" if good else "the beginning"
+            what = f"the checkpoint at step {good}, which is kept" if good else "the beginning"
+            keeping = f"start_from={self.run.id} and " if good else ""
             raise RunError(
                 f"the loss or the weights stopped being finite near step {self.step}, again after "
-                f"going back to {where}, which is kept; start a new training with a lower "
+                f"going back to {what}; start a new training with {keeping}a lower "
                 f"learning_rate (it is {self.settings.learning_rate}) or mixed_precision no."
             )
         self.rolled_back_to = good
         self.attempt += 1
-        self._restore(good)
+        self._restore(found)
 
     def save(self) -> None:
         """Write a checkpoint and publish the averaged weights as a pipeline."""

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from ..config import TrainSettings
+from ..errors import RunError
 from . import average
 
 MOMENTS = ("exp_avg", "exp_avg_sq")
@@ -91,17 +92,35 @@ class State:
         return {"model": dict(self.weights), "ema": dict(self.average), "optimizer": moments}
 
     def restore(self, tensors: dict[str, dict[str, Tensor]]) -> None:
-        """Take over what `tensors` returned."""
+        """Take over what `tensors` returned.
+
+        Raises:
+            RunError: They are the tensors of another network.
+        """
+        moments = tensors["optimizer"]
         with torch.no_grad():
             for name, weight in self.weights.items():
-                weight.copy_(tensors["model"][name])
-                self.average[name].copy_(tensors["ema"][name])
+                _take(self.average[name], tensors["ema"], name)
+                _take(weight, tensors["model"], name)
         saved: dict[int, dict[str, Any]] = {}
-        for place, name in enumerate(self.weights):
-            # Copies: a loaded tensor is a map of its file, which would stay on the disk unseen
-            # when the checkpoint is deleted.
-            saved[place] = {
-                key: tensors["optimizer"][f"{key}.{name}"].clone() for key in ("step", *MOMENTS)
-            }
+        for place, (name, weight) in enumerate(self.weights.items()):
+            if f"step.{name}" not in moments:
+                continue  # no step of the optimizer was taken yet
+            saved[place] = {"step": moments[f"step.{name}"].clone()}
+            for key in MOMENTS:
+                saved[place][key] = _take(torch.empty_like(weight), moments, f"{key}.{name}")
         groups = self.optimizer.state_dict()["param_groups"]
         self.optimizer.load_state_dict({"state": saved, "param_groups": groups})
+
+
+def _take(into: Tensor, tensors: dict[str, Tensor], name: str) -> Tensor:
+    """Copy a tensor of the same shape: a loaded one maps its file, and copying would broadcast."""
+    found = tensors.get(name)
+    if found is None or found.shape != into.shape:
+        what = "missing" if found is None else f"of shape {tuple(found.shape)}"
+        raise RunError(
+            f"the checkpoint is one of another network: {name} is {what}, and "
+            f"{tuple(into.shape)} is needed; start a new training."
+        )
+    with torch.no_grad():
+        return into.detach().copy_(found)

@@ -11,8 +11,10 @@ from pathlib import Path
 
 import pytest
 from curadiff import runs
-from curadiff.diffusion import checkpoint, prepare, train_here
+from curadiff.config import GenerateSettings
+from curadiff.diffusion import checkpoint, generate, prepare, train_here
 from curadiff.errors import RunError
+from safetensors.torch import load_file, save_file
 
 LONG = {"steps": 40, "checkpoint_every": 4, "grid_every": 1000}
 
@@ -183,6 +185,68 @@ def test_a_checkpoint_that_is_not_there_is_said_with_those_that_are(prepared):
     train_here(run)
     with pytest.raises(RunError, match=r"has no checkpoint at step 4 \(there: 3, 6\)"):
         checkpoint.load(run.path, 4)
+
+
+def halve(path):
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda folder: halve(folder / "model.safetensors"),
+        lambda folder: (folder / "optimizer.safetensors").unlink(),
+        lambda folder: (folder / "state.json").write_text(""),
+    ],
+)
+def test_a_damaged_checkpoint_is_put_aside_for_the_one_before(prepared, weights, damage):
+    whole, cut = prepared("whole"), prepared("cut")
+    train_here(whole)
+    train_here(cut)
+    damage(checkpoint.path_of(cut.path, 6))
+    said = []
+    cut.set_status = lambda state, **values: said.append(values.get("message"))
+    assert train_here(cut) == "finished"
+    assert "the checkpoint at step 6 is damaged and was put aside; going on from step 3" in said
+    assert (cut.path / "checkpoints" / "damaged-step-00000006").is_dir()
+    assert weights(cut) == weights(whole)
+
+
+def test_where_no_checkpoint_is_whole_nothing_begins_anew_unasked(prepared):
+    run = prepared("one", keep_checkpoints=1)
+    train_here(run)
+    halve(checkpoint.path_of(run.path, 6) / "ema.safetensors")
+    with pytest.raises(RunError, match=r"step-00000006 is damaged .*; delete it to begin anew"):
+        train_here(run)
+    with pytest.raises(RunError, match=r"step-00000006 is damaged"):
+        generate(run, GenerateSettings(count=1, steps=2))
+
+
+def test_images_need_their_weights_only(prepared):
+    run = prepared("one")
+    train_here(run)
+    (checkpoint.path_of(run.path, 6) / "state.json").unlink()
+    assert (generate(run, GenerateSettings(count=1, steps=2)) / "000000.png").exists()
+
+
+def test_a_copy_of_a_checkpoint_beside_it_is_nobodys_business(prepared):
+    run = prepared("one")
+    train_here(run)
+    folder = checkpoint.path_of(run.path, 6)
+    shutil.copytree(folder, folder.with_name("step-00000006-keep"))
+    assert checkpoint.steps(run.path) == [3, 6]
+    assert train_here(run) == "finished"
+
+
+def test_tensors_of_another_shape_are_refused(prepared):
+    run = prepared("one")
+    train_here(run)
+    file = checkpoint.path_of(run.path, 6) / "model.safetensors"
+    tensors = load_file(file)
+    tensors["conv_in.weight"] = tensors["conv_in.weight"][:, :1].contiguous()
+    save_file(tensors, file)
+    with pytest.raises(RunError, match=r"conv_in.weight is of shape \(8, 1, 3, 3\), and"):
+        train_here(run)
 
 
 @pytest.mark.slow
