@@ -13,6 +13,7 @@ from torch import Tensor
 from ..config import TrainSettings
 from ..errors import DataError, RunError
 from . import objective, schedules
+from .lucidrains import Lucidrains
 
 THEIR_MIN_SNR = 5.0
 
@@ -22,7 +23,8 @@ def read(path: Path, settings: TrainSettings) -> tuple[int, dict[str, dict[str, 
 
     Raises:
         DataError: The file is not such a checkpoint.
-        RunError: It was trained with another network, schedule or prediction than the settings'.
+        RunError: It was trained with another network, schedule or loss than the settings', or
+            for more steps.
     """
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
@@ -37,9 +39,17 @@ def read(path: Path, settings: TrainSettings) -> tuple[int, dict[str, dict[str, 
             f"{path} is not a checkpoint of denoising-diffusion-pytorch ({_brief(fault)}); "
             "give a model-N.pt file that its Trainer wrote."
         ) from None
-    for name, given, found in _differences(settings, raw, levels, weight):
+    differing = _differences(settings, raw, levels, weight)
+    if differing:
+        found = ", ".join(f"{name} {theirs}" for name, _, theirs in differing)
+        given = ", ".join(f"{name} {ours}" for name, ours, _ in differing)
+        raise RunError(f"{path} was trained with {found}, and here it is {given}; give {found}.")
+    for tensors in (raw, averaged):
+        _check_shapes(path, tensors, settings)
+    if step > settings.steps:
         raise RunError(
-            f"{path} was trained with {name} {found}, and {name} is {given} here; give {found}."
+            f"{path} was written after {step:,} steps, and steps is {settings.steps:,} here; "
+            "give at least as many."
         )
     return step, {"model": raw, "ema": averaged, "optimizer": moments}
 
@@ -51,31 +61,40 @@ def _differences(
     base = weights["init_conv.weight"].shape[0]
     multipliers = "-".join(f"{width / base:g}" for width in _widths(weights))
     s = settings
-    found = [
-        ("base_channels", s.base_channels, base),
-        ("multipliers", "-".join(f"{w / s.base_channels:g}" for w in s.widths), multipliers),
-        ("timesteps", s.timesteps, len(levels)),
-    ]
-    differing = [entry for entry in found if entry[1] != entry[2]]
-    if differing:
-        return differing
-    schedule = _matching(
-        {name: schedules.alpha_bar(name, s.timesteps) for name in schedules.SCHEDULES}, levels
-    )
-    if schedule != s.schedule:
-        return [("schedule", s.schedule, schedule)]
-    ours = schedules.alpha_bar(s.schedule, s.timesteps)
-    prediction = _matching(
+    alpha_bar = {name: schedules.alpha_bar(name, len(levels)) for name in schedules.SCHEDULES}
+    schedule = _matching(alpha_bar, levels)
+    prediction, min_snr = _matching(
         {
-            (name, clipped): objective.weights(ours, name, clipped)
+            (name, clipped): objective.weights(alpha_bar[schedule], name, clipped)
             for name in ("epsilon", "sample", "v_prediction")
             for clipped in (None, THEIR_MIN_SNR)
         },
         weight,
     )
-    if prediction[0] != s.prediction:
-        return [("prediction", s.prediction, prediction[0])]
-    return []
+    found = [
+        ("base_channels", s.base_channels, base),
+        ("multipliers", "-".join(f"{w / s.base_channels:g}" for w in s.widths), multipliers),
+        ("timesteps", s.timesteps, len(levels)),
+        ("schedule", s.schedule, schedule),
+        ("prediction", s.prediction, prediction),
+        ("min_snr", s.min_snr, min_snr),
+        ("weighting", s.weighting, "snr"),
+    ]
+    return [entry for entry in found if entry[1] != entry[2]]
+
+
+def _check_shapes(path: Path, tensors: dict[str, Tensor], settings: TrainSettings) -> None:
+    """Make sure that the tensors are those of the network that the settings say."""
+    with torch.device("meta"):
+        needed = Lucidrains(settings.base_channels, settings.widths).state_dict()
+    for name in [*needed, *tensors]:
+        shapes = [tuple(some[name].shape) if name in some else None for some in (tensors, needed)]
+        if shapes[0] != shapes[1]:
+            raise DataError(
+                f"{path} holds another network than {settings.network}: {name} is "
+                f"{shapes[0] or 'missing'}, and {shapes[1] or 'nothing'} is needed; its Unet must "
+                "have three channels, no self-conditioning, and its other options as they were."
+            )
 
 
 def _matching(candidates: dict[Any, Tensor], wanted: Tensor) -> Any:

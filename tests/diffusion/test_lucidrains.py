@@ -191,11 +191,16 @@ def test_another_networks_run_does_not_take_their_checkpoint(their_file, prepare
 @pytest.mark.parametrize(
     ("values", "sentence"),
     [
-        ({"base_channels": 32}, "base_channels 16, and base_channels is 32 here; give 16"),
-        ({"multipliers": "1-2-4"}, "multipliers 1-2, and multipliers is 1-2-4 here; give 1-2"),
-        ({"timesteps": 40}, "timesteps 50, and timesteps is 40 here"),
-        ({"schedule": "linear"}, "schedule sigmoid, and schedule is linear here"),
-        ({"prediction": "epsilon"}, "prediction v_prediction, and prediction is epsilon here"),
+        ({"base_channels": 32}, "base_channels 16, and here it is base_channels 32; give"),
+        (
+            {"multipliers": "1-2-4", "timesteps": 40},
+            "multipliers 1-2, timesteps 50, and here it is multipliers 1-2-4, timesteps 40; "
+            "give multipliers 1-2, timesteps 50",
+        ),
+        ({"schedule": "linear"}, "schedule sigmoid, and here it is schedule linear"),
+        ({"prediction": "epsilon"}, "prediction v_prediction, and here it is prediction epsilon"),
+        ({"min_snr": 5.0}, "min_snr None, and here it is min_snr 5.0; give min_snr None"),
+        ({"weighting": "snr+1"}, r"weighting snr, and here it is weighting snr\+1"),
     ],
 )
 def test_their_checkpoint_must_fit_the_settings(their_file, tiny, values, sentence):
@@ -217,13 +222,32 @@ def test_what_their_network_predicts_is_read_off_their_loss_weights(tiny, kind, 
     raw = {k.removeprefix("model."): v for k, v in told.items() if k.startswith("model.")}
 
     def differences(prediction):
-        s = tiny(multipliers="1-2", timesteps=1000, prediction=prediction)
+        min_snr = 5.0 if clipped else None
+        s = tiny(multipliers="1-2", timesteps=1000, prediction=prediction, min_snr=min_snr)
         found = (raw, told["alphas_cumprod"], told["loss_weight"])
         return lucidrains_file._differences(s, *found)
 
     assert differences(kind) == []
     other = "sample" if kind == "epsilon" else "epsilon"
     assert differences(other) == [("prediction", other, kind)]
+
+
+@pytest.mark.parametrize("options", [{"channels": 1}, {"self_condition": True}])
+def test_their_network_with_other_options_is_refused(their_file, tiny, tmp_path, options):
+    content = torch.load(their_file[0], weights_only=True)
+    other = peer.Unet(16, dim_mults=(1, 2), **options).state_dict()
+    for group, prefix in (("model", "model."), ("ema", "ema_model.model.")):
+        content[group] |= {prefix + name: value for name, value in other.items()}
+    torch.save(content, tmp_path / "model-2.pt")
+    settings = tiny(network="lucidrains", multipliers="1-2", layers=2)
+    with pytest.raises(DataError, match=r"model-2.pt holds another network.*three channels"):
+        lucidrains_file.read(tmp_path / "model-2.pt", settings)
+
+
+def test_fewer_steps_than_their_checkpoint_has_are_refused(their_file, tiny):
+    settings = tiny(network="lucidrains", multipliers="1-2", layers=2, steps=1, checkpoint_every=1)
+    with pytest.raises(RunError, match="after 2 steps, and steps is 1 here; give at least as many"):
+        lucidrains_file.read(their_file[0], settings)
 
 
 def test_a_training_starts_from_their_checkpoint_by_a_setting(their_file, pictures, tiny):
