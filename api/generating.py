@@ -17,7 +17,7 @@ from .progress import Progress, reporting
 def generate(
     run: str | Path | Run,
     *,
-    folder: Path | None = None,
+    folder: str | Path | None = None,
     progress: Progress = True,
     **settings: Any,
 ) -> Path:
@@ -37,7 +37,7 @@ def generate(
 
     Raises:
         SettingsError: A setting is wrong.
-        RunError: There is no such run, or it has no checkpoint yet.
+        RunError: There is no such run, it has no checkpoint yet, or the folder holds others.
     """
     config = GenerateSettings(**settings)
     run = runs.open_run(run)

@@ -50,7 +50,13 @@ def add_commands(parser: Parser) -> None:
         detach={**yes, "help": "return at once; see it with: curadiff runs"},
         estimate={**yes, "help": "say what it would take, after some steps, and start nothing"},
     )
-    add("generate", _generate, "Draw images from a trained model.", RUN=run)
+    add(
+        "generate",
+        _generate,
+        "Draw images from a trained model.",
+        RUN=run,
+        folder={"metavar": "FOLDER", "help": "where to [default: a folder in the run]"},
+    )
     add(
         "import-generated",
         _import_generated,
@@ -160,7 +166,8 @@ def _train(words: argparse.Namespace) -> None:
 def _generate(words: argparse.Namespace) -> None:
     from .. import api
 
-    folder = api.generate(words.RUN, **given_settings(words, VERBS["generate"]))
+    given = given_settings(words, VERBS["generate"])
+    folder = api.generate(words.RUN, folder=words.folder, **given)
     print(folder)
     print(f"Look at them with: curadiff import-generated {folder}")
 

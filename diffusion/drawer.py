@@ -12,6 +12,7 @@ from pathlib import Path
 from ..config import GenerateSettings
 from ..errors import CuradiffError
 from ..runs import open_run, read_json
+from . import drawn
 from .worker import end_with_parent, share_cores
 
 
@@ -19,13 +20,13 @@ def main(words: list[str]) -> int:
     """Draw this process's share of the missing images."""
     share_cores()
     end_with_parent()
-    from .generate import RECORD, absent, draw_missing  # imports torch
+    from .generate import draw_missing  # imports torch
 
     run, folder, rank = open_run(Path(words[0])), Path(words[1]), int(words[3])
     settings = GenerateSettings.model_validate_json(words[2])
-    step = read_json(folder / RECORD)["checkpoint"]
+    step = read_json(folder / drawn.RECORD)["checkpoint"]
     try:
-        draw_missing(run, settings, step, folder, absent(folder, settings.count), rank=rank)
+        draw_missing(run, settings, step, folder, drawn.absent(folder, settings.count), rank=rank)
     except CuradiffError as fault:
         print(fault)
         return 1

@@ -13,14 +13,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
 
 from ..config import GenerateSettings, TrainSettings
 from ..errors import RunError, SettingsError
-from ..runs import Run, launch, read_json, write_json
-from . import checkpoint, draw, engine, network, schedules
+from ..runs import Run, launch, write_json
+from . import checkpoint, draw, drawn, engine, network, schedules
 
-RECORD = "generated.json"
 DRAWER = "curadiff.diffusion.drawer"
 POLL = 0.5  # seconds between two looks at how far the processes are
 
@@ -29,7 +27,7 @@ def generate(
     run: Run,
     settings: GenerateSettings,
     *,
-    folder: Path | None = None,
+    folder: str | Path | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Path:
     """Draw images ``000000.png`` ... and describe them in ``generated.json``.
@@ -41,7 +39,8 @@ def generate(
     Args:
         run: A training with at least one checkpoint; the last one is used.
         settings: How many, and how.
-        folder: Where to; by default ``<run>/generated/<name after the settings>``.
+        folder: Where to; by default ``<run>/generated/<name after the settings>``, which takes
+            over images that are drawn already when only their number is another.
         progress: Called with (done, total) after each batch.
 
     Returns:
@@ -52,9 +51,11 @@ def generate(
         SettingsError: More steps than the training has noise levels.
     """
     trained = TrainSettings(**run.settings)
-    if settings.steps > trained.timesteps * (2 if settings.sampler == "heun" else 1):
+    twice = settings.sampler == "heun"  # it asks twice at a level
+    most = trained.timesteps * (2 if twice else 1)
+    if settings.steps > most:
         raise SettingsError(
-            f"steps must be <= {trained.timesteps}, the noise levels of {run.id}, "
+            f"steps must be <= {most}, {'twice ' if twice else ''}the noise levels of {run.id}, "
             f"got {settings.steps}."
         )
     known = checkpoint.steps(run.path)
@@ -62,62 +63,31 @@ def generate(
         raise RunError(
             f"{run.id} has no checkpoint yet; train it first: it is {run.status['state']}."
         )
-    folder = Path(folder) if folder else run.path / "generated" / name(settings, known[-1])
-    folder.mkdir(parents=True, exist_ok=True)
-    record = _record(run, settings, known[-1])
-    _claim(folder, record)
-    missing = absent(folder, settings.count)
+    own = run.path / "generated" / drawn.name(settings, known[-1])
+    folder = own if folder is None else Path(folder).absolute()
+    _make(folder)
+    told = drawn.record(run, settings, known[-1])
+    drawn.claim(folder, told)
+    if folder == own:
+        drawn.take_over(folder, told)
+    missing = drawn.absent(folder, settings.count)
     if missing and settings.processes > 1:
         _draw_in_processes(run, settings, folder, progress)
     elif missing:
         draw_missing(run, settings, known[-1], folder, missing, progress)
-    write_json(folder / RECORD, {**record, "complete": True})
+    write_json(folder / drawn.RECORD, {**told, "complete": True})
     if progress is not None:
         progress(settings.count, settings.count)
     return folder
 
 
-def name(settings: GenerateSettings, step: int) -> str:
-    """Name a folder after everything that decides what the images are."""
-    s = settings
-    return f"{s.sampler}-{s.steps}-{s.weights}-step{step}-seed{s.seed}-n{s.count}"
-
-
-def file_name(number: int) -> str:
-    """Return the file name of an image."""
-    return f"{number:06d}.png"
-
-
-def _record(run: Run, settings: GenerateSettings, step: int) -> dict[str, Any]:
-    s = settings
-    return {
-        "run": run.id,
-        "checkpoint": step,
-        "weights": s.weights,
-        "sampler": s.sampler,
-        "steps": s.steps,
-        "seed": s.seed,
-        "count": s.count,
-        "seeds": [s.seed + i for i in range(s.count)],
-        "manifest_hash": run.record.get("manifest_hash"),
-    }
-
-
-def _claim(folder: Path, record: dict[str, Any]) -> None:
-    """Make sure that the folder is empty or holds images of the same record."""
-    path = folder / RECORD
-    if path.exists():
-        before = read_json(path)
-        differ = [key for key, value in record.items() if before.get(key) != value]
-        if differ:
-            raise RunError(
-                f"{folder} holds images with another {', '.join(differ)}; "
-                "give another folder or delete it."
-            )
-        return
-    if next(folder.glob("*.png"), None) is not None:
-        raise RunError(f"{folder} holds other PNG files; give an empty or new folder.")
-    write_json(path, {**record, "complete": False})
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as fault:
+        raise RunError(
+            f"could not make {folder}: {fault.strerror}; give a folder that you can write to."
+        ) from fault
 
 
 def load_network(
@@ -140,11 +110,6 @@ def rows(image_size: int, device: torch.device) -> int:
     """
     usual = 32 if device.type == "cuda" else 16  # at up to 128 pixels
     return max(4, min(usual, usual * 128**2 // image_size**2))
-
-
-def absent(folder: Path, count: int) -> list[int]:
-    """List the numbers of the images that are not there yet."""
-    return [i for i in range(count) if not (folder / file_name(i)).exists()]
 
 
 def _draw_in_processes(
@@ -177,7 +142,8 @@ def _draw_in_processes(
                     break
                 time.sleep(POLL)
                 if progress is not None:
-                    progress(settings.count - len(absent(folder, settings.count)), settings.count)
+                    missing = drawn.absent(folder, settings.count)
+                    progress(settings.count - len(missing), settings.count)
         finally:
             for child in children:
                 if child.poll() is None:
@@ -253,7 +219,7 @@ def draw_missing(
             for job in writing:
                 job.result()
             writing = [
-                pool.submit(_write, folder / file_name(wanted[seed]), picture)
+                pool.submit(drawn.write, folder / drawn.file_name(wanted[seed]), picture)
                 for seed, picture in zip(seeds, pictures, strict=True)
                 if seed in wanted
             ]
@@ -262,16 +228,3 @@ def draw_missing(
                 progress(done, settings.count)
         for job in writing:
             job.result()
-
-
-def _write(path: Path, picture: np.ndarray) -> None:
-    temporary = path.with_name(f".tmp-{path.name}")
-    try:
-        Image.fromarray(picture).save(temporary, "PNG")
-        temporary.replace(path)
-    except OSError as fault:
-        temporary.unlink(missing_ok=True)
-        raise RunError(
-            f"could not write {path}: {fault.strerror or fault}; free some space, then run the "
-            "same command again: it draws only what is missing."
-        ) from fault

@@ -3,6 +3,7 @@
 import json
 import multiprocessing
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -114,12 +115,44 @@ def test_other_settings_get_another_folder(trained):
 
 def test_a_folder_with_other_images_is_refused(trained, tmp_path):
     generate(trained, settings(), folder=tmp_path / "a")
-    with pytest.raises(RunError, match="holds images with another seed, seeds"):
+    with pytest.raises(RunError, match="holds images with another seed;"):
         generate(trained, settings(seed=1), folder=tmp_path / "a")
     (tmp_path / "b").mkdir()
     Image.new("RGB", (4, 4)).save(tmp_path / "b" / "mine.png")
     with pytest.raises(RunError, match="holds other PNG files"):
         generate(trained, settings(), folder=tmp_path / "b")
+
+
+def test_more_images_of_the_same_kind_begin_with_those_that_are_there(trained, monkeypatch):
+    from curadiff.diffusion import draw
+
+    few = generate(trained, settings(count=16))
+    whole = read(generate(trained, settings(count=40), folder=trained.path / "whole"))
+    real, drawn_ = draw.draw, []
+    monkeypatch.setattr(
+        draw, "draw", lambda net, seeds, **rest: drawn_.extend(seeds) or real(net, seeds, **rest)
+    )
+    many = generate(trained, settings(count=40))
+    assert min(drawn_) == 16
+    assert same(read(many), whole)
+    assert same(read(few), whole[:16])
+    drawn_.clear()
+    generate(trained, settings(count=20))  # and fewer are all there
+    assert drawn_ == []
+
+
+def test_a_folder_can_grow_and_does_not_shrink(trained, tmp_path):
+    generate(trained, settings(count=3), folder=tmp_path / "a")
+    (tmp_path / "a" / "000001.png").write_bytes(b"")  # as a power cut may leave it
+    generate(trained, settings(count=5), folder=tmp_path / "a")
+    assert len(read(tmp_path / "a")) == 5
+    with pytest.raises(RunError, match=r"another count \(5, more than 4\)"):
+        generate(trained, settings(count=4), folder=tmp_path / "a")
+
+
+def test_twice_as_many_steps_where_a_level_is_asked_twice(trained):
+    with pytest.raises(SettingsError, match="steps must be <= 100, twice the noise levels of one"):
+        generate(trained, settings(sampler="heun", steps=120))
 
 
 def test_averaged_and_raw_weights_draw_other_images(trained):
@@ -139,13 +172,14 @@ def test_a_run_without_a_checkpoint_says_so(tiny):
 
 
 @pytest.mark.slow
-def test_several_processes_draw_the_same_images(trained, tmp_path):
+def test_several_processes_draw_the_same_images(trained, tmp_path, monkeypatch):
     calls = []
+    monkeypatch.chdir(tmp_path)
     alone = generate(trained, settings(count=40), folder=tmp_path / "a")
     shared = generate(
         trained,
         settings(count=40, processes=2),
-        folder=tmp_path / "b",
+        folder=Path("b"),
         progress=lambda *n: calls.append(n),
     )
     assert same(read(shared), read(alone))
@@ -183,9 +217,9 @@ def test_a_process_that_fails_is_told_with_its_last_words(trained, tmp_path):
 
 
 def test_images_that_cannot_be_written_are_an_error(trained, tmp_path):
-    from curadiff.diffusion.generate import _write
+    from curadiff.diffusion.drawn import write
 
     (tmp_path / "000000.png").mkdir()
     (tmp_path / "000000.png" / "x").touch()
     with pytest.raises(RunError, match=r"could not write .*it draws only what is missing"):
-        _write(tmp_path / "000000.png", np.zeros((4, 4, 3), np.uint8))
+        write(tmp_path / "000000.png", np.zeros((4, 4, 3), np.uint8))
