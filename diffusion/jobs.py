@@ -12,7 +12,7 @@ from typing import Any
 
 from ..config import TrainSettings
 from ..errors import DataError, RunError
-from ..runs import Run, launch, lease
+from ..runs import Asked, Run, launch, lease
 from . import manifest, origin, pixels
 
 MODULE = "curadiff.diffusion.worker"
@@ -44,8 +44,16 @@ def prepare(
     Raises:
         DataError: No images, other counts of ids and paths, or bad images; the
             first bad ones are named. Or ``start_from`` is not such a checkpoint.
-        RunError: ``start_from`` is no run with weights, or was trained with other settings.
+        RunError: ``start_from`` is no run with weights, or was trained with other settings. Or
+            this run has trained already, or was made with other settings.
     """
+    if (run.path / manifest.NAME).exists() and any(run.path.glob("checkpoints/step-*")):
+        raise RunError(f"{run.id} has trained already; start a new training for other images.")
+    if settings != TrainSettings(**run.settings):
+        raise RunError(
+            f"{run.id} was made with other settings; give TrainSettings(**run.settings)."
+        )
+    ids = [str(one) for one in ids]
     if len(ids) != len(paths):
         raise DataError(f"got {len(ids)} ids and {len(paths)} paths; give one id per path.")
     if not ids:
@@ -54,9 +62,15 @@ def prepare(
         origin.begin(run, settings.start_from)
     made, skipped = _read(ids, paths, settings)
     manifest.write(run, made)
-    if held_out:
+    if held_out is not None and len(held_out):
         names = [str(path) for path in held_out]
-        manifest.write(run, _read(names, held_out, settings)[0], manifest.HELD_OUT)
+        others, left_out = _read(names, held_out, settings)
+        others, both = manifest.without(others, made["sha256"])
+        if not others["ids"]:
+            raise DataError("all held-out images are trained on too; hold out others.")
+        manifest.write(run, others, manifest.HELD_OUT)
+        left_out += [{"path": path, "why": "it is trained on too"} for path in both]
+        run.add(skipped_held_out=left_out)
     run.add(**(extra or {}), manifest_hash=made["hash"], images=len(made["ids"]), skipped=skipped)
     return made
 
@@ -144,7 +158,10 @@ def _launcher(settings: TrainSettings) -> list[str]:
 
 
 def train_here(run: Run) -> str:
-    """Train in this process until the end: ``finished``.
+    """Train in this process until the end, ``finished``, or until it is asked to stop.
+
+    SIGTERM, `stop` from another process and Ctrl-C write a checkpoint; then this returns
+    ``stopped``.
 
     Raises:
         CuradiffError: As the status of the run then says.
@@ -152,7 +169,9 @@ def train_here(run: Run) -> str:
     from .worker import work
 
     manifest.read(run)
-    return work(run, lambda: False)
+    asked = Asked()
+    with asked.listening():
+        return work(run, asked)
 
 
 def stop(run: Run) -> int:

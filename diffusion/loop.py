@@ -13,6 +13,7 @@ import math
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
+from pathlib import Path
 from typing import cast
 
 import torch
@@ -24,7 +25,6 @@ from ..errors import RunError
 from ..runs import Run
 from . import (
     checkpoint,
-    draw,
     engine,
     grid,
     manifest,
@@ -101,7 +101,7 @@ class Training:
                 self.run.set_status("starting", compile_seconds=seconds, message="compiled")
         self._begin()
         state = self._train()
-        if state == "finished" and self.main:
+        if state == "finished" and self.main and not self.grid_file().exists():
             self.save_grid()
         self.accelerator.end_training()  # trackers write what they hold back
         return state
@@ -290,7 +290,7 @@ class Training:
 
     def watch(self, held_out: Tensor) -> None:
         """Log the averaged weights' loss by noise level, on trained and on held-out images."""
-        seen = draw.to_unit(self.batches.pictures[: watch.IMAGES].to(self.device))
+        seen = watch.some(self.batches.pictures, self.device)
         pictures = {"train": seen, "held_out": held_out}
         with self.state.with_average(), engine.eager(network.bare(self.state.network)):
             losses = {
@@ -299,12 +299,16 @@ class Training:
             }
         self.progress.note(self.step, loss_by_level=losses)
 
+    def grid_file(self) -> Path:
+        """Say where pictures of this step are drawn to."""
+        return self.run.path / "grids" / f"step-{self.step:08d}.png"
+
     def save_grid(self) -> None:
         """Draw pictures from the averaged weights."""
         with self.state.with_average(), engine.eager(network.bare(self.state.network)):
             grid.save(
                 self.state.network,
-                self.run.path / "grids" / f"step-{self.step:08d}.png",
+                self.grid_file(),
                 settings=self.settings,
                 alpha_bar=self.alpha_bar.tolist(),
                 device=self.device,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypedDict
@@ -39,6 +39,16 @@ def make(ids: Sequence[str], paths: Sequence[str | Path], sha256: Sequence[str])
         "sha256": list(sha256),
         "hash": hashlib.sha256(content).hexdigest(),
     }
+
+
+def without(manifest: Manifest, sha256: Collection[str]) -> tuple[Manifest, list[str]]:
+    """Leave out images of these contents; return the rest, and the paths that are left out."""
+    known = set(sha256)
+    kept = [i for i, digest in enumerate(manifest["sha256"]) if digest not in known]
+    if len(kept) == len(manifest["ids"]):
+        return manifest, []
+    ids, paths, digests = ([manifest[key][i] for i in kept] for key in ("ids", "paths", "sha256"))
+    return make(ids, paths, digests), sorted(set(manifest["paths"]) - set(paths))
 
 
 def read(run: Run, name: str = NAME) -> Manifest:

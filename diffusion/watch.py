@@ -24,8 +24,20 @@ def held_out(run: Run, size: int, device: torch.device) -> Tensor | None:
     if not (run.path / manifest.HELD_OUT).exists():
         return None
     listed = manifest.read(run, manifest.HELD_OUT)
+    manifest.check_unchanged(listed)
     found = pixels.load(listed["paths"], listed["sha256"], size)
-    return draw.to_unit(torch.from_numpy(np.array(found[:IMAGES])).to(device))
+    chosen = np.array(found[_chosen(len(found))])
+    return draw.to_unit(torch.from_numpy(chosen).to(device))
+
+
+def some(pictures: Tensor, device: torch.device) -> Tensor:
+    """Return a few of (n, 3, h, w) uint8 pictures from all over the list, in [-1, 1]."""
+    return draw.to_unit(pictures[_chosen(len(pictures))].to(device))
+
+
+def _chosen(count: int) -> np.ndarray:
+    """Choose `IMAGES` of so many places, always the same: a list may be sorted by class."""
+    return np.sort(stream("watched images").permutation(count)[:IMAGES])
 
 
 @torch.no_grad()

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
 
 ENDING = (signal.SIGTERM, signal.SIGINT)
@@ -18,6 +21,20 @@ class Asked:
         """Begin to remember instead of ending."""
         for number in ENDING:
             signal.signal(number, self._hear)
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Remember for a while; outside the main thread, which alone may, do nothing."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {number: signal.getsignal(number) for number in ENDING}
+        self.listen()
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
     def _hear(self, number: int, frame: FrameType | None) -> None:
         self.yes = True

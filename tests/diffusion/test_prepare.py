@@ -5,9 +5,20 @@ import hashlib
 import numpy as np
 import pytest
 from curadiff import runs
-from curadiff.diffusion import manifest, pixels, prepare
+from curadiff.diffusion import manifest, pixels, prepare, train_here
 from curadiff.errors import DataError, RunError
 from PIL import Image, ImageDraw
+
+
+@pytest.fixture
+def make(tiny):
+    """Make a run and its settings; values can be replaced."""
+
+    def made(**values):
+        settings = tiny(**values)
+        return runs.create("train", settings.model_dump()), settings
+
+    return made
 
 
 @pytest.fixture
@@ -33,11 +44,11 @@ def test_the_hash_tells_ids_contents_and_order_apart():
     assert manifest.make(["b", "a"], ["y", "x"], ["2", "1"])["hash"] != base
 
 
-def test_a_circle_in_a_portrait_stays_a_circle(run, tmp_path, tiny):
+def test_a_circle_in_a_portrait_stays_a_circle(make, tmp_path):
     photo = Image.new("RGB", (300, 500), "white")
     ImageDraw.Draw(photo).ellipse([90, 190, 210, 310], fill="black")
     photo.save(tmp_path / "circle.png")
-    settings = tiny(image_size=64)
+    run, settings = make(image_size=64)
     made = prepare(run, ids=["a"], paths=[tmp_path / "circle.png"], settings=settings)
     dark = pixels.load(made["paths"], made["sha256"], 64)[0].mean(0) < 128
     height, width = dark.any(1).sum(), dark.any(0).sum()
@@ -54,24 +65,43 @@ def test_bad_images_are_named_and_refused(run, pictures, tmp_path, tiny):
     assert not (run.path / "manifest.json").exists()
 
 
-def test_bad_images_are_skipped_and_counted_on_request(run, pictures, tmp_path, tiny):
+def test_bad_images_are_skipped_and_counted_on_request(make, pictures, tmp_path):
+    run, settings = make(bad_images="skip")
     bad = tmp_path / "empty.png"
     bad.touch()
     paths = [pictures[0], bad, pictures[1]]
-    made = prepare(run, ids=list("abc"), paths=paths, settings=tiny(bad_images="skip"))
+    made = prepare(run, ids=list("abc"), paths=paths, settings=settings)
     assert made["ids"] == ["a", "c"]
     assert run.record["images"] == 2
     assert [skip["path"] for skip in run.record["skipped"]] == [str(bad)]
     assert pixels.load(made["paths"], made["sha256"], 16).shape == (2, 3, 16, 16)
 
 
-def test_no_usable_image_at_all(run, tmp_path, tiny):
+def test_no_usable_image_at_all(make, tmp_path):
+    run, settings = make(bad_images="skip")
     with pytest.raises(DataError, match="none of the 1 images can be read"):
-        prepare(run, ids=["a"], paths=[tmp_path / "x"], settings=tiny(bad_images="skip"))
+        prepare(run, ids=["a"], paths=[tmp_path / "x"], settings=settings)
     with pytest.raises(DataError, match="no images to train on; select at least one"):
-        prepare(run, ids=[], paths=[], settings=tiny())
+        prepare(run, ids=[], paths=[], settings=settings)
     with pytest.raises(DataError, match="2 ids and 1 paths"):
-        prepare(run, ids=["a", "b"], paths=[tmp_path / "x"], settings=tiny())
+        prepare(run, ids=["a", "b"], paths=[tmp_path / "x"], settings=settings)
+
+
+def test_ids_and_paths_may_be_arrays(run, pictures, tiny):
+    made = prepare(run, ids=np.arange(10), paths=np.array(pictures), settings=tiny())
+    assert made["ids"][9] == "9"
+
+
+def test_what_a_run_trains_on_stays_what_it_was(prepared, run, pictures, tiny):
+    given = {"ids": list("abc"), "paths": pictures[:3]}
+    with pytest.raises(RunError, match="one was made with other settings"):
+        prepare(run, **given, settings=tiny(image_size=32))
+    trained = prepared("trained")
+    train_here(trained)
+    before = manifest.read(trained)
+    with pytest.raises(RunError, match="trained has trained already; start a new training"):
+        prepare(trained, **given, settings=tiny())
+    assert manifest.read(trained) == before
 
 
 def test_pixels_are_cached_by_content_and_come_back_when_the_cache_is_emptied(prepared):

@@ -99,6 +99,41 @@ def test_who_asks_to_stop_does_not_wait_for_a_sample_grid(prepared):
     assert not (run.path / "grids").exists()
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_training_in_this_process_hears_a_signal_too(prepared, monkeypatch, weights, number):
+    from curadiff.diffusion import loop
+
+    whole, run = prepared("whole"), prepared("one")
+    train_here(whole)
+    before = signal.getsignal(number)
+    step = loop.Training.train_step
+
+    def interrupted(self):
+        if self.step == 1:
+            signal.raise_signal(number)
+        return step(self)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(loop.Training, "train_step", interrupted)
+        assert train_here(run) == "stopped"
+    assert checkpoint.steps(run.path) == [2]
+    assert signal.getsignal(number) is before
+    assert train_here(run) == "finished"
+    assert weights(run) == weights(whole)
+
+
+def test_the_last_grid_is_drawn_once(prepared, monkeypatch):
+    from curadiff.diffusion import grid
+
+    drawn = []
+    monkeypatch.setattr(grid, "save", lambda network, path, **_: drawn.append(path) or path.touch())
+    run = prepared("one")
+    (run.path / "grids").mkdir()
+    train_here(run)
+    train_here(run)
+    assert [path.name for path in drawn] == ["step-00000003.png", "step-00000006.png"]
+
+
 def test_a_finished_training_has_nothing_left_to_do(prepared, weights):
     run = prepared("one")
     train_here(run)

@@ -6,8 +6,18 @@ import numpy as np
 import pytest
 import torch
 from curadiff import runs
-from curadiff.diffusion import checkpoint, engine, prepare, schedules, start, train_here, watch
+from curadiff.diffusion import (
+    checkpoint,
+    engine,
+    manifest,
+    prepare,
+    schedules,
+    start,
+    train_here,
+    watch,
+)
 from curadiff.diffusion.objective import Objective
+from curadiff.errors import DataError
 
 CPU = torch.device("cpu")
 
@@ -49,6 +59,33 @@ def test_held_out_images_are_watched_and_not_trained_on(pictures, tiny):
         assert len(losses) == 10
         assert np.isfinite(losses).all()
     assert set(noted[-1]["loss_by_level"]) == {"train", "held_out"}
+
+
+def test_held_out_images_must_be_others_and_stay_as_they_are(pictures, tiny):
+    settings = tiny(bad_images="skip")
+    run = runs.create("train", settings.model_dump(), name="one")
+    given = {"ids": list("abcdefg"), "paths": pictures[:7], "settings": settings}
+    with pytest.raises(DataError, match="all held-out images are trained on too"):
+        prepare(run, **given, held_out=pictures[3:5])
+    broken = pictures[9].with_name("broken.png")
+    broken.write_bytes(b"no")
+    prepare(run, **given, held_out=[*pictures[5:9], broken])
+    told = {entry["path"]: entry["why"] for entry in run.record["skipped_held_out"]}
+    assert list(told) == [str(broken), str(pictures[5]), str(pictures[6])]
+    assert told[str(pictures[5])] == "it is trained on too"
+    assert manifest.read(run, manifest.HELD_OUT)["paths"] == [str(path) for path in pictures[7:9]]
+    shutil.copyfile(pictures[0], pictures[8])
+    with pytest.raises(DataError, match=r"1 of 2 images changed .*8.png"):
+        train_here(run)
+
+
+def test_watched_images_come_from_all_over_the_list():
+    pictures = torch.arange(1000).view(1000, 1, 1, 1).to(torch.uint8)
+    chosen = watch._chosen(1000)
+    assert len(set(chosen)) == 32
+    assert (np.histogram(chosen, 4, (0, 1000))[0] > 2).all()
+    assert watch.some(pictures, CPU).shape == (32, 1, 1, 1)
+    assert len(watch.some(pictures[:5], CPU)) == 5
 
 
 def test_where_compiling_fails_training_goes_on_and_says_why(prepared, monkeypatch, weights):
