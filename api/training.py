@@ -87,23 +87,31 @@ def new_run(
     return run
 
 
-def resume(run: str | Path | Run, *, wait: bool = True, progress: Progress = True) -> Run:
-    """Go on with a training that was stopped or interrupted, from its last checkpoint.
+def resume(
+    run: str | Path | Run, *, wait: bool = True, progress: Progress = True, **changes: Any
+) -> Run:
+    """Go on with a training from its last checkpoint, also longer or on other devices.
 
     Args:
         run: The run, its id or its path.
         wait: Return when it has finished; otherwise at once.
         progress: As for `train`.
+        **changes: Settings to change from here on, such as ``steps=40_000`` for a training that
+            has finished, or ``processes=1``; see `diffusion.change`.
 
     Raises:
+        SettingsError: A setting cannot change any more, or its value is wrong.
         RunError: There is no such run, a process works in it, or the training failed.
     """
     run = _training(run)
-    state = run.status["state"]
-    if state == "finished":
+    status = run.status
+    if status["state"] in runs.ACTIVE:
+        raise RunError(
+            f"{run.id} is {status['state']}; stop it first, or follow it with: curadiff runs"
+        )
+    diffusion.change(run, **changes)
+    if status["state"] == "finished" and status["step"] >= run.settings["steps"]:
         return run
-    if state in runs.ACTIVE:
-        raise RunError(f"{run.id} is {state}; stop it first, or follow it with: curadiff runs")
     diffusion.start(run)
     return follow(run, progress=progress) if wait else run
 
@@ -136,6 +144,10 @@ def follow(run: Run, *, progress: Progress = True) -> Run:
             status = _until_ended(run, report)
     if status["state"] == "finished":
         return run
+    if status["state"] == "new":
+        raise RunError(
+            f"{run.id} was never started; start it with: curadiff runs {run.id} --resume"
+        )
     if status["state"] == "stopped":
         raise Stopped(
             f"{run.id} was stopped at step {status.get('step', 0)}; go on with: "

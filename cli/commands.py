@@ -46,7 +46,7 @@ def add_commands(parser: Parser) -> None:
         _train,
         "Train a diffusion model on a data set or selection.",
         DATASET={**data, "nargs": "?"},
-        resume={**run, "help": "go on with this training instead of starting one"},
+        resume={**run, "help": "go on with this training, longer with --steps N"},
         detach={**yes, "help": "return at once; see it with: curadiff runs"},
         estimate={**yes, "help": "say what it would take, after some steps, and start nothing"},
     )
@@ -149,9 +149,9 @@ def _train(words: argparse.Namespace) -> None:
 
     settings = given_settings(words, VERBS["train"])
     if words.resume:
-        if words.DATASET or settings or words.estimate:
-            words.parser.error("--resume goes on with a run as it is; give nothing else with it")
-        run = api.resume(words.resume, wait=not words.detach)
+        if words.DATASET or words.estimate:
+            words.parser.error("--resume goes on with a run; give no data set and no --estimate")
+        run = api.resume(words.resume, wait=not words.detach, **settings)
     elif words.DATASET is None:
         words.parser.error("a data set is needed, or --resume RUN")
     elif words.estimate:

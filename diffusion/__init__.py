@@ -4,6 +4,7 @@
     start       train in a process of its own; also resumes
     train_here  train in this process
     stop        ask a training to checkpoint and end
+    change      change how long or where a training goes on
     generate    draw images from a trained run
     adopt       begin with a checkpoint of denoising-diffusion-pytorch
     begin_with  begin with another run's averaged weights
@@ -18,19 +19,20 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .generate import generate
-    from .jobs import prepare, start, stop, train_here
+    from .jobs import change, prepare, start, stop, train_here
     from .origin import adopt, begin_with
 
 MODULES = {
     "adopt": "origin",
     "begin_with": "origin",
+    "change": "jobs",
     "generate": "generate",
     "prepare": "jobs",
     "start": "jobs",
     "stop": "jobs",
     "train_here": "jobs",
 }
-__all__ = ["adopt", "begin_with", "generate", "prepare", "start", "stop", "train_here"]
+__all__ = ["adopt", "begin_with", "change", "generate", "prepare", "start", "stop", "train_here"]
 
 
 def __getattr__(name: str) -> Any:

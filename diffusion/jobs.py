@@ -11,11 +11,26 @@ from pathlib import Path
 from typing import Any
 
 from ..config import TrainSettings
-from ..errors import DataError, RunError
+from ..errors import DataError, RunError, SettingsError
 from ..runs import Asked, Run, launch, lease
 from . import manifest, origin, pixels
 
 MODULE = "curadiff.diffusion.worker"
+MAY_CHANGE = (  # when a training goes on: how long and where, not what it learns from
+    "steps",
+    "cooldown",
+    "learning_rate",
+    "checkpoint_every",
+    "keep_checkpoints",
+    "grid_every",
+    "tracker",
+    "processes",
+    "accelerate",
+    "accumulate",
+    "device",
+    "mixed_precision",
+    "compile",
+)
 
 
 def prepare(
@@ -98,6 +113,33 @@ def _read(
     made = manifest.make([ids[i] for i in good], [paths[i] for i in good], kept)
     pixels.store(pictures[good] if faults else pictures, kept)
     return made, [{"path": str(paths[i]), "why": str(fault)} for i, fault in faults.items()]
+
+
+def change(run: Run, **values: Any) -> None:
+    """Change settings of a training that no process works in; ``run.json`` keeps the old ones.
+
+    Args:
+        run: Prepared with `prepare`; it goes on with `start`.
+        **values: Some of `MAY_CHANGE`, such as more ``steps``.
+
+    Raises:
+        SettingsError: A setting is fixed once a training has begun, or a value is wrong.
+    """
+    fixed = [name for name in values if name not in MAY_CHANGE]
+    if fixed:
+        raise SettingsError(
+            f"{', '.join(fixed)} cannot change once a training has begun; what can: "
+            f"{', '.join(MAY_CHANGE)}. Or begin another with start_from={run.id}."
+        )
+    before = TrainSettings(**run.settings)
+    after = before.changed(**values)
+    done = run.status.get("step", 0)
+    if after.steps < done:
+        raise SettingsError(f"steps must be >= {done}, which are done, got {after.steps}.")
+    old = {name: getattr(before, name) for name in values}
+    if old != {name: getattr(after, name) for name in values}:
+        changes = [*run.record.get("changes", []), {"step": done, "before": old}]
+        run.add(settings=after.model_dump(mode="json"), changes=changes)
 
 
 def start(run: Run, *, slot: int = 0, slots: int = 1) -> subprocess.Popen[bytes]:

@@ -61,8 +61,9 @@ def begin_with(run: Run, other: Run) -> int:
     may_grow = ours.network == "unet2d" and growing.fits(ours.widths, theirs.widths)
     for name in SHARED:
         if getattr(ours, name) != getattr(theirs, name) and not (name == "widths" and may_grow):
+            words = "widths (base_channels times multipliers)" if name == "widths" else name
             raise RunError(
-                f"{other.id} was trained with {name} {getattr(theirs, name)}, and here it is "
+                f"{other.id} was trained with {words} {getattr(theirs, name)}, and here it is "
                 f"{getattr(ours, name)}; give the same, so that its weights fit"
                 f"{GROWS if name == 'widths' and ours.network == 'unet2d' else ''}."
             )

@@ -16,6 +16,7 @@ import json
 import os
 import re
 import time
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,7 @@ ACTIVE = ("queued", "starting", "running", "stopping")
 
 def home() -> Path:
     """Return the folder that holds all runs and caches: ``$CURADIFF_HOME`` or ``~/curadiff``."""
-    return Path(os.environ.get("CURADIFF_HOME") or Path.home() / "curadiff")
+    return Path(os.environ.get("CURADIFF_HOME") or Path.home() / "curadiff").absolute()
 
 
 class Run:
@@ -75,7 +76,7 @@ class Run:
         is gone without having said so; ``new`` before anything was started.
         """
         path = self.path / "status.json"
-        status = read_json(path) if path.exists() else {"state": "new"}
+        status = {"state": "new", **_read_status(path)}
         if status["state"] in ACTIVE and not lease.held(self.path) and not _just_begun(status):
             status = {**status, "state": "interrupted"}
         return status
@@ -83,7 +84,7 @@ class Run:
     def set_status(self, state: str, **values: Any) -> None:
         """Replace ``status.json``; values from before are kept unless given anew."""
         path = self.path / "status.json"
-        before = read_json(path) if path.exists() else {}
+        before = _read_status(path)
         now = round(time.time(), 3)
         write_json(path, {**before, **values, "state": state, "heartbeat": now})
 
@@ -101,6 +102,13 @@ class Run:
                 if number < len(lines):
                     raise RunError(f"{path} line {number} is not JSON: {line[:80]!r}") from None
         return entries
+
+
+def _read_status(path: Path) -> dict[str, Any]:
+    """Read a status; one that a full disk or a power cut left empty says nothing."""
+    if not path.exists() or path.stat().st_size == 0:
+        return {}
+    return read_json(path)
 
 
 class Snapshot(Run):
@@ -191,9 +199,19 @@ def open_run(run: str | Path | Run, *, folder: Path | None = None) -> Run:
 
 
 def listing(kind: str | None = None, *, folder: Path | None = None) -> list[Run]:
-    """List the runs of a folder, oldest first, with the runs inside its studies."""
-    found = _runs(Path(folder) if folder else home() / "runs")
-    return sorted((run for run in found if kind in (None, run.kind)), key=_created)
+    """List the runs of a folder, oldest first, with the runs inside its studies.
+
+    One whose ``run.json`` cannot be read is left out with a warning: the others are as usable
+    as before.
+    """
+    found = []
+    for run in _runs(Path(folder) if folder else home() / "runs"):
+        try:
+            if kind in (None, run.kind):
+                found.append((run.record["created"], run.id, run))
+        except RunError as fault:
+            warnings.warn(f"a run is left out: {fault}", stacklevel=2)
+    return [run for *_, run in sorted(found, key=lambda one: one[:2])]
 
 
 def _runs(folder: Path) -> Iterator[Run]:
@@ -202,7 +220,3 @@ def _runs(folder: Path) -> Iterator[Run]:
             if (path / "run.json").exists():
                 yield Run(path)
                 yield from _runs(path / "runs")
-
-
-def _created(run: Run) -> tuple[str, str]:
-    return run.record["created"], run.id

@@ -29,7 +29,13 @@ class Lease:
         self._handle: int | None = None
 
     def __enter__(self) -> Self:
-        handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        except OSError as fault:
+            raise RunError(
+                f"could not open {self.path}: {fault.strerror}; a run needs a folder that you can "
+                "write to."
+            ) from fault
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

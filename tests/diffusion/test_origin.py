@@ -77,8 +77,11 @@ def test_after_nan_it_goes_back_to_those_weights(trained, after, monkeypatch):
     ("values", "sentence"),
     [
         ({"layers": 2}, "first was trained with layers 1, and here it is 2"),
-        ({"multipliers": "1-1"}, r"widths \[8, 16\].* or one level more whose first width"),
-        ({"multipliers": "0.5-1-1"}, r"first was trained with widths \[8, 16\]"),
+        (
+            {"multipliers": "1-1"},
+            r"widths \(base_ch.* \[8, 16\].* or one level more whose first width",
+        ),
+        ({"multipliers": "0.5-1-1"}, r"first was trained with widths .* \[8, 16\], and here"),
         ({"prediction": "sample"}, "first was trained with prediction v_prediction"),
         ({"source": "frist"}, "no run 'frist' .*did you mean 'first'"),
     ],

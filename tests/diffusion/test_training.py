@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 from curadiff import runs
-from curadiff.diffusion import checkpoint, start, stop, train_here
-from curadiff.errors import DataError, EnvironmentFault, RunError
+from curadiff.diffusion import change, checkpoint, start, stop, train_here
+from curadiff.errors import DataError, EnvironmentFault, RunError, SettingsError
 from PIL import Image
 
 
@@ -132,6 +132,36 @@ def test_the_last_grid_is_drawn_once(prepared, monkeypatch):
     train_here(run)
     train_here(run)
     assert [path.name for path in drawn] == ["step-00000003.png", "step-00000006.png"]
+
+
+def test_a_finished_training_can_go_on_longer_as_if_it_always_should(prepared, weights):
+    whole, run = prepared("whole", steps=9), prepared("one")
+    train_here(whole)
+    train_here(run)
+    change(run, steps=9, checkpoint_every=9, device="auto")
+    assert run.record["changes"] == [
+        {"step": 6, "before": {"steps": 6, "checkpoint_every": 3, "device": "cpu"}}
+    ]
+    change(run, steps=9)  # nothing new
+    assert len(run.record["changes"]) == 1
+    assert train_here(run) == "finished"
+    assert weights(run) == weights(whole)
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        ({"steps": 5}, "steps must be >= 6, which are done, got 5"),
+        ({"batch_size": 8, "seed": 1}, "batch_size, seed cannot change once a training has begun"),
+        ({"steps": "many"}, "steps must be a whole number, got 'many'"),
+    ],
+)
+def test_what_a_training_learned_from_cannot_change(prepared, values, sentence):
+    run = prepared("one")
+    train_here(run)
+    with pytest.raises(SettingsError, match=sentence):
+        change(run, **values)
+    assert "changes" not in run.record
 
 
 def test_a_finished_training_has_nothing_left_to_do(prepared, weights):

@@ -159,3 +159,19 @@ except KeyboardInterrupt:
 
     assert said("asked.listen()") == "remembered True"
     assert said("interrupt()") == "interrupted"
+
+
+def test_one_unreadable_run_leaves_the_others_usable(home):
+    good, bad = runs.create("train", {}, name="good"), runs.create("train", {}, name="bad")
+    (bad.path / "run.json").write_text("{")
+    with pytest.warns(UserWarning, match=r"a run is left out: .*bad/run.json is not readable"):
+        assert [run.id for run in runs.listing()] == ["good"]
+    (good.path / "status.json").write_text("")  # as a power cut may leave it
+    assert good.status["state"] == "new"
+    good.set_status("running", step=3)
+    assert good.status["step"] == 3
+
+
+def test_a_folder_that_cannot_be_written_is_said(tmp_path):
+    with pytest.raises(RunError, match=r"could not open .*lease: No such file or directory; a run"):
+        runs.Lease(tmp_path / "gone").__enter__()

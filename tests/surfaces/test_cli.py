@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from curadiff import runs
+from curadiff import diffusion, runs
 from curadiff.cli import main
 from curadiff.cli.app import ROOT, link_plugin
 from curadiff.cli.show import merged
+from curadiff.config import TrainSettings
 
 
 def said(capsys, *words: str) -> tuple[int, str, str]:
@@ -46,11 +47,30 @@ def test_one_wrong_value_is_one_sentence(words, sentence, capsys, home):
 
 def test_a_flag_that_goes_with_nothing_is_refused(capsys, home):
     with pytest.raises(SystemExit):
-        main(["train", "--resume", "a", "--steps", "3"])
-    assert "give nothing else with it" in capsys.readouterr().err
+        main(["train", "photos", "--resume", "a"])
+    assert "give no data set and no --estimate" in capsys.readouterr().err
     with pytest.raises(SystemExit):
         main(["train"])
     assert "a data set is needed, or --resume RUN" in capsys.readouterr().err
+
+
+def test_a_training_goes_on_longer(capsys, home, monkeypatch):
+    run = runs.create("train", TrainSettings(steps=5).model_dump(mode="json"), name="a")
+    run.set_status("finished", step=5)
+    monkeypatch.setattr(diffusion, "start", lambda run: run.set_status("finished", step=9))
+    assert main(["train", "--resume", "a", "--steps", "9", "--device", "cpu"]) == 0
+    assert run.settings["steps"] == 9
+    assert run.record["changes"] == [{"step": 5, "before": {"steps": 5, "device": "auto"}}]
+    _, _, err = said(capsys, "train", "--resume", "a", "--seed", "3")
+    assert "seed cannot change once a training has begun" in err
+
+
+def test_following_a_training_that_was_never_started_says_so(capsys, home):
+    runs.create("train", TrainSettings().model_dump(mode="json"), name="a")
+    assert (
+        "a was never started; start it with: curadiff runs a --resume"
+        in said(capsys, "runs", "a", "--follow")[2]
+    )
 
 
 def test_runs_are_listed_shown_and_deleted(capsys, home):
