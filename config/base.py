@@ -46,7 +46,9 @@ class Settings(BaseModel):
         SettingsError: On construction, with one sentence per wrong value.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False
+    )
 
     verb: ClassVar[str] = ""
 
@@ -140,6 +142,7 @@ _BOUND = {
 _KIND = {
     "int": "a whole number",
     "float": "a number",
+    "finite": "a finite number",
     "bool": "true or false",
     "string": "text",
     "list": "a list",

@@ -193,6 +193,6 @@ class TrainSettings(Settings):
         """Width of each level, from the full picture down; empty when that cannot be read."""
         try:
             factors = [float(word) for word in self.multipliers.replace(",", "-").split("-")]
-        except ValueError:
+            return [round(self.base_channels * factor) for factor in factors]
+        except (ValueError, OverflowError):
             return []
-        return [round(self.base_channels * factor) for factor in factors]

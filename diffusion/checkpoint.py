@@ -174,6 +174,13 @@ def disk_bytes(weights: int, keep: int) -> int:
     return 4 * weights * (4 * (keep + 1) + 1)
 
 
+def lacking(run_path: Path, need: int) -> str:
+    """Say so where a run that may grow to ``need`` bytes has not that much room."""
+    there = sum(file.stat().st_size for file in run_path.glob("**/*.safetensors"))
+    free = shutil.disk_usage(run_path).free
+    return f", and only {free / 1e9:.2f} GB are free" if there + free < need else ""
+
+
 def _sync_file(path: Path) -> None:
     with path.open("rb") as file:
         os.fsync(file.fileno())

@@ -221,7 +221,8 @@ class Training:
             )
         if self.main:
             need = checkpoint.disk_bytes(self.state.count(), self.settings.keep_checkpoints)
-            message = f"training on {self.device}; needs up to {need / 1e9:.2f} GB of disk"
+            lacking = checkpoint.lacking(self.run.path, need)
+            message = f"training on {self.device}; needs up to {need / 1e9:.2f} GB of disk{lacking}"
             if found is not None and found.passed_over:
                 message = f"{found.passed_over}; going on from step {found.step}"
             self.run.set_status(

@@ -35,6 +35,8 @@ def test_a_preset_fills_what_is_not_given_and_leaves_what_is(name):
         ({"batch_size": 10, "accumulate": 4}, "accumulate x processes = 4, got 10"),
         ({"preset": "quick"}, "preset must be one of lightly-2023, fast, demo, got 'quick'"),
         ({"min_snr": 0}, "min_snr must be > 0"),
+        ({"clip": float("inf")}, "clip must be a finite number, got inf"),
+        ({"multipliers": "1-inf"}, "multipliers must make widths that are multiples of 8"),
         (
             {"weighting": "snr+1", "prediction": "epsilon"},
             r"weighting snr\+1 needs prediction v_prediction or sample",

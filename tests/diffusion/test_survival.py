@@ -176,6 +176,14 @@ def test_the_disk_space_that_is_announced_is_not_exceeded(prepared):
     assert announced / 3 < sum(files.values()) < announced + small
 
 
+def test_too_little_room_is_said_beforehand(prepared, monkeypatch):
+    run = prepared("one")
+    assert checkpoint.lacking(run.path, 10**6) == ""
+    full = shutil.disk_usage(run.path)._replace(free=50_000_000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: full)
+    assert checkpoint.lacking(run.path, 10**9) == ", and only 0.05 GB are free"
+
+
 def weight_files(run):
     return list(run.path.rglob("*.safetensors"))
 
