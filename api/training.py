@@ -110,7 +110,7 @@ def resume(
             f"{run.id} is {status['state']}; stop it first, or follow it with: curadiff runs"
         )
     diffusion.change(run, **changes)
-    if status["state"] == "finished" and status["step"] >= run.settings["steps"]:
+    if status["state"] == "finished" and status.get("step", 0) >= run.settings["steps"]:
         return run
     diffusion.start(run)
     return follow(run, progress=progress) if wait else run
