@@ -90,29 +90,46 @@ class StopTraining(Doorway):
 
 
 class ResumeTraining(Doorway):
-    """A training goes on from its last checkpoint."""
+    """A training goes on from its last checkpoint, longer on request."""
 
     slug = "resume_training"
     title = "Resume a training"
-    about = "Go on from the last checkpoint, as if nothing had happened."
+    about = "Go on from the last checkpoint, as if nothing had happened; or train longer."
     button = "Resume"
     icon = "play_circle"
     delegates = True
 
     def fill(self, ctx: Any, form: types.Object) -> None:
-        """Ask which."""
-        found = [run for run in trainings(ctx) if can_resume(run)]
+        """Ask which, and how long."""
+        found = [run for run in trainings(ctx) if run.status["state"] not in runs.ACTIVE]
         if not found:
-            refuse(form, "No training of this data set was stopped or interrupted.")
+            refuse(form, "No training of this data set can go on.")
             return
+        found.sort(key=can_resume)  # the newest that has more to do comes first
         choose(form, "run", runs_menu(found, steps_done), label="Training")
+        run, steps = runs.open_run(ctx.params.get("run", found[-1].id)), ctx.params.get("steps")
+        done, planned = run.status.get("step", 0), run.settings["steps"]
+        fault = None
+        if not can_resume(run) and (steps or 0) <= done:
+            fault = f"{run.id} has finished; give more than {done:,} steps."
+        elif steps is not None and steps < done:
+            fault = f"{run.id} has done {done:,} steps; give at least as many."
+        form.int(
+            "steps",
+            label="Steps in all",
+            description=f"More than {planned:,} trains longer; empty leaves it so.",
+            invalid=fault is not None,
+            error_message=fault,
+        )
 
     def act(self, ctx: Any) -> dict[str, Any]:
         """Start it again."""
+        steps = ctx.params.get("steps")
+        longer = {} if steps is None else {"steps": steps}
         if ctx.delegated:
-            run = api.resume(_given_run(ctx), progress=told_to(ctx))
+            run = api.resume(_given_run(ctx), progress=told_to(ctx), **longer)
             return {"run": run.id, "message": f"{run.id} is trained."}
-        run = api.resume(_given_run(ctx), wait=False, progress=False)
+        run = api.resume(_given_run(ctx), wait=False, progress=False, **longer)
         return {"run": run.id, "message": f"{run.id} goes on."}
 
     def __call__(self, run: Any, **options: Any) -> Any:

@@ -171,7 +171,7 @@ def test_a_launcher_process_does_what_was_delegated(dataset, tmp_path):
     ("name", "sentence"),
     [
         ("stop_training", "No training of this data set is running."),
-        ("resume_training", "No training of this data set was stopped or interrupted."),
+        ("resume_training", "No training of this data set can go on."),
         ("map_embeddings", "There are no embeddings yet; compute them first."),
         ("generate_samples", "There is no trained model yet; train one first."),
         ("import_generated", "No model of this data set has generated images yet."),
@@ -186,6 +186,38 @@ def test_a_form_says_what_is_missing_and_cannot_be_sent(name, sentence, dataset)
     form = verb(name).resolve_type(context, "inputs")
     said = [f.error_message for f in form.type.properties.values() if f.invalid]
     assert sentence in said
+
+
+def test_a_finished_training_goes_on_when_more_steps_are_given(dataset, home, monkeypatch):
+    from curadiff import config, runs
+
+    for name, state, step in (("cut", "stopped", 3), ("done", "finished", 9)):
+        settings = config.TrainSettings(steps=9)
+        run = runs.create("train", settings.model_dump(mode="json"), name=name)
+        run.add(dataset=dataset.name)
+        run.set_status(state, step=step)
+
+    def shown(**params):
+        context = ExecutionContext(
+            {"dataset_name": dataset.name, "params": params}, operator_uri=f"{URI}/resume_training"
+        )
+        return verb("resume_training").resolve_type(context, "inputs").type.properties
+
+    assert shown()["run"].default == "cut"
+    assert not shown(run="cut")["steps"].invalid
+    assert shown(run="cut", steps=2)["steps"].error_message.startswith("cut has done 3 steps")
+    for steps in ({}, {"steps": 9}):
+        asked = shown(run="done", **steps)["steps"]
+        assert asked.error_message == "done has finished; give more than 9 steps."
+    assert not shown(run="done", steps=12)["steps"].invalid
+    plugin = sys.modules[type(verb("resume_training")).__module__]
+    given = []
+    monkeypatch.setattr(
+        plugin.api, "resume", lambda name, **rest: given.append(rest) or runs.open_run(name)
+    )
+    context = {"dataset": dataset, "params": {"run": "done", "steps": 12}}
+    foo.execute_operator(f"{URI}/resume_training", context)
+    assert given[0]["steps"] == 12
 
 
 def test_a_budget_too_large_is_said_on_its_field_as_python_says_it(embedded):
