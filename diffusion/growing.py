@@ -8,10 +8,12 @@ small pictures could not show (after Karras et al. 2018, arXiv:1710.10196).
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor, nn
+from typing import TYPE_CHECKING
 
-Weights = dict[str, Tensor]
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+    Weights = dict[str, Tensor]
 
 
 def fits(ours: list[int], theirs: list[int]) -> bool:
@@ -48,7 +50,7 @@ def _pass_on(name: str, value: Tensor) -> None:
     if part == "conv2" or (name.endswith("bias") and part in ("conv", "conv_shortcut")):
         value.zero_()  # what a residual block adds, and every shift
     elif part in ("conv", "conv_shortcut"):
-        same = torch.eye(len(value), value.shape[1]).to(value)
+        same = value.new_zeros(value.shape[:2]).fill_diagonal_(1)
         value.zero_()
         if ".downsamplers." in name:
             value[:, :, 1:, 1:] = same[:, :, None, None] / 4

@@ -105,6 +105,11 @@ def test_help_needs_neither_torch_nor_fiftyone(tmp_path):
     assert run("-c", code, cwd=tmp_path).strip().endswith("[]")
 
 
+def test_a_training_is_prepared_and_started_without_torch(tmp_path):
+    code = "import sys, curadiff.diffusion.jobs; print('torch' in sys.modules)"
+    assert run("-c", code, cwd=tmp_path).strip() == "False"
+
+
 def test_numerics_need_neither_fiftyone_nor_plotly(tmp_path):
     code = (
         "import sys; sys.modules['fiftyone'] = sys.modules['plotly'] = None\n"
