@@ -138,22 +138,21 @@ def newest(run_path: Path, *, put_aside: bool) -> Checkpoint | None:
     Raises:
         Unreadable: There are checkpoints, and none is whole.
     """
-    passed_over: list[str] = []
+    passed_over: list[int] = []
     damage = None
     for step in reversed(steps(run_path)):
         try:
             tensors, state = load(run_path, step)
         except Unreadable as fault:
             damage = damage or fault
-            passed_over.append(str(step))
+            passed_over.append(step)
         else:
-            for other in passed_over if put_aside else []:
-                folder = path_of(run_path, int(other))
-                folder.rename(folder.with_name(f"damaged-{folder.name}"))
-            said = (
-                f"the checkpoint at step {' and '.join(passed_over)} is damaged and was put aside"
-            )
-            return Checkpoint(step, tensors, state, said if passed_over else "")
+            if put_aside:
+                for folder in (path_of(run_path, other) for other in passed_over):
+                    folder.rename(folder.with_name(f"damaged-{folder.name}"))
+            which = " and ".join(map(str, passed_over))
+            said = which and f"the checkpoint at step {which} is damaged and was put aside"
+            return Checkpoint(step, tensors, state, said)
     if damage is not None:
         raise damage
     return None

@@ -105,7 +105,10 @@ def _differing(before: dict[str, Any], told: dict[str, Any]) -> list[str]:
 
 
 def _there(path: Path) -> bool:
-    return path.exists() and path.stat().st_size > 0
+    try:
+        return path.stat().st_size > 0
+    except FileNotFoundError:
+        return False
 
 
 def _link(there: Path, here: Path) -> None:

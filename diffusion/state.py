@@ -98,10 +98,9 @@ class State:
             RunError: They are the tensors of another network.
         """
         moments = tensors["optimizer"]
-        with torch.no_grad():
-            for name, weight in self.weights.items():
-                _take(self.average[name], tensors["ema"], name)
-                _take(weight, tensors["model"], name)
+        for name, weight in self.weights.items():
+            _take(self.average[name], tensors["ema"], name)
+            _take(weight, tensors["model"], name)
         saved: dict[int, dict[str, Any]] = {}
         for place, (name, weight) in enumerate(self.weights.items()):
             if f"step.{name}" not in moments:
