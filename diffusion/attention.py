@@ -1,7 +1,7 @@
 """Attention of diffusers' networks, in float32 on a CPU.
 
-There PyTorch's bfloat16 kernel takes three to five times as long as its float32 one for the
-64 to 256 places of the lowest level, mostly on the way back (`benchmarks/training.py train`).
+There PyTorch's bfloat16 kernel takes much longer than its float32 one for the few places of the
+lowest level, mostly on the way back (what it costs: ``benchmarks/training.py train``).
 """
 
 from __future__ import annotations

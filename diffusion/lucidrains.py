@@ -192,7 +192,7 @@ class Attention(nn.Module):
         q, k, v = qkv.unbind(1)  # each (b, heads, pixels, head)
         memory = self.mem_kv[:, None].expand(-1, b, -1, -1, -1).to(k.dtype)
         k, v = torch.cat((memory[0], k), -2), torch.cat((memory[1], v), -2)
-        if x.device.type == "cpu":  # in bfloat16 several times slower there
+        if x.device.type == "cpu":  # in bfloat16 slower there
             q, k, v = q.float(), k.float(), v.float()
         out = F.scaled_dot_product_attention(q, k, v)
         return self.to_out(out.transpose(-1, -2).reshape(b, HEADS * HEAD, h, w))
