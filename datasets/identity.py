@@ -1,0 +1,115 @@
+"""Which data set is meant: told by its id, because a name can be changed and used again.
+
+Everything that remembers a data set (a run, a job, a study, a generated data set) keeps
+what `identity` returns and finds it again with `open_by_identity`. A renamed data set is
+found; a different one that has the old name now is not taken for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from bson import ObjectId
+from bson.errors import InvalidId
+
+from ..errors import DataError
+from .database import fiftyone
+
+
+def identity(dataset: Any) -> dict[str, Any]:
+    """Return what identifies a data set, as plain JSON.
+
+    Args:
+        dataset: A FiftyOne data set.
+
+    Returns:
+        ``name`` for people, ``id`` that FiftyOne gave it, and ``folders`` that its images
+        were imported from: by these a data set that was deleted and imported anew is known.
+    """
+    return {"name": dataset.name, "id": id_of(dataset), "folders": folders_of(dataset)}
+
+
+def id_of(dataset: Any) -> str:
+    """Return the id that FiftyOne gave a data set; it never changes and is never used again."""
+    return str(dataset._doc.id)
+
+
+def folders_of(dataset: Any) -> list[str]:
+    """List the folders that a data set's images were imported from, in alphabetical order."""
+    return _folders(dataset.info)
+
+
+def open_by_identity(known: Mapping[str, Any]) -> Any:
+    """Open the data set that was recorded, whatever its name is today.
+
+    Args:
+        known: What `identity` returned. A record without ``id``, as older versions wrote
+            them, is found by its name.
+
+    Raises:
+        DataError: It was deleted. One of the same name takes its place only when it was
+            imported from the same folders.
+    """
+    fo = fiftyone()
+    name = current_name(known)
+    if name is not None:
+        return fo.load_dataset(name, reload=True)
+    wanted = known["name"]
+    if not known.get("id"):
+        raise DataError(f"the data set {wanted!r} does not exist any more; import it again.")
+    raise DataError(
+        f"the data set {wanted!r} was deleted"
+        + (
+            ", and the one that has this name now was made of other images; rename or delete "
+            "that one, then import the former images again."
+            if fo.dataset_exists(wanted)
+            else f"; import its images again with: curadiff import {_source(known)} --name {wanted}"
+        )
+    )
+
+
+def current_name(known: Mapping[str, Any]) -> str | None:
+    """Return the name that a recorded data set has today, None when it is gone; see above."""
+    datasets = _datasets()
+    wanted = {"name": 1, "info.curadiff.import": 1}
+    if known.get("id"):
+        found = datasets.find_one({"_id": _object_id(known["id"])}, wanted)
+        if found is not None:
+            return found["name"]
+    found = datasets.find_one({"name": known["name"]}, wanted)
+    if found is None:
+        return None
+    folders = known.get("folders") or []
+    again = folders and folders == _folders(found.get("info") or {})
+    return found["name"] if not known.get("id") or again else None
+
+
+def exists(id: str) -> bool:
+    """Tell whether a data set has this id."""
+    return _datasets().count_documents({"_id": _object_id(id)}, limit=1) > 0
+
+
+def _datasets() -> Any:
+    fiftyone()
+    from fiftyone.core.odm import get_db_conn
+
+    return get_db_conn().datasets
+
+
+def _object_id(id: str) -> ObjectId | None:
+    try:
+        return ObjectId(id)
+    except InvalidId:  # a record that was edited by hand names nothing
+        return None
+
+
+def _folders(info: Mapping[str, Any]) -> list[str]:
+    told = info.get("curadiff", {}).get("import", {})
+    listed = [one["path"] for one in told.get("folders", {}).values()]
+    return sorted(listed or ([told["source"]] if "source" in told else []))
+
+
+def _source(known: Mapping[str, Any]) -> str:
+    folders = known.get("folders") or []
+    return folders[0] if len(folders) == 1 else "FOLDER"
