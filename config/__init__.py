@@ -6,6 +6,7 @@ from .evaluate import EvaluateSettings
 from .generate import GenerateSettings
 from .importing import ImportSettings
 from .linking import LinkSettings
+from .owner import allowed_in_app, refused_in_app
 from .select import SelectSettings
 from .study import ArmSettings, StudySettings
 from .train import TrainSettings
@@ -36,9 +37,11 @@ __all__ = [
     "Settings",
     "StudySettings",
     "TrainSettings",
+    "allowed_in_app",
     "choices",
     "faults",
     "limits",
     "plain_type",
+    "refused_in_app",
     "setting",
 ]

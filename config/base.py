@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import types
 import typing
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 from pydantic import (
@@ -27,16 +28,32 @@ PLAIN_NAME = r"^\w[\w.+-]*$"
 """What a name may be that also names a folder."""
 
 
-def setting(default: Any, help: str, *, advanced: bool = False, **limits: Any) -> Any:
+Reason = typing.Literal["runs code", "reads files"]
+"""What a value can do that a request to the App may not ask for; see `curadiff.config.owner`."""
+
+
+def setting(
+    default: Any,
+    help: str,
+    *,
+    advanced: bool = False,
+    owner_only: Reason | Callable[[Any], Reason | None] | None = None,
+    **limits: Any,
+) -> Any:
     """Declare one setting.
 
     Args:
         default: Its default value; ``...`` makes it required.
         help: One sentence, shown by every surface.
         advanced: Fold it away in the App form.
+        owner_only: Why only the owner of the App may set it: what every value but the default
+            does, or a function from a value to what that value does, None where it is harmless.
         **limits: pydantic limits such as ``ge``, ``le``, ``gt``, ``multiple_of``.
     """
-    return Field(default, description=help, json_schema_extra={"advanced": advanced}, **limits)
+    if isinstance(owner_only, str) and owner_only not in typing.get_args(Reason):
+        raise TypeError(f"owner_only must be one of {typing.get_args(Reason)}, got {owner_only!r}.")
+    marks: Any = {"advanced": advanced, "owner_only": owner_only}
+    return Field(default, description=help, json_schema_extra=marks, **limits)
 
 
 class Settings(BaseModel):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+import re
+from typing import Any, ClassVar, Literal
 
-from .base import Settings, setting
+from .base import Reason, Settings, setting
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Dtype = Literal["float32", "bfloat16"]
@@ -14,15 +15,27 @@ ENCODER_HELP = (
     "timm:MODEL or python:FILE_OR_MODULE:FUNCTION."
 )
 
+PUBLISHED = re.compile(r"[\w-]+|open_clip:[\w+-]+(:[\w-]+)?|timm:[\w-]+(\.[\w-]+)?", re.ASCII)
+"""Names of encoders that somebody published, no file and no code of one's own."""
+
+
+def what_encoder_does(name: Any) -> Reason | None:
+    """Say what loading an encoder does that only the owner of the App may ask for."""
+    if str(name).strip().startswith("python:"):
+        return "runs code"
+    return None if PUBLISHED.fullmatch(str(name)) else "reads files"
+
 
 class EmbedSettings(Settings):
     """Turn images into vectors."""
 
     verb: ClassVar[str] = "embed"
 
-    encoder: str = setting("clip-vit-b32", ENCODER_HELP)
+    encoder: str = setting("clip-vit-b32", ENCODER_HELP, owner_only=what_encoder_does)
     weights: str | None = setting(
-        None, "File with the encoder's weights; by default they are looked up by name."
+        None,
+        "File with the encoder's weights; by default they are looked up by name.",
+        owner_only="reads files",
     )
     field: str | None = setting(
         None, "Sample field to write; by default it is named after the encoder."

@@ -8,7 +8,7 @@ from pydantic import field_validator
 
 from ..errors import nearest
 from .base import Settings, setting
-from .embed import ENCODER_HELP, Device
+from .embed import ENCODER_HELP, Device, what_encoder_does
 
 METRICS = (
     "frechet_distance",
@@ -29,10 +29,14 @@ class EvaluateSettings(Settings):
     verb: ClassVar[str] = "evaluate"
 
     encoder: str = setting(
-        "dinov2-vit-l14", "The judge; not the encoder that selected. " + ENCODER_HELP
+        "dinov2-vit-l14",
+        "The judge; not the encoder that selected. " + ENCODER_HELP,
+        owner_only=what_encoder_does,
     )
     weights: str | None = setting(
-        None, "File with the encoder's weights; by default they are looked up by name."
+        None,
+        "File with the encoder's weights; by default they are looked up by name.",
+        owner_only="reads files",
     )
     metrics: list[str] | None = setting(
         None,

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, ClassVar, Literal
 
 from pydantic import model_validator
 
-from .base import Settings, setting
+from .base import PLAIN_NAME, Reason, Settings, setting
 from .embed import Device
 
 GROUPS = 8  # group normalization divides every width into this many groups
@@ -47,6 +48,12 @@ PRESETS: dict[str, dict[str, Any]] = {
 }
 
 
+def what_start_does(start_from: Any) -> Reason | None:
+    """Say what beginning with a checkpoint does that only the owner of the App may ask for."""
+    run_id = re.fullmatch(PLAIN_NAME, str(start_from)) and not str(start_from).endswith(".pt")
+    return None if run_id else "reads files"
+
+
 class TrainSettings(Settings):
     """Train a diffusion model (DDPM) on the selected images.
 
@@ -70,6 +77,7 @@ class TrainSettings(Settings):
         "less for pictures half as large; or checkpoint of denoising-diffusion-pytorch "
         "(model-N.pt) to go on from.",
         advanced=True,
+        owner_only=what_start_does,
     )
     image_size: int = setting(
         128, "Side of the training images in pixels.", ge=8, le=1024, multiple_of=8
@@ -141,7 +149,10 @@ class TrainSettings(Settings):
     )
     processes: int = setting(1, "Processes to train with, one per GPU.", ge=1, advanced=True)
     accelerate: str = setting(
-        "", "Flags handed to accelerate launch, for several GPUs or machines.", advanced=True
+        "",
+        "Flags handed to accelerate launch, for several GPUs or machines.",
+        advanced=True,
+        owner_only="runs code",
     )
     seed: int = setting(0, "Seed of weights, order, flips and noise.", ge=0)
     device: Device = setting("auto", "Where to train; auto takes a GPU when there is one.")
