@@ -5,6 +5,7 @@ from .embed import EmbedSettings
 from .evaluate import EvaluateSettings
 from .generate import GenerateSettings
 from .importing import ImportSettings
+from .launching import launch_flags, launch_words
 from .linking import LinkSettings
 from .owner import allowed_in_app, refused_in_app
 from .select import SelectSettings
@@ -40,6 +41,8 @@ __all__ = [
     "allowed_in_app",
     "choices",
     "faults",
+    "launch_flags",
+    "launch_words",
     "limits",
     "plain_type",
     "refused_in_app",

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from typing import Any, ClassVar, Literal
 
-from pydantic import model_validator
+from pydantic import field_validator, model_validator
 
 from .base import PLAIN_NAME, Reason, Settings, setting
 from .embed import Device
+from .launching import launch_flags
 
 GROUPS = 8  # group normalization divides every width into this many groups
 
@@ -150,7 +151,7 @@ class TrainSettings(Settings):
     processes: int = setting(1, "Processes to train with, one per GPU.", ge=1, advanced=True)
     accelerate: str = setting(
         "",
-        "Flags handed to accelerate launch, for several GPUs or machines.",
+        "Flags of accelerate launch that say on which GPUs and machines to train.",
         advanced=True,
         owner_only="runs code",
     )
@@ -166,6 +167,12 @@ class TrainSettings(Settings):
         preset = PRESETS.get(str(values.get("preset", "lightly-2023")), {})
         network = NETWORKS.get(str(values.get("network")), {})
         return {**network, **preset, **values}
+
+    @field_validator("accelerate")
+    @classmethod
+    def _only_known_flags(cls, given: str) -> str:
+        launch_flags(given)
+        return given
 
     @model_validator(mode="after")
     def _fits(self) -> TrainSettings:

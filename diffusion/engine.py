@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +14,7 @@ from accelerate.state import AcceleratorState
 from accelerate.tracking import get_available_trackers
 from torch import Tensor, nn
 
-from ..config import TrainSettings
+from ..config import TrainSettings, launch_flags
 from ..errors import EnvironmentFault, SettingsError
 from ..runs import Run
 
@@ -116,10 +115,8 @@ def check_processes(started: int, settings: TrainSettings) -> None:
         EnvironmentFault: accelerate launch started fewer, as it does with ``--cpu``.
         SettingsError: They cannot share the batch equally.
     """
-    flags = shlex.split(settings.accelerate.replace("=", " ").replace("-", "_"))
-    asked = settings.processes
-    if "__num_processes" in flags[:-1]:
-        asked = int(flags[flags.index("__num_processes") + 1])
+    flagged = launch_flags(settings.accelerate).get("num_processes")
+    asked = settings.processes if flagged is None else int(flagged)
     if started < asked:
         raise EnvironmentFault(
             f"{asked} processes were asked for and {started} started; without GPUs give "

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import shlex
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ..config import TrainSettings
+from ..config import TrainSettings, launch_words
 from ..errors import DataError, RunError, SettingsError
 from ..runs import Asked, Run, launch, lease
 from . import manifest, origin, pixels
@@ -191,7 +190,7 @@ def _launcher(settings: TrainSettings) -> list[str]:
             sys.executable,
             "-m",
             "accelerate.commands.launch",
-            *shlex.split(settings.accelerate),
+            *launch_words(settings.accelerate),
         ]
     if settings.processes > 1:  # standalone: a free port of its own, so that runs do not meet
         ranks = f"--nproc-per-node={settings.processes}"
