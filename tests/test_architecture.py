@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[1]
 ROWS = [
     {"operators", "cli"},
     {"api"},
-    {"datasets", "encoders", "selectors", "metrics", "diffusion", "demo"},
+    {"datasets", "encoders", "selectors", "metrics", "diffusion", "preferences", "demo"},
     {"layouts"},
     {"config", "runs"},
     {"images", "neighbors"},
@@ -113,7 +113,8 @@ def test_a_training_is_prepared_and_started_without_torch(tmp_path):
 def test_numerics_need_neither_fiftyone_nor_plotly(tmp_path):
     code = (
         "import sys; sys.modules['fiftyone'] = sys.modules['plotly'] = None\n"
-        "import curadiff.diffusion.worker, curadiff.selectors, curadiff.metrics, curadiff.encoders"
+        "import curadiff.diffusion.worker, curadiff.selectors, curadiff.metrics\n"
+        "import curadiff.encoders, curadiff.preferences"
     )
     run("-c", code, cwd=tmp_path)
 
