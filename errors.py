@@ -3,6 +3,7 @@
     CuradiffError
     ├── SettingsError   a setting is unknown, of the wrong type or out of its limits
     ├── DataError       the given images, embeddings or data set cannot be used
+    │   └── Busy        another process is at work on the same data set
     ├── WeightsError    an encoder's weights are not on this machine
     ├── RunError        a run directory is missing, damaged or in use
     │   └── Stopped     the work was asked to end before its end, and can go on
@@ -35,6 +36,10 @@ class SettingsError(CuradiffError, ValueError):
 
 class DataError(CuradiffError, ValueError):
     """The given images, embeddings or data set cannot be used."""
+
+
+class Busy(DataError):
+    """Another process is at work on the same data set, or took it over from this one."""
 
 
 class WeightsError(CuradiffError, RuntimeError):

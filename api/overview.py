@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import runs
-from ..datasets import counting, reading, writing
+from ..datasets import counting, info, reading, writing
 from ..datasets.glance import glance
 from ..runs import Run
 
@@ -48,7 +48,7 @@ def overview(dataset: Any) -> Overview:
     Reads counts and records, never vectors, so it is quick on large data sets. The states of
     runs are read first, and once: what a run that is finished wrote is then seen in full.
     """
-    ours = dataset.info.get("curadiff", {})
+    ours = info.read(dataset)
     source = ours.get("generated", {}).get("source_dataset")
     mine = [runs.Snapshot(run) for run in of(dataset.name)]
     studies = [run for run in mine if run.kind == "study"]

@@ -15,6 +15,9 @@ import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
+from typing import Any
+
+from pymongo import WriteConcern
 
 from ..errors import EnvironmentFault
 from ..runs import home
@@ -45,6 +48,21 @@ def fiftyone() -> ModuleType:
             "curadiff doctor --fix; or set FIFTYONE_DATABASE_URI to a MongoDB of your own."
         ) from fault
     return fo
+
+
+def durable(name: str) -> Any:
+    """Return a collection whose writes are on the disk of most servers when they return.
+
+    FiftyOne's own writes are acknowledged earlier. A server journals in order, so a write
+    here makes every acknowledged write before it durable too.
+
+    Args:
+        name: Name of a collection in FiftyOne's database.
+    """
+    fiftyone()
+    from fiftyone.core.odm import get_db_conn
+
+    return get_db_conn().get_collection(name, write_concern=WriteConcern("majority", j=True))
 
 
 def prepare() -> None:

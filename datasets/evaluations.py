@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from . import info
 from .sidebar import fold
-from .writing import key_of, note, record, set_numbers
+from .writing import key_of, record, set_numbers
 
 
 def write_evaluation(
@@ -48,7 +49,7 @@ def write_evaluation(
     _write(reference, reference_ids, reference_fields, prefix)
     if shared and reference_fields:
         fold(reference, f"study {shared}", [f"{prefix}{name}" for name in reference_fields])
-    note(generated, "evaluations", {key: {**config, "values": dict(values)}})
+    info.put(generated, "evaluations", {key: {**config, "values": dict(values)}})
     record(
         generated,
         f"evaluate_{key}",

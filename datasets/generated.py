@@ -9,8 +9,8 @@ from typing import Any
 from bson import ObjectId
 
 from ..errors import DataError
+from . import info
 from .database import fiftyone
-from .writing import note
 
 BATCH = 1000
 
@@ -71,13 +71,13 @@ def add_generated(
             ],
             progress=False,
         )
-    note(
+    info.put(
         dataset,
         "generated",
         {"source_dataset": source.name, "source_dataset_id": str(source._doc.id)},
     )
-    note(dataset, "runs", {run: {"arm": arm, "training_seed": training_seed, **origin}})
-    note(source, "generated_datasets", {name: str(dataset._doc.id)})
+    info.put(dataset, "runs", {run: {"arm": arm, "training_seed": training_seed, **origin}})
+    info.put(source, "generated_datasets", {name: str(dataset._doc.id)})
     if dataset.has_saved_view(arm):
         dataset.delete_saved_view(arm)
     dataset.save_view(arm, dataset.match(fo.ViewField("arm") == arm), description=f"arm {arm}")
@@ -88,7 +88,7 @@ def _open(fo: Any, name: str, source: Any) -> Any:
     if not fo.dataset_exists(name):
         return fo.Dataset(name, persistent=True)
     dataset = fo.load_dataset(name, reload=True)
-    ours = dataset.info.get("curadiff", {}).get("generated", {})
+    ours = info.section(dataset, "generated")
     known = ours.get("source_dataset_id")
     anew = ours.get("source_dataset") == source.name and not _exists(fo, known)
     if known != str(source._doc.id) and not anew:

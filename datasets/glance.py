@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from . import info
 from .database import fiftyone
 
 
@@ -24,5 +25,6 @@ def glance(name: str) -> tuple[int, dict[str, Any]] | None:
     found = database.datasets.find_one({"name": name}, wanted)
     if found is None:
         return None
-    samples = database[found["sample_collection_name"]].estimated_document_count()
-    return samples, (found.get("info") or {}).get("curadiff", {})
+    samples = database[found["sample_collection_name"]]
+    count = samples.estimated_document_count() or samples.count_documents({})  # 0 after a crash
+    return count, info.sections(found)

@@ -7,9 +7,9 @@ from typing import Any
 
 from ..errors import DataError
 from ..layouts import Record
+from . import info
 from .database import fiftyone
 from .tryon import LIP_LABELS, keypoints
-from .writing import note
 
 BATCH = 1000
 TAKEN = {
@@ -49,7 +49,7 @@ def from_records(name: str, records: Sequence[Record], *, source: str) -> tuple[
     for split in sorted({record.split for record in fresh if record.split}):
         view = dataset.match(fo.ViewField("split") == split)
         dataset.save_view(split, view, description=f"split {split}", overwrite=True)
-    note(dataset, "import", {"source": source})
+    info.put(dataset, "import", {"source": source})
     return dataset, len(fresh)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from . import info
 from .database import fiftyone
 
 NEAREST = "nearest_train_id"
@@ -55,7 +56,7 @@ def nearest_generated(source: Any, ids: Sequence[str], *, limit: int) -> list[Pa
     """
     fo = fiftyone()
     found: list[Pair] = []
-    for name in source.info.get("curadiff", {}).get("generated_datasets", {}):
+    for name in info.section(source, "generated_datasets"):
         if not fo.dataset_exists(name):
             continue
         made = fo.load_dataset(name, reload=True)
@@ -70,7 +71,7 @@ def nearest_generated(source: Any, ids: Sequence[str], *, limit: int) -> list[Pa
 def _pairs(made: Any, view: Any, limit: int, *, field: str | None = None) -> list[Pair]:
     fo = fiftyone()
     fields = [field] if field else _fields(made)
-    name = made.info.get("curadiff", {}).get("generated", {}).get("source_dataset")
+    name = info.section(made, "generated").get("source_dataset")
     if not fields or not name or not fo.dataset_exists(name):
         return []
     ids, paths, *columns = view.values(["id", "filepath", *fields])

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import DataError, nearest
+from . import info
 from .database import fiftyone
 
 
@@ -207,4 +208,4 @@ def only_embedding_field(dataset: Any) -> str:
 
 def encoder_of(dataset: Any, field: str) -> str | None:
     """Return the recorded identity of the encoder that wrote a field."""
-    return dataset.info.get("curadiff", {}).get("encoders", {}).get(field)
+    return info.section(dataset, "encoders").get(field)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from . import info
 from .database import fiftyone
 
 NAME = "curadiff"
@@ -23,7 +24,7 @@ def save(dataset: Any) -> Any:
         The `fiftyone.Space`.
     """
     fo = fiftyone()
-    ours = dataset.info.get("curadiff", {})
+    ours = info.read(dataset)
     beside = [fo.Panel(type="curadiff")]
     maps = [key for key in dataset.list_brain_runs() if key.startswith(MAP)]
     if maps:
@@ -48,7 +49,7 @@ def most_real_first(dataset: Any) -> Any | None:
     """
     fo = fiftyone()
     fields = [name for name in dataset.get_field_schema() if name.endswith("realism")]
-    if "generated" not in dataset.info.get("curadiff", {}) or not fields:
+    if "generated" not in info.read(dataset) or not fields:
         return None
     if "realism" in fields:
         return dataset.sort_by("realism", reverse=True)

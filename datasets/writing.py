@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import hashlib
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,30 +11,12 @@ from bson import ObjectId
 from pymongo import UpdateOne
 
 from ..errors import DataError
+from . import info
 from .database import fiftyone
+from .names import ids_hash as ids_hash
+from .names import key_of as key_of
 
 UNREADABLE = "unreadable"
-
-
-def key_of(name: str) -> str:
-    """Turn a name into what FiftyOne accepts as field name and run key: ``a-b 2`` -> ``a_b_2``."""
-    key = re.sub(r"\W+", "_", name).strip("_").lower()
-    if not key:
-        raise DataError(f"a name needs at least one letter or digit, got {name!r}.")
-    return key if key[0].isalpha() else f"n_{key}"
-
-
-def ids_hash(ids: Sequence[str]) -> str:
-    """Return the sha256 of ids in their order, as hex."""
-    return hashlib.sha256("\n".join(ids).encode()).hexdigest()
-
-
-def note(dataset: Any, section: str, values: Mapping[str, Any]) -> None:
-    """Merge values into ``dataset.info["curadiff"][section]`` and save."""
-    ours = dict(dataset.info.get("curadiff", {}))
-    ours[section] = {**ours.get(section, {}), **values}
-    dataset.info["curadiff"] = ours
-    dataset.save()
 
 
 def write_embeddings(
@@ -66,7 +46,7 @@ def write_embeddings(
     if len(ids):
         vectors = dict(zip(ids, np.asarray(x, dtype=np.float32), strict=True))
         dataset.set_values(field, vectors, key_field="id")
-    note(dataset, "encoders", {field: encoder})
+    info.put(dataset, "encoders", {field: encoder})
 
 
 def set_numbers(dataset: Any, fields: Mapping[str, tuple[Sequence[str], np.ndarray]]) -> None:

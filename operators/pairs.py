@@ -6,7 +6,7 @@ from typing import Any
 
 from fiftyone.operators import types
 
-from ..datasets import pairs
+from ..datasets import info, pairs
 from . import layout
 
 SHOWN = 6  # pairs at a time
@@ -14,8 +14,8 @@ SHOWN = 6  # pairs at a time
 
 def draw(page: types.Object, ctx: Any, panel: Any) -> None:
     """Add the card while samples are selected in the grid."""
-    generated = "generated" in ctx.dataset.info.get("curadiff", {})
-    linked = ctx.dataset.info.get("curadiff", {}).get("generated_datasets")
+    generated = bool(info.section(ctx.dataset, "generated"))
+    linked = info.section(ctx.dataset, "generated_datasets")
     if not (generated or linked):
         return
     card = page.v_stack("pairs", variant="outline", gap=1, pad=2, align_x="stretch")
@@ -43,7 +43,7 @@ def draw(page: types.Object, ctx: Any, panel: Any) -> None:
         layout.image(one, pair.generated_path, "generated", height="96px")
         layout.image(one, pair.real_path, "nearest training image", height="96px")
     layout.text(card, "Left: generated. Right: the training image it is nearest to.")
-    ours = ctx.dataset.info["curadiff"]
+    ours = info.read(ctx.dataset)
     name = ours["generated"]["source_dataset"] if generated else found[0].dataset
     ids = [pair.real_id if generated else pair.generated_id for pair in found]
     layout.button(card, f"Open them in {name}", panel.open_samples, name=name, ids=ids)

@@ -12,7 +12,7 @@ from fiftyone.operators import types
 from .. import runs
 from ..api import charts, comparing
 from ..api.overview import of
-from ..datasets import selections
+from ..datasets import info, selections
 from ..runs import Run
 from . import layout, missed
 from .frame import Frame, told
@@ -154,7 +154,7 @@ def source_of(ctx: Any) -> str | None:
     """Return the name of the real images' data set, whichever of the two is open."""
     if ctx.dataset is None:
         return None
-    generated = ctx.dataset.info.get("curadiff", {}).get("generated")
+    generated = info.section(ctx.dataset, "generated")
     return generated["source_dataset"] if generated else ctx.dataset.name
 
 
@@ -240,7 +240,7 @@ def _pictures(
 
 def _samples(ctx: Any, arm: str, seed: int | None) -> Any:
     """Return the view behind a bar: of the open data set, generated or real."""
-    if "generated" in ctx.dataset.info.get("curadiff", {}):
+    if "generated" in info.read(ctx.dataset):
         made = ctx.dataset.match(fo.ViewField("arm") == arm)
         return made if seed is None else made.match(fo.ViewField("training_seed") == seed)
     found = [run for run in of(ctx.dataset.name) if run.kind == "study"]

@@ -10,7 +10,7 @@ from fiftyone.operators import types
 from .. import api
 from ..api import estimating
 from ..config import EvaluateSettings, Settings, StudySettings
-from ..datasets import reading, selections
+from ..datasets import info, reading, selections
 from ..errors import DataError
 from . import forms
 from .doorway import Doorway, choose, job, refuse
@@ -109,7 +109,7 @@ def _linked(ctx: Any) -> tuple[Any, list[str]]:
     """Return the real images' data set and the generated ones linked with it."""
     if ctx.dataset is None:
         raise DataError("Open a data set first, or import images.")
-    ours = ctx.dataset.info.get("curadiff", {})
+    ours = info.read(ctx.dataset)
     source = ctx.dataset
     if "generated" in ours:  # the open data set is itself a generated one
         name = ours["generated"]["source_dataset"]

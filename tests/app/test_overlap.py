@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from curadiff.api import overlap
 from curadiff.api.mapping import map_embeddings
-from curadiff.datasets import workspaces
+from curadiff.datasets import info, workspaces
 from curadiff.errors import DataError
 from curadiff.operators.selections_panel import chosen
 from PIL import Image
@@ -93,7 +93,7 @@ def test_the_workspace_opens_what_there_is(selected):
 
 
 def test_generated_images_are_sorted_by_what_measured_them(dataset):
-    dataset.info["curadiff"] = {"generated": {"source_dataset": "some"}}
+    info.put(dataset, "generated", {"source_dataset": "some"})
     ids = dataset.values("id")
     dataset.set_values("x_realism", {ids[0]: 1.0, ids[1]: 3.0}, key_field="id")
     dataset.set_values("y_realism", {ids[2]: 2.0, ids[1]: 0.5}, key_field="id")

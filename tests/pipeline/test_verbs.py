@@ -8,7 +8,7 @@ import curadiff
 import fiftyone as fo
 import numpy as np
 import pytest
-from curadiff.datasets import reading, selections, writing
+from curadiff.datasets import info, reading, selections, writing
 from curadiff.errors import DataError, RunError, SettingsError
 
 TRAIN = {
@@ -68,7 +68,7 @@ def test_an_unreadable_image_costs_one_sample(dataset, tmp_path):
 
 
 def test_a_field_of_another_encoder_is_not_mixed(embedded):
-    writing.note(embedded, "encoders", {"builtin": "something else"})
+    info.put(embedded, "encoders", {"builtin": "something else"})
     with pytest.raises(DataError, match="another encoder"):
         curadiff.embed(embedded, encoder="builtin", progress=False)
 
