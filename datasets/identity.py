@@ -14,6 +14,7 @@ from bson import ObjectId
 from bson.errors import InvalidId
 
 from ..errors import DataError
+from . import info
 from .database import fiftyone
 
 
@@ -37,7 +38,7 @@ def id_of(dataset: Any) -> str:
 
 def folders_of(dataset: Any) -> list[str]:
     """List the folders that a data set's images were imported from, in alphabetical order."""
-    return _folders(dataset.info)
+    return _folders(info.read(dataset))
 
 
 def open_by_identity(known: Mapping[str, Any]) -> Any:
@@ -81,7 +82,7 @@ def current_name(known: Mapping[str, Any]) -> str | None:
     if found is None:
         return None
     folders = known.get("folders") or []
-    again = folders and folders == _folders(found.get("info") or {})
+    again = folders and folders == _folders(info.sections(found))
     return found["name"] if not known.get("id") or again else None
 
 
@@ -104,8 +105,8 @@ def _object_id(id: str) -> ObjectId | None:
         return None
 
 
-def _folders(info: Mapping[str, Any]) -> list[str]:
-    told = info.get("curadiff", {}).get("import", {})
+def _folders(kept: Mapping[str, Any]) -> list[str]:
+    told = kept.get("import", {})
     listed = [one["path"] for one in told.get("folders", {}).values()]
     return sorted(listed or ([told["source"]] if "source" in told else []))
 
