@@ -84,17 +84,6 @@ def _eight_bits(values: np.ndarray, *, deep: bool) -> np.ndarray:
     return np.clip(np.rint(values.astype(np.float64) * scale), 0, 255).astype(np.uint8)
 
 
-def square(image: Image.Image, size: int) -> Image.Image:
-    """Cut the central square, then resize it to ``size`` x ``size``, antialiased.
-
-    Cropping first keeps shapes: a circle in a portrait photograph stays a circle.
-    """
-    side = min(image.size)
-    left, top = (image.width - side) // 2, (image.height - side) // 2
-    box = (left, top, left + side, top + side)
-    return image.crop(box).resize((size, size), Image.Resampling.LANCZOS)
-
-
 def content_hash(path: str | Path) -> str:
     """Return the sha256 of a file's bytes, as hex.
 

@@ -13,11 +13,16 @@ import numpy as np
 from .. import encoders, layouts, metrics
 from ..config import EvaluateSettings
 from ..datasets import evaluations, reading
+from ..datasets.generated import source_of
 from ..errors import DataError
+from . import conditions
 from .progress import Progress, reporting
 
 OF_STUDY = ("covered", "nearest_generated", "nearest_generated_distance")
 """What a study writes on real images per training: enough to see what a model never draws."""
+
+
+NOT_OF_METRICS = {"encoder", "weights", "mirrored", "key", "batch_size", "reference_size"}
 
 
 @dataclass(frozen=True)
@@ -42,6 +47,26 @@ class Images:
     dataset: Any = None
     x_mirrored: np.ndarray | None = None
 
+    @property
+    def given(self) -> int:
+        """How many images there were, unreadable ones included."""
+        return len(self.ids) + len(self.faults)
+
+
+@dataclass(frozen=True)
+class Side:
+    """One side of a comparison before its images are read.
+
+    Attributes:
+        files: Ids, files and names.
+        dataset: The FiftyOne data set, None for a folder.
+        view: The FiftyOne view, or the folder.
+    """
+
+    files: reading.Pool
+    dataset: Any
+    view: Any
+
 
 def evaluate(
     generated: Any,
@@ -53,8 +78,10 @@ def evaluate(
 ) -> metrics.Evaluation:
     """Compare generated images with real ones, and store what was found.
 
-    With two FiftyOne sources, values go to a custom run and ``info`` of the generated
-    data set, and one value per sample to fields of both; with folders nothing is stored.
+    Real images are judged as the model saw them: cut and resized to the size of the
+    generated ones, unless ``reference_size`` says otherwise. With two FiftyOne sources,
+    values go to a custom run and ``info`` of the generated data set, and one value per
+    sample to fields of both; with folders nothing is stored.
 
     Args:
         generated: Data set, view, data set name or folder with the generated images.
@@ -68,33 +95,39 @@ def evaluate(
 
     Raises:
         SettingsError: A setting is wrong.
-        DataError: A side has too few readable images.
+        DataError: A side has too few readable images, the sides are swapped, or the
+            generated images are of several sizes.
         WeightsError: The encoder's weights are not here.
     """
     config = EvaluateSettings(**settings)
+    given = {"generated": generated, "reference": reference, "training": train}
+    sides = {role: side(source) for role, source in given.items() if source is not None}
+    _refuse_swapped(sides["generated"], sides["reference"])
+    size = conditions.size_for(config, sides["generated"].files.paths)
     encoder = encoders.load(config.encoder, weights=config.weights, device=config.device)
-    sides = {
-        "generated": generated,
-        "reference": reference,
-        **({"training": train} if train is not None else {}),
-    }
     images = {
         role: featurize(
-            source,
-            encoder,
+            side,
+            encoder.at(size),
             role=role,
             config=config,
             mirrored=role == "training" and config.mirrored,
             progress=progress,
         )
-        for role, source in sides.items()
+        for role, side in sides.items()
     }
+    trained = sides.get("training")
+    chosen_by = conditions.selection_encoders(
+        sides["generated"].view,
+        None if trained is None else trained.dataset,
+        [] if trained is None else trained.files.ids,
+    )
     return compare(
         images["generated"],
         images["reference"],
         images.get("training"),
         config=config,
-        encoder=encoder.key,
+        judged=conditions.Conditions(encoder.key, size, chosen_by),
     )
 
 
@@ -104,7 +137,8 @@ def compare(
     training: Images | None,
     *,
     config: EvaluateSettings,
-    encoder: str,
+    judged: conditions.Conditions,
+    stand_in: np.ndarray | None = None,
     held_out: np.ndarray | None = None,
     study: str | None = None,
     fields: bool = True,
@@ -116,31 +150,48 @@ def compare(
         reference: The real images to compare with.
         training: The images that the model was trained on, for memorization.
         config: Settings of the evaluation.
-        encoder: Identity of the encoder that made the features.
-        held_out: (h, d) features of real images that are in neither, for the null.
+        judged: How the features were made.
+        stand_in: (s, d) features of real images that are not in the reference, for the nulls.
+        held_out: (h, d) features of real images that no model was trained on, for the null
+            of memorization.
         study: Name of the study that this is one of many evaluations of: each generated
             image is in one of them, each real one in all, and so gets `OF_STUDY` alone.
         fields: Whether to write fields of the images at all.
     """
-    found = metrics.evaluate(
+    by_role = {"generated": generated, "reference": reference, "training": training}
+    there = {role: images for role, images in by_role.items() if images is not None}
+    if config.counts == "refuse" and generated.given == reference.given:
+        # Equal counts were given: unreadable files alone are no reason to stop, but are named.
+        config = config.changed(counts="subsample")
+    values = metrics.evaluate(
         real=reference.x,
         generated=generated.x,
         train=None if training is None else training.x,
         train_mirrored=None if training is None else training.x_mirrored,
+        stand_in=stand_in,
         held_out=held_out,
-        **config.model_dump(exclude={"encoder", "weights", "mirrored", "key", "batch_size"}),
+        **config.model_dump(exclude=NOT_OF_METRICS),
+    )
+    notes = list(judged.notes)
+    for role, images in there.items():
+        notes += conditions.left_out(role, images.faults, images.given)
+        notes += conditions.enlarged(role, images.paths, judged.size)
+    found = dataclasses.replace(
+        values,
+        settings={**values.settings, **judged.to_json()},
+        notes=[*notes, *values.notes],
     )
     if generated.dataset is not None and reference.dataset is not None:
         stored = found if fields else dataclasses.replace(found, generated={}, real={})
         if study is not None:
             few = {name: values for name, values in stored.real.items() if name in OF_STUDY}
             stored = dataclasses.replace(stored, real=few)
-        _store(generated, reference, training, stored, config=config, encoder=encoder, study=study)
+        _store(generated, reference, training, stored, config=config, judged=judged, study=study)
     return found
 
 
 def featurize(
-    source: Any,
+    side: Side,
     encoder: encoders.Encoder,
     *,
     role: str,
@@ -149,8 +200,7 @@ def featurize(
     progress: Progress = True,
 ) -> Images:
     """Compute the judge's features of one side; unreadable files are left out and named."""
-    files, dataset = _files(source)
-    size = config.batch_size
+    files, size = side.files, config.batch_size
     with reporting(progress, f"features of {role}", "image") as report:
         found = encoder.embed(files.paths, batch_size=size, progress=report, cache=True)
     good = np.flatnonzero(found.ok)
@@ -164,7 +214,7 @@ def featurize(
         [files.names[row] for row in good],
         found.features[good],
         found.faults,
-        dataset,
+        side.dataset,
         encoder.mirrored().embed(kept, batch_size=size, cache=True).features if mirrored else None,
     )
 
@@ -176,7 +226,7 @@ def _store(
     found: metrics.Evaluation,
     *,
     config: EvaluateSettings,
-    encoder: str,
+    judged: conditions.Conditions,
     study: str | None,
 ) -> None:
     """Write values and fields to both data sets; rows become sample ids on the way."""
@@ -190,7 +240,7 @@ def _store(
         values=found.to_json(),
         config={
             "settings": config.model_dump(mode="json"),
-            "encoder": encoder,
+            **judged.to_json(),
             "reference": reference.dataset.name,
             "n_generated": len(generated_ids),
             "n_reference": len(reference_ids),
@@ -218,11 +268,24 @@ def _with_ids(
     return found
 
 
-def _files(source: Any) -> tuple[reading.Pool, Any]:
-    """Return the images and the data set of a source; None for a folder."""
+def side(source: Any) -> Side:
+    """Find the images of one side: those of a folder, or of a data set or view."""
     if isinstance(source, Path) or (isinstance(source, str) and Path(source).is_dir()):
         records = layouts.read(Path(source), "folder")
         ids = [record.id for record in records]
-        return reading.Pool(ids, [str(record.path) for record in records], ids), None
+        files = reading.Pool(ids, [str(record.path) for record in records], ids)
+        return Side(files, None, Path(source))
     dataset, view = reading.resolve(source)
-    return reading.read_paths(view), dataset
+    return Side(reading.read_paths(view), dataset, view)
+
+
+def _refuse_swapped(made: Side, real: Side) -> None:
+    """Refuse sides that were given the wrong way round, where the data sets say so."""
+    if made.dataset is None or real.dataset is None:
+        return
+    if source_of(real.dataset) == str(made.dataset._doc.id) and source_of(made.dataset) is None:
+        raise DataError(
+            f"{real.dataset.name!r} holds the images that were generated from "
+            f"{made.dataset.name!r}, so the two are the wrong way round; give the generated "
+            f"images first: {real.dataset.name} {made.dataset.name}"
+        )

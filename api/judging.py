@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from .. import encoders
+import numpy as np
+
+from .. import encoders, preparation
 from ..config import EvaluateSettings
 from ..runs import Run, read_json
-from .evaluating import Images, compare, featurize
+from .conditions import Conditions
+from .evaluating import Images, compare, featurize, side
 
 
 class Judge:
@@ -24,6 +28,8 @@ class Judge:
         pool: Ids of the images that arms may train on.
         held_out: Ids of the images that they may not; empty to compare with the pool only.
         mirrored: Whether the trainings see mirrored images, which copies may then be of.
+        image_size: Side of the squares that the trainings see, and draw.
+        selected_with: Identities of the encoders that arms are selected by.
         study: Name of the study.
     """
 
@@ -35,12 +41,18 @@ class Judge:
         pool: list[str],
         held_out: list[str],
         mirrored: bool,
+        image_size: int,
+        selected_with: Sequence[str] = (),
         study: str,
     ) -> None:
         subsample = config.counts == "refuse"  # a study goes on and states the counts
         self.config = config.changed(counts="subsample") if subsample else config
         self.dataset, self.study = dataset, study
         self.mirrored = mirrored and config.mirrored
+        self.selected_with = tuple(selected_with)
+        asked = config.reference_size
+        pixels = image_size if asked == "auto" else asked
+        self.size = None if isinstance(pixels, str) else (pixels, pixels)
         self.ids = {"held_out": held_out, "pool": pool} if held_out else {"pool": pool}
 
     @cached_property
@@ -49,13 +61,23 @@ class Judge:
         config = self.config
         return encoders.load(config.encoder, weights=config.weights, device=config.device)
 
+    @property
+    def preparation(self) -> str:
+        """Name of what is done to real and generated images before they are judged."""
+        return preparation.identity(self.size)
+
+    @property
+    def conditions(self) -> Conditions:
+        """What every comparison of the study is made with."""
+        return Conditions(self.encoder.key, self.size, self.selected_with)
+
     @cached_property
     def references(self) -> dict[str, Images]:
         """The real images by reference name."""
         return {
             name: featurize(
-                self.dataset.select(ids),
-                self.encoder,
+                side(self.dataset.select(ids)),
+                self.encoder.at(self.size),
                 role=name,
                 config=self.config,
                 mirrored=name == "pool" and self.mirrored,
@@ -77,11 +99,19 @@ class Judge:
             key: Name of the evaluation.
 
         Returns:
-            ``values``, ``full`` and ``counts``, each by reference name.
+            ``values``, ``full`` and ``counts``, each by reference name, and the conditions of
+            the comparison.
         """
         view = generated.match({"filepath": {"$regex": f"^{re.escape(str(folder))}/"}})
-        made = featurize(view, self.encoder, role="generated", config=self.config, progress=False)
+        made = featurize(
+            side(view),
+            self.encoder.at(self.size),
+            role="generated",
+            config=self.config,
+            progress=False,
+        )
         found: dict[str, Any] = {"values": {}, "full": {}, "counts": {}}
+        found |= self.conditions.to_json()
         for name, reference in self.references.items():
             config = self.config.changed(key=key if name == self.main else f"{key}-{name}")
             evaluation = compare(
@@ -89,8 +119,9 @@ class Judge:
                 reference,
                 self._training(training),
                 config=config,
-                encoder=self.encoder.key,
-                held_out=self.references["held_out"].x if name != self.main else None,
+                judged=self.conditions,
+                stand_in=self._others(name),
+                held_out=self._others("pool") if name == "pool" else None,
                 study=self.study,
                 fields=name == self.main,
             )
@@ -103,6 +134,10 @@ class Judge:
     def main(self) -> str:
         """The reference that arms are ranked by."""
         return next(iter(self.ids))
+
+    def _others(self, name: str) -> np.ndarray | None:
+        """Return the features of the real images that are not in this reference."""
+        return next((images.x for other, images in self.references.items() if other != name), None)
 
     def _training(self, training: Run) -> Images:
         """Pick a training's own images, with their features, out of the pool."""

@@ -123,6 +123,8 @@ class _Study:
             pool=pool,
             held_out=held_out,
             mirrored=self.config.train.horizontal_flip,
+            image_size=self.config.train.image_size,
+            selected_with=self._selected_with(),
             study=self.config.name,
         )
         work = planning.work(self.config)
@@ -179,7 +181,9 @@ class _Study:
         """Return what came of one cell, doing whatever of it is missing."""
         path = self._kept(cell)
         if path.exists():
-            return runs.read_json(path)
+            outcome = runs.read_json(path)
+            if outcome.get("preparation") == judge.preparation:
+                return outcome  # one of an older version was judged at other pixels
         training = self._train(cell, meter)
         folder = self._generate(cell, training, meter)
         linked = import_generated(folder, name=self.generated, arm=cell.arm.name)
@@ -209,6 +213,14 @@ class _Study:
 
     def _selection(self, cell: Cell) -> str | None:
         return None if cell.arm.method == "full" else planning.selection_name(self.config, cell)
+
+    def _selected_with(self) -> list[str]:
+        """Return the identity of the encoder that the selecting arms look with."""
+        looks = any(
+            cell.arm.method not in ("full", "random") for cell in planning.cells(self.config)
+        )
+        known = reading.encoder_of(self.dataset, self.field)
+        return [known] if looks and known else []
 
     def _selected(self, cell: Cell) -> Any:
         if cell.arm.method == "full":

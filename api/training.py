@@ -59,10 +59,17 @@ def new_run(
 
     The manifest calls images by their names, which outlive the data set; its ids do not.
     """
-    arm = arm or selections.selection_of(dataset, pool.ids)
+    selection = selections.selection_of(dataset, pool.ids)
+    selected_with = selections.encoders_of(dataset, [selection] if selection else [])
+    arm = arm or selection
     if arm is None:
         arm = "full" if len(pool.ids) == len(dataset) else "view"
-    origin = {"dataset": dataset.name, "arm": arm, "ids_hash": writing.ids_hash(pool.ids)}
+    origin = {
+        "dataset": dataset.name,
+        "arm": arm,
+        "ids_hash": writing.ids_hash(pool.ids),
+        "selected_with": selected_with,
+    }
     run = runs.create("train", config.model_dump(mode="json"), name=config.name, folder=folder)
     try:
         diffusion.prepare(

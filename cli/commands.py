@@ -182,7 +182,6 @@ def _import_generated(words: argparse.Namespace) -> None:
 
 def _evaluate(words: argparse.Namespace) -> None:
     from .. import api
-    from .show import evaluation
 
     found = api.evaluate(
         words.GENERATED,
@@ -191,7 +190,7 @@ def _evaluate(words: argparse.Namespace) -> None:
         progress=not words.json,
         **given_settings(words, VERBS["evaluate"]),
     )
-    print(json.dumps(found.to_json(), indent=1) if words.json else evaluation(found))
+    print(json.dumps(found.to_json(), indent=1) if words.json else found)
 
 
 def _study(words: argparse.Namespace) -> None:

@@ -22,6 +22,8 @@ METRICS = (
     "memorization",
 )
 
+MOST_PIXELS = 8192  # side of a square that every decoder still reads
+
 
 class EvaluateSettings(Settings):
     """Compare generated images with real ones."""
@@ -59,6 +61,12 @@ class EvaluateSettings(Settings):
         "When there are not as many real as generated images: stop, draw as many from the "
         "larger set by the seed, or compare them as they are.",
     )
+    reference_size: Literal["auto", "native"] | int = setting(
+        "auto",
+        "How real images are shown to the judge. auto: cut and resized to the size of the "
+        "generated images, as training prepares them; a number: real and generated ones cut "
+        "to squares of so many pixels; native: all at their own size and shape.",
+    )
     null_draws: int = setting(
         3,
         "Random draws of real against real behind each null; 0 for no nulls.",
@@ -76,6 +84,14 @@ class EvaluateSettings(Settings):
     batch_size: int = setting(32, "Images per forward pass.", ge=1, le=4096, advanced=True)
     seed: int = setting(0, "Seed of subsampling, nulls, projections and bootstrap.", ge=0)
     device: Device = setting("auto", "Where to compute; auto takes a GPU when there is one.")
+
+    @field_validator("reference_size")
+    @classmethod
+    def _positive(cls, given: Any) -> Any:
+        """Check the number; limits on the setting would be applied to the words too."""
+        if isinstance(given, int) and not 1 <= given <= MOST_PIXELS:
+            raise ValueError(f"reference_size must be 1 to {MOST_PIXELS} pixels, got {given}.")
+        return given
 
     @field_validator("metrics", mode="before")
     @classmethod

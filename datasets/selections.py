@@ -110,6 +110,19 @@ def selection_of(dataset: Any, ids: Sequence[str]) -> str | None:
     return None
 
 
+def encoders_of(dataset: Any, names: Sequence[str]) -> list[str]:
+    """Return the identities of the encoders whose embeddings these selections were chosen by.
+
+    A random choice looks at no embedding, so it has none.
+    """
+    found = []
+    for name in names:
+        config = recorded(dataset, f"select_{key_of(name)}") or {}
+        if config.get("encoder") and config.get("selection_method") != "random":
+            found.append(config["encoder"])
+    return list(dict.fromkeys(found))
+
+
 def delete_selection(dataset: Any, name: str) -> None:
     """Remove a selection's tag, fields, saved view and run."""
     stored = read_selection(dataset, name)

@@ -17,10 +17,9 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import DataError, RunError
-from ..images import open_rgb, square
+from ..images import open_rgb
+from ..preparation import RECIPE, square
 from ..runs import home
-
-RECIPE = "square-lanczos-1"  # change it whenever the same files would give other pixels
 
 
 def cache_path(sha256: Sequence[str], size: int) -> Path:

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from PIL import Image, ImageOps
 
 from ..errors import DataError, RunError
 from ..images import open_rgb
+from ..preparation import Size, cut, identity
 from .cache import Lookup
 
 Progress = Callable[[int, int], None]
@@ -47,6 +49,8 @@ class Encoder:
         key: Names whatever decides the values: encoder, weights' hash, pixels,
             dtype. Equal keys mean comparable vectors.
         preprocess: An RGB Pillow image to the array that `forward` takes.
+        before: What is done to the image before that, in order.
+        size: Width and height that images are cut to first, None for images as they are.
         forward: A stack of such arrays to ``(n, dim)`` float32.
         device: Where `forward` computes.
         dtype: Number format it computes in.
@@ -62,6 +66,8 @@ class Encoder:
     device: str = "cpu"
     dtype: str = "float32"
     error: float = 0.0
+    before: tuple[Callable[[Image.Image], Image.Image], ...] = ()
+    size: Size | None = None
 
     def embed(
         self,
@@ -112,14 +118,39 @@ class Encoder:
         features[~ok] = np.nan
         return Embedded(unit(features) if normalize else features, ok, faults, self.key)
 
-    def mirrored(self) -> Encoder:
-        """Return the encoder that sees every picture mirrored, for finding mirrored copies."""
-        plain = self.preprocess
+    def at(self, size: Size | None) -> Encoder:
+        """Return the encoder that sees every picture as a model trained at ``size`` saw it.
+
+        Pictures are cut and resized by `preparation.cut`, the function that prepares the
+        images of a training, and only then turned into what the network takes. None
+        returns the encoder itself, which sees pictures at their own size and shape.
+
+        Args:
+            size: Width and height of the model's images.
+        """
+        if size is None or size == self.size:
+            return self
+        if self.size is not None:
+            raise ValueError(f"the encoder is at {self.size} already; take the plain one.")
         return replace(
             self,
-            key=f"{self.key} mirrored",
-            preprocess=lambda image: plain(ImageOps.mirror(image)),
+            key=f"{self.key}|{identity(size)}",
+            before=(partial(cut, size=size), *self.before),
+            size=size,
         )
+
+    def mirrored(self) -> Encoder:
+        """Return the encoder that sees every picture mirrored, for finding mirrored copies.
+
+        Like a training, it mirrors what was cut, so an odd margin makes no difference.
+        """
+        return replace(self, key=f"{self.key} mirrored", before=(*self.before, ImageOps.mirror))
+
+    def pixels(self, image: Image.Image) -> np.ndarray:
+        """Turn an RGB picture into the array that `forward` takes."""
+        for step in self.before:
+            image = step(image)
+        return self.preprocess(image)
 
     def _compute(
         self,
@@ -135,7 +166,7 @@ class Encoder:
         done = len(paths) - len(rows)
         if progress is not None and done:
             progress(done, len(paths))
-        for batch in _batches(_decoded(self.preprocess, paths, rows, 2 * batch_size), batch_size):
+        for batch in _batches(_decoded(self.pixels, paths, rows, 2 * batch_size), batch_size):
             for row, pixels in batch:
                 if isinstance(pixels, DataError):
                     faults[str(paths[row])] = str(pixels)
@@ -164,7 +195,7 @@ def _lookup(encoder: Encoder, paths: Sequence[str | Path]) -> Lookup | None:
 
 
 def _decoded(
-    preprocess: Callable[[Image.Image], np.ndarray],
+    pixels: Callable[[Image.Image], np.ndarray],
     paths: Sequence[str | Path],
     rows: Sequence[int],
     most: int,
@@ -173,7 +204,7 @@ def _decoded(
 
     def decode(path: str | Path) -> np.ndarray | DataError:
         try:
-            return preprocess(open_rgb(path))
+            return pixels(open_rgb(path))
         except DataError as fault:
             return fault
 

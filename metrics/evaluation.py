@@ -11,6 +11,7 @@ import numpy as np
 
 from ..errors import DataError
 from .arrays import Array
+from .table import ABOUT, as_html, as_text
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,9 +34,13 @@ class Record:
         return _plain(dataclasses.asdict(self))
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, repr=False)
 class Evaluation:
-    """Data-set values, and fields for every image that was used."""
+    """Data-set values, and fields for every image that was used.
+
+    Printed, it is a table of all values with null, excess, interval and counts, and the
+    notes; `to_json` has everything but the fields.
+    """
 
     records: dict[str, Record]
     generated: dict[str, Array]  # by field name, one entry per row of generated_rows
@@ -44,6 +49,15 @@ class Evaluation:
     real_rows: Array  # which rows of `real` were used
     settings: dict[str, Any]
     notes: list[str]  # sentences that a reader of the values should see
+
+    def __repr__(self) -> str:
+        return as_text(self)
+
+    def __str__(self) -> str:
+        return "\n".join([as_text(self), ABOUT, *self.notes])
+
+    def _repr_html_(self) -> str:
+        return as_html(self)
 
     @property
     def values(self) -> dict[str, float | None]:

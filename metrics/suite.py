@@ -28,6 +28,7 @@ def evaluate(
     generated: Any,
     train: Any = None,
     train_mirrored: Any = None,
+    stand_in: Any = None,
     held_out: Any = None,
     metrics: Iterable[str] | None = None,
     k: int = 3,
@@ -48,10 +49,13 @@ def evaluate(
         train: (t, d) embeddings of the images that the model was trained on; without
             them, memorization is left out.
         train_mirrored: (t, d) the same images mirrored, for a model trained with flips.
+        stand_in: (s, d) embeddings of real images that are not in ``real``, though they
+            may be trained on; what they score in place of the generated images is the
+            null. Without them those of ``held_out`` do it, then rows of ``real`` that
+            ``counts=subsample`` leaves over, else two halves of ``real``.
         held_out: (h, d) embeddings of real images that are neither in ``real`` nor in
-            ``train``; what they score in place of the generated images is the null.
-            Without them the null comes from ``real``: rows that ``counts=subsample``
-            leaves over, else two halves of it.
+            ``train``; the null of memorization is theirs. Without them it is that of
+            ``real``, if none of it was trained on.
         metrics: Names from `METRICS`; by default all that the data allow except
             frechet_extrapolated.
         k: Neighbours that span the balls of precision and recall.
@@ -76,6 +80,7 @@ def evaluate(
     r, g = pair("real", real, "generated", generated)
     t = None if train is None else pair("generated", g, "train", train)[1]
     h = None if held_out is None else pair("real", r, "held_out", held_out)[1]
+    s = h if stand_in is None else pair("real", r, "stand_in", stand_in)[1]
     chosen = _chosen(metrics, t is not None)
     real_rows, generated_rows = _rows(len(r), len(g), counts, np.random.default_rng(seed))
     pick_device(device)
@@ -93,7 +98,8 @@ def evaluate(
     )
     notes = _notes(context, len(r), len(g))
     with suited_threads(len(real_rows) * len(generated_rows)):
-        null = _nulls(context, chosen, np.delete(r, real_rows, axis=0), h, null_draws, notes)
+        spare = np.delete(r, real_rows, axis=0) if s is None else s
+        null = _nulls(context, chosen, spare, h, null_draws, notes)
         records = _records(context, chosen, null, bootstrap)
         fields = generated_fields(context, chosen), real_fields(context, chosen)
     return Evaluation(
@@ -153,14 +159,21 @@ def _rows(
 
 
 def _nulls(
-    c: Context, chosen: list[str], rest: Array, held_out: Array | None, draws: int, notes: list[str]
+    c: Context,
+    chosen: list[str],
+    spare: Array,
+    held_out: Array | None,
+    draws: int,
+    notes: list[str],
 ) -> dict[str, Null]:
     """The null of every value; what cannot have one is said in a note."""
     if draws == 0:
         return {}
-    if held_out is not None and not not_in(held_out, c.real):
-        notes.append("held_out shares images with real, so the nulls are too small.")
-    spare = rest if held_out is None else held_out
+    if not not_in(spare, c.real):
+        notes.append(
+            "the real images that stand in for generated ones share images with real, so the "
+            "nulls are too small."
+        )
     found = nulls(c, chosen, spare=spare, splits=draws, seed=c.seed)
     if "memorization" in chosen and c.train is not None and len(c.train) > 1:
         fresh = c.real if held_out is None else held_out

@@ -21,7 +21,7 @@ ROWS = [
     {"datasets", "encoders", "selectors", "metrics", "diffusion", "preferences", "demo"},
     {"layouts"},
     {"config", "runs"},
-    {"images", "neighbors"},
+    {"images", "neighbors", "preparation"},
     {"equals", "errors", "smallest", "version"},
 ]
 LEVEL = {name: level for level, row in enumerate(ROWS) for name in row}

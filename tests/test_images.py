@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from curadiff import images
 from curadiff.errors import DataError
-from curadiff.images import content_hash, open_rgb, square
+from curadiff.images import content_hash, open_rgb
+from curadiff.preparation import square
 from PIL import Image, ImageOps
 
 RED, GREEN, BLUE = (220, 30, 40), (20, 190, 60), (30, 50, 200)

@@ -42,7 +42,7 @@ def test_without_spare_images_halves_are_compared_at_their_own_count(rng):
 def test_held_out_images_that_are_also_reference_images_are_noted(rng):
     x, y = rng.standard_normal((40, 6)), rng.standard_normal((40, 6))
     notes = evaluate(real=x, generated=y, held_out=x).notes
-    assert "held_out shares images with real, so the nulls are too small." in notes
+    assert any("share images with real, so the nulls are too small" in note for note in notes)
 
 
 def test_memorization_has_the_null_of_images_not_trained_on(rng):

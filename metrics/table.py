@@ -1,0 +1,78 @@
+"""An evaluation as a table: every value with its null, excess, interval and counts."""
+
+from __future__ import annotations
+
+import html
+import math
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .evaluation import Evaluation, Record
+
+HEAD = ("", "value", "null", "excess", "95 % interval", "real / generated", "null of")
+ABOUT = (
+    "null: what real images score in the generated ones' place, at the counts under 'null of'; "
+    "excess: value minus null, with both at those counts."
+)
+
+
+def as_text(found: Evaluation) -> str:
+    """Lay the values out for a terminal, one a line, aligned."""
+    rows = [HEAD, *(cells(name, record) for name, record in found.records.items())]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(HEAD))]
+    lines = [
+        "  ".join(
+            cell.rjust(width) if column else cell.ljust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
+    lines.insert(1, "  ".join("-" * width for width in widths))
+    return "\n".join([*lines, *reasons(found)])
+
+
+def as_html(found: Evaluation) -> str:
+    """Lay the values out for a notebook."""
+    head = "".join(f"<th>{cell}</th>" for cell in HEAD)
+    body = "".join(
+        "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in cells(name, record)) + "</tr>"
+        for name, record in found.records.items()
+    )
+    notes = "".join(f"<li>{html.escape(note)}</li>" for note in [*reasons(found), *found.notes])
+    return (
+        f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+        f"<p>{ABOUT}</p><ul>{notes}</ul>"
+    )
+
+
+def cells(name: str, record: Record) -> tuple[str, ...]:
+    """Return the cells of one value, in the order of `HEAD`."""
+    low_high = record.interval
+    return (
+        name,
+        number(record.value),
+        number(record.null),
+        number(record.excess, sign="+"),
+        "-" if low_high is None else f"{number(low_high[0])} to {number(low_high[1])}",
+        f"{record.n_real} / {record.n_generated}",
+        "-" if record.n_null is None else f"{record.n_null[0]} / {record.n_null[1]}",
+    )
+
+
+def reasons(found: Evaluation) -> list[str]:
+    """Say why values are missing."""
+    return [
+        f"{name} has no value: {record.reason}"
+        for name, record in found.records.items()
+        if record.value is None
+    ]
+
+
+def number(value: float | None, sign: str = "") -> str:
+    """Write three significant digits, without an exponent where that stays readable."""
+    if value is None:
+        return "-"
+    if value == 0 or not math.isfinite(value):
+        return f"{value:{sign}g}"
+    digits = 2 - math.floor(math.log10(abs(value)))
+    return f"{value:{sign}.2e}" if digits > 8 else f"{value:{sign}.{max(digits, 0)}f}"
