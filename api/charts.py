@@ -1,4 +1,4 @@
-"""The study's plots."""
+"""Plots for the panels of the App; the report draws its own, see `figures`."""
 
 from __future__ import annotations
 
@@ -91,15 +91,6 @@ def losses(
     figure.update_yaxes(type="log", title="loss")
     figure.update_xaxes(title="step")
     return _styled(figure, height=320, legend=True)
-
-
-def page_part(figure: go.Figure, *, first: bool) -> str:
-    """Return a figure as HTML; the first on a page carries the plotting library."""
-    return figure.to_html(
-        full_html=False,
-        include_plotlyjs="inline" if first else False,
-        config={"displaylogo": False, "responsive": True},
-    )
 
 
 def _styled(figure: go.Figure, *, height: int, legend: bool = False) -> go.Figure:

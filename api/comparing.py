@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,11 +15,34 @@ SHOWN = {
     "density": ("density", "higher"),
     "coverage": ("coverage", "higher"),
     "memorized": ("memorized", "lower"),
+    "frechet_extrapolated": ("Frechet, extrapolated", "lower"),
+    "kernel_distance": ("kernel distance", "lower"),
+    "cmmd": ("CMMD", "lower"),
+    "mind": ("MIND", "lower"),
+    "vendi": ("Vendi score", "higher"),
 }
 """Columns in the order of the table: title, and which way is better."""
 
-RANKED_BY = "frechet_distance"
+RANKED_BY = (
+    "frechet_distance",
+    "frechet_extrapolated",
+    "kernel_distance",
+    "cmmd",
+    "mind",
+    "coverage",
+    "recall",
+    "precision",
+    "density",
+)
+"""What orders the arms: the first of these that was computed for all of them."""
+
+WITH_EXCESS = ("frechet_distance", "frechet_extrapolated", "kernel_distance", "cmmd", "mind")
+"""Distances: what they exceed the one between real images by is shown beside them."""
+
 REAL = "(real images)"
+
+Summary = Mapping[str, Mapping[str, "Spread"]]
+"""``{arm: {metric: Spread}}``."""
 
 
 @dataclass(frozen=True)
@@ -31,33 +54,55 @@ class Spread:
         std: Standard deviation (n - 1); None for one seed.
         n: How many seeds.
         values: The value of each seed, by seed.
+        excess: Mean of what the value exceeds the one of real images by; None where unknown.
     """
 
     mean: float
     std: float | None
     n: int
     values: dict[int, float]
+    excess: float | None = None
 
     def __str__(self) -> str:
-        return (
-            number(self.mean) if self.std is None else f"{number(self.mean)} ± {number(self.std)}"
-        )
+        """One value, both of two, else mean and deviation: two values have no deviation to tell."""
+        if self.n > 2 and self.std is not None:
+            return f"{number(self.mean)} ± {number(self.std)}"
+        return " / ".join(number(value) for _, value in sorted(self.values.items()))
 
 
-def spread(values: Mapping[int, float | None]) -> Spread | None:
+@dataclass(frozen=True)
+class RealScore:
+    """What real images score in place of generated ones.
+
+    Attributes:
+        value: Mean over the trainings, whose real images are the same.
+        counts: Real images, and images in the generated ones' place; None where not recorded.
+    """
+
+    value: float
+    counts: tuple[int, int] | None
+
+
+def spread(
+    values: Mapping[int, float | None], excess: Iterable[float | None] = ()
+) -> Spread | None:
     """Summarize a value over seeds; None where no seed has one."""
-    have = {
-        seed: value for seed, value in values.items() if value is not None and math.isfinite(value)
-    }
+    have = {seed: value for seed, value in values.items() if _finite(value)}
     if not have:
         return None
+    above = [value for value in excess if _finite(value)]
     several = len(have) > 1
     return Spread(
         statistics.fmean(have.values()),
         statistics.stdev(have.values()) if several else None,
         len(have),
         have,
+        statistics.fmean(above) if above else None,
     )
+
+
+def _finite(value: Any) -> bool:
+    return value is not None and math.isfinite(value)
 
 
 def table(outcomes: Sequence[Mapping[str, Any]], against: str) -> dict[str, dict[str, Spread]]:
@@ -76,76 +121,119 @@ def table(outcomes: Sequence[Mapping[str, Any]], against: str) -> dict[str, dict
         mine = [o for o in outcomes if o["arm"] == arm and against in o["values"]]
         metrics = dict.fromkeys(name for outcome in mine for name in outcome["values"][against])
         summary = {
-            name: spread({o["seed"]: o["values"][against].get(name) for o in mine})
+            name: spread(
+                {o["seed"]: o["values"][against].get(name) for o in mine},
+                [_records(o, against).get(name, {}).get("excess") for o in mine],
+            )
             for name in metrics
         }
         found[arm] = {name: value for name, value in summary.items() if value is not None}
     return found
 
 
-def null(outcomes: Sequence[Mapping[str, Any]], against: str) -> dict[str, float]:
+def real_scores(outcomes: Sequence[Mapping[str, Any]], against: str) -> dict[str, RealScore]:
     """Return what real images score in place of generated ones, by metric.
 
     The same real images are behind every arm's null, so they are averaged; the arms'
     own training images make no difference to it.
     """
-    found: dict[str, list[float]] = {}
+    found: dict[str, list[Mapping[str, Any]]] = {}
     for outcome in outcomes:
-        for name, told in outcome["full"].get(against, {}).get("records", {}).items():
-            if told.get("null") is not None:
-                found.setdefault(name, []).append(told["null"])
-    return {name: statistics.fmean(values) for name, values in found.items()}
+        for name, record in _records(outcome, against).items():
+            if _finite(record.get("null")):
+                found.setdefault(name, []).append(record)
+    return {
+        name: RealScore(
+            statistics.fmean(record["null"] for record in records),
+            tuple(records[0]["n_null"]) if records[0].get("n_null") else None,
+        )
+        for name, records in found.items()
+    }
 
 
-def ranking(summary: Mapping[str, Mapping[str, Spread]]) -> list[str]:
-    """Order the arms by mean Frechet distance, best first."""
-    ranked = [arm for arm in summary if RANKED_BY in summary[arm]]
-    return sorted(ranked, key=lambda arm: summary[arm][RANKED_BY].mean)
+def _records(outcome: Mapping[str, Any], against: str) -> Mapping[str, Any]:
+    return outcome["full"].get(against, {}).get("records", {})
 
 
-def clear_cut(summary: Mapping[str, Mapping[str, Spread]], first: str, second: str) -> bool:
-    """Tell whether every seed of the first arm beat every seed of the second."""
-    a, b = summary[first][RANKED_BY], summary[second][RANKED_BY]
-    return max(a.values.values()) < min(b.values.values())
+def counts_text(outcomes: Sequence[Mapping[str, Any]], against: str) -> str:
+    """Say how many images are behind the values: ``60 real, 48 generated``."""
+    counts = sorted({tuple(outcome["counts"][against]) for outcome in outcomes})
+    return ", ".join(f"{real:,} real, {made:,} generated" for real, made in counts)
 
 
-def verdict(summary: Mapping[str, Mapping[str, Spread]]) -> str:
-    """Say in one or two sentences what the table shows, and how sure it is."""
-    order = ranking(summary)
-    if len(order) < 2:
-        return "Only one arm could be ranked; nothing to compare."
-    best, next_best = order[0], order[1]
-    n = min(summary[arm][RANKED_BY].n for arm in order)
-    text = f"{best} came out best by Frechet distance: {' < '.join(order)}."
-    if n < 2:
-        return text + " With one seed the order may be chance."
-    if clear_cut(summary, best, next_best):
-        return text + f" Every seed of {best} beat every seed of {next_best} ({n} seeds each)."
-    return text + f" The seeds of {best} and {next_best} overlap ({n} each): no clear winner."
+def real_counts_text(
+    outcomes: Sequence[Mapping[str, Any]], against: str, real: Mapping[str, RealScore]
+) -> str:
+    """Say how many images are behind the last row, where they are others than in the rows above.
+
+    Returns:
+        A sentence, empty when the counts are the same or no count is known.
+    """
+    above = {tuple(outcome["counts"][against]) for outcome in outcomes}
+    own: dict[tuple[int, int], list[str]] = {}
+    for name, score in real.items():
+        if score.counts is not None and score.counts not in above and name in SHOWN:
+            own.setdefault(score.counts, []).append(SHOWN[name][0])
+    if not own:
+        return ""
+    parts = [f"{a:,} and {b:,} images ({', '.join(names)})" for (a, b), names in own.items()]
+    return (
+        f"The row {REAL} compares {'; '.join(parts)}; excess compares both at these counts, "
+        "and so is not the difference of the two rows."
+    )
+
+
+def columns(rows: Summary) -> list[str]:
+    """List the metrics that a table shows, in its order."""
+    return [name for name in SHOWN if any(name in row for row in rows.values())]
+
+
+def ranked_by(summary: Summary) -> str | None:
+    """Name the metric that orders the arms; None where nothing that could was computed."""
+    arms = [row for row in summary.values() if row]
+    return next((name for name in RANKED_BY if arms and all(name in row for row in arms)), None)
+
+
+def ranking(summary: Summary) -> list[str]:
+    """Order the arms by the mean of what ranks them, best first; those without values last."""
+    metric = ranked_by(summary)
+    if metric is None:
+        return list(summary)
+    sign = 1 if SHOWN[metric][1] == "lower" else -1
+    ranked = [arm for arm in summary if metric in summary[arm]]
+    rest = [arm for arm in summary if metric not in summary[arm]]
+    return sorted(ranked, key=lambda arm: sign * summary[arm][metric].mean) + rest
 
 
 def as_text(
-    summary: Mapping[str, Mapping[str, Spread]], real: Mapping[str, float] | None = None
+    summary: Summary, real: Mapping[str, RealScore] | None = None, order: Sequence[str] = ()
 ) -> str:
-    """Lay the table out for a terminal, best arm first.
+    """Lay the table out for a terminal.
 
     Args:
         summary: ``{arm: {metric: Spread}}``.
         real: What real images score, as a last row.
+        order: The arms, by default as `ranking` orders them.
     """
-    columns = [name for name in SHOWN if any(name in row for row in summary.values())]
-    head = ["arm", *(SHOWN[name][0] for name in columns), "seeds"]
-    body = [
-        [
-            arm,
-            *(str(summary[arm].get(name, "-")) for name in columns),
-            str(summary[arm][RANKED_BY].n),
-        ]
-        for arm in ranking(summary)
-    ]
+    head, shown = ["arm"], columns(summary)
+    for name in shown:
+        head += [SHOWN[name][0], *(["excess"] if name in WITH_EXCESS else [])]
+    body = []
+    for arm in order or ranking(summary):
+        row, cells = summary[arm], [arm]
+        for name in shown:
+            value = row.get(name)
+            cells.append(str(value) if value else "-")
+            if name in WITH_EXCESS:
+                cells.append(number(value.excess) if value and value.excess is not None else "-")
+        body.append([*cells, str(max((value.n for value in row.values()), default=0))])
     if real:
-        cells = (number(real[name]) if name in real else "-" for name in columns)
-        body.append([REAL, *cells, ""])
+        cells = [REAL]
+        for name in shown:
+            cells.append(number(real[name].value) if name in real else "-")
+            cells += [""] if name in WITH_EXCESS else []
+        body.append([*cells, ""])
+    head.append("seeds")
     widths = [max(len(row[i]) for row in [head, *body]) for i in range(len(head))]
     lines = [
         "  ".join(

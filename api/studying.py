@@ -12,6 +12,7 @@ from ..datasets import reading
 from ..errors import RunError, Stopped
 from ..runs import Lease, Run
 from . import comparing, planning
+from .conclusions import Conclusion, conclude
 from .embedding import embed, field_name
 from .generating import generate, import_generated
 from .importing import folder_of, import_images
@@ -19,7 +20,7 @@ from .judging import Judge
 from .meter import Meter
 from .planning import Cell
 from .progress import Progress, reporting
-from .reporting import write_report
+from .reporting import Found, write_report
 from .selecting import select
 from .study_directory import open_study, sweep
 from .training import end_all, follow, new_run
@@ -35,6 +36,8 @@ class StudyResult:
         outcomes: One record per training: arm, seed, values by reference, exposure.
         summary: ``{reference: {arm: {metric: Spread}}}``; references ``held_out`` and ``pool``.
         generated: Name of the FiftyOne data set with the generated images.
+        conclusion: What the values show, by a stated rule.
+        notes: What else a reader must know, one sentence each.
     """
 
     run: Run
@@ -42,22 +45,27 @@ class StudyResult:
     outcomes: list[dict[str, Any]]
     summary: dict[str, dict[str, dict[str, comparing.Spread]]]
     generated: str
+    conclusion: Conclusion
+    notes: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         parts = []
         for against, rows in self.summary.items():
-            counts = _counts(self.outcomes, against)
-            shown = comparing.as_text(rows, comparing.null(self.outcomes, against))
-            parts.append(f"Against {REFERENCES[against]} ({counts}):\n{shown}")
-        main = next(iter(self.summary.values()))
+            counts = comparing.counts_text(self.outcomes, against)
+            real = comparing.real_scores(self.outcomes, against)
+            shown = comparing.as_text(rows, real, self.conclusion.order)
+            own = comparing.real_counts_text(self.outcomes, against, real)
+            parts.append(f"Against {REFERENCES[against]} ({counts}):\n{shown}\n{own}".rstrip())
         return "\n\n".join(
             [
                 *parts,
-                comparing.verdict(main),
+                "\n".join([str(self.conclusion), *self.notes]),
                 f"Report: {self.report}\nOpen the images with: curadiff app {self.generated}",
             ]
         )
 
+
+SHOWN = 25  # real images in the report
 
 REFERENCES = {
     "held_out": "real images that no arm was trained on",
@@ -153,10 +161,32 @@ class _Study:
             for against in REFERENCES
             if against in outcomes[0]["values"]
         }
-        report_file = write_report(
-            self.run, self.config, outcomes=outcomes, summary=summary, dataset=self.dataset.name
+        conclusion = conclude(outcomes, judge.main)
+        notes = tuple(self._notes(judge))
+        real = reading.read_paths(self.dataset.select(held_out or pool)).paths[:SHOWN]
+        found = Found(
+            outcomes,
+            summary,
+            conclusion,
+            notes,
+            self.dataset.name,
+            (len(pool), len(held_out)),
+            [Path(path) for path in real],
         )
-        return StudyResult(self.run, report_file, outcomes, summary, self.generated)
+        report_file = write_report(self.run, self.config, found)
+        return StudyResult(
+            self.run, report_file, outcomes, summary, self.generated, conclusion, notes
+        )
+
+    def _notes(self, judge: Judge) -> list[str]:
+        """Say what the values alone do not."""
+        selecting = [arm.name for arm in self.config.arms if arm.method not in ("full", "random")]
+        if not selecting or reading.encoder_of(self.dataset, self.field) != judge.encoder.key:
+            return []
+        return [
+            f"The same encoder selects and judges ({self.config.evaluate.encoder}), which favours "
+            f"the arms that select with it: {', '.join(selecting)}. Judge with another one."
+        ]
 
     def _split(self) -> tuple[list[str], list[str]]:
         """Read the frozen division of the images, or make it."""
@@ -290,8 +320,3 @@ class _Study:
 
     def _train_share(self, cell: Cell) -> float:
         return 3.0 * (cell.arm.steps or self.config.train.steps) * self.config.train.batch_size
-
-
-def _counts(outcomes: list[dict[str, Any]], against: str) -> str:
-    counts = sorted({tuple(outcome["counts"][against]) for outcome in outcomes})
-    return ", ".join(f"{real} real, {made} generated each" for real, made in counts)

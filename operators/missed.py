@@ -45,3 +45,15 @@ def outcomes_of(run: Run) -> list[dict[str, Any]]:
     if path.exists():
         return runs.read_json(path)
     return [runs.read_json(cell) for cell in sorted((run.path / "cells").glob("*.json"))]
+
+
+def unfinished(run: Run, outcomes: Sequence[dict[str, Any]]) -> list[str]:
+    """Name the trainings of a study's plan that have no outcome yet."""
+    done = {(told["arm"], told["seed"]) for told in outcomes}
+    settings = run.settings
+    return [
+        f"{arm['name']}-s{seed}"
+        for seed in settings["seeds"]
+        for arm in settings["arms"]
+        if (arm["name"], seed) not in done
+    ]

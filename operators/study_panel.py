@@ -11,6 +11,7 @@ from fiftyone.operators import types
 
 from .. import runs
 from ..api import charts, comparing
+from ..api.conclusions import BETTER, UNUSABLE, conclude
 from ..api.overview import of
 from ..datasets import info, selections
 from ..runs import Run
@@ -18,6 +19,7 @@ from . import layout, missed
 from .frame import Frame, told
 
 PLOTTED = ("frechet_distance", "precision", "recall", "coverage")
+SEVERITY = {BETTER: "success", UNUSABLE: "warning"}
 POLL = 5000  # milliseconds; a study takes hours
 TITLES = {"held_out": "held-out images", "pool": "the images that could be trained on"}
 
@@ -86,20 +88,23 @@ class StudyPanel(Frame):
             layout.text(page, "The first values come when the first training is evaluated.")
             return
         against = next(name for name in TITLES if name in outcomes[0]["values"])
+        missing = missed.unfinished(run, outcomes)
+        answer = conclude(outcomes, against, missing=missing)
         summary = comparing.table(outcomes, against)
+        summary = {arm: summary[arm] for arm in answer.order}
         page.view(
             "verdict",
             types.AlertView(
-                severity="success" if status["state"] == "finished" else "info",
-                label=run.id,
-                description=comparing.verdict(summary),
+                severity=SEVERITY.get(answer.word, "info"),
+                label=f"{run.id}: {answer.word}",
+                description=" ".join([answer.text, *answer.notes]),
             ),
         )
         self._buttons(ctx, page, run)
         self._bars(page, summary, run, against, outcomes)
-        _table(page, summary, outcomes)
-        missed.draw(page, run, comparing.ranking(summary), self)
-        _pictures(page, run, outcomes, comparing.ranking(summary))
+        _table(page, summary, outcomes, against)
+        missed.draw(page, run, answer.order, self)
+        _pictures(page, run, outcomes, answer.order)
 
     def _buttons(self, ctx: Any, page: types.Object, run: Run) -> None:
         row = page.h_stack("buttons", gap=1, align_x="left", align_y="center")
@@ -123,12 +128,11 @@ class StudyPanel(Frame):
     ) -> None:
         arms = run.settings["arms"]
         random = next((arm["name"] for arm in arms if arm["method"] == "random"), None)
-        counts = sorted({tuple(outcome["counts"][against]) for outcome in outcomes})
-        told = ", ".join(f"{real:,} real, {made:,} generated" for real, made in counts)
+        counts = comparing.counts_text(outcomes, against)
         band = f" The gray band spans the seeds of {random}." if random else ""
         layout.text(
             page,
-            f"Compared with {TITLES[against]} ({told} per value). Bars are means, dots are "
+            f"Compared with {TITLES[against]} ({counts} per value). Bars are means, dots are "
             f"seeds.{band} Click a bar or a dot to see the samples behind it.",
         )
         plots = types.Object()
@@ -184,27 +188,40 @@ def _name_points(
 
 def _table(
     page: types.Object,
-    summary: Mapping[str, Mapping[str, comparing.Spread]],
+    summary: comparing.Summary,
     outcomes: Sequence[Mapping[str, Any]],
+    against: str,
 ) -> None:
-    columns = [name for name in comparing.SHOWN if any(name in row for row in summary.values())]
+    columns, real = comparing.columns(summary), comparing.real_scores(outcomes, against)
     table = types.TableView(componentsProps={"item": {"sx": {"minWidth": 0, "overflowX": "auto"}}})
     table.add_column("arm", label="Arm")
     for name in columns:
         title, better = comparing.SHOWN[name]
         table.add_column(name, label=f"{title} {'↓' if better == 'lower' else '↑'}")
+        if name in comparing.WITH_EXCESS:
+            table.add_column(f"{name}_excess", label="excess")
     table.add_column("images", label="Trained on")
     table.add_column("exposure", label="Each seen")
     rows = []
-    for arm in comparing.ranking(summary):
+    for arm, values in summary.items():
         mine = [outcome for outcome in outcomes if outcome["arm"] == arm]
-        row = {name: str(summary[arm].get(name, "–")) for name in columns}
+        row = {name: str(values.get(name, "–")) for name in columns}
+        row |= {
+            f"{name}_excess": comparing.number(values[name].excess or 0)
+            for name in comparing.WITH_EXCESS
+            if name in values and values[name].excess is not None
+        }
         row |= {"arm": arm, "images": f"{mine[0]['images']:,}"}
         rows.append(row | {"exposure": f"{mine[0]['exposure']:.0f}×"})
+    if real:
+        scores = {name: comparing.number(real[name].value) for name in columns if name in real}
+        rows.append({"arm": comparing.REAL, **scores})
     page.list("table", types.Object(), default=rows, view=table)
     layout.text(
         page,
-        "Best arm first; mean ± standard deviation over seeds. Equal steps are not equal epochs: "
+        "Best arm first; two seeds are both shown, more as mean ± standard deviation. The last "
+        "row is what real images score in place of generated ones. "
+        f"{comparing.real_counts_text(outcomes, against, real)} Equal steps are not equal epochs: "
         "a small training set is seen more often, and may be learnt by heart.",
     )
 
