@@ -5,18 +5,18 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from .. import encoders, layouts, metrics
+from .. import encoders, metrics
 from ..config import EvaluateSettings
 from ..datasets import evaluations, reading
 from ..datasets.generated import source_of
 from ..errors import DataError
 from . import conditions
 from .progress import Progress, reporting
+from .sources import find, images_of
 
 OF_STUDY = ("covered", "nearest_generated", "nearest_generated_distance")
 """What a study writes on real images per training: enough to see what a model never draws."""
@@ -270,13 +270,9 @@ def _with_ids(
 
 def side(source: Any) -> Side:
     """Find the images of one side: those of a folder, or of a data set or view."""
-    if isinstance(source, Path) or (isinstance(source, str) and Path(source).is_dir()):
-        records = layouts.read(Path(source), "folder")
-        ids = [record.id for record in records]
-        files = reading.Pool(ids, [str(record.path) for record in records], ids)
-        return Side(files, None, Path(source))
-    dataset, view = reading.resolve(source)
-    return Side(reading.read_paths(view), dataset, view)
+    found = find(source)
+    files, dataset = images_of(found)
+    return Side(files, dataset, found)
 
 
 def _refuse_swapped(made: Side, real: Side) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from .. import diffusion, runs
 from ..config import GenerateSettings, LinkSettings
-from ..datasets import generated, reading
+from ..datasets import generated, identity, reading
 from ..errors import DataError
 from ..runs import Run
 from .progress import Progress, reporting
@@ -84,7 +84,8 @@ def import_generated(folder: str | Path, **settings: Any) -> Linked:
         raise DataError(f"{folder} has no generated.json; give a folder that generate made.")
     told = runs.read_json(record)
     run = _run_of(folder, told["run"])
-    source, _ = reading.resolve(run.record["dataset"])
+    known = run.record.get("identity") or {"name": run.record["dataset"]}
+    source, _ = reading.resolve(identity.open_by_identity(known))
     paths = sorted(folder.glob("*.png"))
     dataset, added = generated.add_generated(
         config.name or f"{source.name}-generated",

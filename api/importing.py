@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from .. import layouts
 from ..config import ImportSettings
 from ..datasets import importing, reading
 from ..datasets.writing import key_of
-from ..errors import DataError, SettingsError
+from ..errors import SettingsError
+from .sources import folder_of
 
 
 @dataclass(frozen=True)
@@ -32,23 +32,6 @@ class Imported:
     def __str__(self) -> str:
         said = f"{self.dataset.name}: {self.added} images added, {self.total} in all"
         return "\n".join([said, *self.notes])
-
-
-def folder_of(source: Any) -> Path | None:
-    """Return the folder that a source names; None when it is a data set or the name of one.
-
-    Raises:
-        DataError: It is a path, and no folder is there.
-    """
-    if not isinstance(source, str | Path):
-        return None
-    path = Path(source).expanduser()
-    if path.is_dir():
-        return path.resolve()
-    if isinstance(source, Path) or "/" in source:
-        what = "is a file" if path.exists() else "does not exist"
-        raise DataError(f"{source} {what}; give the folder that holds the images, or a data set.")
-    return None
 
 
 def import_images(source: Any, **settings: Any) -> Imported:

@@ -15,13 +15,14 @@ from . import comparing, planning
 from .conclusions import Conclusion, conclude
 from .embedding import embed, field_name
 from .generating import generate, import_generated
-from .importing import folder_of, import_images
+from .importing import import_images
 from .judging import Judge
 from .meter import Meter
 from .planning import Cell
 from .progress import Progress, reporting
 from .reporting import Found, write_report
 from .selecting import select
+from .sources import folder_of
 from .study_directory import open_study, sweep
 from .training import end_all, follow, new_run
 

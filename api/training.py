@@ -10,7 +10,7 @@ from typing import Any
 
 from .. import diffusion, runs
 from ..config import TrainSettings
-from ..datasets import reading, selections, writing
+from ..datasets import identity, reading, selections, writing
 from ..errors import RunError, Stopped
 from ..runs import Run, launch
 from .progress import Progress, Report, reporting
@@ -66,6 +66,7 @@ def new_run(
         arm = "full" if len(pool.ids) == len(dataset) else "view"
     origin = {
         "dataset": dataset.name,
+        "identity": identity.identity(dataset),
         "arm": arm,
         "ids_hash": writing.ids_hash(pool.ids),
         "selected_with": selected_with,

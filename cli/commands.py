@@ -29,7 +29,10 @@ def add_commands(parser: Parser) -> None:
             add_settings(added, VERBS[name])
         return added
 
-    data = {"metavar": "DATASET[:VIEW]", "help": "data set, or one of its saved views"}
+    data = {
+        "metavar": "DATASET[:VIEW]",
+        "help": "data set, or one of its saved views; dataset:DATASET where a folder has its name",
+    }
     run = {"metavar": "RUN", "help": "id or folder of a run"}
     yes = {"action": "store_true"}
 
@@ -37,7 +40,7 @@ def add_commands(parser: Parser) -> None:
         "import",
         _import,
         "Make a FiftyOne data set from photographs.",
-        SOURCE={"metavar": "SOURCE", "help": "folder of images, VITON-HD root, or DATASET[:VIEW]"},
+        SOURCE={"metavar": "SOURCE", "help": "./FOLDER of images, or DATASET[:VIEW] to copy"},
     )
     add("embed", _embed, "Add embeddings to a data set.", DATASET=data)
     add("select", _select, "Choose which samples to train on, and tag them.", DATASET=data)
@@ -63,7 +66,7 @@ def add_commands(parser: Parser) -> None:
         "Bring generated images into a data set linked with their training images.",
         FOLDER={"metavar": "FOLDER", "help": "the folder that generate printed"},
     )
-    either = "DATASET[:VIEW] or folder"
+    either = "DATASET[:VIEW] or ./FOLDER"
     add(
         "evaluate",
         _evaluate,
@@ -77,7 +80,7 @@ def add_commands(parser: Parser) -> None:
         "study",
         _study,
         "Compare ways to choose training data: train, generate and evaluate each.",
-        SOURCE={"metavar": "SOURCE", "nargs": "?", "help": "folder of images or DATASET[:VIEW]"},
+        SOURCE={"metavar": "SOURCE", "nargs": "?", "help": "./FOLDER of images or DATASET[:VIEW]"},
         file={"metavar": "FILE", "help": "YAML file with settings; flags win over it"},
         estimate={**yes, "help": "say what it would take, after some steps, and start nothing"},
     )
@@ -141,7 +144,7 @@ def _select(words: argparse.Namespace) -> None:
 
     found = api.select(words.DATASET, **given_settings(words, VERBS["select"]))
     print(found)
-    print(f"Train on it with: curadiff train {words.DATASET.split(':')[0]}:{found.name}")
+    print(f"Train on it with: curadiff train {found.view._root_dataset.name}:{found.name}")
 
 
 def _train(words: argparse.Namespace) -> None:

@@ -88,15 +88,14 @@ def trainings_of(view: Any) -> list[str]:
     """Return the runs that drew the images of a view: their folders, or ids where not noted."""
     if view._dataset.get_field("source_run") is None:
         return []
-    noted = view._dataset.info.get("curadiff", {}).get("runs", {})
+    noted = info.section(view._dataset, "runs")
     drew = [run for run in view.distinct("source_run") if run]
     return [noted.get(run, {}).get("path") or run for run in drew]
 
 
 def source_of(dataset: Any) -> str | None:
     """Return the id of the data set that images were generated from, None for real images."""
-    ours = dataset.info.get("curadiff", {}).get("generated", {})
-    return ours.get("source_dataset_id")
+    return info.section(dataset, "generated").get("source_dataset_id")
 
 
 def _open(fo: Any, name: str, source: Any) -> Any:

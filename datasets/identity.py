@@ -55,12 +55,12 @@ def open_by_identity(known: Mapping[str, Any]) -> Any:
     fo = fiftyone()
     name = current_name(known)
     if name is not None:
-        return fo.load_dataset(name, reload=True)
+        return load(name)
     wanted = known["name"]
     if not known.get("id"):
-        raise DataError(f"the data set {wanted!r} does not exist any more; import it again.")
+        raise DataError(f"the data set {wanted!r} is gone; import it again.")
     raise DataError(
-        f"the data set {wanted!r} was deleted"
+        f"the data set {wanted!r} is gone"
         + (
             ", and the one that has this name now was made of other images; rename or delete "
             "that one, then import the former images again."
@@ -70,10 +70,30 @@ def open_by_identity(known: Mapping[str, Any]) -> Any:
     )
 
 
+def load(name: str) -> Any:
+    """Open the data set that has a name now.
+
+    FiftyOne keeps open data sets by their names. When another process renames or deletes one
+    and a new one takes its name, it goes on to return the former, which is noticed here.
+    """
+    fo = fiftyone()
+    now = _datasets().find_one({"name": name}, {"_id": 1})
+    if now is None:
+        raise DataError(f"no data set is named {name!r}.")
+    try:
+        dataset = fo.load_dataset(name, reload=True)
+        if id_of(dataset) == str(now["_id"]):
+            return dataset
+    except ValueError:  # the former one cannot be read again: it is deleted
+        pass
+    fo.Dataset._instances.pop(name, None)
+    return fo.load_dataset(name)
+
+
 def current_name(known: Mapping[str, Any]) -> str | None:
     """Return the name that a recorded data set has today, None when it is gone; see above."""
     datasets = _datasets()
-    wanted = {"name": 1, "info.curadiff.import": 1}
+    wanted = {"name": 1, f"info.{info.OURS}": 1}
     if known.get("id"):
         found = datasets.find_one({"_id": _object_id(known["id"])}, wanted)
         if found is not None:
@@ -105,10 +125,9 @@ def _object_id(id: str) -> ObjectId | None:
         return None
 
 
-def _folders(kept: Mapping[str, Any]) -> list[str]:
-    told = kept.get("import", {})
-    listed = [one["path"] for one in told.get("folders", {}).values()]
-    return sorted(listed or ([told["source"]] if "source" in told else []))
+def _folders(sections: Mapping[str, Any]) -> list[str]:
+    former = sections.get("import", {}).get("source")  # what older versions kept
+    return sorted(sections.get("folders", {})) or ([former] if former else [])
 
 
 def _source(known: Mapping[str, Any]) -> str:

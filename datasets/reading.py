@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 from ..errors import DataError, nearest
 from . import info
 from .database import fiftyone
+from .resolving import resolve as resolve
 
 
 @dataclass(frozen=True)
@@ -34,59 +36,6 @@ class Pool:
     encoder: str | None = None
 
 
-def resolve(samples: Any) -> tuple[Any, Any]:
-    """Return ``(dataset, view)`` for a data set, a view, or the name of one.
-
-    Args:
-        samples: A FiftyOne data set or view, ``"DATASET"``, or ``"DATASET:VIEW"`` for a
-            saved view, such as a selection.
-
-    Raises:
-        DataError: There is no such data set or view, it holds no images, or it is empty.
-    """
-    fo = fiftyone()
-    if isinstance(samples, str):
-        samples = _by_name(fo, samples)
-    if isinstance(samples, fo.Dataset):
-        dataset, view = samples, samples.view()
-    elif isinstance(samples, fo.DatasetView):
-        dataset, view = samples._root_dataset, samples
-    else:
-        raise DataError(
-            f"a FiftyOne data set, view or data set name is needed, got {type(samples).__name__}."
-        )
-    if len(view) == 0:
-        what = "data set" if len(dataset) == 0 else "view"
-        raise DataError(
-            f"the {what} {dataset.name!r} has no samples; add images or widen the view."
-        )
-    if view.media_type != "image":
-        raise DataError(
-            f"{dataset.name!r} holds {view.media_type} samples; Curadiff works on images. Of a "
-            "grouped data set, pass one slice: dataset.select_group_slices('image')."
-        )
-    return dataset, view
-
-
-def _by_name(fo: Any, name: str) -> Any:
-    known = fo.list_datasets()
-    if name in known:
-        return fo.load_dataset(name, reload=True)  # another process may have written to it
-    stem, _, view = name.rpartition(":")
-    if stem in known:
-        dataset = fo.load_dataset(stem, reload=True)
-        views = dataset.list_saved_views()
-        if view in views:
-            return dataset.load_saved_view(view)
-        listed = f" (there are: {', '.join(views)})" if views else " (there is none yet)"
-        raise DataError(f"{stem!r} has no saved view {view!r}{nearest(view, views)}{listed}.")
-    listed = f" (there are: {', '.join(known[:12])})" if known else " (there is none yet)"
-    raise DataError(
-        f"no data set is named {name!r}{nearest(name, known)}{listed}; import one with: "
-        "curadiff import FOLDER"
-    )
-
-
 def read_paths(view: Any) -> Pool:
     """Read ids and image files of a view."""
     ids, paths, names = _identity(view)
@@ -95,6 +44,12 @@ def read_paths(view: Any) -> Pool:
 
 def _identity(view: Any) -> tuple[list[str], list[str], list[str]]:
     ids, paths = view.values(["id", "filepath"])
+    if len(set(paths)) < len(paths):
+        path, times = Counter(paths).most_common(1)[0]
+        raise DataError(
+            f"{times} samples have the file {path} ({len(paths) - len(set(paths))} samples too "
+            "many in all); delete the others, or pass a view with one of each."
+        )
     if view._dataset.get_field("source_id") is None:
         return ids, paths, paths
     named = view.values("source_id")
@@ -130,6 +85,13 @@ def read_embeddings(view: Any, field: str | None) -> Pool:
         raise DataError(
             f"no sample of the view has {field!r} yet; run: curadiff embed {dataset.name}"
         )
+    if not _is_vector(vectors[have[0]]):
+        known = ", ".join(embedding_fields(dataset)) or "there is none yet"
+        raise DataError(
+            f"field {field!r} of {dataset.name!r} holds {type(dataset.get_field(field)).__name__}, "
+            f"not vectors; give one with embeddings ({known}), or make one with: "
+            f"curadiff embed {dataset.name}"
+        )
     lengths = {len(vectors[number]) for number in have}
     if len(lengths) > 1:
         raise DataError(
@@ -151,6 +113,13 @@ def read_embeddings(view: Any, field: str | None) -> Pool:
         missing=len(ids) - len(have),
         encoder=encoder_of(dataset, field),
     )
+
+
+def _is_vector(value: Any) -> bool:
+    if not isinstance(value, list | tuple | np.ndarray):
+        return False
+    numbers = np.asarray(value) if np.ndim(value) == 1 else np.empty(0)
+    return numbers.size > 0 and numbers.dtype.kind in "fiu"
 
 
 def rows_without(view: Any, field: str) -> list[int]:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..errors import DataError
-from . import reading
+from . import identity, reading
 from .database import fiftyone
 
 
@@ -19,20 +18,19 @@ def pack(samples: Any) -> dict[str, Any]:
         DataError: It is empty, or holds no images.
     """
     dataset, view = reading.resolve(samples)
-    return {"dataset": dataset.name, "stages": view._serialize()}
+    known = identity.identity(dataset)
+    return {"dataset": known["name"], "identity": known, "stages": view._serialize()}
 
 
 def unpack(packed: dict[str, Any]) -> Any:
     """Open what `pack` described.
 
     Raises:
-        DataError: The data set is gone.
+        DataError: The data set was deleted, also when a different one has its name now.
     """
     fo = fiftyone()
-    name = packed["dataset"]
-    if not fo.dataset_exists(name):
-        raise DataError(f"the data set {name!r} is gone; import it again, or start anew.")
-    return fo.DatasetView._build(fo.load_dataset(name, reload=True), packed["stages"])
+    known = packed.get("identity") or {"name": packed["dataset"]}
+    return fo.DatasetView._build(identity.open_by_identity(known), packed["stages"])
 
 
 def location() -> dict[str, str | None]:

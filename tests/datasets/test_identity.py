@@ -28,7 +28,7 @@ def test_a_renamed_data_set_is_found(known):
 
 def test_a_different_data_set_of_the_same_name_is_refused(known, tmp_path):
     fo.delete_dataset("test-known")
-    with pytest.raises(DataError, match="was deleted; import its images again"):
+    with pytest.raises(DataError, match="is gone; import its images again"):
         identity.open_by_identity(known)
     Image.new("RGB", (8, 8), "red").save(tmp_path / "a.png")
     curadiff.import_images(tmp_path, name="test-known")
@@ -47,7 +47,7 @@ def test_the_same_folder_imported_anew_takes_the_place_of_the_deleted_one(known,
 
 def test_a_record_of_an_older_version_is_found_by_its_name(known):
     assert identity.open_by_identity({"name": "test-known"}).name == "test-known"
-    with pytest.raises(DataError, match="does not exist any more"):
+    with pytest.raises(DataError, match="is gone; import it again"):
         identity.open_by_identity({"name": "test-gone"})
-    with pytest.raises(DataError, match="was deleted"):
+    with pytest.raises(DataError, match="is gone"):
         identity.open_by_identity({"name": "test-gone", "id": "edited by hand"})

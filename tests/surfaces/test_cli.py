@@ -20,7 +20,10 @@ def said(capsys, *words: str) -> tuple[int, str, str]:
     ("words", "sentence"),
     [
         (["import", "no-such-folder"], "no data set is named 'no-such-folder'"),
-        (["study", "no/such/folder"], "no/such/folder does not exist; give the folder"),
+        (
+            ["study", "no/such/folder"],
+            "no/such/folder does not exist; give DATASET",
+        ),
         (["embed", "none", "--batch-size", "0"], "batch_size must be >= 1, got 0"),
         (["select", "none", "--method", "corset"], "did you mean 'coreset'?"),
         (["train", "none", "--image-size", "33"], "image_size must be a multiple of 8, got 33"),

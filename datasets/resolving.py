@@ -1,0 +1,142 @@
+"""From a name, a data set or a view to the view that is meant, or a sentence why not."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+from ..errors import DataError, nearest
+from . import identity
+from .database import fiftyone
+
+EXPLICIT = "dataset:"
+"""What a text begins with that can only be the name of a data set."""
+_WARNED: set[str] = set()
+
+
+def resolve(samples: Any) -> tuple[Any, Any]:
+    """Return ``(dataset, view)`` for a data set, a view, or the name of one.
+
+    Args:
+        samples: A FiftyOne data set or view, ``"DATASET"``, or ``"DATASET:VIEW"`` for a
+            saved view, such as a selection; ``"dataset:"`` may stand before both.
+
+    Raises:
+        DataError: There is no such data set or view, it is deleted or empty, or it holds
+            something that Curadiff does not work on.
+    """
+    fo = fiftyone()
+    if isinstance(samples, str):
+        samples = _by_name(samples)
+    if not isinstance(samples, fo.Dataset | fo.DatasetView):
+        raise DataError(
+            f"a FiftyOne data set, view or data set name is needed, got {type(samples).__name__}."
+        )
+    dataset = samples if isinstance(samples, fo.Dataset) else samples._root_dataset
+    if dataset.deleted or not identity.exists(identity.id_of(dataset)):
+        raise DataError(f"the data set {dataset.name!r} is deleted; open or import another one.")
+    view = samples.view() if samples is dataset else samples
+    _refuse_other_media(dataset, view)
+    if len(view) == 0:
+        what = "data set" if len(dataset) == 0 else "view"
+        raise DataError(
+            f"the {what} {dataset.name!r} has no samples; add images or widen the view."
+        )
+    if not dataset.persistent and identity.id_of(dataset) not in _WARNED:
+        _WARNED.add(identity.id_of(dataset))
+        warnings.warn(
+            f"the data set {dataset.name!r} is not persistent: FiftyOne deletes it, with all that "
+            "is computed here, when its database closes. Keep it with: dataset.persistent = True",
+            stacklevel=3,
+        )
+    return dataset, view
+
+
+def _refuse_other_media(dataset: Any, view: Any) -> None:
+    """Refuse what is not one whole image per sample, before anything is computed."""
+    made = next(
+        (
+            what
+            for what, is_it in {
+                "object patches": view._is_patches,
+                "frames of videos": view._is_frames,
+                "clips of videos": view._is_clips,
+            }.items()
+            if is_it
+        ),
+        None,
+    )
+    if made:
+        raise DataError(
+            f"a view of {made} was given; Curadiff works on whole image files. Write them as files "
+            "first: view.export(export_dir=FOLDER, dataset_type=fiftyone.types.ImageDirectory), "
+            "then: curadiff import ./FOLDER"
+        )
+    if view._is_dynamic_groups:
+        raise DataError(
+            f"a view of {dataset.name!r} grouped by a field was given; Curadiff works on single "
+            "images. Pass the view from before group_by."
+        )
+    if view.media_type == "group":
+        slices = [name for name, kind in dataset.group_media_types.items() if kind == "image"]
+        example = slices[0] if slices else "SLICE"
+        raise DataError(
+            f"{dataset.name!r} is a grouped data set; Curadiff works on one slice. Pass "
+            f"dataset.select_group_slices({example!r}) (image slices: "
+            f"{', '.join(slices) or 'none'})."
+        )
+    if view.media_type not in (None, "image"):
+        raise DataError(
+            f"{dataset.name!r} holds {view.media_type} samples; Curadiff works on images."
+        )
+
+
+def all_samples(dataset: Any) -> Any:
+    """Return every sample of a data set, the images of all slices of a grouped one.
+
+    FiftyOne shows one slice of a grouped data set at a time, so that samples of the others
+    are not found by their ids.
+    """
+    if dataset.media_type != "group":
+        return dataset
+    return dataset.select_group_slices(media_type="image")
+
+
+def names() -> list[str]:
+    """List the data sets that there are."""
+    return fiftyone().list_datasets()
+
+
+def split_name(text: str) -> tuple[str | None, str | None]:
+    """Take a text apart into the name of a data set that is there and that of a view.
+
+    Returns:
+        ``(dataset, view)``; None for what is not there or not named.
+    """
+    known = set(names())
+    for given in (text, text.removeprefix(EXPLICIT)):
+        stem, _, view = given.rpartition(":")
+        if given in known:
+            return given, None
+        if stem in known:
+            return stem, view
+    return None, None
+
+
+def _by_name(text: str) -> Any:
+    name, view = split_name(text)
+    if name is None:
+        known, wanted = names(), text.removeprefix(EXPLICIT)
+        listed = f" (there are: {', '.join(known[:12])})" if known else " (there is none yet)"
+        raise DataError(
+            f"no data set is named {wanted!r}{nearest(wanted, known)}{listed}; import one with: "
+            "curadiff import ./FOLDER"
+        )
+    dataset = identity.load(name)  # another process may have written to it
+    if view is None:
+        return dataset
+    views = dataset.list_saved_views()
+    if view in views:
+        return dataset.load_saved_view(view)
+    listed = f" (there are: {', '.join(views)})" if views else " (there is none yet)"
+    raise DataError(f"{name!r} has no saved view {view!r}{nearest(view, views)}{listed}.")
