@@ -10,7 +10,8 @@ from pathlib import Path
 from PIL import Image
 
 from ..errors import DataError
-from ..images import open_rgb, square
+from ..images import open_rgb
+from ..preparation import square
 
 GAP = 2  # pixels between two pictures
 QUALITY = 82  # of WebP: sheets of small pictures have many edges
