@@ -165,9 +165,11 @@ def disk_of(config: StudySettings) -> int:
 
     from ..diffusion import checkpoint, network
 
-    with torch.device("meta"):  # shapes only, no memory
-        count = sum(weight.numel() for weight in network.build(config.train).parameters())
-    per_training = checkpoint.disk_bytes(count, config.train.keep_checkpoints)
+    per_training = 0  # the network analytic links the prepared images, which are there already
+    if config.train.network != "analytic":
+        with torch.device("meta"):  # shapes only, no memory
+            count = sum(weight.numel() for weight in network.build(config.train).parameters())
+        per_training = checkpoint.disk_bytes(count, config.train.keep_checkpoints)
     per_image = 1.6 * config.train.image_size**2  # bytes of a photograph as PNG
     return int(
         len(config.arms) * len(config.seeds) * (per_training + config.generate.count * per_image)

@@ -31,6 +31,7 @@ class Cost:
             where they were measured.
         device: What it was measured on.
         parallel: Trainings that are to run side by side; ``seconds`` is for one after the other.
+        trained: False for the network ``analytic``, which only keeps its images.
     """
 
     trainings: int
@@ -43,8 +44,12 @@ class Cost:
     like: str | None
     device: str | None = None
     parallel: int = 1
+    trained: bool = True
 
     def __str__(self) -> str:
+        if not self.trained:
+            drawn = f"{self.generated:,} images are drawn. " if self.generated else ""
+            return f"{drawn}No network is trained: the images are kept, which takes seconds."
         many = "" if self.trainings == 1 else f"{self.trainings} trainings, "
         text = f"{many}{self.steps:,} steps in all"
         if self.exposure is not None:
@@ -102,7 +107,7 @@ def estimate_study(*, measure: bool = True, **settings: Any) -> Cost:
 
 def _measured(settings: TrainSettings, cost: Callable[[], Cost], measure: bool) -> Cost:
     found = cost()
-    if found.seconds is None and measure:
+    if found.seconds is None and found.trained and measure:
         measuring.measure(**settings.model_dump())
         found = cost()
     return found
@@ -147,6 +152,7 @@ def _cost(
         disk_bytes=disk * len(steps) if disk else None,
         like=like.id if like else None,
         device=measured.device if measured else None,
+        trained=settings.network != "analytic",
     )
 
 

@@ -93,6 +93,8 @@ def state(settings: TrainSettings) -> dict[str, Any]:
 
 def prepare(settings: TrainSettings) -> Run:
     """Make the run of a measurement: the settings' network, and noise to train it on."""
+    if settings.network == "analytic":
+        raise SettingsError("network must be one that is trained to be measured, got analytic.")
     if settings.processes > 1 or settings.accelerate:
         raise SettingsError(
             "processes must be 1, and accelerate empty, to measure: several processes are only "

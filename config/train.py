@@ -15,6 +15,8 @@ GROUPS = 8  # group normalization divides every width into this many groups
 
 # Where a network's own defaults differ from the fields'.
 NETWORKS: dict[str, dict[str, Any]] = {"lucidrains": {"multipliers": "1-2-4-8"}}
+# What a preset says of training does not concern the network that is not trained.
+UNTRAINED: dict[str, Any] = {"steps": 1, "checkpoint_every": 1, "schedule": "karras"}
 
 PRESETS: dict[str, dict[str, Any]] = {
     # Every known setting of the 2023 study; the fields' own defaults are the same.
@@ -67,10 +69,26 @@ class TrainSettings(Settings):
     preset: Literal["lightly-2023", "fast", "demo"] = setting(
         "lightly-2023", "Values for all settings that are not given."
     )
-    network: Literal["unet2d", "lucidrains"] = setting(
+    network: Literal["unet2d", "lucidrains", "analytic"] = setting(
         "unet2d",
-        "Network: diffusers' UNet2DModel, or that of denoising-diffusion-pytorch 1.9.4, "
-        "which cannot be opened as a diffusers pipeline.",
+        "Network: diffusers' UNet2DModel; that of denoising-diffusion-pytorch 1.9.4, "
+        "which cannot be opened as a diffusers pipeline; or analytic, which is not trained: it "
+        "mixes the training images by their closed-form posterior, for a preview.",
+    )
+    decide_size: int = setting(
+        32,
+        "Network analytic: side in pixels at which a picture is decided, before it is rendered "
+        "at image_size.",
+        ge=8,
+        le=128,
+        multiple_of=8,
+        advanced=True,
+    )
+    windows: Literal["rule", "covariance"] = setting(
+        "rule",
+        "Network analytic: how wide a window is at a noise level, by a fixed rule or by the "
+        "covariance of the training images.",
+        advanced=True,
     )
     start_from: str | None = setting(
         None,
@@ -106,7 +124,9 @@ class TrainSettings(Settings):
     clip: float | None = setting(
         1.0, "Longest gradient of a step; longer ones are scaled down.", gt=0, advanced=True
     )
-    schedule: Literal["linear", "cosine", "sigmoid"] = setting("sigmoid", "Noise schedule.")
+    schedule: Literal["linear", "cosine", "sigmoid", "karras"] = setting(
+        "sigmoid", "Noise schedule."
+    )
     prediction: Literal["epsilon", "sample", "v_prediction"] = setting(
         "v_prediction", "What the network predicts."
     )
@@ -165,6 +185,8 @@ class TrainSettings(Settings):
         if not isinstance(values, dict):
             return values
         preset = PRESETS.get(str(values.get("preset", "lightly-2023")), {})
+        if values.get("network") == "analytic":
+            return {**preset, **UNTRAINED, **values}
         network = NETWORKS.get(str(values.get("network")), {})
         return {**network, **preset, **values}
 
@@ -192,6 +214,21 @@ class TrainSettings(Settings):
                 f"start_from a .pt file needs network lucidrains, whose files these are; "
                 f"got {self.network}."
             )
+        if self.network == "analytic":
+            refused = [
+                name
+                for name, given in (
+                    ("start_from", self.start_from is not None),
+                    ("processes", self.processes > 1),
+                    ("accelerate", bool(self.accelerate)),
+                )
+                if given
+            ]
+            if refused:
+                raise ValueError(
+                    f"{refused[0]} is for networks that are trained, and analytic is not; "
+                    "leave it out."
+                )
         if self.network == "lucidrains" and self.layers != 2:
             raise ValueError(f"layers must be 2 for the network lucidrains, got {self.layers}.")
         if self.image_size % (1 << (len(widths) - 1)):

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from ..config import GenerateSettings
 from ..errors import RunError
@@ -82,15 +83,15 @@ def absent(folder: Path, count: int) -> list[int]:
     return [i for i in range(count) if not _there(folder / file_name(i))]
 
 
-def write(path: Path, picture: np.ndarray) -> None:
-    """Write an image, (h, w, 3) uint8, in full or not at all.
+def write(path: Path, picture: np.ndarray, text: PngInfo | None = None) -> None:
+    """Write an image, (h, w, 3) uint8, with text about it, in full or not at all.
 
     Raises:
         RunError: The disk is full or not writable.
     """
     temporary = path.with_name(f".tmp-{os.getpid()}-{path.name}")
     try:
-        Image.fromarray(picture).save(temporary, "PNG")
+        Image.fromarray(picture).save(temporary, "PNG", pnginfo=text)
         temporary.replace(path)
     except OSError as fault:
         temporary.unlink(missing_ok=True)

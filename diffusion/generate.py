@@ -18,6 +18,7 @@ from ..config import GenerateSettings, TrainSettings
 from ..errors import RunError, SettingsError
 from ..runs import Run, launch, write_json
 from . import checkpoint, draw, drawn, engine, network, schedules
+from .analytic import drawing, sources
 
 DRAWER = "curadiff.diffusion.drawer"
 POLL = 0.5  # seconds between two looks at how far the processes are
@@ -75,6 +76,8 @@ def generate(
         _draw_in_processes(run, settings, folder, progress)
     elif missing:
         draw_missing(run, settings, known[-1], folder, missing, progress)
+    if trained.network == "analytic":
+        sources.collect(folder, [drawn.file_name(number) for number in range(settings.count)])
     write_json(folder / drawn.RECORD, {**told, "complete": True})
     if progress is not None:
         progress(settings.count, settings.count)
@@ -181,12 +184,45 @@ def draw_missing(
     parts = [part for part in parts if part % settings.processes == rank]
     if not parts:
         return
+    made_by = _by_images if trained.network == "analytic" else _by_network
+    pictures_of = made_by(run, settings, step=step, device=device, size=size)
+    together = max(1, settings.batch_size // size)
+    done = settings.count - len(missing)
+    with ThreadPoolExecutor(4) as pool:
+        writing: list[Any] = []
+        for first in range(0, len(parts), together):
+            seeds = [
+                part * size + i for part in parts[first : first + together] for i in range(size)
+            ]
+            made = pictures_of(seeds)
+            for job in writing:
+                job.result()
+            writing = [
+                pool.submit(drawn.write, folder / drawn.file_name(wanted[seed]), picture, text)
+                for seed, (picture, text) in zip(seeds, made, strict=True)
+                if seed in wanted
+            ]
+            done += len(writing)
+            if progress is not None:
+                progress(done, settings.count)
+        for job in writing:
+            job.result()
+
+
+Made = list[tuple[np.ndarray, Any]]  # pictures (h, w, 3) uint8, each with its file's text or None
+
+
+def _by_network(
+    run: Run, settings: GenerateSettings, *, step: int, device: torch.device, size: int
+) -> Callable[[list[int]], Made]:
+    """Return what draws a picture per seed with a run's network."""
+    trained = TrainSettings(**run.settings)
     model = load_network(run, trained, step=step, weights=settings.weights, device=device)
     precision = engine.precision_of("auto", device)
     autocast = torch.bfloat16 if precision == "bf16" else None
 
-    def pictures_of(seeds: list[int], evaluations: int = settings.steps) -> np.ndarray:
-        return draw.draw(
+    def pictures_of(seeds: list[int], evaluations: int = settings.steps) -> Made:
+        pictures = draw.draw(
             model,
             seeds,
             size=trained.image_size,
@@ -198,6 +234,7 @@ def draw_missing(
             autocast=autocast,
             rows=size,
         )
+        return [(picture, None) for picture in pictures]
 
     if device.type == "cuda" and settings.count * settings.steps >= engine.COMPILE_PAYS * size:
         bare, model = network.bare(model), engine.Replayed(model)
@@ -207,24 +244,28 @@ def draw_missing(
             cache=run.path / "compile-cache",
             graphs=True,
         )
-    together = max(1, settings.batch_size // size)
-    done = settings.count - len(missing)
-    with ThreadPoolExecutor(4) as pool:
-        writing: list[Any] = []
-        for first in range(0, len(parts), together):
-            seeds = [
-                part * size + i for part in parts[first : first + together] for i in range(size)
-            ]
-            pictures = pictures_of(seeds)
-            for job in writing:
-                job.result()
-            writing = [
-                pool.submit(drawn.write, folder / drawn.file_name(wanted[seed]), picture)
-                for seed, picture in zip(seeds, pictures, strict=True)
-                if seed in wanted
-            ]
-            done += len(writing)
-            if progress is not None:
-                progress(done, settings.count)
-        for job in writing:
-            job.result()
+    return pictures_of
+
+
+def _by_images(
+    run: Run, settings: GenerateSettings, *, step: int, device: torch.device, size: int
+) -> Callable[[list[int]], Made]:
+    """Return what draws a picture per seed with the images that a run has frozen."""
+    trained = TrainSettings(**run.settings)
+    model = drawing.open_model(run.path, step, trained, device)
+    levels = schedules.alpha_bar(trained.schedule, trained.timesteps).tolist()
+
+    def pictures_of(seeds: list[int]) -> Made:
+        made: Made = []
+        for at in range(0, len(seeds), size):
+            found = model.draw(
+                seeds[at : at + size],
+                alpha_bar=levels,
+                sampler=settings.sampler,
+                evaluations=settings.steps,
+            )
+            texts = [source.text() for source in found.sources]
+            made += zip(found.pictures, texts, strict=True)
+        return made
+
+    return pictures_of

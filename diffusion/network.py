@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ..config import TrainSettings
-from ..errors import EnvironmentFault
+from ..errors import EnvironmentFault, SettingsError
 from .lucidrains import Lucidrains
 
 GROUPS = 8
@@ -38,7 +38,13 @@ class Unet2D(nn.Module):
 
 
 def build(settings: TrainSettings) -> nn.Module:
-    """Build the network with the random weights that belong to the settings' seed."""
+    """Build the network with the random weights that belong to the settings' seed.
+
+    Raises:
+        SettingsError: It is the analytic one, which has no weights.
+    """
+    if settings.network == "analytic":
+        raise SettingsError("the network analytic has no weights; it needs the images of a run.")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
         if settings.network == "lucidrains":

@@ -51,6 +51,18 @@ def sigmoid(timesteps: int, start: float = -3, end: float = 3, tau: float = 1) -
     return _from_alpha_bar((high - torch.sigmoid((t * (end - start) + start) / tau)) / (high - low))
 
 
+def karras(timesteps: int, low: float = 0.02, high: float = 40, rho: float = 7) -> Tensor:
+    """Karras et al. 2022, arXiv:2206.00364, equation 5: the noise sigma between two ends.
+
+    Evenly spaced levels are then spread as their sampler spreads them: many at little noise,
+    some where nothing but noise is seen. alpha_bar = 1 / (1 + sigma^2).
+    """
+    t = torch.linspace(0, 1, timesteps, dtype=torch.float64)
+    sigma = (low ** (1 / rho) + t * (high ** (1 / rho) - low ** (1 / rho))) ** rho
+    clean = torch.ones(1, dtype=torch.float64)
+    return _from_alpha_bar(torch.cat([clean, 1 / (1 + sigma.square())]))
+
+
 def _from_alpha_bar(levels: Tensor) -> Tensor:
     """From alpha_bar at T + 1 points, beginning with the clean picture, to T betas."""
     return (1 - levels[1:] / levels[:-1]).clamp(0, MAX_BETA)
@@ -60,4 +72,5 @@ SCHEDULES: dict[str, Callable[[int], Tensor]] = {
     "linear": linear,
     "cosine": cosine,
     "sigmoid": sigmoid,
+    "karras": karras,
 }

@@ -23,10 +23,12 @@ def work(run: Run, stop_asked: Callable[[], bool]) -> str:
     Raises:
         CuradiffError: Something that the user can mend; the status says the same.
     """
+    settings = TrainSettings(**run.settings)
+    if settings.network == "analytic":
+        return _freeze(run, settings)
     from . import engine, loop
 
     try:
-        settings = TrainSettings(**run.settings)
         accelerator = engine.accelerator(settings, run.path)
         main = accelerator.is_main_process
         engine.check_processes(accelerator.num_processes, settings)
@@ -49,6 +51,22 @@ def work(run: Run, stop_asked: Callable[[], bool]) -> str:
         if main:
             message = f"{state} at step {training.step} of {settings.steps}"
             run.set_status(state, step=training.step, eta_seconds=None, message=message)
+    return state
+
+
+def _freeze(run: Run, settings: TrainSettings) -> str:
+    """Keep the images of the network that needs no training."""
+    from .analytic.freezing import Freezing
+
+    with Lease(run.path):
+        run.set_status("starting", error=None, message="reading the images")
+        try:
+            state = Freezing(run).run_to_end()
+        except CuradiffError as fault:
+            run.set_status("failed", error=str(fault), message=str(fault))
+            raise
+        message = "the images are kept; this network is not trained"
+        run.set_status(state, step=settings.steps, eta_seconds=None, message=message)
     return state
 
 

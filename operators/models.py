@@ -207,7 +207,8 @@ def offer_to_measure(
     ctx: Any, form: types.Object, cost: estimating.Cost, settings: TrainSettings
 ) -> None:
     """Let the user ask for the time that is not known yet; measuring does not hold the form up."""
-    if cost.seconds is not None or settings.processes > 1 or settings.accelerate:
+    known = cost.seconds is not None or not cost.trained
+    if known or settings.processes > 1 or settings.accelerate:
         return
     state = measuring.state(settings)
     if ctx.params.get(MEASURE) and state["state"] == "new":

@@ -1,0 +1,139 @@
+"""Sample pictures with the analytic denoiser, by the same samplers as the networks."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ...config import TrainSettings
+from .. import draw, samplers
+from ..randomness import normal, stream
+from . import freezing, rendering, windows
+from .denoiser import Denoiser, Sampling, Weights
+from .sources import Source
+
+BLOCK = 256  # training images that are made small at a time
+
+
+class Drawn(NamedTuple):
+    """Pictures (b, size, size, 3) uint8, and what each of them is made of."""
+
+    pictures: np.ndarray
+    sources: list[Source]
+
+
+class Model:
+    """A training set that draws.
+
+    Args:
+        pictures: (n, 3, size, size) uint8; may be a memory-mapped file.
+        side: Side in pixels at which pictures are decided; at most their own.
+        mirrored: Use each image mirrored too.
+        by: ``rule`` or ``covariance``: how wide windows are.
+        device: Where to compute.
+    """
+
+    def __init__(
+        self, pictures: np.ndarray, *, side: int, mirrored: bool, by: str, device: torch.device
+    ) -> None:
+        self.n, _, self.size, _ = pictures.shape
+        self.side, self.device = min(side, self.size), device
+        self.pictures = pictures[:, :1] if _gray(pictures) else pictures
+        small = _small(self.pictures, self.side).to(device)
+        radius = windows.by_rule(self.side) if by == "rule" else windows.by_covariance(small)
+        if mirrored:
+            small = torch.cat([small, small.flip(-1)])
+        self.denoiser = Denoiser(small, radius)
+
+    def draw(
+        self,
+        seeds: Sequence[int],
+        *,
+        alpha_bar: Sequence[float],
+        sampler: str,
+        evaluations: int,
+    ) -> Drawn:
+        """Draw one picture per seed.
+
+        The seeds' noise has three channels, of which gray pictures take the first. It grows
+        with the side at which pictures are decided, as `windows.REFERENCE` is what the
+        levels are meant for.
+
+        Args:
+            seeds: One per picture.
+            alpha_bar: The noise schedule.
+            sampler: Name of the sampler.
+            evaluations: How often the denoiser is asked.
+        """
+        channels = self.pictures.shape[1]
+        sampling = Sampling(self.denoiser)
+        wider = (self.side / windows.REFERENCE) ** 2
+        levels = [a / (a + (1 - a) * wider) for a in alpha_bar]
+        last = samplers.visits(sampler, len(levels), evaluations)[-1]
+        pictures = torch.zeros((len(seeds), channels, self.size, self.size), device=self.device)
+        found: list[Source] = [Source.none()] * len(seeds)
+
+        def finish(place: int, weights: Weights) -> None:
+            if self.size > self.side:
+                pictures[place], weights = rendering.render(weights, self.pictures)
+            found[place] = Source.of(weights, self.n)
+
+        def noise(keys: Sequence[int], device: torch.device) -> Tensor:
+            return normal(keys, (3, self.side, self.side), device)[:, :channels]
+
+        def picture(x_t: Tensor, t: int) -> Tensor:
+            alpha = math.sqrt(levels[t])
+            sigma = math.sqrt(1 - levels[t]) / alpha
+            return sampling.denoise(x_t / alpha, sigma, finish if t == last else None)
+
+        def more(t: int) -> Tensor:
+            keys = [int(stream("fresh", seed, t).integers(2**62)) for seed in seeds]
+            return noise(keys, self.device)
+
+        x = noise(list(seeds), torch.device("cpu")).to(self.device)
+        x_0 = samplers.sample(
+            sampler, picture, x, alpha_bar=levels, evaluations=evaluations, fresh=more
+        )
+        shown = pictures if self.size > self.side else x_0
+        return Drawn(draw.to_uint8(shown.expand(-1, 3, -1, -1)), found)
+
+
+def open_model(run_path: Path, step: int, settings: TrainSettings, device: torch.device) -> Model:
+    """Open what a run of the network ``analytic`` has frozen.
+
+    Raises:
+        RunError: Its pictures are gone.
+    """
+    return Model(
+        freezing.pictures(run_path, step),
+        side=settings.decide_size,
+        mirrored=settings.horizontal_flip,
+        by=settings.windows,
+        device=device,
+    )
+
+
+def _gray(pictures: np.ndarray) -> bool:
+    """Tell whether all images have equal channels."""
+    return all(
+        (part[:, :1] == part[:, 1:]).all()
+        for part in (pictures[at : at + BLOCK] for at in range(0, len(pictures), BLOCK))
+    )
+
+
+def _small(pictures: np.ndarray, side: int) -> Tensor:
+    """Return (n, c, side, side) float32 in [-1, 1], antialiased, a block at a time."""
+    small = torch.empty((*pictures.shape[:2], side, side))
+    for at in range(0, len(pictures), BLOCK):
+        part = torch.from_numpy(np.array(pictures[at : at + BLOCK])).float() / 127.5 - 1
+        if part.shape[-1] != side:
+            part = F.interpolate(part, (side, side), mode="bilinear", antialias=True)
+        small[at : at + BLOCK] = part
+    return small
