@@ -16,6 +16,15 @@ if TYPE_CHECKING:
     from .evaluating import evaluate
     from .generating import generate, import_generated
     from .importing import import_images
+    from .rating import (
+        rate_export,
+        rate_import,
+        rate_plan,
+        rate_results,
+        rate_serve,
+        rate_start,
+        rate_status,
+    )
     from .selecting import select
     from .studying import study
     from .training import resume, stop, train
@@ -29,6 +38,13 @@ _HOME = {
     "generate": "generating",
     "import_generated": "generating",
     "import_images": "importing",
+    "rate_export": "rating",
+    "rate_import": "rating",
+    "rate_plan": "rating",
+    "rate_results": "rating",
+    "rate_serve": "rating",
+    "rate_start": "rating",
+    "rate_status": "rating",
     "resume": "training",
     "select": "selecting",
     "stop": "training",
@@ -45,6 +61,13 @@ __all__ = [
     "generate",
     "import_generated",
     "import_images",
+    "rate_export",
+    "rate_import",
+    "rate_plan",
+    "rate_results",
+    "rate_serve",
+    "rate_start",
+    "rate_status",
     "resume",
     "select",
     "stop",

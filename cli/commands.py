@@ -10,6 +10,7 @@ from typing import Any
 from ..config import VERBS
 from ..version import __version__
 from .flags import Parser, add_settings, given_settings, settings_from_file
+from .rating import add_rate
 
 Command = Callable[[argparse.Namespace], int | None]
 
@@ -84,6 +85,7 @@ def add_commands(parser: Parser) -> None:
         file={"metavar": "FILE", "help": "YAML file with settings; flags win over it"},
         estimate={**yes, "help": "say what it would take, after some steps, and start nothing"},
     )
+    add_rate(commands)
     add(
         "runs",
         _runs,

@@ -8,6 +8,7 @@ from .importing import ImportSettings
 from .launching import launch_flags, launch_words
 from .linking import LinkSettings
 from .owner import allowed_in_app, refused_in_app
+from .rating import RatePlanSettings, RateSettings
 from .select import SelectSettings
 from .study import ArmSettings, StudySettings
 from .train import TrainSettings
@@ -34,6 +35,8 @@ __all__ = [
     "GenerateSettings",
     "ImportSettings",
     "LinkSettings",
+    "RatePlanSettings",
+    "RateSettings",
     "SelectSettings",
     "Settings",
     "StudySettings",

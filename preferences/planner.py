@@ -8,10 +8,6 @@ from dataclasses import dataclass
 from scipy import stats
 
 from ..errors import SettingsError
-from .intervals import LEVEL
-
-SECONDS = 4.0
-"""Time per vote where nothing better is known."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +44,7 @@ class Plan:
         )
 
 
-def decisive_votes(share: float, *, power: float = 0.8, alpha: float = 1 - LEVEL) -> int:
+def decisive_votes(share: float, *, power: float = 0.8, alpha: float = 0.05) -> int:
     """Return how many independent votes without tie tell a preference from an even split.
 
     Args:
@@ -72,14 +68,15 @@ def plan(
     tie_rate: float = 0.2,
     icc: float = 0.01,
     power: float = 0.8,
-    alpha: float = 1 - LEVEL,
-    seconds_per_vote: float = SECONDS,
+    alpha: float = 0.05,
+    seconds_per_vote: float = 4.0,
 ) -> Plan:
     """Plan a study that tells apart two arms with a given preference.
 
     Votes of one rater resemble one another: with m votes of a rater on a pair and a correlation
     ``icc`` between them, ``1 + (m - 1) icc`` times as many are needed. Of several pairs each is
-    tested at ``alpha / pairs``, the first step of Holm's rule.
+    tested at ``alpha / pairs``, the first step of Holm's rule. The limits of the values are
+    those of `RatePlanSettings`.
 
     Args:
         effect: True share of votes for the preferred arm, ties left out.
@@ -92,26 +89,9 @@ def plan(
         seconds_per_vote: Time that a vote takes.
 
     Raises:
-        SettingsError: A value is out of its limits, or no number of votes of so few raters is
-            enough; the message says how many raters are.
+        SettingsError: No number of votes of so few raters is enough; the message says how many
+            raters are.
     """
-    limits = {
-        "effect": (effect, 0.5 < effect < 1, "above 0.5 and below 1"),
-        "arms": (arms, arms >= 2, "at least 2"),
-        "raters": (raters, raters >= 1, "at least 1"),
-        "tie_rate": (tie_rate, 0 <= tie_rate < 1, "at least 0 and below 1"),
-        "icc": (icc, 0 <= icc < 1, "at least 0 and below 1"),
-        "power": (power, 0 < power < 1, "between 0 and 1"),
-        "alpha": (alpha, 0 < alpha < 1, "between 0 and 1"),
-        "seconds_per_vote": (seconds_per_vote, seconds_per_vote > 0, "above 0"),
-    }
-    wrong = {
-        name: f"{name} must be {need}, got {value}."
-        for name, (value, holds, need) in limits.items()
-        if not holds
-    }
-    if wrong:
-        raise SettingsError(" ".join(wrong.values()), faults=wrong)
     pairs = arms * (arms - 1) // 2
     decisive = decisive_votes(effect, power=power, alpha=alpha / pairs)
     alone = decisive / (1 - tie_rate)

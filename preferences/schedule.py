@@ -130,12 +130,19 @@ class Schedule:
         for assignment in assignments:
             self._count(assignment)
 
-    def next(self, rater: str) -> Assignment:
-        """Choose the pair that a rater sees next, and count it as shown."""
+    def next(self, rater: str, *, plain: bool = False) -> Assignment:
+        """Choose the pair that a rater sees next, and count it as shown.
+
+        Args:
+            rater: Who.
+            plain: Neither a repeat nor a golden pair; after `release` this keeps the balance.
+        """
         own, number = self.shown.get(rater, []), self._issued[rater]
         random = self._random(rater, number)
-        assignment = self._golden(rater, number, own, random)
-        assignment = assignment or self._repeat(rater, number, own, random)
+        assignment = None
+        if not plain:
+            assignment = self._golden(rater, number, own, random)
+            assignment = assignment or self._repeat(rater, number, own, random)
         assignment = assignment or self._main(rater, number, random)
         self._count(assignment)
         return assignment

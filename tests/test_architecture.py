@@ -18,8 +18,8 @@ ROOT = Path(__file__).resolve().parents[1]
 ROWS = [
     {"operators", "cli"},
     {"api"},
-    {"datasets", "encoders", "selectors", "metrics", "diffusion", "preferences", "demo"},
-    {"layouts"},
+    {"datasets", "encoders", "selectors", "metrics", "diffusion", "demo"},
+    {"layouts", "preferences"},
     {"config", "runs"},
     {"images", "neighbors", "preparation"},
     {"equals", "errors", "smallest", "version"},

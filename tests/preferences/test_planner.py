@@ -1,7 +1,10 @@
 """Votes needed, against published counts and simulated studies."""
 
+import inspect
+
 import numpy as np
 import pytest
+from curadiff.config import RatePlanSettings
 from curadiff.errors import SettingsError
 from curadiff.preferences import plan
 from curadiff.preferences.planner import decisive_votes
@@ -49,4 +52,11 @@ def test_too_few_raters_are_told_how_many_are_needed():
 )
 def test_wrong_values_are_named(name, value):
     with pytest.raises(SettingsError, match=f"{name} must be"):
-        plan(**{"effect": 0.6, "arms": 3, "raters": 8, name: value})
+        RatePlanSettings(**{name: value})
+
+
+def test_the_defaults_of_the_settings_are_those_of_the_function():
+    defaults = RatePlanSettings()
+    function = inspect.signature(plan).parameters
+    for name, value in defaults.model_dump().items():
+        assert function[name].default in (inspect.Parameter.empty, value), name

@@ -1,0 +1,166 @@
+"""``curadiff rate``: ask people which of two images is better, and say what they answered."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from typing import Any
+
+from ..config import RatePlanSettings, RateSettings
+from ..errors import DataError
+from .flags import Parser, add_settings, given_settings
+
+
+def add_rate(commands: Any) -> None:
+    """Add ``rate`` and its own commands to the parser's commands."""
+    about = "Ask people which of two images is better, and say what their votes mean."
+    rate = commands.add_parser("rate", help=about, description=about)
+    parts = rate.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    def add(name: str, help: str) -> Parser:
+        added: Parser = parts.add_parser(name, help=help, description=help)
+        added.set_defaults(command=COMMANDS[name], parser=added)
+        return added
+
+    start = add("start", "Start a study of the images of two or more arms.")
+    start.add_argument(
+        "DATASET",
+        nargs="?",
+        metavar="DATASET[:VIEW]",
+        help="data set, or one of its saved views, whose field or tags tell the arms apart",
+    )
+    start.add_argument(
+        "--folders",
+        nargs="+",
+        metavar="ARM=FOLDER",
+        help="instead, a folder of images for each arm",
+    )
+    add_settings(start, RateSettings)
+    serve = add("serve", "Serve the page that asks people, until Ctrl-C.")
+    serve.add_argument(
+        "--host",
+        default="127.0.0.1",
+        help="address to listen on [default: %(default)s, this machine only]",
+    )
+    serve.add_argument("--port", type=int, default=5252, metavar="N", help="port [default: 5252]")
+    serve.add_argument(
+        "--name",
+        dest="names",
+        nargs="+",
+        metavar="HOST",
+        help="further names by which raters reach this machine",
+    )
+    status = add("status", "Say how many votes there are; without a name, list the studies.")
+    results = add("results", "Say what the votes mean.")
+    results.add_argument(
+        "--file", metavar="FILE", help="CSV or JSONL file of votes instead of a study"
+    )
+    results.add_argument(
+        "--study", metavar="RUN", help="compare with the metrics of this study of arms"
+    )
+    results.add_argument("--json", action="store_true", help="print JSON")
+    export = add("export", "Write all votes to a CSV or JSONL file.")
+    taken = add("import", "Add the votes of a CSV or JSONL file, this program's or another's.")
+    for parser in (serve, export, taken):
+        parser.add_argument("STUDY", help="name of the study of people")
+    for parser in (status, results):
+        parser.add_argument("STUDY", nargs="?", help="name of the study of people")
+    for parser in (export, taken):
+        parser.add_argument("FILE", help="file that ends in .csv or .jsonl")
+    for parser in (results, taken):
+        parser.add_argument(
+            "--columns",
+            nargs="+",
+            metavar="OURS=THEIRS",
+            help="which column of another program's file holds what, such as left_arm=model_a",
+        )
+    add_settings(add("plan", "Say how many votes tell two arms apart."), RatePlanSettings)
+
+
+def _start(words: argparse.Namespace) -> None:
+    from .. import api
+
+    folders = _pairs(words.folders, "ARM=FOLDER")
+    print(api.rate_start(words.DATASET, folders=folders, **given_settings(words, RateSettings)))
+
+
+def _serve(words: argparse.Namespace) -> None:
+    from .. import api
+
+    link = api.rate_status(words.STUDY).link
+    shown = f"[{words.host}]" if ":" in words.host else words.host
+    print(f"Send raters this link: http://{shown}:{words.port}{link}")
+    if words.host in ("127.0.0.1", "localhost"):
+        print("It works on this machine only; others need --host, such as --host 0.0.0.0")
+    print("Ctrl-C ends it; votes are kept, and the same command goes on.", flush=True)
+    api.rate_serve(words.STUDY, host=words.host, port=words.port, hosts=words.names)
+
+
+def _status(words: argparse.Namespace) -> None:
+    from .. import api
+    from ..datasets.ratings import rating_names
+
+    if words.STUDY is not None:
+        print(api.rate_status(words.STUDY))
+        return
+    names = rating_names()
+    if not names:
+        print("There is no study of people yet; start one with: curadiff rate start DATASET")
+    for name in names:
+        print(api.rate_status(name))
+
+
+def _results(words: argparse.Namespace) -> None:
+    from ..api.rating import against_study, rate_results
+
+    columns = _pairs(words.columns, "OURS=THEIRS")
+    found = rate_results(words.STUDY, file=words.file, columns=columns)
+    agreements = against_study(found, words.study) if words.study else []
+    if words.json:
+        told = found.to_json() | {"metrics": [vars(one) for one in agreements]}
+        json.dump(told, sys.stdout, indent=1)
+        print()
+        return
+    print(found)
+    for one in agreements:
+        print(one)
+
+
+def _export(words: argparse.Namespace) -> None:
+    from .. import api
+
+    print(api.rate_export(words.STUDY, words.FILE))
+
+
+def _import(words: argparse.Namespace) -> None:
+    from .. import api
+
+    columns = _pairs(words.columns, "OURS=THEIRS")
+    print(f"{api.rate_import(words.STUDY, words.FILE, columns=columns)} votes added")
+
+
+def _plan(words: argparse.Namespace) -> None:
+    from .. import api
+
+    print(api.rate_plan(**given_settings(words, RatePlanSettings)))
+
+
+COMMANDS = {
+    "start": _start,
+    "serve": _serve,
+    "status": _status,
+    "results": _results,
+    "export": _export,
+    "import": _import,
+    "plan": _plan,
+}
+
+
+def _pairs(words: list[str] | None, form: str) -> dict[str, str] | None:
+    if words is None:
+        return None
+    wrong = [word for word in words if not word.partition("=")[2] or word.startswith("=")]
+    if wrong:
+        raise DataError(f"{wrong[0]!r} must be {form}.")
+    return dict(word.split("=", 1) for word in words)
