@@ -7,7 +7,8 @@
     ├── WeightsError    an encoder's weights are not on this machine
     ├── RunError        a run directory is missing, damaged or in use
     │   └── Stopped     the work was asked to end before its end, and can go on
-    └── EnvironmentFault  something that Curadiff needs is not installed or does not start
+    ├── EnvironmentFault  something that Curadiff needs is not installed or does not start
+    └── RequestRefused  a request to the App asks for what only the App's owner may
 
 Each message says what was given, what is needed and what to do next. Doorways
 (CLI, App) show the message alone; a traceback means a defect in Curadiff.
@@ -56,6 +57,10 @@ class Stopped(RunError):
 
 class EnvironmentFault(CuradiffError, RuntimeError):
     """Something that Curadiff needs is not installed or does not start."""
+
+
+class RequestRefused(CuradiffError, PermissionError):
+    """A request to the App asks for what only the App's owner may."""
 
 
 def nearest(name: str, choices: Iterable[str]) -> str:

@@ -92,7 +92,7 @@ def _reasons(
     """Yield the dotted name, value and reason of every value that only the owner may give."""
     for name, field in model.model_fields.items():
         value = values.get(name)
-        inner = _settings_inside(field.annotation)
+        inner = settings_inside(field.annotation)
         if inner is not None:
             parts = value if isinstance(value, list | tuple) else [value]
             for part in parts:
@@ -105,9 +105,9 @@ def _reasons(
             yield f"{prefix}{name}", value, reason
 
 
-def _settings_inside(annotation: Any) -> type[Settings] | None:
+def settings_inside(annotation: Any) -> type[Settings] | None:
     """Return the settings that a setting consists of: itself, or each item of its list."""
     if isinstance(annotation, type) and issubclass(annotation, Settings):
         return annotation
-    found = map(_settings_inside, typing.get_args(annotation))
+    found = map(settings_inside, typing.get_args(annotation))
     return next((one for one in found if one is not None), None)

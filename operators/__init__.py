@@ -7,8 +7,19 @@ from typing import Any
 
 def register(plugin: Any) -> None:
     """Register every operator and panel with FiftyOne."""
-    from . import elsewhere, models, panel, pool, selections_panel, study_panel, verdicts, welcome
+    from . import (
+        access,
+        elsewhere,
+        models,
+        panel,
+        pool,
+        selections_panel,
+        study_panel,
+        verdicts,
+        welcome,
+    )
 
+    access.watch()
     for doorway in (
         pool.ImportImages,
         pool.ComputeEmbeddings,
@@ -27,4 +38,4 @@ def register(plugin: Any) -> None:
         selections_panel.SelectionsPanel,
         study_panel.StudyPanel,
     ):
-        plugin.register(doorway)
+        plugin.register(access.guarded(doorway))

@@ -14,7 +14,7 @@ from fiftyone.operators import types
 
 from ..api import jobs
 from ..config import Settings
-from ..errors import CuradiffError
+from ..errors import CuradiffError, RequestRefused
 from ..runs import Run
 from . import forms
 
@@ -75,6 +75,9 @@ class Doorway(foo.Operator):
     def execute(self, ctx: Any) -> dict[str, Any]:
         """Do it; what the user can mend becomes a sentence in the App, an error elsewhere."""
         try:
+            refused = self.refused(ctx)
+            if refused:
+                raise RequestRefused(" ".join(refused.values()))
             said = self.act(ctx)
         except CuradiffError as fault:
             if not _in_app(ctx):
@@ -84,6 +87,19 @@ class Doorway(foo.Operator):
         if _in_app(ctx) and said.get("message"):
             ctx.ops.notify(said["message"], variant="success")
         return said
+
+    def resolve_execution_options(self, ctx: Any) -> Any:
+        """Leave out delegation where the settings are refused; `execute` then says why."""
+        options = super().resolve_execution_options(ctx)
+        if options.allow_delegated_execution and self.refused(ctx):
+            return foo.ExecutionOptions(allow_immediate_execution=True)
+        return options
+
+    def refused(self, ctx: Any) -> dict[str, str]:
+        """Find the settings that only the App's owner may give, with a sentence for each."""
+        if self.model is None:
+            return {}
+        return forms.refused(self.model, forms.given(self.model, ctx.params))
 
     def resolve_output(self, ctx: Any) -> types.Property | None:
         """Show an error until it is read; success was said in passing."""

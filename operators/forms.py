@@ -12,7 +12,15 @@ from typing import Any, Literal, get_args, get_origin
 from fiftyone.operators import types
 from pydantic.fields import FieldInfo
 
-from ..config import Settings, choices, faults, limits, plain_type
+from ..config import (
+    Settings,
+    allowed_in_app,
+    choices,
+    faults,
+    limits,
+    plain_type,
+    refused_in_app,
+)
 from ..config.train import NETWORKS, PRESETS
 
 ADVANCED = "advanced"  # name of the group that the advanced settings are folded into
@@ -23,18 +31,24 @@ BY_PRESET = {name for part in (*PRESETS.values(), *NETWORKS.values()) for name i
 def given(model: type[Settings], params: Mapping[str, Any]) -> dict[str, Any]:
     """Collect the settings that a form's values give; an empty field gives none."""
     found: dict[str, Any] = {}
-    params = {**params, **(params.get(ADVANCED) or {})}
+    folded = params.get(ADVANCED)
+    params = {**params, **(folded if isinstance(folded, Mapping) else {})}
     for name, field in model.model_fields.items():
         value = params.get(name)
         if value is None or value == "":
             continue
         inner = plain_type(field)
-        if _is_group(inner):
+        if _is_group(inner) and isinstance(value, Mapping):
             value = given(inner, value)
         elif inner is list and isinstance(value, str):
             value = [word.strip() for word in value.split(",") if word.strip()]
         found[name] = value
     return found
+
+
+def refused(model: type[Settings], values: Mapping[str, Any]) -> dict[str, str]:
+    """Find what only the owner of the App may give, as far as the owner has not allowed it."""
+    return refused_in_app(model, values, allowed=allowed_in_app())
 
 
 def add_settings(
@@ -55,7 +69,8 @@ def add_settings(
     Returns:
         True when the values can be used.
     """
-    wrong = _by_field(model, faults(model, given(model, params)))
+    values = given(model, params)
+    wrong = _by_field(model, {**faults(model, values), **refused(model, values)})
     unfolded = _add_group(form, model, params, wrong, leave_out, prefix="")
     for path, sentence in wrong.items():
         if path not in unfolded:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any, ClassVar
 
 from fiftyone.operators import types
@@ -107,7 +106,7 @@ class ResumeTraining(Doorway):
             return
         found.sort(key=can_resume)  # the newest that has more to do comes first
         choose(form, "run", runs_menu(found, steps_done), label="Training")
-        run, steps = runs.open_run(ctx.params.get("run", found[-1].id)), ctx.params.get("steps")
+        run, steps = runs.open_by_id(ctx.params.get("run", found[-1].id)), ctx.params.get("steps")
         done, planned = run.status.get("step", 0), run.settings["steps"]
         fault = None
         if not can_resume(run) and (steps or 0) <= done:
@@ -195,7 +194,7 @@ class ImportGenerated(Doorway):
         folder = ctx.params.get("folder")
         if not folder:
             raise RunError("folder is needed: a folder that generate made.")
-        done = api.import_generated(Path(folder), **self.settings(ctx))
+        done = api.import_generated(runs.inside_runs(folder), **self.settings(ctx))
         return {"dataset": done.dataset.name, "added": done.added, "message": str(done)}
 
     def __call__(self, folder: Any, **settings: Any) -> Any:
@@ -254,7 +253,7 @@ def _given_run(ctx: Any) -> str:
     run = ctx.params.get("run")
     if not run:
         raise RunError("run is needed: the id of a training, as curadiff runs lists them.")
-    return run
+    return runs.open_by_id(run).id
 
 
 def _count(ctx: Any, name: str) -> int:

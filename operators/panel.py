@@ -79,14 +79,14 @@ class CuradiffPanel(Frame):
     def stop(self, ctx: Any) -> None:
         """Ask a training or a job to end."""
         with told(ctx):
-            run = runs.open_run(ctx.params["run"])
+            run = runs.open_by_id(ctx.params["run"])
             (api.stop if run.kind == "train" else jobs.stop)(run)
             ctx.ops.notify(f"{run.id} ends as soon as its work is safe.", variant="info")
 
     def resume(self, ctx: Any) -> None:
         """Go on with a training or a job."""
         with told(ctx):
-            run = runs.open_run(ctx.params["run"])
+            run = runs.open_by_id(ctx.params["run"])
             if run.kind == "train":
                 api.resume(run, wait=False, progress=False)
             else:

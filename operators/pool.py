@@ -14,6 +14,7 @@ from ..datasets import reading
 from ..datasets.glance import glance
 from ..errors import DataError
 from . import forms
+from .access import folder_of_images
 from .doorway import Doorway, choose, job, refuse
 
 WAIT = 300  # seconds until an import into an empty data set is left to itself
@@ -44,7 +45,7 @@ class ImportImages(Doorway):
 
     def act(self, ctx: Any) -> dict[str, Any]:
         """Start the import."""
-        folder = _folder(ctx.params)
+        folder = folder_of_images(_folder(ctx.params))
         done = job(ctx, "import", {"source": folder}, self.settings(ctx))
         if ctx.dataset is not None and not ctx.delegated:
             _follow(ctx, runs.open_run(done["run"]), folder)

@@ -52,7 +52,7 @@ class StudyPanel(Frame):
     def open_uncovered(self, ctx: Any) -> None:
         """Show the real images that no generated image of an arm, or of any, is near."""
         with told(ctx):
-            missed.show(ctx, runs.open_run(ctx.params["study"]), ctx.params["arm"])
+            missed.show(ctx, runs.open_by_id(ctx.params["study"]), ctx.params["arm"])
 
     def draw(self, ctx: Any, page: types.Object) -> None:
         """Add the study that was chosen, the newest one at first."""

@@ -1,5 +1,6 @@
 """The run directory: where long work writes what it does, and others read it."""
 
+from .addressing import inside_runs, open_by_id
 from .asked import Asked, interrupt
 from .directory import ACTIVE, Run, Snapshot, create, home, listing, open_run
 from .files import read_json, write_bytes, write_json
@@ -14,8 +15,10 @@ __all__ = [
     "create",
     "held",
     "home",
+    "inside_runs",
     "interrupt",
     "listing",
+    "open_by_id",
     "open_run",
     "read_json",
     "write_bytes",

@@ -103,7 +103,8 @@ def test_delegated_work_is_done_in_place_and_reports_progress(dataset):
     assert dataset.count("builtin") == 40
 
 
-def test_delegated_work_that_fails_is_marked_failed_with_the_sentence(dataset):
+def test_delegated_work_that_fails_is_marked_failed_with_the_sentence(dataset, monkeypatch):
+    monkeypatch.setenv("CURADIFF_APP_ALLOWS", "code")
     queue = DelegatedOperationService()
     context = {"dataset": dataset, "params": {"encoder": "python:nowhere:nothing"}}
     foo.execute_operator(f"{URI}/compute_embeddings", context, request_delegation=True)
