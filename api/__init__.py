@@ -26,7 +26,7 @@ if TYPE_CHECKING:
         rate_status,
     )
     from .selecting import select
-    from .studying import study
+    from .studying import resume_study, study
     from .training import resume, stop, train
 
 _HOME = {
@@ -46,6 +46,7 @@ _HOME = {
     "rate_start": "rating",
     "rate_status": "rating",
     "resume": "training",
+    "resume_study": "studying",
     "select": "selecting",
     "stop": "training",
     "study": "studying",
@@ -69,6 +70,7 @@ __all__ = [
     "rate_start",
     "rate_status",
     "resume",
+    "resume_study",
     "select",
     "stop",
     "study",

@@ -11,7 +11,9 @@ import numpy as np
 
 from ..config import ArmSettings, StudySettings
 from ..datasets import reading
+from ..diffusion import manifest
 from ..errors import DataError, SettingsError
+from . import copies
 
 WATCHED = 256  # held-out images whose loss a training may look at
 
@@ -34,20 +36,74 @@ def cells(config: StudySettings) -> list[Cell]:
     return [Cell(arm, seed) for seed in config.seeds for arm in config.arms]
 
 
-def selection_name(config: StudySettings, cell: Cell) -> str:
+def label(name: str, version: int) -> str:
+    """Return what a study's trainings, selections and data set are named after.
+
+    Args:
+        name: Name of the study.
+        version: Of its images: 1 until those of a later day were taken.
+    """
+    return name if version == 1 else f"{name}-v{version}"
+
+
+def selection_name(label: str, cell: Cell) -> str:
     """Return the name of a cell's selection; only `random` draws anew for each seed."""
-    name = f"{config.name}-{cell.arm.name}"
+    name = f"{label}-{cell.arm.name}"
     return f"{name}-s{cell.seed}" if cell.arm.method == "random" else name
 
 
-def split(view: Any, config: StudySettings) -> tuple[list[str], list[str]]:
+@dataclass(frozen=True)
+class Division:
+    """Which images may be trained on, and which are held out.
+
+    Attributes:
+        pool: Ids of the images that arms may train on.
+        held_out: Ids of the images that they may not.
+        copies: Held-out images that were copies of pool images before copies were kept on
+            one side.
+        of: How many images were held out then.
+        equal: How many of ``copies`` are equal files; the others are nearly equal pictures.
+    """
+
+    pool: list[str]
+    held_out: list[str]
+    copies: int = 0
+    of: int = 0
+    equal: int = 0
+
+    def __str__(self) -> str:
+        """A sentence about copies, empty when there were none."""
+        if not self.copies:
+            return ""
+        near = self.copies - self.equal
+        kinds = [f"{self.equal} equal files"] if self.equal else []
+        kinds += [f"{near} nearly equal pictures"] if near else []
+        return (
+            f"{self.copies} of {self.of} images that were to be held out were copies of images to "
+            f"train on ({' and '.join(kinds)}); copies are kept on one side, and {len(self.pool)} "
+            f"images are left to train on and {len(self.held_out)} to compare with."
+        )
+
+
+def split(
+    view: Any,
+    config: StudySettings,
+    field: str | None = None,
+    *,
+    keep: Mapping[str, bool] | None = None,
+) -> Division:
     """Divide a view's samples into those that arms may train on and the held-out rest.
 
-    Which images are held out depends on the images' names and on nothing else, so it is
-    the same for every arm and seed, and on every machine.
+    Which images are held out depends on the images' names, on which of them are copies of one
+    another, and on nothing else, so it is the same for every arm and seed, and on every machine.
 
-    Returns:
-        Ids of the pool and of the held-out images.
+    Args:
+        view: The images.
+        config: Says how many are held out, and which field groups them.
+        field: The field with their embeddings, by which near copies are found; without one only
+            equal files are.
+        keep: By name, whether an image was held out before; it stays so, and its group with it,
+            unless one of the group was trained on.
 
     Raises:
         SettingsError: The group field does not exist.
@@ -55,31 +111,87 @@ def split(view: Any, config: StudySettings) -> tuple[list[str], list[str]]:
     """
     source = reading.read_paths(view)
     groups = _groups(view, config.group_field, source.names)
-    names = sorted(set(groups))
-    order = np.random.default_rng(0).permutation(len(names))
-    goal, held = round(config.held_out * len(source.ids)), set()
-    count = dict.fromkeys(names, 0)
-    for group in groups:
-        count[group] += 1
-    for number in order:
-        if sum(count[group] for group in held) >= goal:
-            break
-        held.add(names[number])
-    pool = [id for id, group in zip(source.ids, groups, strict=True) if group not in held]
-    rest = [id for id, group in zip(source.ids, groups, strict=True) if group in held]
+    found = _copies(view, source, field)
+    naive = _held_out(groups, config.held_out)
+    joined = _joined(groups, found.group)
+    held = _kept(joined, _held_out(joined, config.held_out), source.names, keep or {})
+    pool = [id for id, out in zip(source.ids, held, strict=True) if not out]
+    rest = [id for id, out in zip(source.ids, held, strict=True) if out]
+    copied, equal = _copied(naive, found.group), _copied(naive, found.equal)
     if len(pool) < 2 or (config.held_out > 0 and len(rest) < 2):
+        twins = sum(count for count in Counter(found.group).values() if count > 1)
+        why = (
+            f" {twins} of them are copies of others, equal or nearly, and copies stay on one "
+            "side; remove copies, or compare with the pool (held_out=0)."
+            if twins
+            else ""
+        )
         raise DataError(
             f"holding out {config.held_out:g} of {len(source.ids)} images leaves {len(pool)} to "
-            f"train on and {len(rest)} to compare with; both need at least 2."
+            f"train on and {len(rest)} to compare with; both need at least 2.{why}"
         )
-    return pool, rest
+    return Division(pool, rest, copied, sum(naive), equal)
 
 
-def named(dataset: Any, ids: Sequence[str]) -> list[str]:
-    """Return what calls these images on any machine, in their order."""
-    known = reading.read_paths(dataset.select(list(ids)))
-    names = dict(zip(known.ids, known.names, strict=True))
-    return [names[id] for id in ids]
+def _copies(view: Any, source: reading.Pool, field: str | None) -> copies.Copies:
+    rows: list[int] = []
+    x = np.zeros((0, 1), np.float32)
+    if field is not None and view._dataset.get_field(field) is not None:
+        without = set(reading.rows_without(view, field))
+        if len(without) < len(source.ids):
+            known = reading.read_embeddings(view, field)
+            place = {id: row for row, id in enumerate(source.ids)}
+            rows, x = [place[id] for id in known.ids], np.asarray(known.x)
+    return copies.find(manifest.hashes(source.paths), rows, x)
+
+
+def _joined(groups: Sequence[str], alike: Sequence[int]) -> list[str]:
+    """Make one group of all groups that share a copy; it is called as its first name."""
+    numbers = {name: number for number, name in enumerate(sorted(set(groups)))}
+    union = copies.Groups(len(numbers))
+    first: dict[int, int] = {}
+    for name, copy in zip(groups, alike, strict=True):
+        union.join(first.setdefault(copy, numbers[name]), numbers[name])
+    names = sorted(numbers)
+    return [names[union.of(numbers[name])] for name in groups]
+
+
+def _held_out(groups: Sequence[str], share: float) -> list[bool]:
+    """Draw whole groups until so large a share of the images is held out.
+
+    A group that would make it more than twice as many is left, unless nothing else is.
+    """
+    names, count = sorted(set(groups)), Counter(groups)
+    order = [names[number] for number in np.random.default_rng(0).permutation(len(names))]
+    goal = round(share * len(groups))
+    held: set[str] = set()
+    for most in (2 * goal, len(groups)):
+        for name in order:
+            done = sum(count[group] for group in held)
+            if done >= goal:
+                break
+            if name not in held and done + count[name] <= most:
+                held.add(name)
+        if held:
+            break
+    return [group in held for group in groups]
+
+
+def _kept(
+    groups: Sequence[str], held: Sequence[bool], names: Sequence[str], keep: Mapping[str, bool]
+) -> list[bool]:
+    """Put the groups of images that were on a side before back on it."""
+    before: dict[str, bool] = {}
+    for group, name in zip(groups, names, strict=True):
+        if name in keep:
+            before[group] = before.get(group, True) and keep[name]
+    return [before.get(group, out) for group, out in zip(groups, held, strict=True)]
+
+
+def _copied(held: Sequence[bool], alike: Sequence[int]) -> int:
+    """Count the held-out images that have a copy in the pool."""
+    pool = {copy for copy, out in zip(alike, held, strict=True) if not out}
+    return sum(out and copy in pool for copy, out in zip(alike, held, strict=True))
 
 
 def unseen(held_out: Any, field: str) -> list[str]:
@@ -95,41 +207,6 @@ def unseen(held_out: Any, field: str) -> list[str]:
     bad = set(reading.rows_without(held_out, field))
     order = np.random.default_rng(0).permutation(len(paths))
     return [paths[row] for row in order if row not in bad][:WATCHED]
-
-
-def frozen(dataset: Any, stored: Mapping[str, Any]) -> dict[str, Any]:
-    """Find a division's images in the data set, also after it was imported anew.
-
-    Args:
-        dataset: The data set as it is now.
-        stored: ``pool`` and ``held_out``, sample ids, and their ``names`` likewise; a study
-            of an older version has no names.
-
-    Returns:
-        The same with the ids of today; images that are gone are left out of both.
-    """
-    sides = ("pool", "held_out")
-    there = set(dataset.values("id"))
-    if all(id in there for side in sides for id in stored[side]):
-        names = stored.get("names") or {side: named(dataset, stored[side]) for side in sides}
-        return {**stored, "names": names}
-    names = stored.get("names")
-    if names is None:
-        return {side: [id for id in stored[side] if id in there] for side in sides}
-    ids = _by_name(dataset)
-    kept = {side: [name for name in names[side] if name in ids] for side in sides}
-    return {side: [ids[name] for name in kept[side]] for side in sides} | {"names": kept}
-
-
-def _by_name(dataset: Any) -> dict[str, str]:
-    """Return sample ids by file and by ``source_id``, where that is one sample's alone."""
-    ids, paths = dataset.values(["id", "filepath"])
-    found = dict(zip(paths, ids, strict=True))
-    if dataset.get_field("source_id") is not None:
-        named = dataset.values("source_id")
-        count = Counter(named)
-        found |= {name: id for name, id in zip(named, ids, strict=True) if count[name] == 1}
-    return found
 
 
 def _groups(view: Any, field: str | None, names: Sequence[str]) -> list[str]:

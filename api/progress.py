@@ -37,3 +37,9 @@ def reporting(progress: Progress, what: str, unit: str) -> Iterator[Report]:
                 bar.update(done - bar.n)
 
             yield update
+
+
+def tell(progress: Progress, text: str) -> None:
+    """Print a sentence beside a bar, where one is shown."""
+    if progress is True:
+        tqdm.write(text, file=sys.stderr)

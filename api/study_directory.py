@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,32 +17,42 @@ MAY_CHANGE = ("arms", "seeds", "device", "parallel")
 
 
 def sweep(folder: Path) -> None:
-    """Remove a run directory whose making was cut off before its manifest was written."""
-    if folder.exists():
+    """Remove a run directory whose making was cut off; one with checkpoints is put aside."""
+    if not folder.exists():
+        return
+    if any(folder.glob("checkpoints/*")):
+        number = 1
+        while (aside := folder.with_name(f".damaged-{number}-{folder.name}")).exists():
+            number += 1
+        folder.rename(aside)
+    else:
         shutil.rmtree(folder)
 
 
-def open_study(config: StudySettings, dataset: str) -> Run:
+def open_study(config: StudySettings, known: Mapping[str, Any], folder: Path | None = None) -> Run:
     """Open the study of that name, or make it.
 
+    Args:
+        config: Its settings.
+        known: The data set, as `datasets.identity.identity` tells it.
+        folder: The folder that was given as its source, if one was.
+
     Raises:
-        SettingsError: It exists with other settings.
+        SettingsError: It exists with other settings, or is one of another data set or folder.
     """
     settings = config.model_dump(mode="json")
     path = runs.home() / "runs" / config.name
     if not (path / "run.json").exists():
         sweep(path)
         run = runs.create("study", settings, name=config.name)
-        run.add(dataset=dataset)
+        _note_source(run, known, folder)
         return run
     run = runs.open_run(path)
     if run.kind != "study":
         raise SettingsError(f"name: {config.name} is a {run.kind} run; choose another name.")
-    if run.record.get("dataset") != dataset:
-        raise SettingsError(
-            f"name: the study {config.name} is one of {run.record.get('dataset')!r}, not of "
-            f"{dataset!r}; choose another name."
-        )
+    record = run.record
+    if "dataset" in record:
+        _check_source(config.name, record, known, folder)
     different = _differences(_today(run.settings), settings)
     if different:
         raise SettingsError(
@@ -49,7 +60,54 @@ def open_study(config: StudySettings, dataset: str) -> Run:
             "give the same ones to go on, or choose another name. Arms and seeds may be added."
         )
     run.add(settings=settings)
+    _note_source(run, known, folder)
     return run
+
+
+def _note_source(run: Run, known: Mapping[str, Any], folder: Path | None) -> None:
+    record = run.record
+    source = str(folder) if folder else record.get("source")
+    run.add(dataset=known["name"], identity=dict(known), source=source)
+
+
+def _check_source(
+    name: str, record: Mapping[str, Any], known: Mapping[str, Any], folder: Path | None
+) -> None:
+    """Refuse to go on with another data set or folder; its images are compared later."""
+    before = record.get("identity") or {"name": record["dataset"]}
+    same = before.get("id") == known["id"] if before.get("id") else False
+    if not same and record["dataset"] != known["name"]:
+        raise SettingsError(
+            f"name: the study {name} is one of {record['dataset']!r}, not of {known['name']!r}; "
+            "choose another name."
+        )
+    source = record.get("source")
+    if source and folder and source != str(folder) and Path(source).is_dir():
+        raise SettingsError(
+            f"name: the study {name} is one of the folder {source}, not of {folder}; choose "
+            "another name."
+        )
+
+
+def check_encoders(run: Run, now: Mapping[str, str | None]) -> None:
+    """Refuse encoders or weights other than those that a study was begun with; note them.
+
+    Args:
+        run: The study.
+        now: Identity of each encoder by its role, ``selection`` and ``judge``.
+
+    Raises:
+        SettingsError: One differs.
+    """
+    before = run.record.get("encoders") or {}
+    for role, key in now.items():
+        if before.get(role) not in (None, key):
+            raise SettingsError(
+                f"the study {run.id} was begun with the {role} encoder {before[role]}, which is "
+                f"{key} now; bring the former weights back, or choose another name."
+            )
+    if before != now:
+        run.add(encoders=dict(now))
 
 
 def _today(settings: dict[str, Any]) -> dict[str, Any]:

@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from .. import diffusion, runs
+from .. import version as our
 from ..config import SelectSettings, StudySettings
-from ..datasets import reading
-from ..errors import RunError, Stopped
+from ..datasets import identity, reading
+from ..errors import CuradiffError, DataError, RunError, SettingsError, Stopped
 from ..runs import Lease, Run
-from . import comparing, planning
+from . import cells, comparing, dividing, planning
 from .conclusions import Conclusion, conclude
 from .embedding import embed, field_name
 from .generating import generate, import_generated
 from .importing import import_images
 from .judging import Judge
-from .meter import Meter
+from .meter import Meter, known_seconds, showing
 from .planning import Cell
-from .progress import Progress, reporting
+from .progress import Progress, tell
 from .reporting import Found, write_report
 from .selecting import select
 from .sources import folder_of
-from .study_directory import open_study, sweep
-from .training import end_all, follow, new_run
+from .study_directory import check_encoders, open_study, sweep
+from .training import end_all, follow, new_run, note, prepared
 
 
 @dataclass(frozen=True)
@@ -74,38 +77,80 @@ REFERENCES = {
 }
 
 
-def study(source: Any, *, progress: Progress = True, **settings: Any) -> StudyResult:
+def study(
+    source: Any, *, update_images: bool = False, progress: Progress = True, **settings: Any
+) -> StudyResult:
     """Compare ways to choose training data.
 
     Each arm is selected, trained, sampled and evaluated once per seed; every step is kept
     in the study's run directory, so the same call goes on where an earlier one stopped.
-    Arms and seeds may be added later under the same name; other settings may not change.
+    Arms and seeds may be added later under the same name; other settings may not change. The
+    images are those that were there when the study began: new ones are counted and said, a
+    study whose images are gone or changed is refused.
+
+    A training that fails does not stop the others; the same call tries it again.
 
     Args:
         source: A folder of images, a FiftyOne data set, its name, or a view.
-        progress: Show a bar (True), nothing (False), or call ``progress(done, total)``.
+        update_images: Take the images of today where they differ from those that the study
+            began with. All trainings are done anew; earlier ones stay beside them.
+        progress: Show a bar (True), nothing (False), or call ``progress(done, total)`` with
+            training steps.
         **settings: See `StudySettings`.
 
     Raises:
         SettingsError: A setting is wrong, or differs from the study of that name.
         DataError: The images cannot be used.
-        RunError: A training failed, or another process works on the study.
+        RunError: Trainings failed, the study is about other images, or another process works
+            on it.
+        Stopped: It was asked to end; the message says how it goes on.
     """
     config = StudySettings(**settings)
-    if folder_of(source) is not None:
-        source = import_images(source).dataset
+    folder = folder_of(source)
+    if folder is not None:
+        source = import_images(folder).dataset
     dataset, view = reading.resolve(source)
-    run = open_study(config, dataset.name)
+    run = open_study(config, identity.identity(dataset), folder)
     with Lease(run.path):
         run.set_status("running", message="preparing", error=None)
+        work = _Study(run, config, dataset, view, progress)
         try:
-            result = _Study(run, config, dataset, view, progress).carry_out()
+            result = work.carry_out(update_images=update_images)
+        except (KeyboardInterrupt, Stopped):
+            said = (
+                f"the study {run.id} was stopped with {len(work.outcomes)} of "
+                f"{len(work.cells)} trainings done; go on with: curadiff runs {run.id} --resume"
+            )
+            run.set_status("stopped", message="stopped", error=None, eta_seconds=None)
+            raise Stopped(said) from None
         except BaseException as fault:
-            stopped = isinstance(fault, KeyboardInterrupt | Stopped)
-            run.set_status("stopped" if stopped else "failed", error=str(fault) or None)
+            error = str(fault) or type(fault).__name__
+            run.set_status("failed", error=error, eta_seconds=None)
             raise
         run.set_status("finished", message="finished", report=str(result.report), eta_seconds=0)
     return result
+
+
+def resume_study(run: str | Path | Run, *, progress: Progress = True) -> StudyResult:
+    """Go on with a study that was stopped, failed or was killed.
+
+    Args:
+        run: The study, its name or its path.
+        progress: As for `study`.
+
+    Raises:
+        RunError: There is no such study; or as for `study`.
+    """
+    run = runs.open_run(run)
+    if run.kind != "study":
+        raise RunError(f"{run.id} is a {run.kind} run, not a study.")
+    record = run.record
+    known = record.get("identity") or {"name": record.get("dataset", "")}
+    dataset = identity.open_by_identity(known)
+    images = dividing.begun_with(run)
+    view = dataset.select(images, ordered=True) if images else dataset.view()
+    view = view if len(view) else dataset.view()  # imported anew: found by name and content
+    return study(view, progress=progress, **run.settings)
 
 
 class _Study:
@@ -116,112 +161,156 @@ class _Study:
     ) -> None:
         self.run, self.config, self.dataset, self.progress = run, config, dataset, progress
         self.view = view
-        self.generated = f"{dataset.name}-{config.name}"
+        self.cells = planning.cells(config)
+        self.trainings: dict[str, Run] = {}  # begun or found by this call
         self.started: list[Run] = []
+        self.outcomes: dict[str, dict[str, Any]] = {}
+        self.failures: dict[str, Exception] = {}
+        self.notes: list[str] = []
 
-    def carry_out(self) -> StudyResult:
+    def carry_out(self, *, update_images: bool) -> StudyResult:
         """Do what is left to do, and report."""
-        embed(self.view, progress=self.progress, **self.config.embed.model_dump())
-        pool, held_out = self._split()
-        planning.check(self.config, len(pool))
-        self.pool = self.dataset.select(pool)
-        self.unseen = planning.unseen(self.dataset.select(held_out), self.field)
+        frozen = dividing.freeze(self.run, self.dataset, self.view, update=update_images)
+        self._note(frozen.notes)
+        self.version = frozen.version
+        self.label = planning.label(self.config.name, frozen.version)
+        self.run.add(images_version=frozen.version, generated=self.generated)
+        view = self.dataset.select(frozen.ids, ordered=True)
+        embed(view, progress=self.progress, **self.config.embed.model_dump())
+        divided = dividing.divide(self.run, self.config, self.dataset, frozen, self.field)
+        self._note(divided.notes)
+        planning.check(self.config, len(divided.pool))
+        self.pool = self.dataset.select(divided.pool)
+        self.unseen = planning.unseen(self.dataset.select(divided.held_out), self.field)
         judge = Judge(
             self.config.evaluate,
             self.dataset,
-            pool=pool,
-            held_out=held_out,
+            pool=divided.pool,
+            held_out=divided.held_out,
             mirrored=self.config.train.horizontal_flip,
             image_size=self.config.train.image_size,
             selected_with=self._selected_with(),
-            study=self.config.name,
+            study=self.label,
         )
-        work = planning.work(self.config)
-        total, before = sum(work.values()), 0.0
-        outcomes = []
-        with reporting(self.progress, f"study {self.config.name}", "%") as report:
-            meter = Meter(self.run, report, total)
-            meter.at(0, "preparing")
-            cells = planning.cells(self.config)
+        selector = reading.encoder_of(self.dataset, self.field)
+        check_encoders(self.run, {"selection": selector, "judge": judge.encoder.key})
+        self._note(judge.conditions.notes)
+        with showing(self.progress, f"study {self.config.name}") as show:
+            self._all_cells(judge, Meter(self.run, self.config, show))
+        return self._report(judge, divided)
+
+    def _note(self, notes: Sequence[str]) -> None:
+        """Keep sentences for the report, and say them before the work starts."""
+        for sentence in notes:
+            self.notes.append(sentence)
+            tell(self.progress, sentence)
+
+    def _all_cells(self, judge: Judge, meter: Meter) -> None:
+        """Do every cell; one that fails leaves the others alone."""
+        for cell in self.cells:
+            self._read(cell, judge, meter)
+        waiting = [cell for cell in self.cells if cell.key not in self.outcomes]
+        try:
+            for place, cell in enumerate(waiting):
+                began = time.monotonic()
+                try:
+                    self._start(waiting[place : place + self.config.parallel], meter)
+                    outcome = self._outcome(cell, judge, meter, began)
+                except Stopped:
+                    raise
+                except Exception as fault:
+                    self.failures[cell.key] = fault
+                    meter.fail(cell)
+                    tell(self.progress, f"{cell.key} failed: {fault}")
+                else:
+                    self.outcomes[cell.key] = outcome
+                    meter.finish(cell, outcome["seconds"])
+        except BaseException:
+            end_all(self.started)
+            raise
+
+    def _read(self, cell: Cell, judge: Judge, meter: Meter) -> None:
+        """Take over what an earlier call found out about a cell."""
+        outcome, why = cells.read(self.run, cell, self.version)
+        if why is not None:
+            cells.put_aside(self.run, cell, self.version)
+            self._note([f"The result of {cell.key} was damaged and is made anew ({why})."])
+        elif outcome is not None and outcome.get("preparation") == judge.preparation:
+            self.outcomes[cell.key] = outcome  # one of an older version was judged otherwise
+            meter.finish(cell, known_seconds(outcome))
+
+    def _start(self, coming: Sequence[Cell], meter: Meter) -> None:
+        """Prepare and start trainings; only what fails for the first of them is of interest."""
+        for number, cell in enumerate(coming):
+            meter.say(cell, "select and prepare")
             try:
-                for place, cell in enumerate(cells):
-                    part = meter.part(before, work[cell.key])
-                    for other in cells[place:][: self.config.parallel]:
-                        if not self._kept(other).exists():
-                            part.at(0, f"select for {other.key}")
-                            self._training(other)
-                    outcomes.append(self._outcome(cell, judge, part))
-                    before += work[cell.key]
-                    meter.at(before, f"{cell.key} is done")
-            except BaseException:
-                end_all(self.started)
-                raise
+                self._training(cell)
+            except (RunError, DataError, SettingsError):
+                if number == 0:
+                    raise
+
+    def _report(self, judge: Judge, divided: dividing.Divided) -> StudyResult:
+        """Write what came out; fail if trainings did, after the others were reported."""
+        outcomes = [self.outcomes[c.key] for c in self.cells if c.key in self.outcomes]
         runs.write_json(self.run.path / "outcomes.json", outcomes)
+        if not outcomes:
+            raise self._failed(None)
         summary = {
             against: comparing.table(outcomes, against)
             for against in REFERENCES
             if against in outcomes[0]["values"]
         }
-        conclusion = conclude(outcomes, judge.main)
-        notes = tuple(self._notes(judge))
-        real = reading.read_paths(self.dataset.select(held_out or pool)).paths[:SHOWN]
+        versions = sorted({str(outcome.get("version", "unknown")) for outcome in outcomes})
+        if len(versions) > 1 or versions[0] not in (our.__version__, "unknown"):
+            self.notes.append(f"Trained and judged by Curadiff {', '.join(versions)}.")
+        conclusion = conclude(outcomes, judge.main, missing=list(self.failures))
+        real = reading.read_paths(self.dataset.select(divided.held_out or divided.pool)).paths
         found = Found(
             outcomes,
             summary,
             conclusion,
-            notes,
+            tuple(self.notes),
             self.dataset.name,
-            (len(pool), len(held_out)),
-            [Path(path) for path in real],
+            (len(divided.pool), len(divided.held_out)),
+            [Path(path) for path in real[:SHOWN]],
         )
-        report_file = write_report(self.run, self.config, found)
+        report = write_report(self.run, self.config, found)
+        if self.failures:
+            raise self._failed(report)
         return StudyResult(
-            self.run, report_file, outcomes, summary, self.generated, conclusion, notes
+            self.run, report, outcomes, summary, self.generated, conclusion, found.notes
         )
 
-    def _notes(self, judge: Judge) -> list[str]:
-        """Say what the values alone do not."""
-        selecting = [arm.name for arm in self.config.arms if arm.method not in ("full", "random")]
-        if not selecting or reading.encoder_of(self.dataset, self.field) != judge.encoder.key:
-            return []
-        return [
-            f"The same encoder selects and judges ({self.config.evaluate.encoder}), which favours "
-            f"the arms that select with it: {', '.join(selecting)}. Judge with another one."
-        ]
+    def _failed(self, report: Path | None) -> Exception:
+        """Return the error that says which trainings failed, and why."""
+        faults = {str(fault): fault for fault in self.failures.values()}
+        first = next(iter(faults.values()))
+        if report is None and len(faults) == 1 and isinstance(first, CuradiffError):
+            return first
+        listed = "; ".join(f"{key}: {fault}" for key, fault in list(self.failures.items())[:3])
+        rest = f" The others are reported in {report}." if report else ""
+        error = RunError(
+            f"{len(self.failures)} of {len(self.cells)} trainings of the study {self.run.id} "
+            f"failed ({listed}).{rest} To try these again: curadiff runs {self.run.id} --resume"
+        )
+        error.__cause__ = first
+        return error
 
-    def _split(self) -> tuple[list[str], list[str]]:
-        """Read the frozen division of the images, or make it."""
-        path = self.run.path / "split.json"
-        if path.exists():
-            stored = runs.read_json(path)
-        else:
-            pool, held_out = planning.split(self.view, self.config)
-            stored = {"pool": pool, "held_out": held_out}
-        now = planning.frozen(self.dataset, stored)
-        lost = sum(len(stored[side]) - len(now[side]) for side in ("pool", "held_out"))
-        if lost:
-            raise RunError(
-                f"{lost} images of study {self.config.name} are no longer in "
-                f"{self.dataset.name!r}; restore them, or start a study of another name."
-            )
-        if now != stored or not path.exists():
-            runs.write_json(path, now)
-        return now["pool"], now["held_out"]
+    @property
+    def generated(self) -> str:
+        """Name of the data set with the generated images; it stays when the source is renamed."""
+        known = self.run.record.get("generated")
+        name = planning.label(f"{self.dataset.name}-{self.config.name}", self.version)
+        return known if known and self.run.record.get("images_version") == self.version else name
 
-    def _outcome(self, cell: Cell, judge: Judge, meter: Meter) -> dict[str, Any]:
-        """Return what came of one cell, doing whatever of it is missing."""
-        path = self._kept(cell)
-        if path.exists():
-            outcome = runs.read_json(path)
-            if outcome.get("preparation") == judge.preparation:
-                return outcome  # one of an older version was judged at other pixels
+    def _outcome(self, cell: Cell, judge: Judge, meter: Meter, began: float) -> dict[str, Any]:
+        """Find out about one cell, doing whatever of it is missing."""
         training = self._train(cell, meter)
         folder = self._generate(cell, training, meter)
+        meter.say(cell, "judge")
         linked = import_generated(folder, name=self.generated, arm=cell.arm.name)
-        meter.at(meter.size, f"evaluate {cell.key}")
-        values = judge.compare(
-            linked.dataset, folder, training, key=f"{self.config.name}-{cell.key}"
-        )
+        key = f"{self.label}-{cell.key}"
+        values = judge.compare(linked.dataset, folder, training, key=key)
         images = len(runs.read_json(training.path / "manifest.json")["ids"])
         seen = training.status.get("images_seen", 0)
         outcome = {
@@ -236,20 +325,22 @@ class _Study:
             "run_path": str(training.path),
             "generated": str(folder),
             "selection": self._selection(cell),
+            "evaluation": key,
+            "version": our.__version__,
+            "seconds": round(time.monotonic() - began, 1),
             **values,
         }
+        path = cells.path_of(self.run, cell, self.version)
         path.parent.mkdir(exist_ok=True)
         runs.write_json(path, outcome)
         return outcome
 
     def _selection(self, cell: Cell) -> str | None:
-        return None if cell.arm.method == "full" else planning.selection_name(self.config, cell)
+        return None if cell.arm.method == "full" else planning.selection_name(self.label, cell)
 
     def _selected_with(self) -> list[str]:
         """Return the identity of the encoder that the selecting arms look with."""
-        looks = any(
-            cell.arm.method not in ("full", "random") for cell in planning.cells(self.config)
-        )
+        looks = any(arm.method not in ("full", "random") for arm in self.config.arms)
         known = reading.encoder_of(self.dataset, self.field)
         return [known] if looks and known else []
 
@@ -261,7 +352,7 @@ class _Study:
             "method": cell.arm.method,
             "budget": cell.arm.budget or self.config.budget,
             "seed": cell.seed if cell.arm.method == "random" else self.config.select.seed,
-            "name": planning.selection_name(self.config, cell),
+            "name": planning.selection_name(self.label, cell),
             "field": self.field,
             # Its name is the study's; one that is there is left from a study that was deleted.
             "overwrite": True,
@@ -273,25 +364,23 @@ class _Study:
         """The field with the selector's embeddings."""
         return self.config.embed.field or field_name(self.config.embed.encoder)
 
-    def _kept(self, cell: Cell) -> Path:
-        return self.run.path / "cells" / f"{cell.key}.json"
-
     def _train(self, cell: Cell, meter: Meter) -> Run:
         """Wait for a cell's training."""
-        training, share = self._training(cell), self._train_share(cell)
-        meter.at(0, f"train {cell.key}")
-        return follow(
-            training,
-            progress=lambda done, of: meter.at(share * done / of, f"train {cell.key}"),
-        )
+        return follow(self._training(cell), progress=lambda done, of: meter.train(cell, done, of))
 
     def _training(self, cell: Cell) -> Run:
-        """Return a cell's training, which a process works in unless it is finished."""
-        name = f"{self.config.name}-{cell.key}"
+        """Return a cell's training; unless it is finished, a process is started in it, once."""
+        if cell.key in self.trainings:
+            return self.trainings[cell.key]
+        name = f"{self.label}-{cell.key}"
         steps = cell.arm.steps or self.config.train.steps
         folder = self.run.path / "runs"
-        if (folder / name / "manifest.json").exists():
-            training = Run(folder / name)
+        training = Run(folder / name)
+        if prepared(training):
+            trained = set(runs.read_json(training.path / "manifest.json")["ids"])
+            pool = reading.read_paths(self.pool)
+            rows = zip(pool.ids, pool.names, strict=True)
+            note(self.dataset, training, [id for id, name in rows if name in trained])
         else:
             settings = self.config.train.changed(name=name, seed=cell.seed, steps=steps)
             pool = reading.read_paths(self._selected(cell))
@@ -305,19 +394,15 @@ class _Study:
                 held_out=self.unseen,
             )
         if training.status["state"] not in ("finished", *runs.ACTIVE):
-            slot = planning.cells(self.config).index(cell)
+            slot = self.cells.index(cell)
             diffusion.start(training, slot=slot, slots=self.config.parallel)
             self.started.append(training)
+        self.trainings[cell.key] = training
         return training
 
     def _generate(self, cell: Cell, training: Run, meter: Meter) -> Path:
-        share = self._train_share(cell)
-        rest = meter.size - share
         return generate(
             training,
-            progress=lambda done, of: meter.at(share + rest * done / of, f"generate {cell.key}"),
+            progress=lambda done, of: meter.draw(cell, done, of),
             **self.config.generate.model_dump(),
         )
-
-    def _train_share(self, cell: Cell) -> float:
-        return 3.0 * (cell.arm.steps or self.config.train.steps) * self.config.train.batch_size

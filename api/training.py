@@ -15,6 +15,7 @@ from ..errors import RunError, Stopped
 from ..runs import Run, launch
 from .progress import Progress, Report, reporting
 
+ORIGIN = ("dataset", "identity", "arm", "ids_hash", "selected_with")
 POLL = 0.5  # seconds between two looks at status.json
 
 
@@ -85,14 +86,43 @@ def new_run(
         shutil.rmtree(run.path)  # nothing is in it yet, and its name is wanted again
         raise
     run.add(**origin)
+    note(dataset, run, pool.ids)
+    return run
+
+
+def note(dataset: Any, run: Run, ids: Sequence[str]) -> None:
+    """Record a training with the data set, unless it is.
+
+    Args:
+        dataset: The data set.
+        run: The training.
+        ids: Samples that it is trained on.
+    """
+    key = f"train_{writing.key_of(run.id)}"
+    known = writing.recorded(dataset, key)
+    if known is not None and known.get("path") == str(run.path):
+        return
+    record = run.record
+    origin = {name: record[name] for name in ORIGIN if name in record}
     writing.record(
         dataset,
-        f"train_{writing.key_of(run.id)}",
+        key,
         verb="train",
         config={**origin, "run": run.id, "path": str(run.path), "settings": run.settings},
-        results={"ids": pool.ids},
+        results={"ids": list(ids)},
     )
-    return run
+
+
+def prepared(run: Run) -> bool:
+    """Tell whether a training's directory is complete: what is written last is there."""
+    if not (run.path / "manifest.json").exists() or not (run.path / "run.json").exists():
+        return False
+    try:
+        record = run.record
+        runs.read_json(run.path / "manifest.json")
+    except RunError:
+        return False
+    return {"dataset", "manifest_hash", "images"} <= record.keys()
 
 
 def resume(

@@ -84,6 +84,11 @@ def add_commands(parser: Parser) -> None:
         SOURCE={"metavar": "SOURCE", "nargs": "?", "help": "./FOLDER of images or DATASET[:VIEW]"},
         file={"metavar": "FILE", "help": "YAML file with settings; flags win over it"},
         estimate={**yes, "help": "say what it would take, after some steps, and start nothing"},
+        update_images={
+            **yes,
+            "help": "take the images of today where they differ from those that the study began "
+            "with, and train anew; earlier trainings stay",
+        },
     )
     add_rate(commands)
     add(
@@ -211,7 +216,7 @@ def _study(words: argparse.Namespace) -> None:
     if words.estimate:
         print(api.estimate_study(**settings))
     else:
-        print(api.study(source, **settings))
+        print(api.study(source, update_images=words.update_images, **settings))
 
 
 def _runs(words: argparse.Namespace) -> None:

@@ -80,8 +80,11 @@ def _stop(run: Run) -> None:
 
 
 def _resume(run: Run) -> None:
-    from ..api import jobs, resume
+    from ..api import jobs, resume, resume_study
 
+    if run.kind == "study":
+        print(resume_study(run))
+        return
     (jobs.resume if run.kind == "job" else resume)(run)
     print(f"{run.id}: {run.status['state']}")
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from fiftyone.operators import types
 
-from .. import runs
+from ..api import cells
 from ..datasets.uncovered import uncovered
 from ..runs import Run
 from . import elsewhere, layout
@@ -31,7 +31,8 @@ def draw(page: types.Object, run: Run, arms: Sequence[str], panel: Any) -> None:
 def show(ctx: Any, run: Run, arm: str | None) -> None:
     """Show the real images that an arm misses in all its seeds; without one, that all miss."""
     outcomes = [told for told in outcomes_of(run) if arm in (None, told["arm"])]
-    keys = [f"{run.id}-{told['arm']}-s{told['seed']}" for told in outcomes]
+    older = f"{run.id}-{{arm}}-s{{seed}}"
+    keys = [told.get("evaluation") or older.format(**told) for told in outcomes]
     name = run.record["dataset"]
     view = uncovered(elsewhere.open_by_name(name), keys)
     elsewhere.show(ctx, name, view=view)
@@ -41,10 +42,7 @@ def show(ctx: Any, run: Run, arm: str | None) -> None:
 
 def outcomes_of(run: Run) -> list[dict[str, Any]]:
     """Read what a study has found so far, in the order of the plan."""
-    path = run.path / "outcomes.json"
-    if path.exists():
-        return runs.read_json(path)
-    return [runs.read_json(cell) for cell in sorted((run.path / "cells").glob("*.json"))]
+    return cells.readable(run)
 
 
 def unfinished(run: Run, outcomes: Sequence[dict[str, Any]]) -> list[str]:

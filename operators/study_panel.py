@@ -81,7 +81,7 @@ class StudyPanel(Frame):
         status, outcomes = run.status, missed.outcomes_of(run)
         if status["state"] != "finished":
             layout.text(page, f"**{run.id}** {status['state']}: {status.get('message', '')}")
-            layout.bar(page, float(status.get("progress") or 0), f"{len(outcomes)} trainings done")
+            layout.bar(page, float(status.get("progress") or 0), _count(status, outcomes))
         if status["state"] in runs.ACTIVE:
             page.obj("timer", view=types.TimerView(interval=POLL, on_interval=self.on_refresh))
         if not outcomes:
@@ -112,7 +112,7 @@ class StudyPanel(Frame):
         if report.exists():
             layout.link(row, "Open the report", report)
         source = run.record["dataset"]
-        made = f"{source}-{run.id}"
+        made = run.record.get("generated") or f"{source}-{run.id}"
         other = source if ctx.dataset.name == made else made
         if fo.dataset_exists(other):
             label = "Open the real images" if other == source else "Open the generated images"
@@ -152,6 +152,12 @@ class StudyPanel(Frame):
                     on_click=self.open_bar,
                     componentsProps=layout.flexible(320),
                 )
+
+
+def _count(status: Mapping[str, Any], outcomes: Sequence[Mapping[str, Any]]) -> str:
+    """Say how many trainings are done: ``1 of 8 trainings done``."""
+    whole = f" of {status['trainings']}" if status.get("trainings") else ""
+    return f"{len(outcomes)}{whole} trainings done"
 
 
 def source_of(ctx: Any) -> str | None:
