@@ -52,7 +52,9 @@ def device_of(name: str) -> torch.device:
 
 
 def precision_of(name: str, device: torch.device) -> Precision:
-    """Turn a setting into a number format; ``auto`` is bf16 on a GPU that has it.
+    """Turn a setting into a number format; ``auto`` is bf16 on a GPU that computes in it.
+
+    PyTorch emulates bf16 on older GPUs, such as T4 and V100, slower than float32 is.
 
     Raises:
         EnvironmentFault: fp16 was asked for on a CPU, where it gains nothing.
@@ -61,10 +63,25 @@ def precision_of(name: str, device: torch.device) -> Precision:
     if name == "auto" and flag in ("bf16", "fp16"):
         name = flag
     if name == "auto":
-        return "bf16" if device.type == "cuda" and torch.cuda.is_bf16_supported() else "no"
+        return "bf16" if device.type == "cuda" and _computes_in_bf16(device) else "no"
     if name == "fp16" and device.type == "cpu":
         raise EnvironmentFault("mixed_precision fp16 needs a GPU; choose bf16, no or auto.")
     return name  # type: ignore[return-value]
+
+
+def _computes_in_bf16(device: torch.device) -> bool:
+    with torch.cuda.device(device):
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+
+
+def drawing_precision(name: str, device: torch.device) -> torch.dtype | None:
+    """Return the number format to draw in: that of the training, None for float32.
+
+    A model that was trained in fp16 is drawn from in float32 on a CPU, which has no fp16.
+    """
+    if name == "fp16" and device.type == "cpu":
+        name = "no"
+    return {"no": None, "bf16": torch.bfloat16, "fp16": torch.float16}[precision_of(name, device)]
 
 
 def accelerator(settings: TrainSettings, folder: Path) -> Accelerator:

@@ -218,8 +218,7 @@ def _by_network(
     """Return what draws a picture per seed with a run's network."""
     trained = TrainSettings(**run.settings)
     model = load_network(run, trained, step=step, weights=settings.weights, device=device)
-    precision = engine.precision_of("auto", device)
-    autocast = torch.bfloat16 if precision == "bf16" else None
+    autocast = engine.drawing_precision(trained.mixed_precision, device)
 
     def pictures_of(seeds: list[int], evaluations: int = settings.steps) -> Made:
         pictures = draw.draw(

@@ -113,8 +113,7 @@ class Training:
                 self._save_before_ending()
                 return "stopped"
             at_checkpoint = self.step % s.checkpoint_every == 0 or self.step == s.steps
-            wishes = [self.stop_asked(), self.progress.due() or self.step == 1]
-            stop, log = engine.agreed(wishes, self.group)
+            stop, log = engine.agreed([self.stop_asked(), self._log_is_due()], self.group)
             if (log or at_checkpoint or stop) and not self._log():
                 self._roll_back()
                 continue
@@ -127,6 +126,10 @@ class Training:
             if self.main and self.step % (s.grid_every or s.checkpoint_every) == 0:
                 self.save_grid()
         return "finished"
+
+    def _log_is_due(self) -> bool:
+        """Tell whether to log now: the process that writes decides, as its clock alone goes on."""
+        return self.main and (self.progress.due() or self.step == 1)
 
     def train_step(self) -> bool:
         """Do one optimizer step; False when it was given up because a stop is asked for.

@@ -20,8 +20,9 @@ def together_picks(
     """Run a method on units and take whole units for as long as they fit.
 
     A unit is represented by the mean direction of its samples, its weight is their mean
-    weight. A unit that no longer fits the budget or its quota is passed over. The
-    method's guarantees hold for units.
+    weight. A unit that is larger than the budget or its quota is no candidate, one that no
+    longer fits is passed over, and units are ranked until the budget is filled or none
+    that is left fits. The method's guarantees hold for units.
 
     Args:
         pool: The samples.
@@ -33,15 +34,42 @@ def together_picks(
         DataError: A unit has samples of several groups with quotas.
     """
     unit, labels = _units(pool, together)
-    count = int(unit.candidate.sum())
-    if not count:
+    size = np.bincount(labels)
+    if not unit.candidate.any():
         raise DataError(
             "no unit of together is free: each has an excluded or preselected sample; "
             "exclude or preselect whole units."
         )
-    # A unit has at least one sample, so without quotas the budget bounds the units too.
+    fits = unit.candidate & (size <= np.minimum(budget, pool.room[unit.slot]))
+    if not fits.any():
+        raise DataError(
+            f"no unit of together fits: the smallest free one has {size[unit.candidate].min()} "
+            f"samples and the budget is {budget}; raise the budget or its quotas."
+        )
+    unit = replace(unit, candidate=fits)
+    count = int(fits.sum())
+    # Without quotas as many units as samples mostly do; where large ones lead, more are ranked.
     ask = count if len(pool.room) > 1 else min(count, budget)
-    ranked = method(replace(unit, room=np.full(len(pool.room), ask)), ask)
+    while True:
+        ranked = method(replace(unit, room=np.full(len(pool.room), ask)), ask)
+        rows, scores, room, left = _take(pool, budget, ranked, labels)
+        rest = fits.copy()
+        rest[ranked.order] = False
+        more = rest & (size <= np.minimum(left, room[unit.slot]))
+        if ask == count or not more.any():
+            break
+        ask = min(count, 2 * ask)
+    order = np.concatenate(rows) if rows else np.empty(0, np.int64)
+    note = ranked.note
+    if left:
+        note += f" {left} fewer than the budget, for no further whole unit fitted."
+    return Picks(order, np.array(scores), note.strip(), None, ranked.settings)
+
+
+def _take(
+    pool: Pool, budget: int, ranked: Picks, labels: Array
+) -> tuple[list[Array], list[float], Array, int]:
+    """Take ranked units while they fit: their rows, scores, and what is left of room and budget."""
     room, left = pool.room.copy(), budget
     rows: list[Array] = []
     scores: list[float] = []
@@ -53,11 +81,7 @@ def together_picks(
             scores += [float(score)] * len(members)
             room[slot] -= len(members)
             left -= len(members)
-    order = np.concatenate(rows) if rows else np.empty(0, np.int64)
-    note = ranked.note
-    if left:
-        note += f" {left} fewer than the budget, for no further whole unit fitted."
-    return Picks(order, np.array(scores), note.strip(), None, ranked.settings)
+    return rows, scores, room, left
 
 
 def unit_labels(together: Sequence[Any] | Array, n: int) -> Array:

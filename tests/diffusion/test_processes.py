@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from curadiff.diffusion import checkpoint, start, stop, train_here
+from curadiff.diffusion import checkpoint, loop, progress, start, stop, train_here
 from curadiff.errors import EnvironmentFault, RunError, SettingsError
 from safetensors.torch import load_file
 
@@ -54,6 +54,37 @@ def test_two_processes_train_like_one(prepared):
         )
         for key in a:
             torch.testing.assert_close(a[key], b[key], atol=1e-6, rtol=0)
+
+
+@pytest.mark.slow
+def test_two_processes_log_every_two_seconds_not_at_every_step(prepared):
+    # Only the first process's clock is set back by an entry: the others must not ask for more.
+    run = prepared("one", **ENDLESS, processes=2)
+    launcher = start(run)
+    try:
+        until(begun(run))
+        until(lambda: run.log()[-1]["time"] - run.log()[0]["time"] > 3 * progress.SECONDS)
+        stop(run)
+        assert launcher.wait(30) == 0
+    finally:
+        for pid in ranks(run):
+            os.kill(pid, signal.SIGKILL)
+    times = [entry["time"] for entry in run.log()]
+    steps = run.log()[-1]["step"]
+    assert steps > 20
+    assert len(times) <= (times[-1] - times[0]) / progress.SECONDS + 3  # the first, the last
+
+
+def test_only_the_process_that_writes_asks_for_an_entry(prepared):
+    training = loop.Training.__new__(loop.Training)
+    training.step, training.progress = (
+        7,
+        progress.Progress(prepared("one"), step=0, steps=9, batch_size=4),
+    )
+    training.progress.time_before -= progress.SECONDS
+    for main in (True, False):
+        training.main = main
+        assert training._log_is_due() is main
 
 
 @pytest.mark.slow

@@ -107,6 +107,33 @@ def test_units_are_chosen_whole(method, clusters):
     assert picked.shortfall == 60 - len(picked.indices)
 
 
+@pytest.mark.parametrize("method", ["random", "coreset", "typicality", "kmeans", "densest"])
+def test_large_units_in_front_do_not_leave_the_budget_empty(method, clusters):
+    # Forty people with 30 photographs each, which no budget of 6 can hold, and six with one.
+    x, _ = clusters(n=1206)
+    person = np.concatenate([np.arange(1200) // 30, 100 + np.arange(6)])
+    picked = select(x, 6, method=method, together=person)
+    assert sorted(picked.indices) == list(range(1200, 1206))
+    assert picked.shortfall == 0
+
+
+@pytest.mark.parametrize("method", ["random", "coreset"])
+def test_units_are_ranked_until_the_budget_is_filled(method, clusters):
+    # Of 60 people with four photographs each one fits the budget of 5, and one of two with one.
+    x, _ = clusters(n=242)
+    person = np.concatenate([np.arange(240) // 4, [100, 101]])
+    for seed in range(3):
+        picked = select(x, 5, method=method, together=person, seed=seed)
+        assert len(picked.indices) == 5
+        assert np.unique(person[picked.indices]).size == 2
+
+
+def test_units_that_are_all_too_large_are_refused_with_their_size(clusters):
+    x, _ = clusters(n=30)
+    with pytest.raises(DataError, match="the smallest free one has 10 samples and the budget is 6"):
+        select(x, 6, together=np.arange(30) // 10)
+
+
 def test_units_keep_to_quotas(clusters):
     x, _ = clusters(n=300)
     person = np.arange(300) // 3
