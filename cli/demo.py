@@ -27,7 +27,7 @@ SIZES = {
         "checkpoint_every": 160,
     },
     "generate": {"count": 48, "steps": 20, "sampler": "ddim"},
-    "evaluate": {"encoder": "builtin"},
+    "evaluate": {"encoder": "scattering"},  # another one than that which selects
 }
 
 

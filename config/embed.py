@@ -11,7 +11,7 @@ Device = Literal["auto", "cpu", "cuda", "mps"]
 Dtype = Literal["float32", "bfloat16"]
 
 ENCODER_HELP = (
-    "Encoder: builtin, clip-vit-b32, dinov2-vit-l14, inception, open_clip:MODEL[:TAG], "
+    "Encoder: builtin, scattering, clip-vit-b32, dinov2-vit-l14, inception, open_clip:MODEL[:TAG], "
     "timm:MODEL or python:FILE_OR_MODULE:FUNCTION."
 )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from pydantic import model_validator
+from pydantic import field_validator, model_validator
 
 from .base import Settings, setting
 from .embed import Device
@@ -38,9 +38,7 @@ class SelectSettings(Settings):
     seed: int = setting(0, "Seed of whatever is random in the method.", ge=0)
     alpha: float | Literal["auto"] = setting(
         1.0,
-        "Typicality: how much density counts (0: spread only); auto searches for the best.",
-        ge=0,
-        le=4,
+        "Typicality: how much density counts, 0 (spread only) to 4; auto searches for the best.",
         advanced=True,
     )
     neighbors: int | None = setting(
@@ -121,3 +119,11 @@ class SelectSettings(Settings):
                 )
             found[group.strip()] = int(count)
         return found
+
+    @field_validator("alpha")
+    @classmethod
+    def _alpha_in_range(cls, given: float | str) -> float | str:
+        """Check the number; limits on the setting would be applied to the word auto too."""
+        if not isinstance(given, str) and not 0 <= given <= 4:
+            raise ValueError(f"alpha must be {'>= 0' if given < 0 else '<= 4'}, got {given:g}.")
+        return given

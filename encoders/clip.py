@@ -18,6 +18,7 @@ from .network import wrap
 from .pixels import Pixels
 from .weights import Source, file_hash, fill, locate, read_state
 
+DECIDE = ("quick_gelu", "mean", "std", "interpolation", "resize_mode")  # what a tag decides
 HUB_FILES = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
 
 
@@ -29,13 +30,14 @@ def load(
     Args:
         name: The encoder's name, for messages and the key.
         model: open_clip's name of the architecture.
-        tag: open_clip's name of the training; None takes the first that is published.
+        tag: open_clip's name of the training; None takes the first that is published, and
+            for a weights file only where all published trainings see and compute alike.
         weights: A weights file, None to look it up.
         device: Where to compute.
         dtype: Number format.
 
     Raises:
-        SettingsError: open_clip knows no such model or tag.
+        SettingsError: open_clip knows no such model or tag, or a tag is needed.
         WeightsError: The weights are not here or are others.
     """
     import open_clip
@@ -47,6 +49,8 @@ def load(
             f"encoder {name}: open_clip has no model {model!r}{near}; "
             "open_clip.list_models() names them all."
         )
+    if weights is not None and tag is None:
+        _refuse_ambiguous(name, model)
     published = _published(name, model, tag, needed=weights is None)
     path = locate(name, _source(published), weights)
     state = read_state(path)
@@ -57,9 +61,14 @@ def load(
             "as in every CLIP checkpoint. Give the file that belongs to this encoder."
         )
     with _quiet():
-        tower = open_clip.create_model(model, load_weights=False, pretrained_text=False).visual
+        # OpenAI and some others trained with QuickGELU; a file of weights does not say so.
+        quick = bool(published.get("quick_gelu"))
+        tower = open_clip.create_model(
+            model, load_weights=False, pretrained_text=False, force_quick_gelu=quick
+        ).visual
     fill(tower, visual, encoder=name, path=path)
-    identity = f"open_clip:{model}|{file_hash(path)}"
+    activation = "-quickgelu" if quick and not config.get("quick_gelu") else ""
+    identity = f"open_clip:{model}{activation}|{file_hash(path)}"
     pixels = _pixels(tower.image_size, published, config)
     return wrap(tower, pixels, name=name, identity=identity, device=device, dtype=dtype)
 
@@ -83,6 +92,27 @@ def _published(name: str, model: str, tag: str | None, *, needed: bool) -> dict[
             "or use --encoder builtin."
         )
     return found
+
+
+def _refuse_ambiguous(name: str, model: str) -> None:
+    """Refuse a file without a tag where the published trainings need different networks.
+
+    Raises:
+        SettingsError: The message lists the tags.
+    """
+    import open_clip
+
+    tags = open_clip.pretrained.list_pretrained_tags_by_model(model)
+    kinds = {
+        tuple(str(open_clip.get_pretrained_cfg(model, tag).get(key)) for key in DECIDE)
+        for tag in tags
+    }
+    if len(kinds) > 1:
+        raise SettingsError(
+            f"encoder {name}: the trainings of {model} differ in activation or pixels, and a "
+            f"weights file does not say which it is of; add its tag, such as {name}:{tags[0]} "
+            f"(tags: {', '.join(tags)})."
+        )
 
 
 def _source(published: dict[str, Any]) -> Source:

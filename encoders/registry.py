@@ -17,13 +17,13 @@ DTYPES = get_args(Dtype)
 
 
 def _builtin(name: str, weights: str | None, device: str, dtype: str) -> Encoder:
-    from . import descriptor
+    from . import descriptor, scattering
 
     if weights is not None:
-        raise SettingsError(f"encoder builtin takes no weights, got {weights}; leave them out.")
+        raise SettingsError(f"encoder {name} takes no weights, got {weights}; leave them out.")
     if dtype != "float32":
-        raise SettingsError(f"encoder builtin computes in float32 only, got {dtype}; leave it out.")
-    return descriptor.load()
+        raise SettingsError(f"encoder {name} computes in float32 only, got {dtype}; leave it out.")
+    return {"builtin": descriptor, "scattering": scattering}[name].load()
 
 
 def _clip(name: str, weights: str | None, device: str, dtype: str) -> Encoder:
@@ -71,6 +71,7 @@ Loader = Callable[[str, str | None, str, str], Encoder]
 
 NAMES: dict[str, Loader] = {
     "builtin": _builtin,
+    "scattering": _builtin,
     "clip-vit-b32": _clip,
     "dinov2-vit-s14": _dinov2,
     "dinov2-vit-b14": _dinov2,

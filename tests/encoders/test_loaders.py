@@ -8,7 +8,7 @@ import pytest
 import timm
 import torch
 from curadiff import encoders
-from curadiff.errors import WeightsError
+from curadiff.errors import SettingsError, WeightsError
 from curadiff.images import open_rgb
 from safetensors.torch import save_file
 
@@ -57,6 +57,31 @@ def test_open_clip(home, photographs, tmp_path, caplog):
         )
     said = [r for r in caplog.records if "randomly" in r.getMessage()]
     assert len(said) == 1  # this test's own call, not the loader's
+
+
+def test_the_tag_decides_the_activation(home, photographs, tmp_path, monkeypatch):
+    # A file of weights says nothing about QuickGELU; the published record of its tag does.
+    model, tags = "ViT-S-32-alt", {"quick": {"quick_gelu": True}, "plain": {}}
+    published = {tag: {"url": "https://nowhere", **more} for tag, more in tags.items()}
+    monkeypatch.setattr(open_clip, "get_pretrained_cfg", lambda _, tag: published.get(tag, {}))
+    monkeypatch.setattr(
+        open_clip.pretrained, "list_pretrained_tags_by_model", lambda _: list(published)
+    )
+    theirs = open_clip.create_model(model, load_weights=False, force_quick_gelu=True).eval()
+    file = save(theirs, tmp_path / "w.safetensors")
+    encoder = encoders.load(f"open_clip:{model}:quick", weights=file)
+    other = encoders.load(f"open_clip:{model}:plain", weights=file)
+    stack = np.stack([encoder.preprocess(open_rgb(path)) for path in photographs[:3]])
+    with torch.inference_mode():
+        x = torch.from_numpy(stack).permute(0, 3, 1, 2).float() / 255
+        record = open_clip.transform.PreprocessCfg()
+        mean, std = (torch.tensor(v).view(1, 3, 1, 1) for v in (record.mean, record.std))
+        want = theirs.visual((x - mean) / std).numpy()
+    np.testing.assert_allclose(encoder.forward(stack), want, atol=1e-5)
+    assert np.abs(other.forward(stack) - want).max() > 1e-4
+    assert encoder.key != other.key
+    with pytest.raises(SettingsError, match=f"add its tag, such as open_clip:{model}:quick"):
+        encoders.load(f"open_clip:{model}", weights=file)
 
 
 @pytest.mark.slow

@@ -99,6 +99,20 @@ def test_extrapolation_removes_most_of_the_bias(rng):
     assert abs(np.mean(limit)) < 0.2 * np.mean(raw)
 
 
+def test_the_error_of_the_extrapolation_is_what_other_images_change(rng):
+    # A known population, drawn anew many times: the spread is what the error should be.
+    found = [
+        frechet_extrapolated(
+            real=rng.standard_normal((300, 10)), generated=0.3 + rng.standard_normal((300, 10))
+        )
+        for _ in range(40)
+    ]
+    spread = np.std([one.value for one in found], ddof=1)
+    assert np.mean([one.std_error for one in found]) == pytest.approx(spread, rel=0.3)
+    missed = [abs(one.value - 0.9) > 2 * one.std_error for one in found]
+    assert np.mean(missed) <= 0.15
+
+
 def test_extrapolation_is_computed_on_request_and_says_what_it_needs(rng):
     x, y = rng.standard_normal((60, 3)), rng.standard_normal((60, 3))
     found = evaluate(real=x, generated=y, metrics=["frechet_extrapolated"], null_draws=0)
