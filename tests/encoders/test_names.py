@@ -13,7 +13,7 @@ from curadiff.errors import DataError, EnvironmentFault, SettingsError, WeightsE
     [
         (
             "clip-vitb32",
-            r"one of builtin, scattering, clip-vit-b32, .* got 'clip-vitb32'.*did you mean 'clip-vit-b32'",
+            r"one of builtin, scattering, clip-vit-b32, .*did you mean 'clip-vit-b32'",
         ),
         ("openclip:ViT-B-32", "did you mean 'open_clip:'"),
         ("timm:", "is incomplete: timm: needs a name after it"),
