@@ -14,10 +14,12 @@ from pathlib import Path
 
 from PIL import Image
 
+from .errors import DataError
+from .images import size_of
+
 Size = tuple[int, int]  # width, height
 
-RECIPE = "square-lanczos-1"  # change it whenever the same picture would give other pixels
-ORIENTATION, TURNED = 0x0112, (5, 6, 7, 8)  # EXIF: width and height change places
+RECIPE = "square-lanczos-2"  # change it whenever the same picture would give other pixels
 
 
 def cut(image: Image.Image, size: Size) -> Image.Image:
@@ -74,8 +76,6 @@ def count(found: Sequence[Size | None]) -> list[tuple[Size, int]]:
 
 def _size(path: str | Path) -> Size | None:
     try:
-        with Image.open(path) as file:
-            turned = file.getexif().get(ORIENTATION) in TURNED
-            return (file.height, file.width) if turned else file.size
-    except Exception:  # Pillow's readers meet damage with errors of any kind
+        return size_of(path)
+    except DataError:
         return None

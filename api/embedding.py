@@ -27,6 +27,7 @@ class EmbedResult:
         faults: Why an image could not be read, by file; its sample is tagged ``unreadable``.
         error: Largest relative error of a vector that the number format causes, measured on
             test patterns; 0 for float32.
+        notes: What to know of images that were read now, by file: a picture of one colour, say.
     """
 
     field: str
@@ -34,12 +35,16 @@ class EmbedResult:
     kept: int
     faults: dict[str, str] = field(default_factory=dict)
     error: float = 0.0
+    notes: dict[str, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
         text = f"{self.done} images embedded into {self.field!r}, {self.kept} had one already"
         if self.faults:
             first = next(iter(self.faults.values()))
             text += f"; {len(self.faults)} unreadable, tagged {writing.UNREADABLE!r}: {first}"
+        if self.notes:
+            first = next(iter(self.notes.values()))
+            text += f"; to know of {len(self.notes)} images: {first}"
         if self.error:
             text += f"; the number format moves a vector by up to {self.error:.2%} of its length"
         return text
@@ -86,6 +91,7 @@ def embed(samples: Any, *, progress: Progress = True, **settings: Any) -> EmbedR
     every = range(len(pool.ids))
     todo = list(every) if config.overwrite else reading.rows_without(view, name)
     faults: dict[str, str] = {}
+    notes: dict[str, str] = {}
     with reporting(progress, f"embed into {name}", "image") as report:
         report(0, len(todo))
         for start in range(0, len(todo), CHUNK):
@@ -100,8 +106,9 @@ def embed(samples: Any, *, progress: Progress = True, **settings: Any) -> EmbedR
             ids = [pool.ids[row] for row in rows]
             _write(dataset, name, ids, found, encoder.key)
             faults.update(found.faults)
+            notes.update(found.notes)
     done = len(todo) - len(faults)
-    return EmbedResult(name, done, len(pool.ids) - len(todo), faults, encoder.error)
+    return EmbedResult(name, done, len(pool.ids) - len(todo), faults, encoder.error, notes)
 
 
 def _write(dataset: Any, name: str, ids: list[str], found: encoders.Embedded, encoder: str) -> None:
@@ -112,3 +119,6 @@ def _write(dataset: Any, name: str, ids: list[str], found: encoders.Embedded, en
     bad = [ids[row] for row in np.flatnonzero(~found.ok)]
     if bad:
         dataset.select(bad).tag_samples(writing.UNREADABLE)
+    mended = dataset.select([ids[row] for row in good]).match_tags(writing.UNREADABLE)
+    if len(mended):
+        mended.untag_samples(writing.UNREADABLE)

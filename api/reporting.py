@@ -10,6 +10,7 @@ from typing import Any
 
 from .. import runs
 from ..config import StudySettings
+from ..images import open_rgb
 from ..runs import Run, write_bytes, write_json
 from . import comparing, figures
 from .conclusions import BETTER, UNUSABLE, Conclusion, leader
@@ -227,8 +228,6 @@ def _log(path: Path) -> list[dict[str, Any]]:
 
 
 def _grids(sheets: Mapping[str, Path], found: Found) -> str:
-    from PIL import Image
-
     seeds = list(dict.fromkeys(outcome["seed"] for outcome in found.outcomes))
     parts = [
         "<h2>What the models draw</h2><p class=quiet>The first 25 images of each training; "
@@ -241,8 +240,7 @@ def _grids(sheets: Mapping[str, Path], found: Found) -> str:
         for arm in found.conclusion.order:
             path = sheets.get(f"{arm}-s{seed}")
             if path is not None:
-                with Image.open(path) as sheet:
-                    shown.append(_figure(data_url(sheet.convert("RGB")), f"{arm}, seed {seed}"))
+                shown.append(_figure(data_url(open_rgb(path)), f"{arm}, seed {seed}"))
         parts.append(f"<div class=grids>{''.join(shown)}</div>")
     return "".join(parts)
 

@@ -6,9 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
-
 from ..errors import DataError
+from ..images import size_of
 from .database import fiftyone
 
 LIP_LABELS = (
@@ -40,8 +39,7 @@ def keypoints(image: Path, pose: Path) -> Any:
         raise DataError(f"{pose} does not hold OpenPose body points ({fault!r}).") from None
     if not triples:
         return None
-    with Image.open(image) as file:
-        width, height = file.size
+    width, height = size_of(image)
     unseen = (float("nan"), float("nan"))
     return fo.Keypoints(
         keypoints=[

@@ -7,6 +7,7 @@ from pathlib import Path
 from PIL import Image
 
 from ..errors import DataError
+from ..images import open_rgb
 from .truth import DemoTruth, Truth, load
 
 
@@ -40,8 +41,7 @@ def contact_sheet(
     sheet = Image.new("RGB", (across, down), "white")
     for y, row in enumerate(rows):
         for x, file in enumerate(row):
-            with Image.open(root / file) as picture:
-                small = picture.convert("RGB").resize((width, height), Image.Resampling.LANCZOS)
+            small = open_rgb(root / file).resize((width, height), Image.Resampling.LANCZOS)
             sheet.paste(small, (gap + x * (width + gap), gap + y * (height + gap)))
     # A palette keeps a sheet of seventy pictures below 300 KB.
     sheet.quantize(256, kmeans=3, dither=Image.Dither.NONE).save(path, optimize=True)

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import DataError, RunError
-from ..images import open_rgb
+from ..images import reading
 from ..preparation import RECIPE, square
 from ..runs import home
 
@@ -39,7 +39,8 @@ def decode(paths: Sequence[str | Path], size: int) -> tuple[np.ndarray, dict[int
 
     def read(place: int) -> None:
         try:
-            picture = square(open_rgb(paths[place]), size)
+            with reading(paths[place]) as image:
+                picture = square(image, size)
         except DataError as fault:
             faults[place] = fault
         else:

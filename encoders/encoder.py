@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from ..errors import DataError, RunError
-from ..images import open_rgb
+from ..images import reading
 from ..preparation import Size, cut, identity
 from .cache import Lookup
 
@@ -31,12 +31,15 @@ class Embedded:
         ok: (n,) bool, False where it failed.
         faults: One sentence per image that failed, by its path as given.
         key: Identity of the encoder; rows of different keys must not be mixed.
+        notes: What a reader should know of images that were read now, by their path as
+            given: values scaled by their own range, a picture of one colour.
     """
 
     features: np.ndarray
     ok: np.ndarray
     faults: dict[str, str] = field(default_factory=dict)
     key: str = ""
+    notes: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -98,16 +101,17 @@ class Encoder:
             raise DataError(f"batch_size must be >= 1, got {batch_size}.")
         features = np.full((len(paths), self.dim), np.nan, dtype=np.float32)
         faults: dict[str, str] = {}
+        notes: dict[str, str] = {}
         lookup = _lookup(self, paths) if cache else None
         rows = lookup.fill(features) if lookup else list(range(len(paths)))
         try:
-            self._compute(paths, rows, features, faults, batch_size, progress, lookup)
+            self._compute(paths, rows, features, faults, notes, batch_size, progress, lookup)
         finally:
             if lookup:
                 lookup.close()
         if lookup:  # copies of images that were computed, and of images that failed
             again = sorted(set(lookup.fill(features)) - set(rows))
-            self._compute(paths, again, features, faults, batch_size, None, None)
+            self._compute(paths, again, features, faults, notes, batch_size, None, None)
         ok = np.isfinite(features).all(axis=1)
         for row in np.flatnonzero(~ok):
             faults.setdefault(
@@ -116,7 +120,7 @@ class Encoder:
                 "its weights may be damaged.",
             )
         features[~ok] = np.nan
-        return Embedded(unit(features) if normalize else features, ok, faults, self.key)
+        return Embedded(unit(features) if normalize else features, ok, faults, self.key, notes)
 
     def at(self, size: Size | None) -> Encoder:
         """Return the encoder that sees every picture as a model trained at ``size`` saw it.
@@ -158,15 +162,17 @@ class Encoder:
         rows: Sequence[int],
         features: np.ndarray,
         faults: dict[str, str],
+        notes: dict[str, str],
         batch_size: int,
         progress: Progress | None,
         lookup: Lookup | None,
     ) -> None:
-        """Embed some rows, batch by batch, into ``features`` and ``faults``."""
+        """Embed some rows, batch by batch, into ``features``, ``faults`` and ``notes``."""
         done = len(paths) - len(rows)
         if progress is not None and done:
             progress(done, len(paths))
-        for batch in _batches(_decoded(self.pixels, paths, rows, 2 * batch_size), batch_size):
+        decoded = _decoded(self.pixels, paths, rows, 2 * batch_size, notes)
+        for batch in _batches(decoded, batch_size):
             for row, pixels in batch:
                 if isinstance(pixels, DataError):
                     faults[str(paths[row])] = str(pixels)
@@ -199,14 +205,20 @@ def _decoded(
     paths: Sequence[str | Path],
     rows: Sequence[int],
     most: int,
+    notes: dict[str, str],
 ) -> Iterator[tuple[int, np.ndarray | DataError]]:
     """Decode in threads, at most ``most`` images ahead of the network, in order."""
 
     def decode(path: str | Path) -> np.ndarray | DataError:
+        said: list[str] = []
         try:
-            return pixels(open_rgb(path))
+            with reading(path, said) as image:
+                made = pixels(image)
         except DataError as fault:
             return fault
+        if said:
+            notes[str(path)] = " ".join(said)
+        return made
 
     ahead: deque[tuple[int, Future[np.ndarray | DataError]]] = deque()
     pool = ThreadPoolExecutor(min(8, os.cpu_count() or 1), thread_name_prefix="decode")

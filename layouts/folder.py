@@ -6,11 +6,12 @@ import os
 from pathlib import Path
 
 from ..errors import DataError
-from ..images import EXTENSIONS
+from ..images import formats, readable
+from .files import JUNK, LeftOut
 from .records import Record, Records, plural
 from .tables import TABLE, Rows, annotate, read_table
 
-SPLITS = ("train", "test", "val", "validation")
+SPLITS = ("train", "training", "test", "testing", "val", "valid", "validation")
 CONTAINERS = ("images", "image", "imgs", "img")  # name what is inside, not its class
 
 
@@ -32,7 +33,7 @@ def read(root: Path) -> Records:
     """
     found: dict[str, Record] = {}
     tables: list[Rows] = []
-    ignored = 0
+    left_out = LeftOut()
     for folder, names in _walk(root):
         below = folder.relative_to(root).as_posix()
         below = "" if below == "." else below
@@ -40,31 +41,28 @@ def read(root: Path) -> Records:
             path = folder / name
             if name == TABLE:
                 tables.append(read_table(path, below))
-            elif path.suffix.lower() in EXTENSIONS and path.is_file():
+            elif left_out.is_image(path):
                 key = f"{below}/{name}" if below else name
                 split, label = _meaning(below)
                 found[key] = Record(path, id=key, label=label, split=split)
-            else:
-                ignored += 1
     if not found:
-        also = f" ({plural(ignored, 'other file')} in it)" if ignored else ""
+        total = left_out.total
+        also = f" ({plural(total, 'other file')} in it)" if total else ""
+        kinds = ", ".join(formats.ENDINGS[kind] for kind in readable())
+        why = " ".join(["", *left_out.notes()]) if total > left_out.other else ""
         raise DataError(
-            f"{root} holds no images{also}; give a folder with files of type "
-            f"{', '.join(ext[1:] for ext in EXTENSIONS)}."
+            f"{root} holds no images{also}; give a folder with files of type {kinds}.{why}"
         )
     rows: Rows = {}
     for table in tables:  # parents come first, so that the nearest table wins
         for key, cells in table.items():
             rows[key] = {**rows.get(key, {}), **cells}
     records, unused = annotate(found, rows)
-    notes = []
-    if ignored:
-        noun = "file that is not an image was", "files that are not images were"
-        notes.append(f"{plural(ignored, *noun)} ignored.")
+    notes = left_out.notes()
     if unused:
         noun = "row names", "rows name"
         notes.append(f"{plural(unused, *noun)} no image in this folder ({TABLE}).")
-    return Records(records, layout="folder", ignored=ignored, notes=notes)
+    return Records(records, layout="folder", ignored=left_out.total, notes=notes)
 
 
 def _walk(root: Path) -> list[tuple[Path, list[str]]]:
@@ -83,7 +81,7 @@ def _walk(root: Path) -> list[tuple[Path, list[str]]]:
         except OSError as fault:
             raise DataError(f"{folder} cannot be read: {fault.strerror}.") from None
         for entry in entries:
-            if entry.name.startswith(".") or entry.name == "__MACOSX":
+            if entry.name.startswith(".") or entry.name == "__MACOSX" or entry.name.lower() in JUNK:
                 continue
             (folders if entry.is_dir() else names).append(entry.name)
         listed.append((folder, names))

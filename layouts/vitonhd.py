@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import DataError
-from ..images import EXTENSIONS
+from .files import LeftOut
 from .pairs import find_pairs, read_pairs
 from .records import Record, Records, plural
 from .tables import TABLE, annotate, read_table
@@ -38,7 +38,7 @@ ROLES = {
     "agnostic_mask": "agnostic_mask",
     "gt_cloth_warped_mask": "warped_cloth_mask",
 }
-SPLITS = ("train", "test", "val", "validation")
+SPLITS = ("train", "test", "val", "valid", "validation")
 SUFFIXES = ("", "_rendered", "_keypoints", "_mask")  # of a companion's name, after the id
 
 
@@ -49,7 +49,6 @@ class _Split:
     name: str
     images: dict[str, Path]
     roles: dict[str, dict[str, Path]]
-    ignored: int
     notes: list[str] = field(default_factory=list)
 
 
@@ -80,13 +79,12 @@ def read(root: Path) -> Records:
     base = splits[0].parent
     people: dict[str, Record] = {}
     notes: list[str] = []
-    ignored = 0
+    left_out = LeftOut()
     for folder in splits:
-        split = _open_split(folder)
+        split = _open_split(folder, left_out)
         for record in _people(folder, split):
             people[record.path.relative_to(base).as_posix()] = record
         notes += split.notes
-        ignored += split.ignored
     if not people:
         raise DataError(
             f"{root} has the VITON-HD folders, but no person is in image; restore the images."
@@ -96,10 +94,8 @@ def read(root: Path) -> Records:
     if unused:
         noun = "row names", "rows name"
         notes.append(f"{plural(unused, *noun)} no person of this data set ({TABLE}).")
-    if ignored:
-        noun = "file that is not an image was", "files that are not images were"
-        notes.append(f"{plural(ignored, *noun)} ignored in image.")
-    return Records(records, layout="vitonhd", ignored=ignored, notes=notes)
+    notes += [note.replace(" ignored.", " ignored in image.") for note in left_out.notes()]
+    return Records(records, layout="vitonhd", ignored=left_out.total, notes=notes)
 
 
 def role(folder: str) -> str:
@@ -130,20 +126,20 @@ def _with_images(root: Path) -> list[Path]:
     return [root / name for name in SPLITS if (root / name / "image").is_dir()]
 
 
-def _open_split(folder: Path) -> _Split:
+def _open_split(folder: Path, left_out: LeftOut) -> _Split:
     roles: dict[str, dict[str, Path]] = {}
     for name in sorted(_folders(folder), reverse=True):  # of two versions the later one counts
         if name != "image":
             kind = role(name) if role(name) not in roles else name.replace("-", "_")
             files = _files(folder / name)
             roles[kind] = {Path(file).stem: folder / name / file for file in files}
-    split = _Split(folder.name, {}, roles, ignored=0)
+    split = _Split(folder.name, {}, roles)
     twins = []
     for file in _files(folder / "image"):
         stem = Path(file).stem
-        if Path(file).suffix.lower() not in EXTENSIONS:
-            split.ignored += 1
-        elif stem in split.images:
+        if not left_out.is_image(folder / "image" / file):
+            continue
+        if stem in split.images:
             twins.append(file)
         else:
             split.images[stem] = folder / "image" / file

@@ -15,9 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, PngImagePlugin
+from PIL import PngImagePlugin
 
 from ...errors import RunError
+from ...images import png_text
 from .denoiser import Weights
 
 FILE = "sources.npz"
@@ -74,8 +75,7 @@ def read(path: Path) -> Source:
     Raises:
         RunError: It has none; it was not drawn by the analytic network, or was changed since.
     """
-    with Image.open(path) as file:
-        text = getattr(file, "text", {}).get(WORD)
+    text = png_text(path, WORD)
     if text is None:
         raise RunError(
             f"{path} does not say which training images it is made of; delete it and draw again."

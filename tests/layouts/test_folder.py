@@ -59,7 +59,44 @@ def test_hidden_files_are_skipped_and_other_files_counted(tmp_path, draw):
     records = layouts.read(tmp_path)
     assert ids(records) == ["a.jpg"]
     assert records.ignored == 2
-    assert records.notes == ("2 files that are not images were ignored.",)
+    assert records.notes == (
+        "1 file that is not an image was ignored.",
+        "1 link leads nowhere (gone.jpg).",
+    )
+
+
+def test_what_is_no_image_is_counted_by_its_reason(tmp_path, draw):
+    for ending in ("jfif", "jpe", "dat", "jpg"):
+        draw(tmp_path / "photo.jpg").rename(tmp_path / f"photo.{ending}")
+    draw(tmp_path / "plain.jpg").rename(tmp_path / "plain")
+    (tmp_path / "a.heic").write_bytes(b"\x00\x00\x00\x18ftypheic" + bytes(20))
+    (tmp_path / "b.jpg").write_bytes(b"\x00\x00\x00\x18ftypheic" + bytes(20))
+    (tmp_path / "c.jpg").write_text("%!PS-Adobe-3.0")
+    (tmp_path / "d.jpg").touch()
+    (tmp_path / "e.jpg").write_text("hello")
+    (tmp_path / "Thumbs.db").write_text("x")
+    (tmp_path / "read me").write_text("x")
+    os.mkfifo(tmp_path / "pipe.jpg")
+    records = layouts.read(tmp_path)
+    assert ids(records) == ["photo.dat", "photo.jfif", "photo.jpe", "photo.jpg", "plain"]
+    assert records.ignored == 7
+    assert set(records.notes) == {
+        "2 files that are not images were ignored.",
+        "3 pictures have formats that are not read here (2 HEIC, 1 PostScript: a.heic, b.jpg,"
+        " c.jpg); convert them to JPEG or PNG.",
+        "1 file is empty (d.jpg).",
+        "1 file is named like an image and holds none (e.jpg).",
+    }
+
+
+@pytest.mark.parametrize("name", ["val", "valid", "validation", "Valid"])
+def test_valid_is_a_split_like_val(tmp_path, draw, name):
+    draw(tmp_path / name / "cat" / "a.jpg")
+    draw(tmp_path / "train" / "cat" / "b.jpg")
+    assert {(record.split, record.label) for record in layouts.read(tmp_path)} == {
+        (name, "cat"),
+        ("train", "cat"),
+    }
 
 
 def test_links_are_followed_and_kept_and_a_loop_ends(tmp_path, draw):

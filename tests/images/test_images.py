@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import os
 import struct
 import subprocess
 import sys
@@ -10,7 +11,6 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from curadiff import images
 from curadiff.errors import DataError
 from curadiff.images import content_hash, open_rgb
 from curadiff.preparation import square
@@ -246,10 +246,10 @@ def test_missing_files_and_folders_are_told_apart(tmp_path):
 
 
 def test_an_unreadable_file_says_so(tmp_path, monkeypatch):
-    def refuse(path):
+    def refuse(path, *_):
         raise PermissionError(13, "Permission denied", str(path))
 
-    monkeypatch.setattr(images.Image, "open", refuse)  # the tests may run as root
+    monkeypatch.setattr(os, "open", refuse)  # the tests may run as root
     with pytest.raises(DataError, match="may not be read by this user"):
         open_rgb(tmp_path / "a.jpg")
 

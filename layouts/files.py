@@ -1,0 +1,118 @@
+"""Which files are images that can be read, and what to say about the others."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..errors import DataError
+from ..images import formats, readable, sniff
+from .records import plural
+
+ENDINGS = (
+    "jpg", "jpeg", "jfif", "jpe", "mpo", "png", "webp", "tif", "tiff", "bmp", "gif", "avif", "heic",
+    "heif", "jp2", "j2k", "jxl", "ppm", "pgm", "pbm", "psd",
+)  # fmt: skip
+JUNK = ("thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r")  # that systems leave in folders
+
+
+@dataclass
+class LeftOut:
+    """Counts the files of a folder that are no images, each for its reason.
+
+    Attributes:
+        other: Files of another kind.
+        pictures: Names of pictures in formats that are not read, by format.
+        empty: Names of empty files.
+        broken: Names of links that lead nowhere.
+        false: Names of files that have an image's ending and hold none.
+        closed: Names of files that may not be read.
+    """
+
+    other: int = 0
+    pictures: dict[str, list[str]] = field(default_factory=dict)
+    empty: list[str] = field(default_factory=list)
+    broken: list[str] = field(default_factory=list)
+    false: list[str] = field(default_factory=list)
+    closed: list[str] = field(default_factory=list)
+
+    def is_image(self, path: Path) -> bool:
+        """Tell by its content whether a file is an image that can be read, or count it."""
+        try:
+            kind = sniff(path)
+        except DataError:
+            self._count_unreadable(path)
+            return False
+        if kind in readable():
+            return True
+        if kind is not None:
+            self.pictures.setdefault(formats.label(kind), []).append(path.name)
+        elif path.suffix[1:].lower() in ENDINGS:
+            self.false.append(path.name)
+        elif path.name.lower() not in JUNK:
+            self.other += 1
+        return False
+
+    def _count_unreadable(self, path: Path) -> None:
+        if path.is_symlink() and not path.exists():
+            self.broken.append(path.name)
+        elif not path.is_file():
+            self.other += 1
+        elif path.stat().st_size == 0:
+            self.empty.append(path.name)
+        else:
+            self.closed.append(path.name)
+
+    @property
+    def total(self) -> int:
+        """How many files were left out."""
+        pictures = sum(map(len, self.pictures.values()))
+        lists = (self.empty, self.broken, self.false, self.closed)
+        return self.other + pictures + sum(map(len, lists))
+
+    def notes(self) -> list[str]:
+        """Say what was left out, a sentence for each reason."""
+        notes = []
+        if self.other:
+            noun = "file that is not an image was", "files that are not images were"
+            notes.append(f"{plural(self.other, *noun)} ignored.")
+        if self.pictures:
+            count = Counter({kind: len(names) for kind, names in self.pictures.items()})
+            names = [name for group in self.pictures.values() for name in group]
+            listed = ", ".join(f"{number:,} {kind}" for kind, number in count.most_common())
+            noun = "picture has a format that is", "pictures have formats that are"
+            notes.append(
+                f"{plural(len(names), *noun)} not read here ({listed}: {few(names)}); convert "
+                "them to JPEG or PNG."
+            )
+        for names, one, many in (
+            (self.empty, "file is empty", "files are empty"),
+            (self.broken, "link leads nowhere", "links lead nowhere"),
+            (
+                self.false,
+                "file is named like an image and holds none",
+                "files are named like images and hold none",
+            ),
+            (self.closed, "file may not be read", "files may not be read"),
+        ):
+            if names:
+                notes.append(f"{plural(len(names), one, many)} ({few(names)}).")
+        return notes
+
+
+def few(names: Sequence[str], most: int = 3) -> str:
+    """List the first few of some names."""
+    shown = ", ".join(printable(name) for name in names[:most])
+    return shown + (", ..." if len(names) > most else "")
+
+
+def printable(name: str) -> str:
+    """Show a file name whose bytes are no UTF-8 in the way that they most likely mean."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return os.fsencode(name).decode("cp1252", errors="replace")
+    return name
