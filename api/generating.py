@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 from .. import diffusion, runs
 from ..config import GenerateSettings, LinkSettings
-from ..datasets import generated, identity, reading
+from ..datasets import generated, identity
+from ..diffusion import drawn
 from ..errors import DataError
 from ..runs import Run
 from .progress import Progress, reporting
@@ -53,56 +55,99 @@ class Linked:
         dataset: The data set with the generated images.
         added: Samples added now.
         total: Samples that it holds.
+        missing: Images that were to be drawn and are not there yet.
     """
 
     dataset: Any
     added: int
     total: int
+    missing: int = 0
 
     def __str__(self) -> str:
-        return f"{self.dataset.name}: {self.added} generated images added, {self.total} in all"
+        said = f"{self.dataset.name}: {self.total:,} generated images, {self.added:,} new"
+        if self.missing:
+            said += f"\n{self.missing:,} images are not drawn yet; generate them and import again."
+        return said
 
 
-def import_generated(folder: str | Path, **settings: Any) -> Linked:
+@overload
+def import_generated(folder: str | Path, **settings: Any) -> Linked: ...
+@overload
+def import_generated(folder: Sequence[str | Path], **settings: Any) -> list[Linked]: ...
+def import_generated(
+    folder: str | Path | Sequence[str | Path], **settings: Any
+) -> Linked | list[Linked]:
     """Bring generated images into a persistent data set linked with their source.
 
-    Each sample knows its run, arm and seeds; the data sets know each other through
-    ``info["curadiff"]``. Running it again adds nothing twice.
+    Each sample knows its run, arm and seeds; the data sets know each other by their ids.
+    Running it again adds nothing twice, also after the run was renamed or moved.
 
     Args:
-        folder: What `generate` returned.
+        folder: What `generate` returned, or several of these.
         **settings: See `LinkSettings`.
+
+    Returns:
+        What was done, for several folders a list in their order.
 
     Raises:
         SettingsError: A setting is wrong.
-        DataError: The folder was not made by ``generate``, or the source data set is gone.
+        DataError: A folder was not made by ``generate``, or the source data set is gone;
+            of several folders none was imported then.
     """
     config = LinkSettings(**settings)
-    folder = Path(folder).resolve()
-    record = folder / "generated.json"
-    if not record.exists():
-        raise DataError(f"{folder} has no generated.json; give a folder that generate made.")
-    told = runs.read_json(record)
+    if isinstance(folder, str | Path):
+        return _import(Path(folder).resolve(), config)
+    folders = [Path(one).resolve() for one in folder]
+    for one in folders:
+        _record_of(one)
+    return [_import(one, config) for one in folders]
+
+
+def _import(folder: Path, config: LinkSettings) -> Linked:
+    told = _record_of(folder)
     run = _run_of(folder, told["run"])
     known = run.record.get("identity") or {"name": run.record["dataset"]}
-    source, _ = reading.resolve(identity.open_by_identity(known))
-    paths = sorted(folder.glob("*.png"))
+    source = identity.open_by_identity(known)
+    listed = {folder / drawn.file_name(i): seed for i, seed in enumerate(told["seeds"])}
+    paths = [path for path in listed if path.is_file() and path.stat().st_size]
+    if not paths:
+        raise DataError(
+            f"{folder} holds none of the {len(listed):,} images that its generated.json lists; "
+            f"draw them with: curadiff generate {run.id}"
+        )
     dataset, added = generated.add_generated(
         config.name or f"{source.name}-generated",
         paths=paths,
-        seeds=[told["seeds"][int(path.stem)] for path in paths],
+        seeds=[listed[path] for path in paths],
         source=source,
         run=run.id,
+        uid=run.record.get("uid") or f"{run.record.get('id')} of {run.record['created']}",
         arm=config.arm or run.record["arm"],
         training_seed=run.settings["seed"],
         origin={
             "path": str(run.path),
             "folder": str(folder),
             "ids_hash": run.record["ids_hash"],
-            **{name: told[name] for name in ("checkpoint", "weights", "sampler", "steps")},
+            **{name: told[name] for name in generated.DRAWN},
         },
     )
-    return Linked(dataset, added, len(dataset))
+    return Linked(dataset, added, len(dataset), len(listed) - len(paths))
+
+
+def _record_of(folder: Path) -> dict[str, Any]:
+    """Read what a folder of drawn images says of itself."""
+    record = folder / drawn.RECORD
+    if not record.is_file():
+        raise DataError(f"{folder} has no generated.json; give a folder that generate made.")
+    told = runs.read_json(record)
+    needed = ("run", "seeds", *generated.DRAWN)
+    missing = [name for name in needed if not isinstance(told, dict) or name not in told]
+    if missing:
+        raise DataError(
+            f"{record} does not say {', '.join(missing)}; it was edited or is not one of "
+            "generate. Draw the images again."
+        )
+    return told
 
 
 def _run_of(folder: Path, id: str) -> Run:

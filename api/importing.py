@@ -22,15 +22,21 @@ class Imported:
         added: Samples added now.
         total: Samples that it holds.
         notes: What was left out or missing, one sentence each.
+        updated: Samples that took over values from the folder.
+        repointed: Samples whose files had moved and were found again.
     """
 
     dataset: Any
     added: int
     total: int
     notes: tuple[str, ...] = ()
+    updated: int = 0
+    repointed: int = 0
 
     def __str__(self) -> str:
-        said = f"{self.dataset.name}: {self.added} images added, {self.total} in all"
+        said = f"{self.dataset.name}: {self.total:,} images, {self.added:,} new"
+        for count, what in ((self.updated, "updated"), (self.repointed, "found again")):
+            said += f", {count:,} {what}" if count else ""
         return "\n".join([said, *self.notes])
 
 
@@ -44,7 +50,8 @@ def import_images(source: Any, **settings: Any) -> Imported:
 
     Raises:
         SettingsError: A setting is wrong.
-        DataError: The source has no images, or the data set of that name holds something else.
+        DataError: The source has no images, or the data set of that name holds something else
+            or the images of another folder.
     """
     config = ImportSettings(**settings)
     folder = folder_of(source)
@@ -52,9 +59,26 @@ def import_images(source: Any, **settings: Any) -> Imported:
         _, view = reading.resolve(source)
         if config.name is None:
             raise SettingsError("name is needed when the source is a FiftyOne data set or view.")
-        dataset, added = importing.from_samples(config.name, view)
-        return Imported(dataset, added, len(dataset))
+        return _imported(importing.from_samples(config.name, view))
     records = layouts.read(folder, config.layout)
     name = config.name or key_of(folder.name).replace("_", "-")
-    dataset, added = importing.from_records(name, records, source=str(folder))
-    return Imported(dataset, added, len(dataset), records.notes)
+    outcome = importing.from_records(
+        name,
+        records,
+        source=str(folder),
+        add=config.add,
+        update=config.update,
+        repoint=config.repoint,
+    )
+    return _imported(outcome, records.notes)
+
+
+def _imported(outcome: importing.Outcome, notes: tuple[str, ...] = ()) -> Imported:
+    return Imported(
+        outcome.dataset,
+        outcome.added,
+        len(outcome.dataset),
+        (*notes, *outcome.notes),
+        outcome.updated,
+        outcome.repointed,
+    )

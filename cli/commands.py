@@ -65,7 +65,7 @@ def add_commands(parser: Parser) -> None:
         "import-generated",
         _import_generated,
         "Bring generated images into a data set linked with their training images.",
-        FOLDER={"metavar": "FOLDER", "help": "the folder that generate printed"},
+        FOLDER={"metavar": "FOLDER", "nargs": "+", "help": "what generate printed; several work"},
     )
     either = "DATASET[:VIEW] or ./FOLDER"
     add(
@@ -185,9 +185,13 @@ def _generate(words: argparse.Namespace) -> None:
 def _import_generated(words: argparse.Namespace) -> None:
     from .. import api
 
-    found = api.import_generated(words.FOLDER, **given_settings(words, VERBS["import-generated"]))
-    print(found)
-    print(f"Open them with: curadiff app {found.dataset.name}")
+    settings = given_settings(words, VERBS["import-generated"])
+    names = {}
+    for found in api.import_generated(words.FOLDER, **settings):
+        print(found)
+        names[found.dataset.name] = None
+    for name in names:
+        print(f"Open them with: curadiff app {name}")
 
 
 def _evaluate(words: argparse.Namespace) -> None:

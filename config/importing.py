@@ -13,8 +13,15 @@ class ImportSettings(Settings):
     verb: ClassVar[str] = "import"
 
     name: str | None = setting(
-        None, "Name of the data set; by default the folder's. An existing one is added to."
+        None, "Name of the data set; by default the folder's. A folder may be imported again."
     )
     layout: Literal["auto", "folder", "vitonhd"] = setting(
         "auto", "How the files are laid out; auto recognizes a VITON-HD root."
+    )
+    add: bool = setting(False, "Add to a data set that holds the images of another folder.")
+    update: bool = setting(
+        False, "Take over labels and other values that the folder states otherwise by now."
+    )
+    repoint: bool = setting(
+        False, "The folder was moved: let its samples point to the same images where they are now."
     )

@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bson import ObjectId
-
 from ..errors import DataError
-from . import info
+from . import building, documents, identity, info, locking, recovery
 from .database import fiftyone
 
 BATCH = 1000
+DRAWN = ("checkpoint", "weights", "sampler", "steps")
+"""What decides, with the run and the seed, what an image is."""
 
 
 def add_generated(
@@ -25,8 +25,13 @@ def add_generated(
     arm: str,
     training_seed: int,
     origin: Mapping[str, Any],
+    uid: str | None = None,
 ) -> tuple[Any, int]:
     """Add generated images to the persistent data set ``name``; nothing is added twice.
+
+    An image is known by its run, how it was drawn and its seed, so that it stays one sample
+    when the run is renamed or moved, or two processes add it at once. Interrupted anywhere,
+    the same call, or the next command on the data set, finishes the work.
 
     Args:
         name: Data set for the generated images, made when it is missing.
@@ -37,6 +42,7 @@ def add_generated(
         arm: Name of the arm, also set as tag.
         training_seed: Seed of the training.
         origin: What else to remember of the run: checkpoint, sampler, source ids' hash.
+        uid: What the run is known by for ever; by default its id.
 
     Returns:
         The data set, and how many samples were added.
@@ -50,45 +56,160 @@ def add_generated(
             f"generated images need a data set of their own, and {name!r} is the source; choose "
             "another name."
         )
-    dataset = _open(fo, name, source)
-    known = set(dataset.values("filepath"))
-    fresh = [
-        (path, seed) for path, seed in zip(paths, seeds, strict=True) if str(path) not in known
-    ]
-    for start in range(0, len(fresh), BATCH):
-        dataset.add_samples(
-            [
-                fo.Sample(
-                    filepath=str(path),
-                    tags=["generated", arm],
-                    source_run=run,
-                    source_dataset=source.name,
-                    arm=arm,
-                    training_seed=training_seed,
-                    image_seed=seed,
-                )
-                for path, seed in fresh[start : start + BATCH]
-            ],
-            progress=False,
+    uid = uid or run
+    key = [uid, *(origin.get(part) for part in DRAWN)]
+    told = {"run": run, "arm": arm, "training_seed": training_seed, **origin}
+    with locking.exclusive(name, "import-generated"):
+        if not fo.dataset_exists(name):
+            with building.built(name) as made:
+                plan, added = _plan(made, paths, seeds, source, key, told)
+                _finish(made, plan, added)
+                _link(source, name, made)
+            return identity.load(name), len(added)
+        dataset = identity.load(name)
+        with locking.exclusive(dataset, "import-generated") as held:
+            dataset.reload()
+            _refuse_other(dataset, source)
+            plan, added = _plan(dataset, paths, seeds, source, key, told)
+            if _changes_something(dataset, plan, added):
+                held.check()
+                arrays = {"documents": documents.packed(added)}
+                recovery.carry_out(dataset, "import-generated", plan, arrays)
+                dataset.reload()
+            _link(source, name, dataset)
+    return dataset, len(added)
+
+
+def finish(dataset: Any, verb: str, plan: Mapping[str, Any], arrays: recovery.Arrays) -> None:
+    """Carry out a planned import of generated images; may be done twice."""
+    _finish(dataset, plan, documents.unpacked(arrays["documents"]))
+
+
+def _plan(
+    dataset: Any,
+    paths: Sequence[Path],
+    seeds: Sequence[int],
+    source: Any,
+    key: Sequence[Any],
+    told: Mapping[str, Any],
+) -> tuple[dict[str, Any], list[dict]]:
+    """Work out what is to be written, and the documents of the new samples."""
+    fo = fiftyone()
+    arm = told["arm"]
+    stored = list(dataset._sample_collection.find({}, {"filepath": 1}))
+    paths_known = {one["filepath"] for one in stored}
+    by_mark = {documents.mark_of(one["_id"]): one for one in stored}
+    places, fresh, marks = [], [], []
+    for path, seed in zip(paths, seeds, strict=True):
+        mark = documents.mark(dataset, *key, seed)
+        old = by_mark.get(mark)
+        if str(path) in paths_known or (old and _same_file(old["filepath"], path)):
+            continue
+        if old and not Path(old["filepath"]).exists():  # the run was renamed or moved
+            places.append({"_id": old["_id"], "set": {"filepath": str(path)}, "tags": []})
+            continue
+        sample = fo.Sample(
+            filepath=str(path),
+            tags=["generated", arm],
+            source_run=told["run"],
+            source_dataset=source.name,
+            arm=arm,
+            training_seed=told["training_seed"],
+            image_seed=seed,
         )
-    info.put(
-        dataset,
-        "generated",
-        {"source_dataset": source.name, "source_dataset_id": str(source._doc.id)},
+        fresh.append(sample)
+        marks.append(documents.mark(dataset, *key, seed, path) if old else mark)
+    documents.expand(dataset, fresh)
+    view = None
+    if documents.free_view(dataset, arm):
+        shown = dataset.match(fo.ViewField("arm") == arm)
+        view = documents.view_document(dataset, arm, shown, f"arm {arm}")
+    plan = {
+        "places": places,
+        "view": view,
+        "generated": _origin_of(source),
+        "runs": {key[0]: dict(told)},
+    }
+    return plan, documents.documents(dataset, fresh, documents.new_ids(dataset, marks))
+
+
+def _same_file(one: str, other: Path) -> bool:
+    """Tell whether two files that are there have the same content."""
+    known = documents.fingerprint(one)
+    return known is not None and known == documents.fingerprint(other)
+
+
+def _changes_something(dataset: Any, plan: Mapping[str, Any], added: Sequence[Any]) -> bool:
+    noted = info.read(dataset)
+    same = noted.get("generated") == plan["generated"] and all(
+        noted.get("runs", {}).get(uid) == told for uid, told in plan["runs"].items()
     )
-    info.put(dataset, "runs", {run: {"arm": arm, "training_seed": training_seed, **origin}})
-    info.put(source, "generated_datasets", {name: str(dataset._doc.id)})
-    if dataset.has_saved_view(arm):
-        dataset.delete_saved_view(arm)
-    dataset.save_view(arm, dataset.match(fo.ViewField("arm") == arm), description=f"arm {arm}")
-    return dataset, len(fresh)
+    return bool(added or plan["places"] or plan["view"] or not same)
+
+
+def _finish(dataset: Any, plan: Mapping[str, Any], added: Sequence[Mapping[str, Any]]) -> None:
+    info.change(dataset, put={"generated": plan["generated"]})  # first: what it is a data set of
+    for start in range(0, len(added), BATCH):
+        documents.insert(dataset, added[start : start + BATCH])
+    documents.change(dataset, plan["places"])
+    if plan["view"]:
+        documents.add_view(dataset, plan["view"], "import-generated")
+    info.change(dataset, put={"runs": plan["runs"]})
+
+
+def _origin_of(source: Any) -> dict[str, Any]:
+    known = identity.identity(source)
+    return {
+        "source_dataset": known["name"],
+        "source_dataset_id": known["id"],
+        "source_folders": known["folders"],
+    }
+
+
+def _link(source: Any, name: str, made: Any) -> None:
+    """Note a generated data set with its source, where it is not noted yet."""
+    id = identity.id_of(made)
+    if info.section(source, "generated_datasets").get(name) != id:
+        info.put(source, "generated_datasets", {name: id})
+
+
+def known_source(sections: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the identity of the data set that images were generated from, None for real ones.
+
+    Args:
+        sections: What Curadiff keeps in the data set, see `info.read`.
+    """
+    told = sections.get("generated")
+    if not told:
+        return None
+    return {
+        "name": told["source_dataset"],
+        "id": told.get("source_dataset_id"),
+        "folders": told.get("source_folders", []),
+    }
+
+
+def source_name(sections: Mapping[str, Any]) -> str | None:
+    """Return today's name of the data set that images were generated from, None without one."""
+    known = known_source(sections)
+    return None if known is None else identity.current_name(known)
+
+
+def linked_names(sections: Mapping[str, Any]) -> list[str]:
+    """Return today's names of the data sets generated from one, oldest link first."""
+    found = (
+        identity.current_name({"name": name, "id": id})
+        for name, id in sections.get("generated_datasets", {}).items()
+    )
+    return list(dict.fromkeys(name for name in found if name is not None))
 
 
 def trainings_of(view: Any) -> list[str]:
     """Return the runs that drew the images of a view: their folders, or ids where not noted."""
     if view._dataset.get_field("source_run") is None:
         return []
-    noted = info.section(view._dataset, "runs")
+    told = info.section(view._dataset, "runs")
+    noted = {one.get("run", key): one for key, one in told.items()}
     drew = [run for run in view.distinct("source_run") if run]
     return [noted.get(run, {}).get("path") or run for run in drew]
 
@@ -98,21 +219,11 @@ def source_of(dataset: Any) -> str | None:
     return info.section(dataset, "generated").get("source_dataset_id")
 
 
-def _open(fo: Any, name: str, source: Any) -> Any:
-    if not fo.dataset_exists(name):
-        return fo.Dataset(name, persistent=True)
-    dataset = fo.load_dataset(name, reload=True)
-    ours = info.section(dataset, "generated")
-    known = ours.get("source_dataset_id")
-    anew = ours.get("source_dataset") == source.name and not _exists(fo, known)
-    if known != str(source._doc.id) and not anew:
+def _refuse_other(dataset: Any, source: Any) -> None:
+    """Refuse a data set that does not hold images generated from this source."""
+    known = known_source(info.read(dataset))
+    if known is None or identity.current_name(known) != source.name:
         raise DataError(
-            f"the data set {name!r} exists and does not hold images generated from "
+            f"the data set {dataset.name!r} exists and does not hold images generated from "
             f"{source.name!r}; choose another name."
         )
-    return dataset
-
-
-def _exists(fo: Any, id: str) -> bool:
-    """Tell whether a data set has this id; one that was deleted and imported anew has another."""
-    return fo.core.odm.get_db_conn().datasets.count_documents({"_id": ObjectId(id)}) > 0

@@ -1,89 +1,162 @@
-"""Make FiftyOne data sets of image folders, VITON-HD roots and other data sets."""
+"""Make FiftyOne data sets of image folders, VITON-HD roots and other data sets.
+
+What an import will do is worked out in full before its first write (see `comparing`). A new
+data set appears whole (see `building`); what is added to one that is there is written down
+first and then happens, also when the process dies (see `recovery`).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from ..errors import DataError
 from ..layouts import Record
-from . import info
+from . import building, documents, identity, info, locking, recovery
+from .comparing import Folder, Plan, compare, folder_for
 from .database import fiftyone
-from .tryon import LIP_LABELS, keypoints
+from .tryon import LIP_LABELS
 
 BATCH = 1000
-TAKEN = {
-    "id", "filepath", "tags", "metadata", "created_at", "last_modified_at",
-    "label", "parse", "pose", "source_id", "split",
-}  # fmt: skip
-"""Fields with a meaning of their own: a table's column of such a name is put beside it."""
 
 
-def from_records(name: str, records: Sequence[Record], *, source: str) -> tuple[Any, int]:
-    """Add records to the persistent data set ``name``, made when it is missing.
+@dataclass(frozen=True)
+class Outcome:
+    """What an import did to a data set.
 
-    A file that the data set has already is not added again. Each split becomes a
-    saved view of its name.
+    Attributes:
+        dataset: The FiftyOne data set.
+        added: Samples added now.
+        updated: Samples that took over values from the folder.
+        repointed: Samples whose files had moved and were found again.
+        notes: What was left as it is, and how to change that, one sentence each.
+    """
 
-    Returns:
-        The data set, and how many samples were added.
+    dataset: Any
+    added: int
+    updated: int = 0
+    repointed: int = 0
+    notes: tuple[str, ...] = ()
+
+
+def from_records(
+    name: str,
+    records: Sequence[Record],
+    *,
+    source: str,
+    add: bool = False,
+    update: bool = False,
+    repoint: bool = False,
+) -> Outcome:
+    """Add the images of a folder to the persistent data set ``name``, made when it is missing.
+
+    An image that the data set has already is not added again. Each split becomes a saved
+    view of its name.
+
+    Args:
+        name: The data set.
+        records: The folder's images.
+        source: The folder, resolved.
+        add: Add to a data set that holds images of another folder.
+        update: Take over values that the folder states otherwise than the data set.
+        repoint: Let samples whose files are gone point to the same images where they are now.
+
+    Raises:
+        DataError: The data set holds something else, or a flag is needed to go on.
     """
     fo = fiftyone()
-    dataset = (
-        fo.load_dataset(name, reload=True)
-        if fo.dataset_exists(name)
-        else fo.Dataset(name, persistent=True)
+    with locking.exclusive(name, "import"):
+        if not fo.dataset_exists(name):
+            with building.built(name) as made:
+                plan = compare(made, records, Folder(source), update=False, repoint=False)
+                _finish(made, plan.to_json(), plan.documents)
+            return Outcome(identity.load(name), len(plan.documents), notes=plan.notes)
+        dataset = identity.load(name)
+        with locking.exclusive(dataset, "import") as held:
+            dataset.reload()
+            folder = folder_for(dataset, source, records, add=add, repoint=repoint)
+            plan = compare(dataset, records, folder, update=update, repoint=repoint, add=add)
+            if plan.changes_something(dataset):
+                held.check()
+                written = {"documents": documents.packed(plan.documents)}
+                recovery.carry_out(dataset, "import", plan.to_json(), written)
+                dataset.reload()
+    return Outcome(
+        dataset, len(plan.documents), len(plan.updates), len(plan.repoints), tuple(plan.notes)
     )
-    if dataset.media_type not in (None, "image"):
-        raise DataError(
-            f"the data set {name!r} exists and holds {dataset.media_type} samples; choose another "
-            "name."
-        )
-    known = set(dataset.values("filepath"))
-    fresh = [record for record in records if str(record.path) not in known]
-    for start in range(0, len(fresh), BATCH):
-        samples = [_sample(fo, record) for record in fresh[start : start + BATCH]]
-        dataset.add_samples(samples, progress=False)
-    if any("parse" in record.related for record in fresh):
-        dataset.mask_targets["parse"] = dict(enumerate(LIP_LABELS))
-    for split in sorted({record.split for record in fresh if record.split}):
-        view = dataset.match(fo.ViewField("split") == split)
-        dataset.save_view(split, view, description=f"split {split}", overwrite=True)
-    info.put(dataset, "import", {"source": source})
-    return dataset, len(fresh)
 
 
-def from_samples(name: str, view: Any) -> tuple[Any, int]:
+def from_samples(name: str, view: Any) -> Outcome:
     """Copy a view into the persistent data set ``name``; what is there stays.
 
-    Returns:
-        The data set, and how many samples were added.
+    A sample whose file the data set has already is not added again.
+
+    Raises:
+        DataError: A field of the data set holds something else than that of the view.
     """
     fo = fiftyone()
-    if not fo.dataset_exists(name):
-        dataset = view.clone(name)
-        dataset.persistent = True
-        return dataset, len(dataset)
-    dataset = fo.load_dataset(name, reload=True)
-    before = len(dataset)
-    dataset.merge_samples(view, key_field="filepath", skip_existing=True)
-    return dataset, len(dataset) - before
+    with locking.exclusive(name, "import"):
+        if not fo.dataset_exists(name):
+            with building.built(name, make=view.clone) as made:
+                info.drop(made, "generated_datasets", info.section(made, "generated_datasets"))
+            dataset = identity.load(name)
+            return Outcome(dataset, len(dataset))
+        dataset = identity.load(name)
+        with locking.exclusive(dataset, "import") as held:
+            dataset.reload()
+            copied = _copies(dataset, view)
+            if copied:
+                held.check()
+                plan = Plan(documents=copied).to_json()
+                recovery.carry_out(dataset, "import", plan, {"documents": documents.packed(copied)})
+                dataset.reload()
+    return Outcome(dataset, len(copied))
 
 
-def _sample(fo: Any, record: Record) -> Any:
-    sample = fo.Sample(filepath=str(record.path), tags=[*record.tags])
-    sample["source_id"] = f"{record.split}/{record.id}" if record.split else record.id
-    if record.split:
-        sample["split"] = record.split
-    if record.label:
-        sample["label"] = fo.Classification(label=record.label)
-    for name, value in record.fields.items():
-        sample[f"{name}_column" if name.startswith("_") or name in TAKEN else name] = value
-    for name, path in record.related.items():
-        if name == "parse":
-            sample["parse"] = fo.Segmentation(mask_path=str(path))
-        elif name == "openpose_keypoints":
-            sample["pose"] = keypoints(record.path, path)
-        else:
-            sample[f"{name}_path"] = str(path)
-    return sample
+def finish(dataset: Any, verb: str, plan: Mapping[str, Any], arrays: recovery.Arrays) -> None:
+    """Carry out a planned import into a data set; may be done twice."""
+    _finish(dataset, plan, documents.unpacked(arrays["documents"]))
+
+
+def _finish(dataset: Any, plan: Mapping[str, Any], added: Sequence[Mapping[str, Any]]) -> None:
+    for start in range(0, len(added), BATCH):
+        documents.insert(dataset, added[start : start + BATCH])
+    documents.change(dataset, [*plan["updates"], *plan["repoints"]])
+    if plan["masks"]:
+        dataset.mask_targets["parse"] = dict(enumerate(LIP_LABELS))
+        dataset.save()
+    for view in plan["views"]:
+        documents.add_view(dataset, view, "import")
+    if plan["folders"] or plan["former"]:
+        former = {"folders": plan["former"], "import": ["source"]}
+        info.change(dataset, put={"folders": plan["folders"]}, drop=former)
+
+
+def _copies(dataset: Any, view: Any) -> list[dict]:
+    """Return the documents of a view's samples whose files a data set does not have yet."""
+    if dataset.media_type not in (None, view.media_type):
+        raise DataError(
+            f"the data set {dataset.name!r} exists and holds {dataset.media_type} samples; choose "
+            "another name."
+        )
+    known = set(dataset.values("filepath"))
+    wanted = [
+        id for id, path in zip(*view.values(["id", "filepath"]), strict=True) if path not in known
+    ]
+    if not wanted:
+        return []
+    try:
+        dataset._merge_sample_field_schema(view.get_field_schema())
+    except Exception as fault:  # FiftyOne raises several classes here
+        raise DataError(
+            f"{' '.join(str(fault).split())}. Choose another name than {dataset.name!r} for the "
+            "copy."
+        ) from None
+    if dataset.media_type is None:
+        dataset.media_type = view.media_type
+    found = list(view.select(wanted, ordered=True)._aggregate())
+    marks = [documents.mark(dataset, "copy", one["filepath"]) for one in found]
+    ids = documents.new_ids(dataset, marks)
+    own = {"_dataset_id": info.id_of(dataset)}
+    return [one | own | {"_id": id} for one, id in zip(found, ids, strict=True)]

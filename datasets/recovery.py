@@ -24,7 +24,7 @@ INTENTS = "curadiff.intents"
 ARRAYS = "curadiff.arrays"  # the large part of intents, in pieces
 PIECE = 8 * 2**20  # bytes of a piece; MongoDB takes documents of up to 16 MiB
 
-FINISH: dict[str, str] = {}
+FINISH: dict[str, str] = {"import": "importing", "import-generated": "generated"}
 """Which module of this package finishes an intent, by verb.
 
 The module has ``finish(dataset, verb, plan, arrays)``, which may be called twice.
