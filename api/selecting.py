@@ -11,11 +11,12 @@ import numpy as np
 
 from .. import runs, selectors
 from ..config import SelectSettings
-from ..datasets import reading, selections
+from ..datasets import locking, reading, selections
+from ..datasets.resolving import all_samples
 from ..datasets.writing import ids_hash, key_of, recorded
 from ..errors import DataError
 
-EXPLAINED = ("density", "outlier_score", "flagged", "nearest_pick_distance")
+EXPLAINED = selections.OF_POOL
 
 
 @dataclass(frozen=True)
@@ -66,23 +67,46 @@ def select(samples: Any, **settings: Any) -> SelectResult:
     config = SelectSettings(**settings)
     dataset, view = reading.resolve(samples)
     name = config.name or f"{config.method}-{config.budget}"
-    pool = _pool(view, config)
-    wishes = _wishes(pool, config, dataset)
-    fingerprint = _fingerprint(config, pool, wishes)
+    with locking.exclusive(dataset, "select"):  # so that nothing is read half-written
+        pool = _pool(view, config)
+        wishes = _wishes(pool, config, dataset)
+        fingerprint = _fingerprint(config, pool, wishes)
+        done = _repeated(dataset, name, config, fingerprint)
+        if done is not None:
+            return done
+        explained = EXPLAINED if pool.x is not None else ()  # without embeddings nothing is
+        selections.check_name(dataset, name, explained)
+    chosen = _choose(pool, config, wishes)
+    with locking.exclusive(dataset, "select"):
+        done = _repeated(dataset, name, config, fingerprint)  # meanwhile, by another process
+        if done is not None:
+            return done
+        stored = _store(dataset, name, pool, chosen, config, wishes, fingerprint)
+    shown = all_samples(dataset).select(stored.ids, ordered=True)
+    return SelectResult(name, stored.ids, shown, stored.config)
+
+
+def _repeated(
+    dataset: Any, name: str, config: SelectSettings, fingerprint: str
+) -> SelectResult | None:
+    """Return the same selection where it is there already, None where none of its name is.
+
+    Raises:
+        DataError: Another one of its name is there, and is not to be overwritten.
+    """
     old = recorded(dataset, f"select_{key_of(name)}")
-    if old is not None and old["fingerprint"] == fingerprint:
+    if old is None or old.get("name", name) != name:
+        return None  # `selections.check_name` refuses a name of equal letters
+    if old["fingerprint"] == fingerprint:
         stored = selections.read_selection(dataset, name)
-        shown = dataset.select(stored.ids, ordered=True)
+        shown = all_samples(dataset).select(stored.ids, ordered=True)
         return SelectResult(name, stored.ids, shown, stored.config, repeated=True)
-    if old is not None and not config.overwrite:
+    if not config.overwrite:
         raise DataError(
             f"{dataset.name!r} has another selection named {name!r} ({old['count']} samples by "
             f"{old['selection_method']}); choose another name, or overwrite."
         )
-    chosen = _choose(pool, config, wishes)
-    stored = _store(dataset, name, pool, chosen, config, wishes, fingerprint)
-    shown = dataset.select(stored.ids, ordered=True)
-    return SelectResult(name, stored.ids, shown, stored.config)
+    return None
 
 
 def _choose(
@@ -109,7 +133,7 @@ def _wishes(pool: reading.Pool, config: SelectSettings, dataset: Any) -> dict[st
         kept = selections.read_selection(dataset, config.keep).ids
         found["preselected"] = [row[id] for id in kept if id in row]
     if config.exclude_tag is not None:
-        tagged = dataset.match_tags(config.exclude_tag).values("id")
+        tagged = all_samples(dataset).match_tags(config.exclude_tag).values("id")
         found["exclude"] = [row[id] for id in tagged if id in row]
     fields = {
         "groups": config.group_field,

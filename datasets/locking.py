@@ -21,7 +21,7 @@ from typing import Any
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
 from ..errors import Busy, SettingsError
-from . import info, recovery
+from . import info, loaded, recovery
 from .database import durable, fiftyone
 
 LOCKS = "curadiff.locks"
@@ -108,6 +108,7 @@ def exclusive(
         key, what = f"{key}/{part}", f"{part!r} of {what}"
     with hold(key, verb, what=what, wait=wait) as held:
         if not isinstance(dataset, str) and not part:
+            loaded.catch_up(dataset)
             recovery.settle(dataset)
         yield held
 

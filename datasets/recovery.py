@@ -24,7 +24,13 @@ INTENTS = "curadiff.intents"
 ARRAYS = "curadiff.arrays"  # the large part of intents, in pieces
 PIECE = 8 * 2**20  # bytes of a piece; MongoDB takes documents of up to 16 MiB
 
-FINISH: dict[str, str] = {"import": "importing", "import-generated": "generated"}
+FINISH = {
+    "import": "importing",
+    "import-generated": "generated",
+    "record": "records",
+    "select": "selections",
+    "unselect": "selections",
+}
 """Which module of this package finishes an intent, by verb.
 
 The module has ``finish(dataset, verb, plan, arrays)``, which may be called twice.
@@ -81,9 +87,10 @@ def settle(dataset: Any) -> int:
     return len(begun)
 
 
-def pending(dataset: Any) -> bool:
-    """Tell whether a change was begun and has not ended."""
-    return durable(INTENTS).find_one({"dataset": info.id_of(dataset)}, {"_id": 1}) is not None
+def pending(dataset: Any) -> list[tuple[str, str | None]]:
+    """List the verb and the plan's name of changes that were begun and have not ended."""
+    begun = durable(INTENTS).find({"dataset": info.id_of(dataset)}, {"verb": 1, "plan.name": 1})
+    return [(intent["verb"], intent.get("plan", {}).get("name")) for intent in begun.sort("_id")]
 
 
 def _finish(dataset: Any, verb: str, plan: Mapping[str, Any], arrays: Arrays) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import warnings
+from contextlib import suppress
 from typing import Any
 
-from ..errors import DataError, nearest
-from . import identity
+from ..errors import Busy, DataError, nearest
+from . import identity, locking, recovery
 from .database import fiftyone
 
 EXPLICIT = "dataset:"
@@ -37,8 +38,9 @@ def resolve(samples: Any) -> tuple[Any, Any]:
         raise DataError(f"the data set {dataset.name!r} is deleted; open or import another one.")
     view = samples.view() if samples is dataset else samples
     _refuse_other_media(dataset, view)
-    if len(view) == 0:
-        what = "data set" if len(dataset) == 0 else "view"
+    _finish_begun(dataset)
+    if not view.limit(1).values("id"):  # len() may be 0 where the database was killed
+        what = "view" if dataset.limit(1).values("id") else "data set"
         raise DataError(
             f"the {what} {dataset.name!r} has no samples; add images or widen the view."
         )
@@ -50,6 +52,16 @@ def resolve(samples: Any) -> tuple[Any, Any]:
             stacklevel=3,
         )
     return dataset, view
+
+
+def _finish_begun(dataset: Any) -> None:
+    """Finish what a command that died has left half-written, before anything is read."""
+    if recovery.pending(dataset):
+        with (
+            suppress(Busy),  # then its command is alive, and finishes it itself
+            locking.exclusive(dataset, "finish an interrupted command", wait=0),
+        ):
+            pass
 
 
 def _refuse_other_media(dataset: Any, view: Any) -> None:

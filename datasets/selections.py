@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import datetime
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from bson import ObjectId, json_util
 
 from ..errors import DataError, nearest
-from .writing import (
-    ids_hash,
-    key_of,
-    record,
-    recorded,
-    runs_of,
-    save_view,
-    set_numbers,
-    tag_only,
-)
+from . import info, locking, names, records, recovery
+from .database import durable
+from .loaded import commit
+from .names import Names, ids_hash, key_of
+from .records import recorded, runs_of
+from .resolving import all_samples
+from .writing import drop_fields, replace_numbers, tag_only
+
+OF_POOL = ("density", "outlier_score", "flagged", "nearest_pick_distance")
+"""What a selection by embeddings says of every sample of its pool."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,49 @@ class StoredSelection:
     config: dict[str, Any]
 
 
+def names_of(name: str, pool_fields: Iterable[str] = ()) -> Names:
+    """Return what a selection is called in a data set: tag, saved view, run and fields."""
+    key = key_of(name)
+    fields = [f"{key}_{field}" for field in ("rank", "score", *pool_fields)]
+    return Names(tags=[name], views=[name], runs=[f"select_{key}"], fields=fields)
+
+
+def check_name(dataset: Any, name: str, pool_fields: Iterable[str] = ()) -> None:
+    """Refuse a selection's name whose tag, view, run or fields are somebody else's.
+
+    Args:
+        dataset: The data set.
+        name: The selection's name.
+        pool_fields: Fields that it writes besides rank and score, without the key.
+
+    Raises:
+        DataError: The name is taken; the message says by what, and names a free one.
+    """
+    fields = list(pool_fields)
+    old = recorded(dataset, f"select_{key_of(name)}")
+    if old is not None and old.get("name", name) != name:
+        raise DataError(
+            f"{dataset.name!r} has a selection {old['name']!r}, whose fields are called as those "
+            f"of {name!r} would be; choose another name, for example {_free(dataset, name)!r}, or "
+            f"overwrite that one by its own name."
+        )
+    owner, wanted = owner_of(name), names_of(name, fields)
+    inherited = old is not None and owner not in names.owners(dataset)
+    if names.taken(dataset, owner, wanted, inherited=inherited):
+        advice = f"choose another name, for example {_free(dataset, name)!r}"
+        names.check(dataset, owner, wanted, advice=advice, inherited=inherited)
+
+
+def owner_of(name: str) -> str:
+    """Return what stands in the record of names as the owner of a selection's."""
+    return f"select {name}"
+
+
+def _free(dataset: Any, name: str) -> str:
+    free = (f"{name}-{number}" for number in itertools.count(2))
+    return next(one for one in free if not names.taken(dataset, "", names_of(one, OF_POOL)))
+
+
 def write_selection(
     dataset: Any,
     name: str,
@@ -50,6 +96,9 @@ def write_selection(
 ) -> StoredSelection:
     """Write tag, rank, fields, saved view and run of a selection; a former one is replaced.
 
+    Whenever this is interrupted, the data set has the former selection, or will have the new
+    one: see `recovery`. The new run and view take the place of the old in one update.
+
     Args:
         dataset: The data set.
         name: The selection's name.
@@ -58,23 +107,120 @@ def write_selection(
         config: Settings and hashes for the run.
         results: Curves and the like for the run.
         pool_fields: Values about every sample of the pool: ``{name: (ids, values)}``.
+
+    Raises:
+        DataError: A name that it needs is somebody else's; nothing was written.
     """
     key = key_of(name)
-    _clear(dataset, key)
-    tag_only(dataset, name, ids)
-    own = {"rank": (ids, np.arange(1, len(ids) + 1)), "score": (ids, np.asarray(scores))}
-    fields = {f"{key}_{field}": told for field, told in {**own, **pool_fields}.items()}
-    set_numbers(dataset, fields)
-    save_view(dataset, name, ids, f"{len(ids)} samples chosen by {config['selection_method']}")
-    full = {**config, "name": name, "count": len(ids), "ids_hash": ids_hash(ids)}
-    record(
-        dataset,
-        f"select_{key}",
-        verb="select",
-        config=full,
-        results={"ids": list(ids), **results},
-    )
+    with locking.exclusive(dataset, "select") as held:
+        check_name(dataset, name, pool_fields)
+        own = {"rank": (ids, np.arange(1, len(ids) + 1)), "score": (ids, np.asarray(scores))}
+        fields = {f"{key}_{field}": told for field, told in {**own, **pool_fields}.items()}
+        full = {**config, "name": name, "count": len(ids), "ids_hash": ids_hash(ids)}
+        run, data = records.prepared(
+            dataset, f"select_{key}", verb="select", config=full, results={"ids": [*ids], **results}
+        )
+        described = f"{len(ids)} samples chosen by {config['selection_method']}"
+        plan = {
+            "name": name,
+            "run": run,
+            "view": _view(dataset, name, ids, described),
+            "fields": list(fields),
+            "pool_fields": list(pool_fields),
+            "former": _fields_of(dataset, key),
+        }
+        arrays = {"results": data}
+        for number, (rows, values) in enumerate(fields.values()):
+            arrays[f"ids{number}"] = np.array(rows, dtype="S24")
+            arrays[f"values{number}"] = np.asarray(values)
+        held.check()
+        recovery.carry_out(dataset, "select", plan, arrays)
     return StoredSelection(name, key, list(ids), full)
+
+
+def finish(dataset: Any, verb: str, plan: Mapping[str, Any], arrays: recovery.Arrays) -> None:
+    """Carry out a planned selection, or the removal of one; may be done twice."""
+    if verb == "select":
+        _finish_writing(dataset, plan, arrays)
+    else:
+        _finish_removing(dataset, plan)
+
+
+def _finish_writing(dataset: Any, plan: Mapping[str, Any], arrays: recovery.Arrays) -> None:
+    name, run, view = plan["name"], plan["run"], plan["view"]
+    fields = {
+        field: (arrays[f"ids{number}"].astype(str).tolist(), arrays[f"values{number}"])
+        for number, field in enumerate(plan["fields"])
+    }
+    drop_fields(dataset, set(plan["former"]) - set(fields))
+    replace_numbers(dataset, fields)
+    tag_only(dataset, name, arrays["ids0"].astype(str).tolist())
+    records.store(run, arrays["results"])
+    durable("views").replace_one({"_id": view["_id"]}, dict(view), upsert=True)
+    old_run, old_views = records.reference(dataset, run["key"]), _views(dataset, view["slug"])
+    made = names.owned(owner_of(name), names_of(name, plan["pool_fields"]))
+    others = {"$filter": {"input": "$saved_views", "cond": _is_none_of([*old_views, view["_id"]])}}
+    commit(
+        dataset,
+        [
+            *info.update_stages(put={names.MADE: made}),
+            {"$set": {f"runs.{run['key']}": run["_id"]}},
+            {"$set": {"saved_views": {"$concatArrays": [others, [view["_id"]]]}}},
+        ],
+    )
+    records.remove(old_run, unless=run["_id"])
+    gone = [id for id in old_views if id != view["_id"]]
+    durable("views").delete_many({"_id": {"$in": gone}})
+
+
+def _finish_removing(dataset: Any, plan: Mapping[str, Any]) -> None:
+    others = {"$filter": {"input": "$saved_views", "cond": _is_none_of(plan["views"])}}
+    commit(
+        dataset,
+        [
+            {"$set": {"saved_views": others}},
+            {"$unset": [f"runs.{plan['run_key']}"]},
+        ],
+    )
+    records.remove(plan["run"])
+    durable("views").delete_many({"_id": {"$in": plan["views"]}})
+    tag_only(dataset, plan["name"], [])
+    drop_fields(dataset, plan["fields"])
+    names.disown(dataset, names_of(plan["name"], plan["pool_fields"]))
+
+
+def _view(dataset: Any, name: str, ids: Sequence[str], description: str) -> dict[str, Any]:
+    """Return the document of a saved view of frozen ids in their order."""
+    stages = all_samples(dataset).select(list(ids), ordered=True)._serialize(include_uuids=False)
+    now = datetime.datetime.now(datetime.UTC).replace(microsecond=0)
+    return {
+        "_id": ObjectId(),
+        "_dataset_id": info.id_of(dataset),
+        "name": name,
+        "description": description,
+        "slug": names.slug_of(name),
+        "view_stages": [json_util.dumps(stage) for stage in stages],
+        "created_at": now,
+        "last_modified_at": now,
+    }
+
+
+def _views(dataset: Any, slug: str) -> list[ObjectId]:
+    """Return the ids of the data set's saved views of a slug; there is one at most."""
+    found = durable("datasets").find_one({"_id": info.id_of(dataset)}, {"saved_views": 1}) or {}
+    ids = [getattr(one, "id", one) for one in found.get("saved_views") or []]
+    return [one["_id"] for one in durable("views").find({"_id": {"$in": ids}, "slug": slug})]
+
+
+def _is_none_of(ids: Sequence[ObjectId]) -> dict[str, Any]:
+    return {"$not": [{"$in": ["$$this", list(ids)]}]}
+
+
+def _fields_of(dataset: Any, key: str) -> list[str]:
+    """List the fields of a stored selection."""
+    old = recorded(dataset, f"select_{key}")
+    ours = [] if old is None else ["rank", "score", *old.get("pool_fields", [])]
+    return [f"{key}_{field}" for field in ours]
 
 
 def read_selection(dataset: Any, name: str) -> StoredSelection:
@@ -92,8 +238,8 @@ def read_selection(dataset: Any, name: str) -> StoredSelection:
             f"{dataset.name!r} has no selection {name!r}{nearest(name, known)}{listed}; make one "
             f"with: curadiff select {dataset.name}"
         )
-    results = dataset.load_run_results(f"select_{key}", cache=False)
-    return StoredSelection(config["name"], key, list(results.ids), config)
+    ids = records.results_of(dataset, f"select_{key}")["ids"]
+    return StoredSelection(config["name"], key, list(ids), config)
 
 
 def selection_names(dataset: Any) -> list[str]:
@@ -124,20 +270,24 @@ def encoders_of(dataset: Any, names: Sequence[str]) -> list[str]:
 
 
 def delete_selection(dataset: Any, name: str) -> None:
-    """Remove a selection's tag, fields, saved view and run."""
-    stored = read_selection(dataset, name)
-    _clear(dataset, stored.key)
-    tag_only(dataset, stored.name, [])
-    if dataset.has_saved_view(stored.name):
-        dataset.delete_saved_view(stored.name)
-    dataset.delete_run(f"select_{stored.key}")
+    """Remove a selection's tag, fields, saved view and run.
 
-
-def _clear(dataset: Any, key: str) -> None:
-    """Remove the fields of a former selection, so that no old value stays on a sample."""
-    old = recorded(dataset, f"select_{key}")
-    if old is not None:
-        ours = [f"{key}_{name}" for name in ("rank", "score", *old.get("pool_fields", []))]
-        there = [field for field in ours if dataset.get_field(field) is not None]
-        if there:
-            dataset.delete_sample_fields(there)
+    Raises:
+        DataError: There is no such selection.
+    """
+    begun = ("unselect", name) in recovery.pending(dataset)  # and is finished on entry
+    with locking.exclusive(dataset, "delete a selection") as held:
+        if begun and recorded(dataset, f"select_{key_of(name)}") is None:
+            return
+        stored = read_selection(dataset, name)
+        run_key = f"select_{stored.key}"
+        plan = {
+            "name": stored.name,
+            "run_key": run_key,
+            "run": records.reference(dataset, run_key),
+            "views": _views(dataset, names.slug_of(stored.name)),
+            "fields": _fields_of(dataset, stored.key),
+            "pool_fields": list(stored.config.get("pool_fields", [])),
+        }
+        held.check()
+        recovery.carry_out(dataset, "unselect", plan, {})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,10 @@ from . import info
 from .database import fiftyone
 from .names import ids_hash as ids_hash
 from .names import key_of as key_of
+from .records import record as record
+from .records import recorded as recorded
+from .records import runs_of as runs_of
+from .resolving import all_samples
 
 UNREADABLE = "unreadable"
 
@@ -58,75 +62,68 @@ def set_numbers(dataset: Any, fields: Mapping[str, tuple[Sequence[str], np.ndarr
         dataset: The data set.
         fields: Per field the ids of samples and their values.
     """
-    fo = fiftyone()
-    now = datetime.datetime.now(datetime.UTC)
     changes: dict[str, dict[str, Any]] = {}  # per sample what to set
     for field, (ids, array) in fields.items():
-        kind = {"f": fo.FloatField, "i": fo.IntField, "b": fo.BooleanField}.get(
-            np.asarray(array).dtype.kind, fo.StringField
-        )
         if dataset.get_field(field) is None:
-            dataset.add_sample_field(field, kind)
+            dataset.add_sample_field(field, kind_of(np.asarray(array)))
         for sample, value in zip(ids, np.asarray(array).tolist(), strict=True):
             given = None if value != value else value
-            changes.setdefault(sample, {"last_modified_at": now})[field] = given
-    if changes:
-        writes = [UpdateOne({"_id": ObjectId(id)}, {"$set": new}) for id, new in changes.items()]
-        dataset._bulk_write(writes, ids=list(changes))
+            changes.setdefault(sample, {})[field] = given
+    _update(dataset, changes)
+
+
+def replace_numbers(dataset: Any, fields: Mapping[str, tuple[Sequence[str], np.ndarray]]) -> None:
+    """Write arrays as `set_numbers` does, and empty the same fields of all other samples.
+
+    A field of another kind, of an earlier version of the same thing, is made anew.
+    """
+    other = [
+        field
+        for field, (_, values) in fields.items()
+        if dataset.get_field(field) is not None
+        and not isinstance(dataset.get_field(field), kind_of(np.asarray(values)))
+    ]
+    drop_fields(dataset, other)
+    samples = dataset._sample_collection
+    for field, (ids, _) in fields.items():
+        if dataset.get_field(field) is None:
+            continue
+        had = {str(one["_id"]) for one in samples.find({field: {"$ne": None}}, {"_id": 1})}
+        _update(dataset, {id: {field: None} for id in had - set(ids)})
+    set_numbers(dataset, fields)
+
+
+def drop_fields(dataset: Any, fields: Iterable[str]) -> None:
+    """Delete those fields that are there."""
+    there = [field for field in sorted(fields) if dataset.get_field(field) is not None]
+    if there:
+        dataset.delete_sample_fields(there)
+
+
+def kind_of(values: np.ndarray) -> type:
+    """Return FiftyOne's field for the values of an array."""
+    fo = fiftyone()
+    kinds = {"f": fo.FloatField, "i": fo.IntField, "b": fo.BooleanField}
+    return kinds.get(values.dtype.kind, fo.StringField)
+
+
+def _update(dataset: Any, changes: Mapping[str, Mapping[str, Any]]) -> None:
+    """Set values of samples by id in one go, and have those who hold a sample see them."""
+    if not changes:
+        return
+    now = datetime.datetime.now(datetime.UTC)
+    writes = [
+        UpdateOne({"_id": ObjectId(id)}, {"$set": {**new, "last_modified_at": now}})
+        for id, new in changes.items()
+    ]
+    dataset._bulk_write(writes, ids=list(changes))
 
 
 def tag_only(dataset: Any, tag: str, ids: Sequence[str]) -> None:
     """Make ``ids`` the samples that carry a tag, and no others."""
-    wanted = set(ids)
-    tagged = set(dataset.match_tags(tag).values("id"))
+    wanted, every = set(ids), all_samples(dataset)
+    tagged = set(every.match_tags(tag).values("id"))
     if tagged - wanted:
-        dataset.select(list(tagged - wanted)).untag_samples(tag)
+        every.select(list(tagged - wanted)).untag_samples(tag)
     if wanted - tagged:
-        dataset.select(list(wanted - tagged)).tag_samples(tag)
-
-
-def save_view(dataset: Any, name: str, ids: Sequence[str], description: str) -> None:
-    """Save a view of frozen ids in their order; one of the same name is replaced."""
-    if dataset.has_saved_view(name):
-        dataset.delete_saved_view(name)
-    dataset.save_view(name, dataset.select(list(ids), ordered=True), description=description)
-
-
-def record(
-    dataset: Any,
-    key: str,
-    *,
-    verb: str,
-    config: Mapping[str, Any],
-    results: Mapping[str, Any],
-) -> None:
-    """Store what was done as a custom run; one of the same key is replaced.
-
-    Args:
-        dataset: The data set.
-        key: Run key.
-        verb: What was done, such as ``select``.
-        config: Small things: settings, hashes, counts.
-        results: Large things: ids, curves.
-    """
-    if dataset.has_run(key):
-        dataset.delete_run(key)
-    now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-    dataset.register_run(key, dataset.init_run(method=f"curadiff/{verb}", created=now, **config))
-    dataset.save_run_results(key, dataset.init_run_results(key, **results))
-
-
-def recorded(dataset: Any, key: str) -> dict[str, Any] | None:
-    """Return a custom run's configuration, None when there is no such run."""
-    if not dataset.has_run(key):
-        return None
-    return dict(dataset.get_run_info(key).config.serialize())
-
-
-def runs_of(dataset: Any, verb: str) -> dict[str, dict[str, Any]]:
-    """Return the configurations of all custom runs of a verb, by key, oldest first."""
-    found = {key: recorded(dataset, key) or {} for key in dataset.list_runs()}
-    ours = {
-        key: config for key, config in found.items() if config.get("method") == f"curadiff/{verb}"
-    }
-    return dict(sorted(ours.items(), key=lambda item: item[1].get("created", "")))
+        every.select(list(wanted - tagged)).tag_samples(tag)
