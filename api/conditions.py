@@ -7,7 +7,7 @@ chose the training images.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,9 +16,11 @@ from .. import preparation, runs
 from ..config import EvaluateSettings
 from ..datasets import generated, selections
 from ..errors import DataError, RunError
+from ..metrics.table import number
 from ..preparation import Size
 from ..runs import Run
 
+IN_SHORT = ("frechet_distance", "precision", "recall", "coverage", "memorized")
 SHOWN = 5  # files or sizes that a sentence names
 
 
@@ -64,6 +66,27 @@ class Conditions:
             "selected_with": list(self.selected_with),
             "same_encoder": self.same_encoder,
         }
+
+
+def in_short(stored: Mapping[str, Any]) -> str:
+    """Say a stored evaluation in a line: values with their excess, counts and conditions.
+
+    Args:
+        stored: What `datasets.evaluations` keeps of it; older versions kept less.
+    """
+    records = stored["values"].get("records", {})
+    values = stored["values"].get("values", stored["values"])
+    parts = []
+    for name in IN_SHORT:
+        if isinstance(values.get(name), int | float):
+            excess = records.get(name, {}).get("excess")
+            beside = "" if excess is None else f" (excess {number(excess, sign='+')})"
+            parts.append(f"{name.replace('_', ' ')} {number(values[name])}{beside}")
+    counts = f"{stored['n_generated']:,} generated, {stored['n_reference']:,} real"
+    size = stored.get("reference_size")
+    pixels = f", judged at {size[0]} x {size[1]} pixels" if size else ""
+    same = "; the judge also selected" if stored.get("same_encoder") else ""
+    return f"{', '.join(parts)} ({counts}{pixels}{same})"
 
 
 def family(key: str) -> str:
@@ -120,8 +143,8 @@ def left_out(role: str, faults: dict[str, str], count: int) -> list[str]:
         return []
     named = " ".join(list(faults.values())[:SHOWN])
     more = f" And {len(faults) - SHOWN} more." if len(faults) > SHOWN else ""
-    images = "image was" if len(faults) == 1 else "images were"
-    return [f"{len(faults)} of {count} {role} {images} left out: {named}{more}"]
+    was = "was" if len(faults) == 1 else "were"
+    return [f"{len(faults)} of {count} {role} images {was} left out: {named}{more}"]
 
 
 def selection_encoders(made: Any, train: Any, ids: Collection[str]) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ import numpy as np
 from ..errors import DataError
 from .arrays import Array
 from .context import Context
-from .statistics import METRICS
+from .statistics import METRICS, Values
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,6 +46,7 @@ def nulls(
     found: dict[str, list[tuple[float, float]]] = {}
     counts = (0, 0)
     metrics = [name for name in names if name != "memorization"]
+    known: dict[str, Values] = {}  # of the comparison itself, which all draws may share
     for real, stand_in, generated in _draws(context, spare, splits, seed):
         counts = (len(real), len(stand_in))
         perfect = dataclasses.replace(context, real=real, generated=stand_in)
@@ -54,9 +55,13 @@ def nulls(
             model = context
         for name in metrics:
             try:
-                null, value = METRICS[name](perfect), METRICS[name](model)
+                null = METRICS[name](perfect)
+                value = known.get(name) if model is context else None
+                value = METRICS[name](model) if value is None else value
             except DataError:  # too few images for it; the value itself says so
                 continue
+            if model is context:
+                known[name] = value
             for key in null:
                 found.setdefault(key, []).append((null[key].value, value[key].value))
     return {key: _summary(pairs, counts) for key, pairs in found.items()}

@@ -7,7 +7,7 @@ from typing import Any
 from fiftyone.operators import types
 
 from .. import runs
-from ..api.comparing import number
+from ..api.conditions import in_short
 from ..api.estimating import duration
 from ..api.mapping import has_umap
 from ..api.overview import Overview, active
@@ -163,17 +163,7 @@ def _evaluations(page: types.Object, seen: Overview, panel: Any, none: str = UNJ
     card = _card(page, seen, "Evaluations", "evaluate_generated", "Evaluate", panel)
     for told in seen.evaluations:
         values = told["values"]["values"] if "values" in told["values"] else told["values"]
-        parts = []
-        for name in ("frechet_distance", "precision", "recall", "coverage"):
-            value = values.get(name)
-            value = value.get("value") if isinstance(value, dict) else value
-            if value is not None:
-                parts.append(f"{name.replace('_', ' ')} {number(value)}")
-        line = row(
-            card,
-            f"**{told['key']}** of {told['dataset']}  {', '.join(parts)} "
-            f"({told['n_generated']:,} generated, {told['n_reference']:,} real)",
-        )
+        line = row(card, f"**{told['key']}** of {told['dataset']}  {in_short(told)}")
         if values.get("coverage") is not None:
             given = {"name": told["reference"], "key": told["key"]}
             button(line, "Not covered", panel.open_uncovered, **given)

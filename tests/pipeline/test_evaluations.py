@@ -11,6 +11,9 @@ import sys
 import curadiff
 import numpy as np
 import pytest
+from curadiff import encoders, runs
+from curadiff.api import conditions
+from curadiff.errors import DataError
 from curadiff.metrics import frechet_distance
 
 QUICK = {"encoder": "builtin", "bootstrap": 0, "counts": "subsample", "progress": False}
@@ -61,8 +64,75 @@ def test_two_folders_are_compared_where_fiftyone_is_not_installed(photos, home):
     record = told["records"]["frechet_distance"]
     assert (record["n_real"], record["n_generated"], record["n_null"]) == (20, 20, [10, 10])
     assert record["interval"][0] <= record["value"] <= record["interval"][1]
-    encoder = curadiff.encoders.load("builtin")
+    encoder = encoders.load("builtin")
     real, made = (
         encoder.embed(sorted((photos / side).glob("*.png"))).features for side in ("other", "round")
     )
     assert record["value"] == pytest.approx(frechet_distance(real=real, generated=made), rel=1e-6)
+
+
+def copied(photos, folder, count=12):
+    """Copy some of the pictures to a folder of their own."""
+    folder.mkdir()
+    for path in sorted(photos.glob("*/*.png"))[:count]:
+        shutil.copy(path, folder / path.name)
+    return folder
+
+
+def test_a_file_that_cannot_be_read_is_named_and_does_not_stop_equal_folders(
+    photos, tmp_path, home
+):
+    made, real = copied(photos, tmp_path / "made"), copied(photos, tmp_path / "real")
+    bad = sorted(real.glob("*.png"))[3]
+    bad.write_bytes(bad.read_bytes()[:60])
+    found = curadiff.evaluate(made, real, **{**QUICK, "counts": "refuse"})
+    assert (found.records["precision"].n_real, len(found.generated_rows)) == (11, 11)
+    (note,) = [note for note in found.notes if "left out" in note]
+    assert note.startswith("1 of 12 reference images was left out: ")
+    assert str(bad) in note
+    bad.unlink()  # now the folders themselves are unequal
+    with pytest.raises(DataError, match="real has 11 images and generated has 12"):
+        curadiff.evaluate(made, real, **{**QUICK, "counts": "refuse"})
+
+
+def test_sides_that_are_the_wrong_way_round_are_refused(dataset, drawn, home):
+    drawn.info["curadiff"] = {"generated": {"source_dataset_id": str(dataset._doc.id)}}
+    drawn.save()
+    with pytest.raises(DataError, match="the wrong way round; give the generated images first"):
+        curadiff.evaluate(dataset, drawn, **QUICK)
+
+
+def test_a_judge_that_also_selected_is_named(embedded, drawn, home):
+    chosen = curadiff.select(embedded, method="coreset", budget=10)
+    train = {"train": chosen.view, "metrics": ["frechet_distance"], "null_draws": 0}
+    same = curadiff.evaluate(drawn, embedded, **train, **QUICK)
+    other = curadiff.evaluate(drawn, embedded, **train, **{**QUICK, "encoder": "scattering"})
+    unknown = curadiff.evaluate(
+        drawn, embedded, metrics=["frechet_distance"], null_draws=0, **QUICK
+    )
+    kinds = [found.settings["same_encoder"] for found in (same, other, unknown)]
+    assert kinds == [True, False, None]
+    warned = [any("also chose the training images" in n for n in f.notes) for f in (same, other)]
+    assert warned == [True, False]
+    drawn.reload()
+    stored = drawn.get_run_info("evaluate_evaluation").config
+    assert (stored.same_encoder, stored.reference_size) == (None, [40, 48])
+    line = conditions.in_short(drawn.info["curadiff"]["evaluations"]["evaluation"])
+    assert "frechet distance" in line
+    assert "(12 generated, 12 real, judged at 40 x 48 pixels)" in line
+    random = curadiff.select(embedded, method="random", budget=10)
+    train["train"] = random.view  # which looks at no embedding
+    assert curadiff.evaluate(drawn, embedded, **train, **QUICK).settings["same_encoder"] is None
+
+
+def test_a_folder_knows_by_its_training_what_selected(tmp_path, home):
+    run = runs.create("train", {}, name="first")
+    run.add(selected_with=["clip|abc|pixels|bfloat16"])
+    (tmp_path / "generated.json").write_text(json.dumps({"run": "first"}))
+    known = conditions.selection_encoders(tmp_path, None, [])
+    assert known == ("clip|abc|pixels|bfloat16",)
+    judges = {"clip|abc|pixels|float32": True, "clip|def|pixels|float32": False}
+    for key, same in judges.items():  # the number format makes no other encoder
+        assert conditions.Conditions(key, (32, 32), known).same_encoder is same
+    (tmp_path / "generated.json").write_text(json.dumps({"run": "deleted"}))
+    assert conditions.selection_encoders(tmp_path, None, []) == ()
