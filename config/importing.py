@@ -15,8 +15,8 @@ class ImportSettings(Settings):
     name: str | None = setting(
         None, "Name of the data set; by default the folder's. A folder may be imported again."
     )
-    layout: Literal["auto", "folder", "vitonhd"] = setting(
-        "auto", "How the files are laid out; auto recognizes a VITON-HD root."
+    layout: Literal["auto", "folder", "vitonhd", "dresscode"] = setting(
+        "auto", "How the files are laid out; auto recognizes VITON-HD and Dress Code."
     )
     add: bool = setting(False, "Add to a data set that holds the images of another folder.")
     update: bool = setting(

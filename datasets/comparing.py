@@ -13,7 +13,7 @@ from ..errors import DataError
 from ..layouts import Record
 from . import documents, identity, info
 from .database import fiftyone
-from .tryon import keypoints
+from .tryon import MASKS, keypoints
 
 TAKEN = {
     "id", "filepath", "tags", "metadata", "created_at", "last_modified_at",
@@ -172,7 +172,7 @@ def compare(
         kept += sum(old.get(name) is not None and name not in states for name in ("label", "split"))
     if update and plan.updates:
         _expand_for(dataset, records, folder, {one["_id"] for one in plan.updates}, stored)
-    plan.masks = any("parse" in record.related for record in fresh)
+    plan.masks = any(name in record.related for record in fresh for name in MASKS)
     plan.views, beside = _split_views(fo, dataset, fresh)
     plan.folders = {folder.path: {"prefix": folder.prefix, "images": len(records)}}
     plan.former = [folder.former] if folder.former else []
@@ -200,8 +200,8 @@ def _sample(
     for column, value in record.fields.items():
         sample[_field(fo, column)] = value
     for name, path in record.related.items():
-        if name == "parse":
-            sample["parse"] = fo.Segmentation(mask_path=str(path))
+        if name in MASKS or name == "mask":
+            sample[name] = fo.Segmentation(mask_path=str(path))
         elif name == "openpose_keypoints":
             if pose:
                 sample["pose"] = keypoints(record.path, path)

@@ -16,7 +16,7 @@ from ..layouts import Record
 from . import building, documents, identity, info, locking, recovery
 from .comparing import Folder, Plan, compare, folder_for
 from .database import fiftyone
-from .tryon import LIP_LABELS
+from .tryon import MASKS
 
 BATCH = 1000
 
@@ -124,7 +124,9 @@ def _finish(dataset: Any, plan: Mapping[str, Any], added: Sequence[Mapping[str, 
         documents.insert(dataset, added[start : start + BATCH])
     documents.change(dataset, [*plan["updates"], *plan["repoints"]])
     if plan["masks"]:
-        dataset.mask_targets["parse"] = dict(enumerate(LIP_LABELS))
+        for name, labels in MASKS.items():
+            if dataset.has_field(name):
+                dataset.mask_targets[name] = dict(enumerate(labels))
         dataset.save()
     for view in plan["views"]:
         documents.add_view(dataset, view, "import")

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
-from ..errors import DataError
 from ..images import size_of
+from ..layouts.pose import body_points
 from .database import fiftyone
 
 LIP_LABELS = (
@@ -17,38 +16,39 @@ LIP_LABELS = (
 )  # fmt: skip
 """What the values 0 to 19 of a body-part mask mean, in the order of the LIP data set."""
 
+ATR_LABELS = (
+    "background", "hat", "hair", "sunglasses", "upper-clothes", "skirt", "pants", "dress", "belt",
+    "left-shoe", "right-shoe", "head", "left-leg", "right-leg", "left-arm", "right-arm", "bag",
+    "scarf",
+)  # fmt: skip
+"""The same for Dress Code's label maps, values 0 to 17, in the order of the ATR data set."""
+
+MASKS = {"parse": LIP_LABELS, "label_map": ATR_LABELS}
+"""Companions of an image that are masks, and what their values mean."""
+
 
 def keypoints(image: Path, pose: Path) -> Any:
     """Read OpenPose's body points as FiftyOne keypoints relative to the image; None without a body.
 
     Args:
         image: The photograph, for its size.
-        pose: JSON with ``people[0].pose_keypoints_2d``: 25 times (x, y, score) in pixels.
+        pose: A file that `body_points` reads.
 
     Raises:
         DataError: The file does not hold that.
     """
     fo = fiftyone()
-    try:
-        people = json.loads(pose.read_text())["people"]
-        numbers = people[0]["pose_keypoints_2d"] if people else []
-        triples = [
-            [float(value) for value in numbers[i : i + 3]] for i in range(0, len(numbers), 3)
-        ]
-    except (OSError, ValueError, KeyError, TypeError) as fault:
-        raise DataError(f"{pose} does not hold OpenPose body points ({fault!r}).") from None
-    if not triples:
+    points, drawn_at = body_points(pose)
+    if not points:
         return None
-    width, height = size_of(image)
+    width, height = drawn_at or size_of(image)
     unseen = (float("nan"), float("nan"))
     return fo.Keypoints(
         keypoints=[
             fo.Keypoint(
                 label="body",
-                points=[
-                    (x / width, y / height) if score > 0 else unseen for x, y, score in triples
-                ],
-                confidence=[score for _, _, score in triples],
+                points=[(x / width, y / height) if score > 0 else unseen for x, y, score in points],
+                confidence=[score for _, _, score in points],
             )
         ]
     )

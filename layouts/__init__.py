@@ -9,13 +9,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..errors import DataError, nearest
-from . import folder, vitonhd
+from . import dresscode, folder, vitonhd
 from .records import Record, Records
 
 __all__ = ["LAYOUTS", "Record", "Records", "read"]
 
 # Asked in this order by "auto"; `folder` takes whatever is left.
-LAYOUTS = {"vitonhd": vitonhd, "folder": folder}
+LAYOUTS = {"vitonhd": vitonhd, "dresscode": dresscode, "folder": folder}
 
 
 def read(root: str | Path, layout: str = "auto") -> Records:
@@ -23,8 +23,8 @@ def read(root: str | Path, layout: str = "auto") -> Records:
 
     Args:
         root: The folder.
-        layout: ``folder``, ``vitonhd``, or ``auto``, which recognizes VITON-HD by
-            its sub-folders and reads everything else as ``folder``.
+        layout: ``folder``, ``vitonhd``, ``dresscode``, or ``auto``, which recognizes the
+            try-on data sets by their sub-folders and reads everything else as ``folder``.
 
     Returns:
         A list of `Record`, in a fixed order. It also says which layout was read

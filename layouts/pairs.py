@@ -9,7 +9,8 @@ from ..errors import DataError
 
 def find_pairs(split: Path) -> Path | None:
     """Find a split's pair list, beside the split's folder or inside it."""
-    names = [f"{split.name}_pairs.txt", f"{split.name}_pairs_unpaired.txt"]
+    stems = dict.fromkeys([split.name, split.name.lower()])
+    names = [f"{stem}_pairs{end}.txt" for end in ("", "_unpaired") for stem in stems]
     candidates = [folder / name for folder in (split.parent, split) for name in names]
     return next((path for path in candidates if path.is_file()), None)
 
@@ -40,6 +41,8 @@ def read_pairs(path: Path) -> tuple[dict[str, str], int]:
             continue
         names = line.split("\t") if "\t" in line.strip() else line.split()
         names = [name.strip() for name in names]
+        if len(names) == 3 and "." not in names[2]:  # GP-VTON adds the kind of garment
+            names = names[:2]
         if len(names) != 2 or not all(names):
             raise DataError(
                 f"{path}, line {number} must be a person file and a garment file separated by "

@@ -19,8 +19,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import DataError
+from ..images import size_of
 from .files import LeftOut
 from .pairs import find_pairs, read_pairs
+from .pose import body_points
 from .records import Record, Records, plural
 from .tables import TABLE, annotate, read_table
 
@@ -34,6 +36,8 @@ ROLES = {
     "openpose_json": "openpose_keypoints",
     "pose": "openpose_keypoints",
     "image_densepose": "densepose",
+    "densepose": "densepose",
+    "cloth_mask_bytedance": "cloth_mask",
     "agnostic": "agnostic",
     "agnostic_mask": "agnostic_mask",
     "gt_cloth_warped_mask": "warped_cloth_mask",
@@ -100,13 +104,13 @@ def read(root: Path) -> Records:
 
 def role(folder: str) -> str:
     """Name what a sub-folder holds: ``image-parse-v3`` and ``image-parse`` are ``parse``."""
-    plain = re.sub(r"[-_]v\d+(\.\d+)*$", "", folder).replace("-", "_")
+    plain = re.sub(r"[-_]v\d+(\.\d+)*$", "", folder.lower()).replace("-", "_")
     return ROLES.get(plain, plain)
 
 
 def _is_split(folder: Path) -> bool:
-    roles = {role(name) for name in _folders(folder)}
-    return (folder / "image").is_dir() and not roles.isdisjoint(ROLES.values())
+    roles = {role(name) for name in list_folders(folder)}
+    return child(folder, "image") is not None and not roles.isdisjoint(ROLES.values())
 
 
 def _splits_below(root: Path) -> list[Path]:
@@ -114,7 +118,7 @@ def _splits_below(root: Path) -> list[Path]:
     own = _with_images(root)
     if own or _is_split(root):
         return own or [root]
-    inner = [_with_images(root / name) for name in _folders(root)]
+    inner = [_with_images(root / name) for name in list_folders(root)]
     inner = [splits for splits in inner if any(_is_split(path) for path in splits)]
     if len(inner) > 1:
         names = ", ".join(splits[0].parent.name for splits in inner)
@@ -123,26 +127,28 @@ def _splits_below(root: Path) -> list[Path]:
 
 
 def _with_images(root: Path) -> list[Path]:
-    return [root / name for name in SPLITS if (root / name / "image").is_dir()]
+    splits = [found for name in SPLITS if (found := child(root, name)) is not None]
+    return [split for split in splits if child(split, "image") is not None]
 
 
 def _open_split(folder: Path, left_out: LeftOut) -> _Split:
     roles: dict[str, dict[str, Path]] = {}
-    for name in sorted(_folders(folder), reverse=True):  # of two versions the later one counts
-        if name != "image":
-            kind = role(name) if role(name) not in roles else name.replace("-", "_")
-            files = _files(folder / name)
+    for name in sorted(list_folders(folder), reverse=True):  # of two versions the later one counts
+        if name.lower() != "image":
+            kind = role(name) if role(name) not in roles else name.lower().replace("-", "_")
+            files = list_files(folder / name)
             roles[kind] = {Path(file).stem: folder / name / file for file in files}
-    split = _Split(folder.name, {}, roles)
+    split = _Split(folder.name.lower(), {}, roles)
     twins = []
-    for file in _files(folder / "image"):
+    images = child(folder, "image") or folder / "image"
+    for file in list_files(images):
         stem = Path(file).stem
-        if not left_out.is_image(folder / "image" / file):
+        if not left_out.is_image(images / file):
             continue
         if stem in split.images:
             twins.append(file)
         else:
-            split.images[stem] = folder / "image" / file
+            split.images[stem] = images / file
     _note(split, "are left out, an image of the same name with another ending was read", twins)
     return split
 
@@ -165,6 +171,7 @@ def _people(folder: Path, split: _Split) -> list[Record]:
 
     garments = split.roles.get("cloth", {})
     without: dict[str, list[str]] = {}
+    unreadable: list[str] = []
     records = []
     for name, path in sorted(people.items()):
         related = {}
@@ -174,6 +181,12 @@ def _people(folder: Path, split: _Split) -> list[Record]:
                 related[kind] = companion
             else:
                 without.setdefault(kind, []).append(name)
+        if not _is_readable(path):
+            unreadable.append(name)
+            continue
+        if "openpose_keypoints" in related and not is_pose(related["openpose_keypoints"]):
+            without.setdefault("undamaged openpose_keypoints", []).append(name)
+            del related["openpose_keypoints"]
         fields = {}
         if name in garment_of:
             fields["listed_garment"] = garment_of[name]
@@ -184,9 +197,27 @@ def _people(folder: Path, split: _Split) -> list[Record]:
                 related["unpaired_cloth"] = garment
         related = dict(sorted(related.items()))
         records.append(Record(path, name, split=split.name, fields=fields, related=related))
+    _note(split, "are left out, the image cannot be read", unreadable)
     for kind, names in without.items():
         _note(split, f"have no {kind}", names)
     return records
+
+
+def _is_readable(path: Path) -> bool:
+    try:
+        size_of(path)
+    except DataError:
+        return False
+    return True
+
+
+def is_pose(path: Path) -> bool:
+    """Tell whether a file holds body points."""
+    try:
+        body_points(path)
+    except DataError:
+        return False
+    return True
 
 
 def _companion(person: str, files: dict[str, Path]) -> Path | None:
@@ -207,12 +238,23 @@ def _note(split: _Split, what: str, names: list[str]) -> None:
     split.notes.append(f"{split.name}: {plural(len(names), 'person', 'people')} {what} ({some}).")
 
 
-def _folders(folder: Path) -> list[str]:
+def list_folders(folder: Path) -> list[str]:
+    """List the visible sub-folders, sorted."""
     return _list(folder, os.DirEntry.is_dir)
 
 
-def _files(folder: Path) -> list[str]:
+def list_files(folder: Path) -> list[str]:
+    """List the visible files, sorted."""
     return _list(folder, os.DirEntry.is_file)
+
+
+def child(folder: Path, name: str) -> Path | None:
+    """Find a sub-folder, in capitals or not."""
+    exact = folder / name
+    if exact.is_dir():
+        return exact
+    found = [other for other in list_folders(folder) if other.lower() == name]
+    return folder / found[0] if found else None
 
 
 def _list(folder: Path, wanted: Callable[[os.DirEntry[str]], bool]) -> list[str]:

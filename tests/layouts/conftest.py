@@ -59,7 +59,7 @@ def viton(tmp_path, draw):
                     path = root / split / pattern.format(id=person, garment=garment)
                     if path.suffix == ".json":
                         path.parent.mkdir(parents=True, exist_ok=True)
-                        path.write_text("{}")
+                        path.write_text('{"people": []}')
                     else:
                         draw(path)
             turn = 0 if release == "older" else 1  # the older list is matched

@@ -193,7 +193,9 @@ def test_a_wrong_root_or_layout_says_what_to_give(tmp_path, draw):
         layouts.read(tmp_path / "nowhere")
     with pytest.raises(DataError, match="is a file; give the folder"):
         layouts.read(draw(tmp_path / "a.jpg"))
-    with pytest.raises(DataError, match=r"one of auto, vitonhd, folder, .*did you mean 'vitonhd'"):
+    with pytest.raises(
+        DataError, match=r"one of auto, vitonhd, dresscode, .*did you mean 'vitonhd'"
+    ):
         layouts.read(tmp_path, "viton-hd")
 
 

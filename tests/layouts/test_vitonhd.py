@@ -217,3 +217,37 @@ def test_a_train_and_test_folder_of_plain_images_is_not_taken_for_viton(tmp_path
     records = layouts.read(tmp_path)
     assert records.layout == "folder"
     assert [(record.split, record.label) for record in records] == [("test", None), ("train", None)]
+
+
+def test_damaged_files_cost_their_person_or_pose_alone(viton):
+    root = viton()
+    (root / "train/openpose_json/00001_00_keypoints.json").write_text('{"people": [{}]}')
+    (root / "train/openpose_json/00002_00_keypoints.json").write_text("[[[")
+    (root / "train/image/00003_00.jpg").write_bytes(b"garbage")
+    (root / "test/image/00100_00.jpg").write_bytes(b"\xff\xd8\xff\xe0 and no more")
+    records = {record.id: record for record in layouts.read(root)}
+    assert set(records) == {"00000_00", "00001_00", "00002_00", "00101_00"}
+    assert "openpose_keypoints" in records["00000_00"].related
+    assert "openpose_keypoints" not in records["00001_00"].related
+    notes = " ".join(layouts.read(root).notes)
+    assert "2 people have no undamaged openpose_keypoints (00001_00, 00002_00)" in notes
+    assert "1 file is named like an image and holds none (00003_00.jpg)" in notes
+    assert "1 person is left out, the image cannot be read (00100_00)" in notes
+
+
+def test_capitals_png_and_the_third_column_of_gp_vton(viton, draw):
+    root = viton()
+    for split in ("train", "test"):
+        lines = (root / f"{split}_pairs.txt").read_text().split("\n")
+        lines = [f"{line.replace('.jpg', '.png')} upper" for line in lines if line]
+        (root / f"{split}_pairs.txt").write_text("\n".join(lines))
+        for name in ("image", "cloth"):
+            for path in (root / split / name).iterdir():
+                path.rename(path.with_suffix(".PNG"))
+        (root / split / "image").rename(root / split / "Image")
+        (root / split / "cloth-mask").rename(root / split / "cloth_mask-bytedance")
+        (root / split / "image-densepose").rename(root / split / "densepose")
+        (root / split).rename(root / split.capitalize())
+    records = layouts.read(root)
+    assert (records.layout, len(records)) == ("vitonhd", 6)
+    assert {"cloth", "cloth_mask", "densepose", "unpaired_cloth"} <= set(records[0].related)
