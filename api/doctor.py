@@ -9,7 +9,7 @@ from pathlib import Path
 
 from .. import runs
 from ..config import StudySettings
-from ..datasets import database
+from ..datasets import database, views
 from ..errors import EnvironmentFault
 from ..runs.provenance import installed
 from ..version import __version__
@@ -121,7 +121,7 @@ def _database(*, fix: bool) -> list[Finding]:
         fo = database.fiftyone()
     except EnvironmentFault as fault:
         return [Finding("database", str(fault), good=False)]
-    where = fo.config.database_uri or fo.config.database_dir
+    where = views.location()["server"]  # its address may hold a password
     return [
         Finding("database", f"{said}; it started, data in {where}"),
         Finding("data sets", f"{len(fo.list_datasets())} in it"),

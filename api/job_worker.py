@@ -17,7 +17,6 @@ def main(words: list[str]) -> int:
     try:
         from . import jobs
 
-        jobs.here(run.record["database"])
         jobs.work(run)
     except (KeyboardInterrupt, Stopped):
         with Lease(run.path):  # it may have come before the work began

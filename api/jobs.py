@@ -9,7 +9,7 @@ the same data set is refused. A training is a process of its own and no job.
 
 from __future__ import annotations
 
-import os
+import subprocess
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -42,7 +42,7 @@ def start(verb: str, inputs: Mapping[str, Any], settings: Mapping[str, Any]) -> 
         RunError: The same verb works on the same data set already.
     """
     run = prepare(verb, inputs, settings)
-    launch.start(run, launch.command(WORKER, str(run.path)))
+    _start(run)
     return run
 
 
@@ -69,15 +69,16 @@ def resume(job: str | Path | Run) -> Run:
     """Start a job again that was stopped, failed or was killed.
 
     Raises:
-        RunError: There is no such job, or it is at work.
+        RunError: There is no such job, it is at work, or it works in another database.
     """
     run = _job(job)
     if run.status["state"] in runs.ACTIVE:
         raise RunError(f"{run.id} is {run.status['state']} already; wait for it, or stop it.")
     if run.status["state"] == "finished":
         raise RunError(f"{run.id} has finished; there is nothing left to do.")
+    _refuse_other_database(run)
     _refuse_twin(run.record["verb"], run.record["dataset"])
-    launch.start(run, launch.command(WORKER, str(run.path)))
+    _start(run)
     return run
 
 
@@ -219,9 +220,25 @@ def _job(job: str | Path | Run) -> Run:
     return run
 
 
-def here(database: Mapping[str, str | None]) -> None:
-    """Make this process use the database of the one that made a job; before FiftyOne loads."""
-    for name, value in database.items():
-        os.environ.pop(name, None)
-        if value is not None:
-            os.environ[name] = value
+def _start(run: Run) -> subprocess.Popen[bytes]:
+    """Start a job's process with this process's database; its address stands in no file."""
+    return launch.start(run, launch.command(WORKER, str(run.path)), env=views.connection())
+
+
+def _refuse_other_database(run: Run) -> None:
+    """Make sure that a job goes on in the database that it began in.
+
+    Raises:
+        RunError: This process uses another one.
+    """
+    made_in, here = run.record.get("database"), views.location()
+    if made_in is not None and "server" not in made_in:  # written with its whole address
+        keys = ("FIFTYONE_DATABASE_URI", "FIFTYONE_DATABASE_DIR", "FIFTYONE_DATABASE_NAME")
+        made_in = views.location_of(*(made_in.get(key) for key in keys))
+        run.add(database=made_in)
+    if made_in not in (None, here):
+        raise RunError(
+            f"{run.id} works in the database {made_in['name']!r} at {made_in['server']}, and this "
+            f"process uses {here['name']!r} at {here['server']}; set FIFTYONE_DATABASE_URI or "
+            "FIFTYONE_DATABASE_DIR as when it was started, and resume it again."
+        )

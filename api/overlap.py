@@ -100,7 +100,7 @@ def sheet(dataset: Any, ids: Sequence[str]) -> Path | None:
     key = hashlib.sha256("\n".join(paths).encode()).hexdigest()[:24]
     file = runs.home() / "cache" / "sheets" / f"{key}.png"
     if not file.exists():
-        file.parent.mkdir(parents=True, exist_ok=True)
+        runs.make_folder(file.parent)
         part = file.with_suffix(".part")
         _draw(paths).save(part, "PNG")
         part.replace(file)

@@ -226,6 +226,6 @@ def _report(
         quotas=quotas if isinstance(quotas, dict) else None,
     )
     path = runs.home() / "reports" / key_of(dataset.name) / f"{key_of(name)}.html"
-    path.parent.mkdir(parents=True, exist_ok=True)
+    runs.make_folder(path.parent)
     found.to_html(path)
     return {"report": str(path), "numbers": found.numbers[name]}

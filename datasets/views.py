@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from . import identity, reading
@@ -33,11 +34,31 @@ def unpack(packed: dict[str, Any]) -> Any:
     return fo.DatasetView._build(identity.open_by_identity(known), packed["stages"])
 
 
-def location() -> dict[str, str | None]:
-    """Say where this process's database is, so that a child opens the same."""
-    fo = fiftyone()
-    return {
-        "FIFTYONE_DATABASE_URI": fo.config.database_uri,
-        "FIFTYONE_DATABASE_DIR": fo.config.database_dir,
-        "FIFTYONE_DATABASE_NAME": fo.config.database_name,
+def connection() -> dict[str, str]:
+    """Say how this process reaches its database, in variables for a child's environment.
+
+    The address may hold a password: it is for no file and no message.
+    """
+    config = fiftyone().config
+    named = {
+        "FIFTYONE_DATABASE_URI": config.database_uri,
+        "FIFTYONE_DATABASE_DIR": config.database_dir,
+        "FIFTYONE_DATABASE_NAME": config.database_name,
     }
+    return {name: str(value) for name, value in named.items() if value}
+
+
+def location() -> dict[str, str]:
+    """Say which database this process uses, without user and password: ``server`` and ``name``."""
+    config = fiftyone().config
+    return location_of(config.database_uri, config.database_dir, config.database_name)
+
+
+def location_of(uri: str | None, folder: str | None, name: str | None) -> dict[str, str]:
+    """Name a database by the hosts in its address, or by its folder where FiftyOne serves it."""
+    if not uri:
+        return {"server": str(folder), "name": str(name)}
+    hosts = re.split("[/?]", uri.rpartition("://")[2].rpartition("@")[2])[0].lower().split(",")
+    srv = uri.startswith("mongodb+srv:")
+    ported = [one if srv or re.search(r":\d+$", one) else f"{one}:27017" for one in hosts]
+    return {"server": ",".join(sorted(ported)), "name": str(name)}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import tempfile
 import time
@@ -16,7 +15,7 @@ import torch
 
 from ..config import GenerateSettings, TrainSettings
 from ..errors import RunError, SettingsError
-from ..runs import Run, launch, write_json
+from ..runs import Run, environment, launch, write_json
 from . import checkpoint, draw, drawn, engine, network, schedules
 from .analytic import drawing, sources
 
@@ -132,7 +131,7 @@ def _draw_in_processes(
             subprocess.Popen(
                 launch.command(DRAWER, *words, str(rank)),
                 cwd=run.path,
-                env={**os.environ, "PYTHONSAFEPATH": "1"},
+                env=environment.of_child(),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,

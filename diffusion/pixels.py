@@ -19,7 +19,7 @@ import numpy as np
 from ..errors import DataError, RunError
 from ..images import reading
 from ..preparation import RECIPE, square
-from ..runs import home
+from ..runs import home, make_folder
 
 
 def cache_path(sha256: Sequence[str], size: int) -> Path:
@@ -60,7 +60,7 @@ def store(pictures: np.ndarray, sha256: Sequence[str]) -> Path:
     path = cache_path(sha256, pictures.shape[-1])
     temporary = path.with_name(f".tmp-{os.getpid()}-{path.name}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
     except OSError as fault:
         raise _unwritable(path, pictures, fault) from fault
     try:

@@ -28,7 +28,7 @@ import numpy as np
 
 from ..errors import DataError, RunError, SettingsError
 from ..images import content_hash
-from ..runs import home
+from ..runs import home, make_folder
 
 PATIENCE = 60.0  # seconds to wait for another process's write
 RACY = 2.0  # seconds in which a file may change without a new time stamp
@@ -129,7 +129,7 @@ def clear(key: str | None = None) -> int:
 def _opened() -> Iterator[sqlite3.Connection]:
     """Open the cache; whatever goes wrong in it is a `RunError`."""
     try:
-        path().parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path().parent)
         with closing(sqlite3.connect(path(), timeout=PATIENCE)) as db:
             db.execute("PRAGMA auto_vacuum = FULL")  # forgotten rows give their space back
             db.execute("PRAGMA synchronous = NORMAL")

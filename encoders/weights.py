@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import WeightsError
-from ..runs import home
+from ..runs import home, make_folder
 
 if TYPE_CHECKING:
     import torch
@@ -162,7 +162,7 @@ def _fetch(url: str, target: Path) -> Path:
     _answers(f"{parts.scheme}://{parts.netloc}")
     temporary = target.with_name(f".tmp-{os.getpid()}-{target.name}")
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(target.parent)
         with urllib.request.urlopen(url, timeout=30) as answer, temporary.open("wb") as file:
             while block := answer.read(1 << 20):
                 file.write(block)

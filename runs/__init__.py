@@ -2,7 +2,7 @@
 
 from .addressing import inside_runs, open_by_id
 from .asked import Asked, interrupt
-from .directory import ACTIVE, Run, Snapshot, create, home, listing, open_run
+from .directory import ACTIVE, Run, Snapshot, create, home, listing, make_folder, open_run
 from .files import read_json, write_bytes, write_json
 from .lease import Lease, held
 
@@ -18,6 +18,7 @@ __all__ = [
     "inside_runs",
     "interrupt",
     "listing",
+    "make_folder",
     "open_by_id",
     "open_run",
     "read_json",

@@ -34,6 +34,26 @@ def home() -> Path:
     return Path(os.environ.get("CURADIFF_HOME") or Path.home() / "curadiff").absolute()
 
 
+def make_folder(path: Path, *, mode: int = 0o777, exist_ok: bool = True) -> None:
+    """Make a folder of the home, and the home itself so that only its user may look inside.
+
+    ``~/curadiff`` is closed to others where it is open; a home that ``CURADIFF_HOME`` names and
+    that is there already keeps the permissions that its owner gave it.
+
+    Raises:
+        OSError: It cannot be made.
+    """
+    top = home()
+    if not top.exists():
+        top.parent.mkdir(parents=True, exist_ok=True)
+        top.mkdir(mode=0o700, exist_ok=True)
+    elif not os.environ.get("CURADIFF_HOME"):
+        now = top.stat()
+        if now.st_uid == os.getuid() and now.st_mode & 0o077:
+            top.chmod(0o700)
+    path.mkdir(mode=mode, parents=True, exist_ok=exist_ok)
+
+
 class Run:
     """One run directory. Holds no state of its own: every read is from disk."""
 
@@ -162,7 +182,7 @@ def _make(folder: Path, kind: str, name: str | None) -> Path:
     for number in range(1, 1000):
         path = folder / (stem if number == 1 else f"{stem}-{number}")
         try:
-            path.mkdir(parents=True)
+            make_folder(path, mode=0o770, exist_ok=False)
         except FileExistsError:
             if name is not None:
                 raise RunError(

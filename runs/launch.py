@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from . import lease
+from . import environment, lease
 from .directory import Run
 
 CALM = {"OMP_WAIT_POLICY": "PASSIVE"}
@@ -30,7 +30,7 @@ def start(
 ) -> subprocess.Popen[bytes]:
     """Start a command for a run: in its directory, its output appended to ``output.log``.
 
-    ``env`` adds to the environment.
+    ``env`` adds to what `environment.of_child` lets through.
 
     The child has a session of its own, so closing the terminal or the App does
     not end it. The status becomes ``starting`` until the child says more.
@@ -40,13 +40,7 @@ def start(
         return subprocess.Popen(
             list(words),
             cwd=run.path,
-            env={
-                **CALM,
-                **os.environ,
-                **(env or {}),
-                "PYTHONSAFEPATH": "1",
-                "PYTHONUNBUFFERED": "1",
-            },
+            env={**CALM, **environment.of_child(env), "PYTHONUNBUFFERED": "1"},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

@@ -196,6 +196,22 @@ def test_a_batch_that_cannot_be_shared_is_refused(tiny):
 
 
 @pytest.mark.slow
+def test_a_clusters_ranks_do_not_reach_a_single_training(prepared, monkeypatch):
+    """With them it waited for 7 others at an address where nobody is, and died with its caller."""
+    for name, value in {
+        "RANK": "3",
+        "LOCAL_RANK": "3",
+        "WORLD_SIZE": "8",
+        "MASTER_ADDR": "10.255.255.1",
+        "MASTER_PORT": "29500",
+    }.items():
+        monkeypatch.setenv(name, value)
+    run = prepared("one")
+    assert start(run).wait(120) == 0, (run.path / "output.log").read_text()
+    assert run.status["state"] == "finished"
+
+
+@pytest.mark.slow
 def test_a_single_training_outlives_its_parent(prepared):
     run = prepared("one", **ENDLESS)
     pid = os.fork()
