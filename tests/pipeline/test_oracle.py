@@ -168,7 +168,7 @@ def drawing(model):
         manifest = runs.read_json(run.path / "manifest.json")
         pictures = diffusion.pixels.load(manifest["paths"], manifest["sha256"], SIDE)
         folder = run.path / "generated" / "oracle"
-        folder.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=True)
         for number, picture in enumerate(np.asarray(pictures)[:EACH]):
             image = model(Image.fromarray(picture.transpose(1, 2, 0)))
             image.save(folder / f"{number:06}.png")
@@ -212,6 +212,13 @@ def test_a_study_of_a_known_model(folders, home, monkeypatch, model):
             assert held_out["frechet_distance"] == pytest.approx(real, rel=1e-9)
             for name in ("precision", "recall", "density", "coverage"):
                 assert held_out[name] == pytest.approx(records[name]["null"]), name
+            # A result that an older version judged at other pixels is judged anew.
+            (cell,) = result.run.path.glob("cells/full-s0*.json")
+            older = {**json.loads(cell.read_text()), "values": {"held_out": {}, "pool": {}}}
+            del older["preparation"]
+            cell.write_text(json.dumps(older))
+            again = curadiff.study(images, progress=False, **STUDY)
+            assert again.outcomes[0]["values"] == outcome["values"]
         fo.delete_dataset(result.generated)
     finally:
         images.delete()
