@@ -30,6 +30,7 @@ class LeftOut:
         broken: Names of links that lead nowhere.
         false: Names of files that have an image's ending and hold none.
         closed: Names of files that may not be read.
+        misnamed: Names that are no UTF-8, which the database cannot hold.
     """
 
     other: int = 0
@@ -38,6 +39,7 @@ class LeftOut:
     broken: list[str] = field(default_factory=list)
     false: list[str] = field(default_factory=list)
     closed: list[str] = field(default_factory=list)
+    misnamed: list[str] = field(default_factory=list)
 
     def is_image(self, path: Path) -> bool:
         """Tell by its content whether a file is an image that can be read, or count it."""
@@ -47,7 +49,10 @@ class LeftOut:
             self._count_unreadable(path)
             return False
         if kind in readable():
-            return True
+            if printable(path.name) == path.name:
+                return True
+            self.misnamed.append(path.name)
+            return False
         if kind is not None:
             self.pictures.setdefault(formats.label(kind), []).append(path.name)
         elif path.suffix[1:].lower() in ENDINGS:
@@ -70,7 +75,7 @@ class LeftOut:
     def total(self) -> int:
         """How many files were left out."""
         pictures = sum(map(len, self.pictures.values()))
-        lists = (self.empty, self.broken, self.false, self.closed)
+        lists = (self.empty, self.broken, self.false, self.closed, self.misnamed)
         return self.other + pictures + sum(map(len, lists))
 
     def notes(self) -> list[str]:
@@ -95,6 +100,11 @@ class LeftOut:
                 self.false,
                 "file is named like an image and holds none",
                 "files are named like images and hold none",
+            ),
+            (
+                self.misnamed,
+                "image is left out: its name is no UTF-8, rename it",
+                "images are left out: their names are no UTF-8, rename them",
             ),
             (self.closed, "file may not be read", "files may not be read"),
         ):

@@ -34,13 +34,14 @@ def read(root: Path) -> Records:
     found: dict[str, Record] = {}
     tables: list[Rows] = []
     left_out = LeftOut()
+    said: list[str] = []
     for folder, names in _walk(root):
         below = folder.relative_to(root).as_posix()
         below = "" if below == "." else below
         for name in names:
             path = folder / name
             if name == TABLE:
-                tables.append(read_table(path, below))
+                tables.append(read_table(path, below, said))
             elif left_out.is_image(path):
                 key = f"{below}/{name}" if below else name
                 split, label = _meaning(below)
@@ -57,8 +58,8 @@ def read(root: Path) -> Records:
     for table in tables:  # parents come first, so that the nearest table wins
         for key, cells in table.items():
             rows[key] = {**rows.get(key, {}), **cells}
-    records, unused = annotate(found, rows)
-    notes = left_out.notes()
+    records, unused = annotate(found, rows, said)
+    notes = [*left_out.notes(), *said]
     if unused:
         noun = "row names", "rows name"
         notes.append(f"{plural(unused, *noun)} no image in this folder ({TABLE}).")

@@ -94,7 +94,8 @@ def read(root: Path) -> Records:
             f"{root} has the VITON-HD folders, but no person is in image; restore the images."
         )
     table = base / TABLE
-    records, unused = annotate(people, read_table(table, "") if table.is_file() else {})
+    rows = read_table(table, "", notes) if table.is_file() else {}
+    records, unused = annotate(people, rows, notes)
     if unused:
         noun = "row names", "rows name"
         notes.append(f"{plural(unused, *noun)} no person of this data set ({TABLE}).")

@@ -158,7 +158,7 @@ def test_the_nearest_table_wins_over_the_ones_above_and_over_the_folder(tmp_path
         (b"file,label\na.jpg,x,y\n", "line 2 has more cells than the header"),
         (b"file,label\na.jpg,x\n,y\n", "line 3 names no file"),
         (b"file,label\na.jpg,x\n./a.jpg,y\n", r"line 3 names \./a\.jpg a second time"),
-        (b"file,label\na.jpg,\xff\xfe\n", "is not UTF-8 text"),
+        (b"file,label\na.jpg,\xff\x00\xfe\n", "is not a text in UTF-8"),
     ],
 )
 def test_a_malformed_table_is_one_sentence(tmp_path, draw, table, sentence):
