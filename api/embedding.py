@@ -9,8 +9,8 @@ import numpy as np
 
 from .. import encoders
 from ..config import EmbedSettings
-from ..datasets import reading, writing
-from ..errors import DataError
+from ..datasets import locking, reading, vectors
+from ..datasets.names import key_of
 from .progress import Progress, reporting
 
 CHUNK = 1024  # images between two writes: what an interruption can cost
@@ -41,7 +41,7 @@ class EmbedResult:
         text = f"{self.done} images embedded into {self.field!r}, {self.kept} had one already"
         if self.faults:
             first = next(iter(self.faults.values()))
-            text += f"; {len(self.faults)} unreadable, tagged {writing.UNREADABLE!r}: {first}"
+            text += f"; {len(self.faults)} unreadable, tagged {vectors.UNREADABLE!r}: {first}"
         if self.notes:
             first = next(iter(self.notes.values()))
             text += f"; to know of {len(self.notes)} images: {first}"
@@ -55,7 +55,7 @@ def field_name(encoder: str) -> str:
     if encoder.startswith("python:"):
         encoder = encoder.removeprefix("python:").rsplit("/", 1)[-1].replace(".py:", ":")
         encoder = encoder.rsplit(":", 1)[0]
-    return writing.key_of(encoder)
+    return key_of(encoder)
 
 
 def embed(samples: Any, *, progress: Progress = True, **settings: Any) -> EmbedResult:
@@ -81,44 +81,62 @@ def embed(samples: Any, *, progress: Progress = True, **settings: Any) -> EmbedR
         config.encoder, weights=config.weights, device=config.device, dtype=config.dtype
     )
     name = config.field or field_name(config.encoder)
-    before = reading.encoder_of(dataset, name)
-    if before not in (None, encoder.key) and not config.overwrite:
-        raise DataError(
-            f"{name!r} was written by another encoder ({before}), now {encoder.key}; choose "
-            "another field, or overwrite."
-        )
     pool = reading.read_paths(view)
-    every = range(len(pool.ids))
-    todo = list(every) if config.overwrite else reading.rows_without(view, name)
+    files = dict(zip(pool.ids, pool.paths, strict=True))
     faults: dict[str, str] = {}
     notes: dict[str, str] = {}
-    with reporting(progress, f"embed into {name}", "image") as report:
-        report(0, len(todo))
-        for start in range(0, len(todo), CHUNK):
-            rows = todo[start : start + CHUNK]
-            found = encoder.embed(
-                [pool.paths[row] for row in rows],
-                batch_size=config.batch_size,
-                normalize=True,
-                cache=config.cache,
-                progress=lambda done, _, start=start: report(start + done, len(todo)),
-            )
-            ids = [pool.ids[row] for row in rows]
-            _write(dataset, name, ids, found, encoder.key)
-            faults.update(found.faults)
-            notes.update(found.notes)
+    with locking.exclusive(dataset, "embed", part=name) as field_held:
+        with locking.exclusive(dataset, "embed"):
+            vectors.prepare(dataset, name, encoder.key, overwrite=config.overwrite)
+            there = vectors.waiting if config.overwrite else vectors.done
+            have = there(dataset, name, encoder.key, files)
+        todo = [row for row, id in enumerate(pool.ids) if id not in have]
+        with reporting(progress, f"embed into {name}", "image") as report:
+            report(0, len(todo))
+            for start in range(0, len(todo), CHUNK):
+                rows = todo[start : start + CHUNK]
+                found = encoder.embed(
+                    [pool.paths[row] for row in rows],
+                    batch_size=config.batch_size,
+                    normalize=True,
+                    cache=config.cache,
+                    progress=lambda done, _, start=start: report(start + done, len(todo)),
+                )
+                field_held.check()
+                with locking.exclusive(dataset, "embed"):
+                    _write(dataset, name, pool, rows, found, encoder.key, config.overwrite)
+                faults.update(found.faults)
+                notes.update(found.notes)
+        if config.overwrite:
+            field_held.check()
+            with locking.exclusive(dataset, "embed"):
+                vectors.replace(dataset, name, encoder.key)
     done = len(todo) - len(faults)
     return EmbedResult(name, done, len(pool.ids) - len(todo), faults, encoder.error, notes)
 
 
-def _write(dataset: Any, name: str, ids: list[str], found: encoders.Embedded, encoder: str) -> None:
-    good = np.flatnonzero(found.ok)
-    writing.write_embeddings(
-        dataset, name, ids=[ids[row] for row in good], x=found.features[good], encoder=encoder
+def _write(
+    dataset: Any,
+    name: str,
+    pool: reading.Pool,
+    rows: list[int],
+    found: encoders.Embedded,
+    encoder: str,
+    overwrite: bool,
+) -> None:
+    good = [rows[row] for row in np.flatnonzero(found.ok)]
+    bad = [rows[row] for row in np.flatnonzero(~found.ok)]
+    write = vectors.stage if overwrite else vectors.write
+    write(
+        dataset,
+        name,
+        ids=[pool.ids[row] for row in good],
+        paths=[pool.paths[row] for row in good],
+        x=found.features[found.ok],
+        encoder=encoder,
     )
-    bad = [ids[row] for row in np.flatnonzero(~found.ok)]
-    if bad:
-        dataset.select(bad).tag_samples(writing.UNREADABLE)
-    mended = dataset.select([ids[row] for row in good]).match_tags(writing.UNREADABLE)
-    if len(mended):
-        mended.untag_samples(writing.UNREADABLE)
+    vectors.mark_unreadable(
+        dataset,
+        bad={pool.ids[row]: found.faults[pool.paths[row]] for row in bad},
+        good=[pool.ids[row] for row in good],
+    )

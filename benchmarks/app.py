@@ -34,7 +34,6 @@ def make(samples: int, folder: Path):
     import curadiff
     import fiftyone as fo
     import numpy as np
-    from curadiff.datasets import writing
     from PIL import Image
 
     name = f"benchmark-{samples}"
@@ -53,7 +52,8 @@ def make(samples: int, folder: Path):
         name, budget = f"random-{seed}", samples // 10
         curadiff.select(dataset, name=name, method="random", budget=budget, seed=seed)
     x = np.random.default_rng(0).normal(size=(samples, 64)).astype(np.float32)
-    writing.write_embeddings(dataset, "vectors", ids=dataset.values("id"), x=x, encoder="random")
+    dataset.add_sample_field("vectors", fo.VectorField)
+    dataset.set_values("vectors", list(x))
     dataset.reload()
     return dataset
 

@@ -25,6 +25,7 @@ ARRAYS = "curadiff.arrays"  # the large part of intents, in pieces
 PIECE = 8 * 2**20  # bytes of a piece; MongoDB takes documents of up to 16 MiB
 
 FINISH = {
+    "embed": "vectors",
     "import": "importing",
     "import-generated": "generated",
     "record": "records",
@@ -110,7 +111,7 @@ def _forget(intent: ObjectId) -> None:
 
 def _sweep_deleted() -> None:
     """Remove what was begun on data sets that are gone."""
-    for name in (INTENTS, ARRAYS):
+    for name in (INTENTS, ARRAYS, "curadiff.vectors"):
         named = durable(name).distinct("dataset")
         living = set(durable("datasets").distinct("_id", {"_id": {"$in": named}}))
         gone = [id for id in named if id not in living]

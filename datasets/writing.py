@@ -10,8 +10,6 @@ import numpy as np
 from bson import ObjectId
 from pymongo import UpdateOne
 
-from ..errors import DataError
-from . import info
 from .database import fiftyone
 from .names import ids_hash as ids_hash
 from .names import key_of as key_of
@@ -19,38 +17,6 @@ from .records import record as record
 from .records import recorded as recorded
 from .records import runs_of as runs_of
 from .resolving import all_samples
-
-UNREADABLE = "unreadable"
-
-
-def write_embeddings(
-    dataset: Any, field: str, *, ids: Sequence[str], x: np.ndarray, encoder: str
-) -> None:
-    """Write vectors to a `VectorField` and record which encoder made them.
-
-    Args:
-        dataset: The data set.
-        field: Field to write, made when it is missing.
-        ids: Sample ids, n of them.
-        x: (n, d) float32.
-        encoder: Identity of the encoder.
-
-    Raises:
-        DataError: The field exists and holds something else.
-    """
-    fo = fiftyone()
-    existing = dataset.get_field(field)
-    if existing is None:
-        dataset.add_sample_field(field, fo.VectorField)
-    elif not isinstance(existing, fo.VectorField):
-        raise DataError(
-            f"field {field!r} of {dataset.name!r} holds {type(existing).__name__}, not vectors; "
-            "choose another field."
-        )
-    if len(ids):
-        vectors = dict(zip(ids, np.asarray(x, dtype=np.float32), strict=True))
-        dataset.set_values(field, vectors, key_field="id")
-    info.put(dataset, "encoders", {field: encoder})
 
 
 def set_numbers(dataset: Any, fields: Mapping[str, tuple[Sequence[str], np.ndarray]]) -> None:

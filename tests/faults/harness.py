@@ -393,6 +393,15 @@ def _rest(stored: dict[str, list], known: set[str]) -> dict[str, Any]:
         name: [{k: v for k, v in one.items() if k != "_id"} for one in found]
         for name, found in ours.items()
     }
+    vectors: dict[tuple, tuple] = {}  # per sample, as two runs may cut them differently
+    for one in sorted(stored.get("curadiff.vectors", []), key=lambda one: one["_id"]):
+        for row in range(len(one["ids"]) // 12):
+            sample = str(_plain(ObjectId(one["ids"][12 * row : 12 * row + 12]), known))
+            mark = slice(8 * row, 8 * row + 8)
+            where = (one["field"], one["staged"], sample)
+            vectors[where] = (one["encoder"], one["contents"][mark], one["hashes"][mark])
+    if "curadiff.vectors" in ours:
+        ours["curadiff.vectors"] = sorted(vectors.items())
     counts = {
         name: len(stored.get(name, [])) for name in ("runs", "views", "workspaces", "fs.files")
     }

@@ -8,7 +8,7 @@ import curadiff
 import fiftyone as fo
 import numpy as np
 import pytest
-from curadiff.datasets import selections, writing
+from curadiff.datasets import selections
 from curadiff.errors import DataError
 
 NAME = "small"
@@ -22,7 +22,8 @@ def state():
         [fo.Sample(filepath=f"/images/{n}.png", source_id=f"{n}") for n in range(8)], progress=False
     )
     x = np.random.default_rng(0).normal(size=(8, 4)).astype(np.float32)
-    writing.write_embeddings(dataset, "vec", ids=dataset.values("id"), x=x, encoder="made up")
+    dataset.add_sample_field("vec", fo.VectorField)
+    dataset.set_values("vec", list(x))
     dataset.limit(3).tag_samples("mine")
     dataset.save_view("mine", dataset.limit(3))
     return True

@@ -1,0 +1,255 @@
+"""Embeddings on samples, of which each is known by its encoder and its image.
+
+A record says of every vector which encoder made it, of which state of the image file, and
+what it was. So "there is a vector" is never taken for "it is done". To overwrite, new vectors
+wait beside the data set until all are there, and then take the place of the old ones as one
+change (see `recovery`): a field never holds vectors of two encoders.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from bson import Binary, ObjectId
+
+from ..errors import DataError
+from . import info, names, recovery
+from .database import durable, fiftyone
+from .names import Names
+from .resolving import all_samples
+
+VECTORS = "curadiff.vectors"
+UNREADABLE = "unreadable"
+ID, MARK = 12, 8  # bytes of a sample's id, of a hash
+PIECE = 8 * 2**20  # bytes of vectors in a document that waits
+
+
+def prepare(dataset: Any, field: str, encoder: str, *, overwrite: bool) -> None:
+    """Make a field for vectors of an encoder, or refuse one of another.
+
+    Args:
+        dataset: The data set, held by the caller.
+        field: The field.
+        encoder: Identity of the encoder.
+        overwrite: Whether the field may hold vectors of another origin, which stay until
+            `replace` is called.
+
+    Raises:
+        DataError: The field holds something else, or vectors of another origin.
+    """
+    fo = fiftyone()
+    existing = dataset.get_field(field)
+    if existing is not None and not isinstance(existing, fo.VectorField):
+        raise DataError(
+            f"field {field!r} of {dataset.name!r} holds {type(existing).__name__}, not vectors; "
+            "choose another field."
+        )
+    before = info.section(dataset, "encoders").get(field)
+    if overwrite:
+        return
+    if before not in (None, encoder):
+        raise DataError(
+            f"{field!r} was written by another encoder ({before}), now {encoder}; choose "
+            "another field, or overwrite."
+        )
+    if before is None and existing is not None:
+        filled = dataset._sample_collection.count_documents({field: {"$ne": None}})
+        if filled:
+            raise DataError(
+                f"{field!r} of {dataset.name!r} holds {filled} vectors that Curadiff did not make; "
+                "choose another field, or overwrite."
+            )
+    info.change(
+        dataset,
+        put={
+            "encoders": {field: encoder},
+            names.MADE: names.owned(f"embed {field}", Names(fields=[field])),
+        },
+    )
+    if existing is None:
+        dataset.add_sample_field(field, fo.VectorField)
+
+
+def done(dataset: Any, field: str, encoder: str, files: Mapping[str, str]) -> set[str]:
+    """Return which samples have the vector that an encoder makes of their image as it is now.
+
+    Args:
+        dataset: The data set.
+        field: The field.
+        encoder: Identity of the encoder.
+        files: Image files by sample id.
+    """
+    known = _records(dataset, field, encoder, staged=False)
+    fresh = [id for id, path in files.items() if id in known and known[id][0] == content(path)]
+    if not fresh or dataset.get_field(field) is None:
+        return set()
+    found = all_samples(dataset).select(fresh).values(["id", field])
+    return {
+        id
+        for id, vector in zip(*found, strict=True)
+        if vector is not None and known[id][1] == _hash(vector)
+    }
+
+
+def waiting(dataset: Any, field: str, encoder: str, files: Mapping[str, str]) -> set[str]:
+    """Return which samples have a new vector that waits for `replace`."""
+    known = _records(dataset, field, encoder, staged=True)
+    return {id for id, path in files.items() if id in known and known[id][0] == content(path)}
+
+
+def write(
+    dataset: Any, field: str, *, ids: Sequence[str], paths: Sequence[str], x: np.ndarray,
+    encoder: str,
+) -> None:  # fmt: skip
+    """Write vectors to a prepared field, with their record; the caller holds the data set.
+
+    Raises:
+        DataError: The data set is deleted.
+    """
+    if not len(ids):
+        return
+    one = _record(dataset, field, ids, paths, x, encoder)
+    durable(VECTORS).delete_many({**_of(dataset, field), "ids": one["ids"]})  # of a try that died
+    durable(VECTORS).insert_one({**one, "batch": ObjectId(), "staged": False})
+    _set(dataset, field, ids, x)
+    info.put(dataset, "encoders", {field: encoder})  # journaled, and all before it with it
+
+
+def stage(
+    dataset: Any, field: str, *, ids: Sequence[str], paths: Sequence[str], x: np.ndarray,
+    encoder: str,
+) -> None:  # fmt: skip
+    """Keep vectors beside the data set until `replace` is called."""
+    others = {**_of(dataset, field), "staged": True, "encoder": {"$ne": encoder}}
+    durable(VECTORS).delete_many(others)  # of an overwriting that was given up
+    known = durable(VECTORS).find_one({**_of(dataset, field), "staged": True}, {"batch": 1})
+    batch = known["batch"] if known else ObjectId()
+    rows = max(1, PIECE // max(1, 4 * x.shape[1]))
+    for start in range(0, len(ids), rows):
+        part = slice(start, start + rows)
+        one = _record(dataset, field, ids[part], paths[part], x[part], encoder)
+        data = Binary(np.asarray(x[part], dtype="<f4").tobytes())
+        durable(VECTORS).insert_one({**one, "batch": batch, "staged": True, "x": data})
+
+
+def replace(dataset: Any, field: str, encoder: str) -> None:
+    """Let the vectors that wait take the place of the field's; the caller holds the data set.
+
+    Vectors of another encoder, also of samples that no new one waits for, are removed.
+    """
+    known = durable(VECTORS).find_one({**_of(dataset, field), "staged": True}, {"batch": 1})
+    before = info.section(dataset, "encoders").get(field)
+    if known is None and before == encoder:
+        return
+    plan = {
+        "name": field,
+        "encoder": encoder,
+        "batch": known["batch"] if known else ObjectId(),
+        "clear": before != encoder,
+    }
+    recovery.carry_out(dataset, "embed", plan, {})
+
+
+def finish(dataset: Any, verb: str, plan: Mapping[str, Any], arrays: recovery.Arrays) -> None:
+    """Put waiting vectors in their place; may be done twice."""
+    fo = fiftyone()
+    field, batch = plan["name"], plan["batch"]
+    if dataset.get_field(field) is None:
+        dataset.add_sample_field(field, fo.VectorField)
+    mine = {**_of(dataset, field), "batch": batch}
+    staged = {**mine, "staged": True}
+    if plan["clear"]:
+        kept = [ObjectId(id) for one in durable(VECTORS).find(mine) for id in _ids(one)]
+        had = dataset._sample_collection.find({field: {"$ne": None}}, {"_id": 1})
+        gone = [str(one["_id"]) for one in had if one["_id"] not in set(kept)]
+        if gone:
+            dataset.set_values(field, dict.fromkeys(gone), key_field="id")
+    for one in durable(VECTORS).find(staged).sort("_id"):
+        ids = _ids(one)
+        _set(dataset, field, ids, np.frombuffer(one["x"], dtype="<f4").reshape(len(ids), -1))
+    made = names.owned(f"embed {field}", Names(fields=[field]))
+    info.change(dataset, put={"encoders": {field: plan["encoder"]}, names.MADE: made})
+    former = {**_of(dataset, field), "batch": {"$ne": batch}}
+    if not plan["clear"]:  # only what was written again
+        former["ids"] = {"$in": durable(VECTORS).distinct("ids", staged)}
+    durable(VECTORS).delete_many(former)
+    durable(VECTORS).update_many(staged, {"$set": {"staged": False}, "$unset": {"x": 1}})
+
+
+def mark_unreadable(dataset: Any, *, bad: Mapping[str, str], good: Sequence[str]) -> None:
+    """Tag samples whose image cannot be read, and take the tag from those that can again.
+
+    A tag of this name that the user gave is left alone.
+
+    Args:
+        dataset: The data set, held by the caller.
+        bad: Why an image cannot be read, by sample id.
+        good: Ids of samples whose image was read.
+    """
+    known = info.section(dataset, UNREADABLE)
+    every = all_samples(dataset)
+    tagged = set(every.match_tags(UNREADABLE).values("id"))
+    new = {id: why for id, why in bad.items() if id not in tagged}
+    mended = [id for id in good if id in known]
+    if new:
+        info.put(dataset, UNREADABLE, new)
+        every.select(list(new)).tag_samples(UNREADABLE)
+    if mended:
+        every.select(mended).untag_samples(UNREADABLE)
+        info.drop(dataset, UNREADABLE, mended)
+
+
+def content(path: str) -> bytes:
+    """Return what tells two states of an image file apart: its length and time of change."""
+    try:
+        state = Path(path).stat()
+    except OSError:
+        return b"missing!"
+    return hashlib.sha256(f"{state.st_size} {state.st_mtime_ns}".encode()).digest()[:MARK]
+
+
+def _of(dataset: Any, field: str) -> dict[str, Any]:
+    return {"dataset": info.id_of(dataset), "field": field}
+
+
+def _record(
+    dataset: Any, field: str, ids: Sequence[str], paths: Sequence[str], x: np.ndarray, encoder: str
+) -> dict[str, Any]:
+    return {
+        **_of(dataset, field),
+        "encoder": encoder,
+        "ids": Binary(b"".join(ObjectId(id).binary for id in ids)),
+        "contents": Binary(b"".join(content(path) for path in paths)),
+        "hashes": Binary(b"".join(_hash(vector) for vector in x)),
+    }
+
+
+def _records(
+    dataset: Any, field: str, encoder: str, *, staged: bool
+) -> dict[str, tuple[bytes, bytes]]:
+    """Return the hashes of image and vector, by sample id; the newest record counts."""
+    wanted = {**_of(dataset, field), "encoder": encoder, "staged": staged}
+    found: dict[str, tuple[bytes, bytes]] = {}
+    for one in durable(VECTORS).find(wanted, {"x": 0}).sort("_id"):
+        for row, id in enumerate(_ids(one)):
+            part = slice(row * MARK, (row + 1) * MARK)
+            found[id] = (one["contents"][part], one["hashes"][part])
+    return found
+
+
+def _ids(one: Mapping[str, Any]) -> list[str]:
+    data = one["ids"]
+    return [str(ObjectId(data[at : at + ID])) for at in range(0, len(data), ID)]
+
+
+def _hash(vector: Any) -> bytes:
+    return hashlib.sha256(np.asarray(vector, dtype="<f4").tobytes()).digest()[:MARK]
+
+
+def _set(dataset: Any, field: str, ids: Sequence[str], x: np.ndarray) -> None:
+    vectors = dict(zip(ids, np.asarray(x, dtype=np.float32), strict=True))
+    all_samples(dataset).set_values(field, vectors, key_field="id")
