@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import runs
-from ..datasets import counting, info, reading, writing
+from ..datasets import counting, generated, identity, info, reading, writing
 from ..datasets.glance import glance
 from ..runs import Run
 
@@ -49,13 +49,15 @@ def overview(dataset: Any) -> Overview:
     runs are read first, and once: what a run that is finished wrote is then seen in full.
     """
     ours = info.read(dataset)
-    source = ours.get("generated", {}).get("source_dataset")
-    mine = [runs.Snapshot(run) for run in of(dataset.name)]
+    origin = generated.known_source(ours)
+    source = origin and (generated.source_name(ours) or origin["name"])
+    mine = [runs.Snapshot(run) for run in of(dataset.name, identity.id_of(dataset))]
     studies = [run for run in mine if run.kind == "study"]
     if source:
-        studies = [runs.Snapshot(run) for run in of(source) if run.kind == "study"]
-    linked = [dataset.name] if source else list(ours.get("generated_datasets", {}))
-    generated = _generated(linked)
+        found = of(source, origin["id"] if origin else None)
+        studies = [runs.Snapshot(run) for run in found if run.kind == "study"]
+    linked = [dataset.name] if source else generated.linked_names(ours)
+    made = _generated(linked)
     inside = {run.path for run in studies}
     theirs = tuple(f"{writing.key_of(run.id)}_" for run in studies)
     images = len(dataset)
@@ -77,19 +79,37 @@ def overview(dataset: Any) -> Overview:
         ],
         studies=studies,
         jobs=[run for run in mine if run.kind == "job"],
-        generated=[told for told, _ in generated],
-        evaluations=[e for _, found in generated for e in found if not e["key"].startswith(theirs)],
+        generated=[told for told, _ in made],
+        evaluations=[e for _, found in made for e in found if not e["key"].startswith(theirs)],
         source=source,
     )
 
 
-def of(dataset: str) -> list[Run]:
-    """List the runs that were made of a data set, oldest first."""
-    return [run for run in runs.listing() if dataset in _about(run.record)]
+def of(dataset: str, id: str | None = None) -> list[Run]:
+    """List the runs that were made of a data set, oldest first.
+
+    Args:
+        dataset: Its name.
+        id: Its id: runs that recorded one are found by it, also after a rename, and those of a
+            former data set of the name are left out.
+    """
+    return [run for run in runs.listing() if _is_about(run.record, dataset, id)]
 
 
-def _about(record: dict[str, Any]) -> list[Any]:
-    return record.get("datasets") or [record.get("dataset")]
+def _is_about(record: dict[str, Any], dataset: str, id: str | None) -> bool:
+    inputs = record.get("inputs") or {}
+    known = [record.get("identity"), *(_identity(given) for given in inputs.values())]
+    known = [one for one in known if one and one.get("id")]
+    if id is not None and any(one["id"] == id for one in known):
+        return True
+    if dataset not in (record.get("datasets") or [record.get("dataset")]):
+        return False
+    same = [one for one in known if one["name"] == dataset]
+    return not same or id is None or any(identity.current_name(one) == dataset for one in same)
+
+
+def _identity(given: Any) -> Any:
+    return given.get("identity") if isinstance(given, dict) else None
 
 
 def active(found: Sequence[Run]) -> list[Run]:

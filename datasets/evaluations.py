@@ -1,15 +1,22 @@
-"""Store an evaluation: values with the run and in ``info``, fields on the samples."""
+"""Store an evaluation: values with the run and in the data set, fields on the samples.
+
+It is written to two data sets, whole or not at all: what is to be written is first noted
+with the generated images' data set, and from then on it happens, see `recovery`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from typing import Any
 
 import numpy as np
 
-from . import info
+from . import identity, info, locking, names, records, recovery
+from .loaded import commit
+from .names import Names, key_of
 from .sidebar import fold
-from .writing import key_of, record, set_numbers
+from .writing import set_numbers
 
 
 def write_evaluation(
@@ -43,20 +50,103 @@ def write_evaluation(
         reference_ids: Ids of the real samples compared.
         reference_fields: One value per reference id.
         shared: Name of the study that this is an evaluation of.
+
+    Raises:
+        DataError: A field of that name is the user's; nothing was written.
     """
-    key, prefix = key_of(key), prefix_of(key)
-    _write(generated, generated_ids, generated_fields, prefix_of(shared) if shared else prefix)
-    _write(reference, reference_ids, reference_fields, prefix)
-    if shared and reference_fields:
-        fold(reference, f"study {shared}", [f"{prefix}{name}" for name in reference_fields])
-    info.put(generated, "evaluations", {key: {**config, "values": dict(values)}})
-    record(
-        generated,
-        f"evaluate_{key}",
-        verb="evaluate",
-        config={**config, "values": dict(values)},
-        results={"generated_ids": list(generated_ids), "reference_ids": list(reference_ids)},
+    name, key = key, key_of(key)
+    told = {**config, "values": dict(values)}
+    made = _named(prefix_of(shared or name), generated_fields)
+    real = _named(prefix_of(name), reference_fields)
+    both = sorted({id(one): one for one in (generated, reference)}.values(), key=info.id_of)
+    with ExitStack() as locks:  # in one order, so that two evaluations never wait for each other
+        held = [locks.enter_context(locking.exclusive(one, "evaluate")) for one in both]
+        check_names(generated, reference, name, made=made, real=real, shared=shared)
+        run, data = records.prepared(
+            generated,
+            f"evaluate_{key}",
+            verb="evaluate",
+            config=told,
+            results={"generated_ids": [*generated_ids], "reference_ids": [*reference_ids]},
+        )
+        plan = {
+            "run": run,
+            "key": key,
+            "told": told,
+            "owner": {"made": _owner(shared or name), "real": _owner(name)},
+            "reference": identity.id_of(reference),
+            "made": list(made),
+            "real": list(real),
+            "group": f"study {shared}" if shared and real else None,
+        }
+        arrays: dict[str, Any] = {
+            "results": data,
+            "made": np.array(generated_ids, dtype="S24"),
+            "real": np.array(reference_ids, dtype="S24"),
+        }
+        for side, fields in (("made", made), ("real", real)):
+            for number, column in enumerate(fields.values()):
+                column = np.asarray(column)
+                arrays[f"{side}{number}"] = column.astype(str) if column.dtype == object else column
+        for one in held:
+            one.check()
+        recovery.carry_out(generated, "evaluate", plan, arrays)
+
+
+def check_names(
+    generated: Any,
+    reference: Any,
+    key: str,
+    *,
+    made: Sequence[str] | Mapping[str, Any],
+    real: Sequence[str] | Mapping[str, Any],
+    shared: str | None = None,
+) -> None:
+    """Refuse an evaluation whose fields or run would take the place of the user's.
+
+    Args:
+        generated: Data set with the generated images.
+        reference: Data set with the real ones.
+        key: Name of the evaluation.
+        made: Fields of generated images, with their prefix.
+        real: Fields of real images, with their prefix.
+        shared: Name of the study that this is an evaluation of.
+
+    Raises:
+        DataError: A name is taken; the message says by what.
+    """
+    run = f"evaluate_{key_of(key)}"
+    advice = "choose another name for the evaluation with key (--key)"
+    before = records.recorded(generated, run) is not None
+    for dataset, fields, name, runs in (
+        (generated, made, shared or key, [run]),
+        (reference, real, key, []),
+    ):
+        wanted = Names(fields=[*fields], runs=[] if shared else runs)
+        owner = _owner(name)
+        inherited = before and owner not in names.owners(dataset)
+        names.check(dataset, owner, wanted, advice=advice, inherited=inherited)
+
+
+def finish(dataset: Any, verb: str, plan: Mapping[str, Any], arrays: recovery.Arrays) -> None:
+    """Carry out a planned evaluation on both data sets; may be done twice."""
+    name = identity.name_of_id(plan["reference"])
+    if name is not None:  # else the real images were deleted meanwhile
+        reference = dataset if name == dataset.name else identity.load(name)
+        _write(reference, "real", plan, arrays)
+        if plan["group"]:
+            fold(reference, plan["group"], plan["real"])
+    _write(dataset, "made", plan, arrays)
+    run = plan["run"]
+    records.store(run, arrays["results"])
+    old = records.reference(dataset, run["key"])
+    owned = names.owned(plan["owner"]["real"], Names(runs=[run["key"]]))
+    noted = {"evaluations": {plan["key"]: plan["told"]}, names.MADE: owned}
+    commit(
+        dataset,
+        [*info.update_stages(put=noted), {"$set": {f"runs.{run['key']}": run["_id"]}}],
     )
+    records.remove(old, unless=run["_id"])
 
 
 def prefix_of(key: str) -> str:
@@ -65,5 +155,20 @@ def prefix_of(key: str) -> str:
     return "" if key == "evaluation" else f"{key}_"
 
 
-def _write(dataset: Any, ids: Sequence[str], fields: Mapping[str, np.ndarray], prefix: str) -> None:
-    set_numbers(dataset, {f"{prefix}{name}": (ids, values) for name, values in fields.items()})
+def _owner(name: str) -> str:
+    return f"evaluate {key_of(name)}"
+
+
+def _named(prefix: str, fields: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return {f"{prefix}{name}": values for name, values in fields.items()}
+
+
+def _write(dataset: Any, side: str, plan: Mapping[str, Any], arrays: recovery.Arrays) -> None:
+    """Write the fields of one side, which are its own from here on."""
+    fields = plan[side]
+    if not fields:
+        return
+    names.own(dataset, plan["owner"][side], Names(fields=fields))
+    ids = arrays[side].astype(str).tolist()
+    columns = {name: (ids, arrays[f"{side}{number}"]) for number, name in enumerate(fields)}
+    set_numbers(dataset, columns)

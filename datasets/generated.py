@@ -183,7 +183,7 @@ def known_source(sections: Mapping[str, Any]) -> dict[str, Any] | None:
     if not told:
         return None
     return {
-        "name": told["source_dataset"],
+        "name": told.get("source_dataset", ""),
         "id": told.get("source_dataset_id"),
         "folders": told.get("source_folders", []),
     }

@@ -108,7 +108,13 @@ def current_name(known: Mapping[str, Any]) -> str | None:
 
 def exists(id: str) -> bool:
     """Tell whether a data set has this id."""
-    return _datasets().count_documents({"_id": _object_id(id)}, limit=1) > 0
+    return name_of_id(id) is not None
+
+
+def name_of_id(id: str) -> str | None:
+    """Return today's name of the data set with this id, None when it is deleted."""
+    found = _datasets().find_one({"_id": _object_id(id)}, {"name": 1})
+    return None if found is None else found["name"]
 
 
 def _datasets() -> Any:

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from . import info
+from . import identity, info
 from .database import fiftyone
+from .generated import linked_names, source_name
 
 NEAREST = "nearest_train_id"
 
@@ -56,10 +57,8 @@ def nearest_generated(source: Any, ids: Sequence[str], *, limit: int) -> list[Pa
     """
     fo = fiftyone()
     found: list[Pair] = []
-    for name in info.section(source, "generated_datasets"):
-        if not fo.dataset_exists(name):
-            continue
-        made = fo.load_dataset(name, reload=True)
+    for name in linked_names(info.read(source)):
+        made = identity.load(name)
         for field in _fields(made):
             view = made.match(fo.ViewField(field).is_in(list(ids)))
             found += _pairs(made, view.limit(limit - len(found)), limit, field=field)
@@ -69,14 +68,13 @@ def nearest_generated(source: Any, ids: Sequence[str], *, limit: int) -> list[Pa
 
 
 def _pairs(made: Any, view: Any, limit: int, *, field: str | None = None) -> list[Pair]:
-    fo = fiftyone()
     fields = [field] if field else _fields(made)
-    name = info.section(made, "generated").get("source_dataset")
-    if not fields or not name or not fo.dataset_exists(name):
+    name = source_name(info.read(made))
+    if not fields or name is None:
         return []
     ids, paths, *columns = view.values(["id", "filepath", *fields])
     nearest = [next((one for one in row if one), None) for row in zip(*columns, strict=True)]
-    real = fo.load_dataset(name, reload=True).select([one for one in nearest if one])
+    real = identity.load(name).select([one for one in nearest if one])
     path_of = dict(zip(*real.values(["id", "filepath"]), strict=True))
     return [
         Pair(id, path, near, path_of[near], made.name)

@@ -26,6 +26,7 @@ PIECE = 8 * 2**20  # bytes of a piece; MongoDB takes documents of up to 16 MiB
 
 FINISH = {
     "embed": "vectors",
+    "evaluate": "evaluations",
     "import": "importing",
     "import-generated": "generated",
     "record": "records",

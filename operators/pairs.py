@@ -7,6 +7,7 @@ from typing import Any
 from fiftyone.operators import types
 
 from ..datasets import info, pairs
+from ..datasets.generated import source_name
 from . import layout
 
 SHOWN = 6  # pairs at a time
@@ -43,7 +44,6 @@ def draw(page: types.Object, ctx: Any, panel: Any) -> None:
         layout.image(one, pair.generated_path, "generated", height="96px")
         layout.image(one, pair.real_path, "nearest training image", height="96px")
     layout.text(card, "Left: generated. Right: the training image it is nearest to.")
-    ours = info.read(ctx.dataset)
-    name = ours["generated"]["source_dataset"] if generated else found[0].dataset
+    name = source_name(info.read(ctx.dataset)) if generated else found[0].dataset
     ids = [pair.real_id if generated else pair.generated_id for pair in found]
     layout.button(card, f"Open them in {name}", panel.open_samples, name=name, ids=ids)

@@ -13,7 +13,7 @@ from .. import runs
 from ..api import charts, comparing
 from ..api.conclusions import BETTER, UNUSABLE, conclude
 from ..api.overview import of
-from ..datasets import info, selections
+from ..datasets import generated, info, selections
 from ..runs import Run
 from . import layout, missed
 from .frame import Frame, told
@@ -164,8 +164,11 @@ def source_of(ctx: Any) -> str | None:
     """Return the name of the real images' data set, whichever of the two is open."""
     if ctx.dataset is None:
         return None
-    generated = info.section(ctx.dataset, "generated")
-    return generated["source_dataset"] if generated else ctx.dataset.name
+    kept = info.read(ctx.dataset)
+    origin = generated.known_source(kept)
+    if origin is None:
+        return ctx.dataset.name
+    return generated.source_name(kept) or origin["name"]
 
 
 def figure(drawn: Any) -> tuple[list[dict[str, Any]], dict[str, Any]]:

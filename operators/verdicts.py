@@ -10,7 +10,7 @@ from fiftyone.operators import types
 from .. import api
 from ..api import estimating
 from ..config import EvaluateSettings, Settings, StudySettings
-from ..datasets import info, reading, selections
+from ..datasets import generated, identity, info, reading, selections
 from ..errors import DataError
 from . import forms
 from .doorway import Doorway, choose, job, refuse
@@ -111,13 +111,10 @@ def _linked(ctx: Any) -> tuple[Any, list[str]]:
         raise DataError("Open a data set first, or import images.")
     ours = info.read(ctx.dataset)
     source = ctx.dataset
-    if "generated" in ours:  # the open data set is itself a generated one
-        name = ours["generated"]["source_dataset"]
-        if not fo.dataset_exists(name):
-            raise DataError(f"the data set {name!r} that these images come from is gone.")
-        return fo.load_dataset(name, reload=True), [ctx.dataset.name]
-    sets = [name for name in ours.get("generated_datasets", {}) if fo.dataset_exists(name)]
-    return source, sets[::-1]  # newest first
+    origin = generated.known_source(ours)
+    if origin is not None:  # the open data set is itself a generated one
+        return identity.open_by_identity(origin), [ctx.dataset.name]
+    return source, generated.linked_names(ours)[::-1]  # newest first
 
 
 def _one(wanted: str | None, known: list[str]) -> str:

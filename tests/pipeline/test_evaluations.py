@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 from curadiff import encoders, runs
 from curadiff.api import conditions
+from curadiff.api.overview import overview
+from curadiff.datasets import generated, info
 from curadiff.errors import DataError
 from curadiff.metrics import frechet_distance
 
@@ -136,3 +138,38 @@ def test_a_folder_knows_by_its_training_what_selected(tmp_path, home):
         assert conditions.Conditions(key, (32, 32), known).same_encoder is same
     (tmp_path / "generated.json").write_text(json.dumps({"run": "deleted"}))
     assert conditions.selection_encoders(tmp_path, None, []) == ()
+
+
+def test_a_field_of_the_users_is_not_overwritten(dataset, drawn, home):
+    dataset.set_values("covered", ["with a coat"] * len(dataset))
+    with pytest.raises(DataError, match=r"field 'covered' that Curadiff did not make.*--key"):
+        curadiff.evaluate(drawn, dataset, **QUICK)
+    assert set(dataset.values("covered")) == {"with a coat"}
+    assert drawn.get_field("realism") is None
+    curadiff.evaluate(drawn, dataset, key="ours", **QUICK)
+    assert dataset.get_field("ours_covered") is not None
+
+
+def test_links_hold_when_either_data_set_is_renamed(dataset, photos):
+    paths = sorted(photos.rglob("*.png"))[:3]
+    settings = {"seeds": range(3), "source": dataset, "run": "one", "arm": "full"}
+    settings |= {"training_seed": 0, "origin": {"checkpoint": 2}, "uid": "of-one"}
+    made, added = generated.add_generated(f"{dataset.name}-x", paths=paths, **settings)
+    assert added == 3
+    made.name, dataset.name = f"{made.name}-2", f"{dataset.name}-2"
+    assert generated.source_name(info.read(made)) == dataset.name
+    assert generated.linked_names(info.read(dataset)) == [made.name]
+    seen = overview(made)
+    assert (seen.source, seen.dataset) == (dataset.name, made.name)
+    # The run was renamed: its images are the same, in another place, and are not doubled.
+    moved = [path.with_name(f"moved-{path.name}") for path in paths]
+    made.set_values("filepath", [f"{path}.gone" for path in paths])
+    for old, new in zip(paths, moved, strict=True):
+        shutil.copy(old, new)
+    again = generated.add_generated(made.name, paths=moved, **{**settings, "run": "renamed"})
+    made.reload()
+    assert (again[1], len(made)) == (0, 3)
+    assert made.values("filepath") == [str(path) for path in moved]
+    for path in moved:
+        path.unlink()
+    made.delete()
