@@ -60,7 +60,7 @@ def import_images(source: Any, **settings: Any) -> Imported:
         if config.name is None:
             raise SettingsError("name is needed when the source is a FiftyOne data set or view.")
         return _imported(importing.from_samples(config.name, view))
-    records = layouts.read(folder, config.layout)
+    records = layouts.read(folder, config.layout, companions=config.companions == "attach")
     name = config.name or key_of(folder.name).replace("_", "-")
     outcome = importing.from_records(
         name,

@@ -18,6 +18,11 @@ class ImportSettings(Settings):
     layout: Literal["auto", "folder", "vitonhd", "dresscode"] = setting(
         "auto", "How the files are laid out; auto recognizes VITON-HD and Dress Code."
     )
+    companions: Literal["attach", "photographs"] = setting(
+        "attach",
+        "Masks, depth maps, thumbnails and the like in a folder beside images: attach them to "
+        "their photographs, or import them as photographs too.",
+    )
     add: bool = setting(False, "Add to a data set that holds the images of another folder.")
     update: bool = setting(
         False, "Take over labels and other values that the folder states otherwise by now."

@@ -18,13 +18,15 @@ __all__ = ["LAYOUTS", "Record", "Records", "read"]
 LAYOUTS = {"vitonhd": vitonhd, "dresscode": dresscode, "folder": folder}
 
 
-def read(root: str | Path, layout: str = "auto") -> Records:
+def read(root: str | Path, layout: str = "auto", *, companions: bool = True) -> Records:
     """List the images under a folder with labels, splits and companion files.
 
     Args:
         root: The folder.
         layout: ``folder``, ``vitonhd``, ``dresscode``, or ``auto``, which recognizes the
             try-on data sets by their sub-folders and reads everything else as ``folder``.
+        companions: Whether ``folder`` tells masks, depth maps and the like beside the
+            photographs from photographs.
 
     Returns:
         A list of `Record`, in a fixed order. It also says which layout was read
@@ -46,4 +48,6 @@ def read(root: str | Path, layout: str = "auto") -> Records:
         raise DataError(f"{root} is a file; give the folder that holds the images.")
     if layout == "auto":
         layout = next(name for name, module in LAYOUTS.items() if module.recognizes(root))
+    if layout == "folder":
+        return folder.read(root, companions=companions)
     return LAYOUTS[layout].read(root)

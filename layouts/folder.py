@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ..errors import DataError
 from ..images import formats, readable
+from .companions import attach
 from .files import JUNK, LeftOut
 from .records import Record, Records, plural
 from .tables import TABLE, Rows, annotate, read_table
@@ -20,7 +21,7 @@ def recognizes(root: Path) -> bool:
     return True
 
 
-def read(root: Path) -> Records:
+def read(root: Path, *, companions: bool = True) -> Records:
     """List every image below a folder, with links followed and hidden files left out.
 
     The first sub-folder names the class, after a split (``train/shirt/7.jpg``)
@@ -35,9 +36,11 @@ def read(root: Path) -> Records:
     tables: list[Rows] = []
     left_out = LeftOut()
     said: list[str] = []
+    folders = []
     for folder, names in _walk(root):
         below = folder.relative_to(root).as_posix()
         below = "" if below == "." else below
+        folders.append(below)
         for name in names:
             path = folder / name
             if name == TABLE:
@@ -54,6 +57,9 @@ def read(root: Path) -> Records:
         raise DataError(
             f"{root} holds no images{also}; give a folder with files of type {kinds}.{why}"
         )
+    if companions:
+        found, attached = attach(found, folders)
+        said += attached
     rows: Rows = {}
     for table in tables:  # parents come first, so that the nearest table wins
         for key, cells in table.items():
