@@ -10,6 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .deleting import delete_run
     from .doctor import doctor
     from .embedding import embed
     from .estimating import estimate_study, estimate_training
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from .training import resume, stop, train
 
 _HOME = {
+    "delete_run": "deleting",
     "doctor": "doctor",
     "embed": "embedding",
     "estimate_study": "estimating",
@@ -54,6 +56,7 @@ _HOME = {
 }
 
 __all__ = [
+    "delete_run",
     "doctor",
     "embed",
     "estimate_study",

@@ -105,6 +105,7 @@ def import_generated(
 
 def _import(folder: Path, config: LinkSettings) -> Linked:
     told = _record_of(folder)
+    drawn.verify(folder, told)
     run = _run_of(folder, told["run"])
     known = run.record.get("identity") or {"name": run.record["dataset"]}
     source = identity.open_by_identity(known)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import subprocess
 import time
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from .progress import Report
 
 JOBS = ("import", "embed", "generate", "evaluate", "study")
 WORKER = "curadiff.api.job_worker"
+PATIENCE = 60.0  # seconds to wait while another job is being started
 BETWEEN = 0.5  # seconds between two writes of status.json
 
 
@@ -41,8 +43,9 @@ def start(verb: str, inputs: Mapping[str, Any], settings: Mapping[str, Any]) -> 
         DataError: A view is empty.
         RunError: The same verb works on the same data set already.
     """
-    run = prepare(verb, inputs, settings)
-    _start(run)
+    with _one_at_a_time():
+        run = prepare(verb, inputs, settings)
+        _start(run)
     return run
 
 
@@ -54,14 +57,14 @@ def prepare(verb: str, inputs: Mapping[str, Any], settings: Mapping[str, Any]) -
     packed = {name: _packed(value) for name, value in inputs.items()}
     dataset = _subject(packed)
     _refuse_twin(verb, dataset)
-    run = runs.create("job", dict(settings), name=None)
-    run.add(
-        verb=verb,
-        dataset=dataset,
-        datasets=_datasets(packed) or [dataset],
-        inputs=packed,
-        database=views.location(),
-    )
+    with runs.making("job", dict(settings)) as run:
+        run.add(
+            verb=verb,
+            dataset=dataset,
+            datasets=_datasets(packed) or [dataset],
+            inputs=packed,
+            database=views.location(),
+        )
     return run
 
 
@@ -72,14 +75,29 @@ def resume(job: str | Path | Run) -> Run:
         RunError: There is no such job, it is at work, or it works in another database.
     """
     run = _job(job)
-    if run.status["state"] in runs.ACTIVE:
-        raise RunError(f"{run.id} is {run.status['state']} already; wait for it, or stop it.")
-    if run.status["state"] == "finished":
-        raise RunError(f"{run.id} has finished; there is nothing left to do.")
-    _refuse_other_database(run)
-    _refuse_twin(run.record["verb"], run.record["dataset"])
-    _start(run)
+    with _one_at_a_time():
+        state = run.status["state"]
+        if state in runs.ACTIVE:
+            raise runs.Busy(f"{run.id} is {state} already; wait for it, or stop it.")
+        if state == "finished":
+            raise RunError(f"{run.id} has finished; there is nothing left to do.")
+        _refuse_other_database(run)
+        _refuse_twin(run.record["verb"], run.record["dataset"])
+        _start(run)
     return run
+
+
+def _one_at_a_time() -> Lease:
+    """Let no other process start a job between looking for the same work and starting it."""
+    folder = runs.home() / "runs"
+    try:
+        runs.make_folder(folder)
+    except OSError as fault:
+        raise RunError(
+            f"could not make {folder}: {fault.strerror}; set CURADIFF_HOME to a folder that you "
+            "can write to."
+        ) from fault
+    return Lease(folder, name="jobs.lock", wait=PATIENCE)
 
 
 def stop(job: str | Path | Run) -> Run:
@@ -105,8 +123,11 @@ def work(run: Run, report: Report | None = None) -> Any:
         CuradiffError: As the status then says.
         KeyboardInterrupt or Stopped: It was asked to stop; the status is ``stopped``.
     """
-    with Lease(run.path):
-        run.set_status("running", message="preparing", error=None, eta_seconds=None)
+    with ExitStack() as held:
+        with _one_at_a_time():
+            _refuse_twin(run.record["verb"], run.record["dataset"], but=run)
+            held.enter_context(Lease(run.path))
+            run.set_status("running", message="preparing", error=None, eta_seconds=None)
         meter = _Meter(run, report)
         try:
             result, outcome = _carry_out(run, meter)
@@ -178,11 +199,12 @@ class _Meter:
             self.report(done, total)
 
 
-def _refuse_twin(verb: str, dataset: str | None) -> None:
-    for other in runs.listing("job"):
+def _refuse_twin(verb: str, dataset: str | None, *, but: Run | None = None) -> None:
+    for other in runs.survey("job")[0]:
         record = other.record
         same = (record.get("verb"), record.get("dataset")) == (verb, dataset)
-        if same and other.status["state"] in runs.ACTIVE:
+        itself = but is not None and other.path == but.path
+        if same and not itself and other.status["state"] in runs.ACTIVE:
             raise RunError(
                 f"{other.id} does the same on {dataset!r} right now ({other.status['state']}); "
                 "wait for it, or stop it."

@@ -22,8 +22,9 @@ from PIL import Image
 
 from .. import diffusion, runs
 from ..config import TrainSettings
+from ..diffusion import pixels
 from ..errors import CuradiffError, RunError, SettingsError
-from ..runs import Run, launch
+from ..runs import Run, caches, launch
 
 ALIKE = (
     "network", "image_size", "base_channels", "multipliers", "layers", "batch_size", "accumulate",
@@ -137,6 +138,8 @@ def work(run: Run) -> None:
     worker.work(run, enough)
     run.add(disk_bytes=run.status.get("disk_bytes_at_most"))
     shutil.rmtree(run.path / "checkpoints", ignore_errors=True)
+    pixels.forget(pixels.used_by(run))
+    caches.trim("speeds", keep=run.path)
 
 
 def _folder(settings: TrainSettings) -> Path:

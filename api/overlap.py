@@ -14,6 +14,8 @@ from .. import runs
 from ..datasets import selections
 from ..errors import DataError
 from ..images import open_rgb
+from ..runs import caches
+from ..runs.files import temporary
 
 PARTS = ("only_a", "both", "only_b")
 COLUMNS, ROWS, SIDE, GAP = 4, 4, 96, 4  # of a sheet; the last two in pixels
@@ -101,9 +103,11 @@ def sheet(dataset: Any, ids: Sequence[str]) -> Path | None:
     file = runs.home() / "cache" / "sheets" / f"{key}.png"
     if not file.exists():
         runs.make_folder(file.parent)
-        part = file.with_suffix(".part")
+        part = temporary(file)
         _draw(paths).save(part, "PNG")
         part.replace(file)
+        caches.trim("sheets", keep=file)
+    caches.touch(file)
     return file
 
 

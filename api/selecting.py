@@ -15,6 +15,7 @@ from ..datasets import locking, reading, selections
 from ..datasets.resolving import all_samples
 from ..datasets.writing import ids_hash, key_of, recorded
 from ..errors import DataError
+from ..runs import caches
 
 EXPLAINED = selections.OF_POOL
 
@@ -228,4 +229,5 @@ def _report(
     path = runs.home() / "reports" / key_of(dataset.name) / f"{key_of(name)}.html"
     runs.make_folder(path.parent)
     found.to_html(path)
+    caches.trim("reports", keep=path)
     return {"report": str(path), "numbers": found.numbers[name]}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,7 +22,8 @@ def train(samples: Any, *, wait: bool = True, progress: Progress = True, **setti
     """Train a DDPM on the images of a view.
 
     The training runs in a process of its own, from a manifest of files, and outlives
-    the caller's. Ctrl-C while waiting stops it at a checkpoint.
+    the caller's. Ctrl-C while waiting stops it at a checkpoint. With a ``name``, the same
+    call goes on where an earlier one was stopped or killed.
 
     Args:
         samples: A FiftyOne data set, its name, or a view such as ``select(...).view``.
@@ -37,14 +37,50 @@ def train(samples: Any, *, wait: bool = True, progress: Progress = True, **setti
     Raises:
         SettingsError: A setting is wrong.
         DataError: The view is empty, or an image cannot be read.
-        RunError: The training failed; the message says why and where its log is.
+        RunError: The training failed; the message says why and where its log is. Or another
+            training has its name, or it is at work already.
     """
     config = TrainSettings(**settings)
     dataset, view = reading.resolve(samples)
     pool = reading.read_paths(view)
-    run = new_run(dataset, pool, config)
+    run = _made_before(config, pool)
+    if run is None:
+        run = new_run(dataset, pool, config)
+    elif run.status["state"] == "finished":
+        return run
+    else:
+        note(dataset, run, pool.ids)
     diffusion.start(run)
     return follow(run, progress=progress) if wait else run
+
+
+def _made_before(config: TrainSettings, pool: reading.Pool) -> Run | None:
+    """Return the training that the same call has made before, None when there is none.
+
+    Raises:
+        RunError: Its name is taken by a run of other settings or images, or it is at work.
+    """
+    path = runs.home() / "runs" / (config.name or "")
+    if config.name is None or not (path / "run.json").exists():
+        return None
+    run = Run(path)
+    if run.kind != "train":
+        raise RunError(f"a {run.kind} run is named {config.name}; choose another name.")
+    wanted, there = config.model_dump(mode="json"), run.settings
+    differ = [name for name, value in wanted.items() if there.get(name) != value]
+    if run.record.get("ids_hash") != writing.ids_hash(pool.ids):
+        differ.append("the images")
+    if differ:
+        raise RunError(
+            f"the training {config.name} exists and differs in {', '.join(differ)}; choose "
+            f"another name, or go on with that one: curadiff train --resume {config.name}"
+        )
+    state = run.status["state"]
+    if state in runs.ACTIVE:
+        raise runs.Busy(
+            f"{run.id} is {state} already; see it with: curadiff runs {run.id} --follow"
+        )
+    return run
 
 
 def new_run(
@@ -72,8 +108,8 @@ def new_run(
         "ids_hash": writing.ids_hash(pool.ids),
         "selected_with": selected_with,
     }
-    run = runs.create("train", config.model_dump(mode="json"), name=config.name, folder=folder)
-    try:
+    full = config.model_dump(mode="json")
+    with runs.making("train", full, name=config.name, folder=folder) as run:
         diffusion.prepare(
             run,
             ids=pool.names,
@@ -82,10 +118,6 @@ def new_run(
             extra=origin,
             held_out=held_out,
         )
-    except BaseException:
-        shutil.rmtree(run.path)  # nothing is in it yet, and its name is wanted again
-        raise
-    run.add(**origin)
     note(dataset, run, pool.ids)
     return run
 
@@ -192,10 +224,10 @@ def follow(run: Run, *, progress: Progress = True) -> Run:
             f"curadiff train --resume {run.id}"
         )
     why = status.get("error") or "its process ended without a word"
-    raise RunError(
-        f"{run.id} {status['state']}: {why} (log: {run.path / 'output.log'}). Go on from its "
-        f"last checkpoint with: curadiff train --resume {run.id}"
-    )
+    said = f"{run.id} {status['state']}: {why} (log: {run.path / 'output.log'})"
+    if status["state"] == "failed" and status.get("advised"):
+        raise RunError(said)  # the error says what to do
+    raise RunError(f"{said}. Go on from its last checkpoint with: curadiff train --resume {run.id}")
 
 
 def end_all(trainings: Sequence[Run]) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 
 from ..errors import CuradiffError
+from ..runs import interrupt
 from ..runs.launch import CALM
 from .flags import Parser
 
@@ -25,12 +27,18 @@ def main(words: list[str] | None = None) -> int:
         epilog="Start with: curadiff demo    Check the machine with: curadiff doctor",
     )
     add_commands(parser)
-    parsed = parser.parse(sys.argv[1:] if words is None else words)
+    given = sys.argv[1:] if words is None else words
+    parsed = parser.parse(given)
+    if words is None:
+        interrupt()  # SIGTERM ends the work as Ctrl-C does
     try:
         return parsed.command(parsed) or 0
     except CuradiffError as fault:
         print(f"curadiff: {fault}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("\ncuradiff: interrupted; the same command goes on from here.", file=sys.stderr)
+        command = shlex.join(["curadiff", *given])
+        print(
+            f"\ncuradiff: interrupted; what is done is kept. Go on with: {command}", file=sys.stderr
+        )
         return 130

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..config import VERBS
+from ..errors import Stopped
 from ..version import __version__
 from .flags import Parser, add_settings, given_settings, settings_from_file
 from .rating import add_rate
@@ -99,17 +100,19 @@ def add_commands(parser: Parser) -> None:
         follow={**yes, "help": "show its progress until it ends"},
         stop={**yes, "help": "let it write a checkpoint and end"},
         resume={**yes, "help": "go on with it"},
-        delete={**yes, "help": "delete its folder with all that is in it"},
+        delete={**yes, "help": "delete it with all that is in it, after saying what and asking"},
+        yes={**yes, "help": "do not ask before deleting"},
     )
     add(
         "cache",
         _cache,
-        "Show how much the cache of features holds, or empty it.",
+        "Show what is kept to save work and how large it is, or delete it.",
         clear={
             "nargs": "?",
             "const": "",
-            "metavar": "ENCODER",
-            "help": "forget all features, or those of one encoder",
+            "metavar": "KIND",
+            "help": "delete everything, one of features, pixels, sheets, speeds and reports, or "
+            "the features of one encoder",
         },
     )
     add(
@@ -219,8 +222,11 @@ def _study(words: argparse.Namespace) -> None:
     settings = merged(settings, given_settings(words, VERBS["study"]))
     if words.estimate:
         print(api.estimate_study(**settings))
-    else:
+        return
+    try:
         print(api.study(source, update_images=words.update_images, **settings))
+    except Stopped:  # of one of its trainings; the study is what goes on
+        raise KeyboardInterrupt from None
 
 
 def _runs(words: argparse.Namespace) -> None:
@@ -230,14 +236,9 @@ def _runs(words: argparse.Namespace) -> None:
 
 
 def _cache(words: argparse.Namespace) -> None:
-    from ..encoders import cache
+    from .managing import manage_cache
 
-    if words.clear is not None:
-        print(f"{cache.clear(words.clear or None)} features forgotten")
-    held = cache.info()
-    print(f"{held.path}: {held.bytes / 1e6:.1f} MB of at most {held.limit / 1e6:.0f} MB")
-    for key, count in held.images.items():
-        print(f"  {count} images by {key}")
+    manage_cache(words.clear)
 
 
 def _doctor(words: argparse.Namespace) -> int:

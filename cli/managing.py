@@ -1,14 +1,20 @@
-"""``curadiff runs``: list, follow, stop, resume, delete."""
+"""``curadiff runs`` and ``curadiff cache``: list, follow, stop, resume, delete."""
 
 from __future__ import annotations
 
 import argparse
-import shutil
+import datetime
+import sys
 import time
+from collections.abc import Sequence
+from typing import Any
 
 from .. import runs
 from ..errors import RunError, SettingsError
-from ..runs import Run
+from ..runs import Damaged, Run, launch, lease
+
+HIDDEN = ("heartbeat", "time", "pid")  # numbers of a status that mean nothing to a reader
+WIDTH = 300  # of an error in the list
 
 
 def manage(words: argparse.Namespace) -> None:
@@ -19,42 +25,104 @@ def manage(words: argparse.Namespace) -> None:
     if not words.RUN:
         if asked:
             raise SettingsError(f"--{asked[0]} needs the run: curadiff runs RUN --{asked[0]}")
-        print(table(runs.listing()))
+        print(table(*runs.survey()))
+        return
+    if asked == ["delete"]:
+        _delete(words.RUN, yes=words.yes)
         return
     run = runs.open_run(words.RUN)
     {
         "follow": _follow,
         "stop": _stop,
         "resume": _resume,
-        "delete": _delete,
     }.get(asked[0] if asked else "", _show)(run)
 
 
-def table(found: list[Run]) -> str:
-    """Lay runs out, one a line."""
-    if not found:
+def table(found: Sequence[Run], damaged: Sequence[Damaged] = ()) -> str:
+    """Lay runs out, one a line, with what went wrong below those where something did."""
+    if not found and not damaged:
         return f"There are no runs in {runs.home() / 'runs'} yet. Start with: curadiff demo"
-    rows = [("run", "kind", "state", "progress", "made")]
+    head = ("run", "what", "data set", "state", "progress", "made")
+    rows: list[tuple[str, ...]] = [head]
+    errors: dict[int, str] = {}
     for run in found:
         record, status = run.record, run.status
-        rows.append((run.id, record["kind"], status["state"], _progress(status), record["created"]))
-    widths = [max(len(row[i]) for row in rows) for i in range(5)]
-    lines = ["  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)) for row in rows]
-    return "\n".join(line.rstrip() for line in lines)
+        error = status.get("error")
+        if error and status["state"] not in ("finished", *runs.ACTIVE):
+            errors[len(rows)] = _short(str(error))
+        rows.append(
+            (
+                run.id,
+                str(record.get("verb") or record["kind"]),
+                str(record.get("dataset") or ""),
+                status["state"],
+                progress(status),
+                _when(record["created"]),
+            )
+        )
+    for one in damaged:
+        errors[len(rows)] = _short(one.why)
+        rows.append((one.path.name, "", "", "damaged", "", ""))
+    widths = [max(len(row[i]) for row in rows) for i in range(len(head))]
+    lines = []
+    for number, row in enumerate(rows):
+        cells = "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        lines.append(cells.rstrip())
+        if number in errors:
+            lines.append(f"    {errors[number]}")
+    return "\n".join(lines)
 
 
-def _progress(status: dict[str, object]) -> str:
+def progress(status: dict[str, Any]) -> str:
+    """Say how far a run is; nothing where that is not known."""
     if status.get("steps"):
         return f"{status.get('step', 0)}/{status['steps']} steps"
-    if isinstance(status.get("progress"), float):
-        return f"{100 * float(str(status['progress'])):.0f} %"
-    return ""
+    if status.get("total"):
+        return f"{status.get('done', 0)}/{status['total']}"
+    share = status.get("progress")
+    return f"{100 * share:.0f} %" if isinstance(share, float) else ""
+
+
+def _short(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= WIDTH else f"{line[: WIDTH - 1]}…"
+
+
+def _when(created: str) -> str:
+    """Say in local time when a run was made."""
+    try:
+        moment = datetime.datetime.fromisoformat(created).astimezone()
+    except ValueError:
+        return created
+    return f"{moment:%Y-%m-%d %H:%M}"
 
 
 def _show(run: Run) -> None:
-    print(f"{run.id} ({run.kind}) in {run.path}")
-    for name, value in run.status.items():
-        print(f"  {name}: {value}")
+    record, status = run.record, run.status
+    verb = record.get("verb")
+    print(f"{run.id} ({f'job: {verb}' if verb else run.kind}) in {run.path}")
+    print(f"  made: {_when(record['created'])}")
+    if record.get("dataset"):
+        print(f"  data set: {record['dataset']}")
+    for name, value in status.items():
+        if name not in HIDDEN and value is not None and not (name == "message" and _same(status)):
+            print(f"  {name}: {value}")
+    found = lease.holder(run.path)
+    if found is not None:
+        print(f"  works in: {found}")
+    if isinstance(status.get("heartbeat"), int | float):
+        print(f"  last heard of: {_ago(time.time() - status['heartbeat'])}")
+
+
+def _same(status: dict[str, Any]) -> bool:
+    return status.get("message") == status.get("error")
+
+
+def _ago(seconds: float) -> str:
+    for unit, size in (("days", 86400), ("hours", 3600), ("minutes", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {unit} ago"
+    return f"{max(seconds, 0):.0f} seconds ago"
 
 
 def _follow(run: Run) -> None:
@@ -64,19 +132,18 @@ def _follow(run: Run) -> None:
         follow(run)
         return
     while (status := run.status)["state"] in runs.ACTIVE:
-        print(f"\r{run.id}: {_progress(status)} {status.get('message', '')}   ", end="", flush=True)
+        print(f"\r{run.id}: {progress(status)} {status.get('message', '')}   ", end="", flush=True)
         time.sleep(1)
     print(f"\r{run.id}: {run.status['state']}{' ' * 40}")
 
 
 def _stop(run: Run) -> None:
-    from ..api import jobs, stop
-
-    (jobs.stop if run.kind == "job" else stop)(run)
-    print(
-        f"{run.id} is writing a checkpoint and will end. Go on with: curadiff runs {run.id} "
-        "--resume"
-    )
+    found = launch.end(run)
+    if found is None:
+        raise RunError(f"{run.id} is not running (it is {run.status['state']}).")
+    print(launch.stopping(run, found))
+    again = "the same command" if run.kind == "study" else f"curadiff runs {run.id} --resume"
+    print(f"Go on with: {again}")
 
 
 def _resume(run: Run) -> None:
@@ -89,8 +156,48 @@ def _resume(run: Run) -> None:
     print(f"{run.id}: {run.status['state']}")
 
 
-def _delete(run: Run) -> None:
-    if runs.held(run.path):
-        raise RunError(f"{run.id} is running; stop it first with: curadiff runs {run.id} --stop")
-    shutil.rmtree(run.path)
-    print(f"{run.id} is deleted")
+def _delete(name: str, *, yes: bool) -> None:
+    """Say what goes, ask, and delete it."""
+    from ..api import delete_run
+
+    found = delete_run(name)
+    print(f"This deletes {found}")
+    if not yes:
+        if not sys.stdin.isatty():
+            raise RunError(
+                f"nothing was deleted: give --yes to delete {found.run.id} without being asked."
+            )
+        if input("Delete it? [y/N] ").strip().lower() not in ("y", "yes"):
+            print("Nothing was deleted.")
+            return
+    delete_run(found.run, yes=True)
+    print(f"{found.run.id} is deleted")
+
+
+def manage_cache(clear: str | None) -> None:
+    """Show what every cache holds; empty one, or the features of one encoder.
+
+    Args:
+        clear: A kind, an encoder's key, ``""`` for everything, or None for nothing.
+    """
+    from ..encoders import cache
+    from ..runs import caches
+
+    if clear is not None:
+        if clear not in caches.KINDS:
+            key = None if clear in ("", "features") else clear
+            print(f"{cache.clear(key)} features forgotten")
+        for kind in caches.KINDS if clear == "" else (clear,):
+            if kind in caches.KINDS:
+                print(f"{caches.clear(kind)} {caches.ABOUT[kind]} deleted")
+    held = cache.info()
+    rows = [("features", held.bytes, held.limit, f"{sum(held.images.values())} images")]
+    rows += [
+        (one.kind, one.bytes, one.limit, f"{one.entries} {caches.ABOUT[one.kind]}")
+        for one in caches.info()
+    ]
+    for kind, size, most, what in rows:
+        print(f"{kind:<9} {size / 1e6:>9.1f} MB of at most {most / 1e6:>6.0f} MB  {what}")
+    for key, count in held.images.items():
+        print(f"  features of {count} images by {key}")
+    print(f"in {runs.home()}")

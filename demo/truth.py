@@ -95,7 +95,9 @@ def save(truth: DemoTruth) -> None:
     writer.writerows(rows)
     write_bytes(truth.root / "labels.csv", table.getvalue().encode())
     about = {key: value for key, value in asdict(truth).items() if key != "root"}
-    write_json(truth.root / FILE, {"edition": EDITION, "counts": truth.counts(), **about})
+    write_json(
+        truth.root / FILE, {"edition": EDITION, "counts": truth.counts(), **about}, checksum=False
+    )
 
 
 def load(root: Path) -> DemoTruth | None:

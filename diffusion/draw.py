@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from ..runs.files import temporary
 from . import objective, samplers
 from .randomness import normal, stream
 
@@ -93,6 +94,6 @@ def save_grid(pictures: np.ndarray, path: Path, columns: int) -> None:
         top, left = i // columns * (h + gap), i % columns * (w + gap)
         sheet[top : top + h, left : left + w] = one
     path.parent.mkdir(exist_ok=True)
-    temporary = path.with_name(f".tmp-{path.name}")
-    Image.fromarray(sheet).save(temporary, "PNG")
-    temporary.replace(path)
+    part = temporary(path)
+    Image.fromarray(sheet).save(part, "PNG")
+    part.replace(path)

@@ -13,13 +13,12 @@ from ..config import GenerateSettings
 from ..errors import CuradiffError
 from ..runs import open_run, read_json
 from . import drawn
-from .worker import end_with_parent, share_cores
+from .worker import share_cores
 
 
 def main(words: list[str]) -> int:
     """Draw this process's share of the missing images."""
     share_cores()
-    end_with_parent()
     from .generate import draw_missing  # imports torch
 
     run, folder, rank = open_run(Path(words[0])), Path(words[1]), int(words[3])

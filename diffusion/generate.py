@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import tempfile
 import time
@@ -15,11 +16,13 @@ import torch
 
 from ..config import GenerateSettings, TrainSettings
 from ..errors import RunError, SettingsError
-from ..runs import Run, environment, launch, write_json
+from ..runs import Lease, Run, environment, launch, write_json
+from ..runs.bootstrap import LAUNCHER
 from . import checkpoint, draw, drawn, engine, network, schedules
-from .analytic import drawing, sources
+from .analytic import drawing, freezing, sources
 
 DRAWER = "curadiff.diffusion.drawer"
+WEIGHTS = {"ema": "ema", "raw": "model"}  # file of a checkpoint
 POLL = 0.5  # seconds between two looks at how far the processes are
 
 
@@ -47,7 +50,8 @@ def generate(
         The folder.
 
     Raises:
-        RunError: The run has no checkpoint, or the folder holds images of other settings.
+        RunError: The run has no checkpoint, the folder holds images of other settings, or
+            another process draws into it.
         SettingsError: More steps than the training has noise levels.
     """
     trained = TrainSettings(**run.settings)
@@ -58,26 +62,31 @@ def generate(
             f"steps must be <= {most}, {'twice ' if twice else ''}the noise levels of {run.id}, "
             f"got {settings.steps}."
         )
-    known = checkpoint.steps(run.path)
-    if not known:
+    analytic = trained.network == "analytic"
+    file = freezing.FILE if analytic else f"{WEIGHTS[settings.weights]}.safetensors"
+    step = checkpoint.whole(run.path, file)
+    if step is None:
         raise RunError(
             f"{run.id} has no checkpoint yet; train it first: it is {run.status['state']}."
         )
-    own = run.path / "generated" / drawn.name(settings, known[-1])
+    own = run.path / "generated" / drawn.name(settings, step)
     folder = own if folder is None else Path(folder).absolute()
     _make(folder)
-    told = drawn.record(run, settings, known[-1])
-    drawn.claim(folder, told)
-    if folder == own:
-        drawn.take_over(folder, told)
-    missing = drawn.absent(folder, settings.count)
-    if missing and settings.processes > 1:
-        _draw_in_processes(run, settings, folder, progress)
-    elif missing:
-        draw_missing(run, settings, known[-1], folder, missing, progress)
-    if trained.network == "analytic":
-        sources.collect(folder, [drawn.file_name(number) for number in range(settings.count)])
-    write_json(folder / drawn.RECORD, {**told, "complete": True})
+    told = drawn.record(run, settings, step)
+    with Lease(folder, name=drawn.LEASE):
+        drawn.claim(folder, told)
+        if folder == own:
+            drawn.take_over(folder, told)
+        drawn.put_aside_damaged(folder, settings.count)
+        missing = drawn.absent(folder, settings.count)
+        if missing and settings.processes > 1:
+            _draw_in_processes(run, settings, folder, progress)
+        elif missing:
+            draw_missing(run, settings, step, folder, missing, progress)
+        if analytic:
+            sources.collect(folder, [drawn.file_name(number) for number in range(settings.count)])
+        files = drawn.listed(folder, settings.count)
+        write_json(folder / drawn.RECORD, {**told, "files": files, "complete": True})
     if progress is not None:
         progress(settings.count, settings.count)
     return folder
@@ -97,7 +106,7 @@ def load_network(
 ) -> torch.nn.Module:
     """Build a run's network with the weights of a checkpoint, ``ema`` or ``raw``."""
     built = network.build(settings)
-    name = {"ema": "ema", "raw": "model"}[weights]
+    name = WEIGHTS[weights]
     tensors, _ = checkpoint.load(run.path, step, name)
     network.bare(built).load_state_dict(tensors[name])
     built = built.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -129,9 +138,9 @@ def _draw_in_processes(
     with tempfile.TemporaryFile("w+") as output:
         children = [
             subprocess.Popen(
-                launch.command(DRAWER, *words, str(rank)),
+                launch.command(DRAWER, *words, str(rank), how="--child"),
                 cwd=run.path,
-                env=environment.of_child(),
+                env=environment.of_child({LAUNCHER: str(os.getpid())}),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,

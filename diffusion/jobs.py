@@ -11,7 +11,8 @@ from typing import Any
 
 from ..config import TrainSettings, launch_words
 from ..errors import DataError, RunError, SettingsError
-from ..runs import Asked, Run, launch, lease
+from ..runs import Asked, Busy, Run, launch, lease
+from ..runs.process import Process
 from . import manifest, origin, pixels
 
 MODULE = "curadiff.diffusion.worker"
@@ -96,7 +97,7 @@ def _read(
     size = settings.image_size
     sha256 = manifest.hashes(paths)
     known = [digest for digest in sha256 if digest is not None]
-    if len(known) == len(paths) and pixels.cache_path(known, size).exists():
+    if len(known) == len(paths) and pixels.is_stored(known, size):
         return manifest.make(ids, paths, known), []
     pictures, faults = pixels.decode(paths, size)
     if faults and settings.bad_images == "refuse":
@@ -154,11 +155,11 @@ def start(run: Run, *, slot: int = 0, slots: int = 1) -> subprocess.Popen[bytes]
         RunError: The run was not prepared, or a process works in it already.
     """
     manifest.read(run)
-    pid = lease.holder(run.path)
-    if pid is not None:
-        raise RunError(f"{run.id} is being trained already, by process {pid}; stop it first.")
+    found = lease.holder(run.path)
+    if found is not None:
+        raise Busy(f"{run.id} is being trained already, by {found}; stop it first.")
     settings = TrainSettings(**run.settings)
-    words = [*_launcher(settings), str(launch.BOOTSTRAP), MODULE, str(run.path)]
+    words = [*_launcher(settings), MODULE, str(run.path)]
     return launch.start(run, words, env=_share(settings, slot, slots))
 
 
@@ -184,18 +185,16 @@ def _gpus() -> int:
 
 
 def _launcher(settings: TrainSettings) -> list[str]:
-    """Return the words before the script: python alone, torchrun or accelerate launch."""
+    """Return the words before the module: python alone, torchrun or accelerate launch."""
+    child = [str(launch.BOOTSTRAP), "--child"]
     if settings.accelerate:
-        return [
-            sys.executable,
-            "-m",
-            "accelerate.commands.launch",
-            *launch_words(settings.accelerate),
-        ]
+        flags = launch_words(settings.accelerate)
+        return [*launch.command("accelerate.commands.launch", *flags, how="--launcher"), *child]
     if settings.processes > 1:  # standalone: a free port of its own, so that runs do not meet
         ranks = f"--nproc-per-node={settings.processes}"
-        return [sys.executable, "-m", "torch.distributed.run", "--standalone", ranks]
-    return [sys.executable]
+        words = ["--standalone", ranks]
+        return [*launch.command("torch.distributed.run", *words, how="--launcher"), *child]
+    return [sys.executable, str(launch.BOOTSTRAP)]
 
 
 def train_here(run: Run) -> str:
@@ -215,13 +214,13 @@ def train_here(run: Run) -> str:
         return work(run, asked)
 
 
-def stop(run: Run) -> int:
-    """Ask a training to write a checkpoint and end; returns its process id at once.
+def stop(run: Run) -> Process:
+    """Ask a training to write a checkpoint and end; returns its process at once.
 
     Raises:
         RunError: Nothing is training in this run.
     """
-    pid = launch.end(run)
-    if pid is None:
+    found = launch.end(run)
+    if found is None:
         raise RunError(f"{run.id} is not being trained (it is {run.status['state']}).")
-    return pid
+    return found

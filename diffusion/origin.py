@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +10,7 @@ from ..config import TrainSettings
 from ..errors import RunError
 from ..images import content_hash
 from ..runs import Run, lease, open_run
+from ..runs.files import remove, temporary
 from . import growing
 
 if TYPE_CHECKING:
@@ -52,8 +52,8 @@ def begin_with(run: Run, other: Run) -> int:
 
     if other.record["kind"] != "train":
         raise RunError(f"{other.id} is a run of {other.record['kind']}; give one of train.")
-    known = checkpoint.steps(other.path)
-    if not known:
+    step = checkpoint.whole(other.path, "ema.safetensors")
+    if step is None:
         raise RunError(
             f"{other.id} has no checkpoint to start from yet; it is {other.status['state']}."
         )
@@ -67,13 +67,17 @@ def begin_with(run: Run, other: Run) -> int:
                 f"{getattr(ours, name)}; give the same, so that its weights fit"
                 f"{GROWS if name == 'widths' and ours.network == 'unet2d' else ''}."
             )
-    weights = checkpoint.path_of(other.path, known[-1]) / "ema.safetensors"
-    temporary = run.path / f".tmp-{os.getpid()}-{WEIGHTS}"
-    shutil.copyfile(weights, temporary)
-    temporary.replace(run.path / WEIGHTS)
-    told = {"run": other.id, "step": known[-1], "sha256": content_hash(run.path / WEIGHTS)}
+    weights = checkpoint.path_of(other.path, step) / "ema.safetensors"
+    part = temporary(run.path / WEIGHTS)
+    try:
+        shutil.copyfile(weights, part)
+        part.replace(run.path / WEIGHTS)
+    except OSError as fault:
+        remove(part)
+        raise RunError(f"could not copy {weights}: {fault.strerror}; free some space.") from fault
+    told = {"run": other.id, "step": step, "sha256": content_hash(run.path / WEIGHTS)}
     run.add(started_from=told)
-    return known[-1]
+    return step
 
 
 def load(run_path: Path, network: nn.Module) -> None:
@@ -82,6 +86,9 @@ def load(run_path: Path, network: nn.Module) -> None:
     if path.exists():
         from safetensors.torch import load_file
 
+        told = Run(run_path).record.get("started_from", {}).get("sha256")
+        if told is not None and content_hash(path) != told:
+            raise RunError(f"{path} is damaged: its checksum is another; start a new training.")
         weights = load_file(path)
         if weights.keys() != network.state_dict().keys():
             weights = growing.grow(weights, network)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ..config import TrainSettings
 from ..runs import write_json
-from ..runs.files import sync_folder
+from ..runs.files import sync_folder, temporary
 from . import network, schedules
 
 WEIGHTS = "diffusion_pytorch_model.safetensors"
@@ -30,16 +30,15 @@ def publish(run_path: Path, settings: TrainSettings, averaged: Path) -> None:
     for folder in ("unet", "scheduler"):
         (run_path / folder).mkdir(exist_ok=True)
     config = {"_class_name": "UNet2DModel", **made_by, **network.unet2d_config(settings)}
-    write_json(run_path / "unet" / "config.json", config)
+    write_json(run_path / "unet" / "config.json", config, checksum=False)
     scheduler = {"_class_name": "DDPMScheduler", **made_by, **scheduler_config(settings)}
-    write_json(run_path / "scheduler" / "scheduler_config.json", scheduler)
-    temporary = run_path / "unet" / f".tmp-{os.getpid()}-{WEIGHTS}"
-    temporary.unlink(missing_ok=True)
+    write_json(run_path / "scheduler" / "scheduler_config.json", scheduler, checksum=False)
+    part = temporary(run_path / "unet" / WEIGHTS)
     try:
-        os.link(averaged, temporary)
+        os.link(averaged, part)
     except OSError:
-        shutil.copyfile(averaged, temporary)
-    temporary.replace(run_path / "unet" / WEIGHTS)
+        shutil.copyfile(averaged, part)
+    part.replace(run_path / "unet" / WEIGHTS)
     sync_folder(run_path / "unet")
     index = {
         "_class_name": "DDPMPipeline",
@@ -47,7 +46,7 @@ def publish(run_path: Path, settings: TrainSettings, averaged: Path) -> None:
         "scheduler": ["diffusers", "DDPMScheduler"],
         "unet": ["diffusers", "UNet2DModel"],
     }
-    write_json(run_path / "model_index.json", index)
+    write_json(run_path / "model_index.json", index, checksum=False)
 
 
 def scheduler_config(settings: TrainSettings) -> dict[str, object]:

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -19,13 +21,35 @@ import numpy as np
 from ..errors import DataError, RunError
 from ..images import reading
 from ..preparation import RECIPE, square
-from ..runs import home, make_folder
+from ..runs import Run, caches, home, listing, make_folder, read_json
+from ..runs.files import sweep, temporary
+
+DIGEST = 16  # bytes of the checksum at the end of a file
 
 
 def cache_path(sha256: Sequence[str], size: int) -> Path:
     """Return where the prepared images of these contents lie."""
     words = "\n".join([RECIPE, str(size), *sha256])
     return home() / "cache" / "pixels" / f"{hashlib.sha256(words.encode()).hexdigest()[:32]}.npy"
+
+
+def used_by(run: Run) -> set[Path]:
+    """List the prepared images that a run, or one inside it, was made with."""
+    found = set()
+    for one in [run, *listing(folder=run.path / "runs")]:
+        size = one.settings.get("image_size")
+        for name in ("manifest.json", "held_out.json"):
+            if isinstance(size, int) and (one.path / name).exists():
+                with suppress(RunError, KeyError, TypeError):
+                    found.add(cache_path(read_json(one.path / name)["sha256"], size))
+    return found
+
+
+def forget(paths: Iterable[Path]) -> None:
+    """Delete prepared images; a training that uses them now is not disturbed."""
+    for path in paths:
+        with suppress(OSError):
+            path.unlink()
 
 
 def decode(paths: Sequence[str | Path], size: int) -> tuple[np.ndarray, dict[int, DataError]]:
@@ -58,21 +82,56 @@ def store(pictures: np.ndarray, sha256: Sequence[str]) -> Path:
         RunError: The cache cannot be written; the disk is full or not writable.
     """
     path = cache_path(sha256, pictures.shape[-1])
-    temporary = path.with_name(f".tmp-{os.getpid()}-{path.name}")
+    part = temporary(path)
     try:
         make_folder(path.parent)
-    except OSError as fault:
-        raise _unwritable(path, pictures, fault) from fault
-    try:
-        with temporary.open("wb") as file:
+        sweep(path.parent)
+        with part.open("wb") as file:
             np.save(file, pictures)
+            file.write(_digest(pictures))
             file.flush()
             os.fsync(file.fileno())
-        temporary.replace(path)
+        part.replace(path)
     except OSError as fault:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
         raise _unwritable(path, pictures, fault) from fault
+    caches.trim("pixels", keep=path)
     return path
+
+
+def is_stored(sha256: Sequence[str], size: int) -> bool:
+    """Tell whether prepared images are in the cache, as they were written."""
+    return _read(cache_path(sha256, size), len(sha256), size) is not None
+
+
+def _read(path: Path, count: int, size: int) -> np.ndarray | None:
+    """Map prepared images; None where there are none or they are damaged.
+
+    Whoever reads is the last user for the limit of the cache.
+    """
+    try:
+        found = np.load(path, mmap_mode="r")
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, EOFError):
+        return None
+    if found.shape != (count, 3, size, size) or found.dtype != np.uint8:
+        return None
+    with path.open("rb") as file:
+        file.seek(-DIGEST, os.SEEK_END)
+        if file.read() != _digest(found):
+            return None
+    caches.touch(path)
+    return found
+
+
+def _digest(pictures: np.ndarray) -> bytes:
+    """Return the checksum that stands behind the pictures in their file."""
+    digest = hashlib.blake2b(digest_size=DIGEST)
+    for first in range(0, len(pictures), 256):
+        digest.update(np.ascontiguousarray(pictures[first : first + 256]).data)
+    return digest.digest()
 
 
 def _unwritable(path: Path, pictures: np.ndarray, fault: OSError) -> RunError:
@@ -85,15 +144,21 @@ def _unwritable(path: Path, pictures: np.ndarray, fault: OSError) -> RunError:
 def load(paths: Sequence[str], sha256: Sequence[str], size: int) -> np.ndarray:
     """Return the prepared images, (n, 3, size, size) uint8, memory-mapped.
 
-    They are decoded again when the cache was emptied.
+    They are verified by their checksum, and decoded again when the cache was emptied or is
+    damaged.
 
     Raises:
         DataError: An image can no longer be read.
+        RunError: The cache cannot be written.
     """
     path = cache_path(sha256, size)
-    if not path.exists():
-        pictures, faults = decode(paths, size)
-        for fault in faults.values():
-            raise fault
-        store(pictures, sha256)
+    found = _read(path, len(sha256), size)
+    if found is not None:
+        return found
+    if path.exists():
+        warnings.warn(f"{path} is damaged; the images are prepared anew", stacklevel=2)
+    pictures, faults = decode(paths, size)
+    for fault in faults.values():
+        raise fault
+    store(pictures, sha256)
     return np.load(path, mmap_mode="r")

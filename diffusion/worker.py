@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
-import threading
-import time
 import traceback
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from pathlib import Path
 
 from ..config import TrainSettings
@@ -33,7 +30,7 @@ def work(run: Run, stop_asked: Callable[[], bool]) -> str:
         main = accelerator.is_main_process
         engine.check_processes(accelerator.num_processes, settings)
     except CuradiffError as fault:
-        run.set_status("failed", error=str(fault), message=str(fault))
+        _failed(run, str(fault), advised=True)
         raise
     with Lease(run.path) if main else nullcontext():
         if main:
@@ -43,10 +40,10 @@ def work(run: Run, stop_asked: Callable[[], bool]) -> str:
             state = training.run_to_end()
         except Exception as fault:
             if main:
-                error = str(fault)
-                if not isinstance(fault, CuradiffError):
+                error, advised = str(fault), isinstance(fault, CuradiffError)
+                if not advised:
                     error = f"{type(fault).__name__}: {error}; see {run.path / 'output.log'}."
-                run.set_status("failed", error=error, message=error)
+                _failed(run, error, advised=advised)
             raise
         if main:
             message = f"{state} at step {training.step} of {settings.steps}"
@@ -63,11 +60,17 @@ def _freeze(run: Run, settings: TrainSettings) -> str:
         try:
             state = Freezing(run).run_to_end()
         except CuradiffError as fault:
-            run.set_status("failed", error=str(fault), message=str(fault))
+            _failed(run, str(fault), advised=True)
             raise
         message = "the images are kept; this network is not trained"
         run.set_status(state, step=settings.steps, eta_seconds=None, message=message)
     return state
+
+
+def _failed(run: Run, error: str, *, advised: bool) -> None:
+    """Say why a training has failed; where that cannot be written, the log has it."""
+    with suppress(CuradiffError):
+        run.set_status("failed", error=error, message=error, advised=advised)
 
 
 def share_cores() -> None:
@@ -79,29 +82,15 @@ def share_cores() -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
-def end_with_parent() -> None:
-    """End this process soon after its launcher, whatever ended that."""
-    parent = os.getppid()
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(1)
-        os.kill(os.getpid(), signal.SIGKILL)
-
-    threading.Thread(target=watch, daemon=True).start()
-
-
 def main(words: list[str]) -> int:
     """Train the run directory named on the command line.
 
-    Alone, the process outlives whoever started it; as one of several it ends
-    with their launcher.
+    Alone, the process outlives whoever started it; as one of several it ends with their
+    launcher, which ``bootstrap`` sees to.
     """
     share_cores()
     asked = Asked()
     asked.listen()
-    if "LOCAL_RANK" in os.environ:
-        end_with_parent()
     try:
         work(open_run(Path(words[0])), asked)
     except CuradiffError as fault:

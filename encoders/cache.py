@@ -26,9 +26,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import DataError, RunError, SettingsError
+from ..errors import DataError, RunError
 from ..images import content_hash
-from ..runs import home, make_folder
+from ..runs import caches, home, make_folder
 
 PATIENCE = 60.0  # seconds to wait for another process's write
 RACY = 2.0  # seconds in which a file may change without a new time stamp
@@ -76,14 +76,7 @@ def limit() -> int:
     Raises:
         SettingsError: ``CURADIFF_CACHE_GB`` is not a number >= 0.
     """
-    given = os.environ.get("CURADIFF_CACHE_GB") or "4"
-    try:
-        size = float(given)
-    except ValueError:
-        size = -1.0
-    if not 0 <= size < float("inf"):
-        raise SettingsError(f"CURADIFF_CACHE_GB must be a number >= 0, got {given!r}.")
-    return int(size * 2**30)
+    return caches.limit("features", 4.0)
 
 
 def info() -> Info:

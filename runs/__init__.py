@@ -2,13 +2,27 @@
 
 from .addressing import inside_runs, open_by_id
 from .asked import Asked, interrupt
-from .directory import ACTIVE, Run, Snapshot, create, home, listing, make_folder, open_run
+from .directory import (
+    ACTIVE,
+    Damaged,
+    Run,
+    Snapshot,
+    create,
+    home,
+    listing,
+    make_folder,
+    making,
+    open_run,
+    survey,
+)
 from .files import read_json, write_bytes, write_json
-from .lease import Lease, held
+from .lease import Busy, Lease, held
 
 __all__ = [
     "ACTIVE",
     "Asked",
+    "Busy",
+    "Damaged",
     "Lease",
     "Run",
     "Snapshot",
@@ -19,9 +33,11 @@ __all__ = [
     "interrupt",
     "listing",
     "make_folder",
+    "making",
     "open_by_id",
     "open_run",
     "read_json",
+    "survey",
     "write_bytes",
     "write_json",
 ]

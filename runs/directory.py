@@ -2,10 +2,12 @@
 
     <home>/runs/<id>/run.json      kind, settings, version, when and from what it was made
                      status.json   what it is doing now; replaced atomically
+                     process.json  which process was started to work in it
                      log.jsonl     one line per logged moment
                      output.log    what its process printed
                      lease         locked while a process works in it
 
+A directory appears under its name when its ``run.json`` is written, or not at all.
 ``<home>`` is ``$CURADIFF_HOME``, by default ``~/curadiff``.
 """
 
@@ -16,17 +18,22 @@ import json
 import os
 import re
 import time
+import uuid
 import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..errors import RunError, nearest
 from . import lease
-from .files import read_json, write_json
+from .files import read_json, remove, sweep, sync_folder, temporary, write_json
+from .process import Process
 from .provenance import provenance
 
+PROCESS = "process.json"
 ACTIVE = ("queued", "starting", "running", "stopping")
+SLOW_START = 60.0  # seconds until a process that cannot be seen is taken for ended
 
 
 def home() -> Path:
@@ -70,8 +77,26 @@ class Run:
 
     @property
     def record(self) -> dict[str, Any]:
-        """What ``run.json`` says: kind, settings, created, provenance and what the verb added."""
-        return read_json(self.path / "run.json")
+        """What ``run.json`` says: kind, settings, created, provenance and what the verb added.
+
+        Raises:
+            RunError: It is missing or damaged.
+        """
+        path = self.path / "run.json"
+        record = read_json(path)
+        kinds = {"kind": str, "settings": dict, "created": str}
+        for name, kind in kinds.items():
+            if not isinstance(record, dict) or not isinstance(record.get(name), kind):
+                raise RunError(
+                    f"{path} is damaged: it has no {name}; restore it or start a new run."
+                )
+        return record
+
+    @property
+    def uid(self) -> str:
+        """What the run is known by for ever: it stays when its directory is renamed or moved."""
+        record = self.record
+        return record.get("uid") or f"{record.get('id')} of {record['created']}"
 
     @property
     def kind(self) -> str:
@@ -93,42 +118,78 @@ class Run:
 
         ``queued starting running stopping`` while a process works in it, then
         ``finished``, ``stopped`` or ``failed``; ``interrupted`` when its process
-        is gone without having said so; ``new`` before anything was started.
+        is gone without having said so; ``new`` before anything was started; ``damaged``
+        where ``status.json`` cannot be read, with the reason as ``error``.
         """
-        path = self.path / "status.json"
-        status = {"state": "new", **_read_status(path)}
-        if status["state"] in ACTIVE and not lease.held(self.path) and not _just_begun(status):
+        try:
+            status = {"state": "new", **_read_status(self.path / "status.json")}
+        except RunError as fault:
+            status = {"state": "running" if lease.held(self.path) else "damaged"}
+            return {**status, "error": str(fault), "message": str(fault)}
+        if status["state"] in ACTIVE and not lease.held(self.path) and not self._begins(status):
             status = {**status, "state": "interrupted"}
         return status
+
+    def _begins(self, status: dict[str, Any]) -> bool:
+        """Tell whether a process was started that has not taken its lease yet."""
+        if status["state"] not in ("queued", "starting"):
+            return False
+        try:
+            told = read_json(self.path / PROCESS)
+        except RunError:
+            return False
+        child, launcher = (Process.from_json(told.get(name)) for name in ("child", "launcher"))
+        process = child or launcher
+        alive = process.alive() if process is not None else False
+        if alive is None:  # on a machine that cannot be asked: it has a minute
+            return abs(time.time() - status.get("heartbeat", 0)) < SLOW_START
+        return alive
 
     def set_status(self, state: str, **values: Any) -> None:
         """Replace ``status.json``; values from before are kept unless given anew."""
         path = self.path / "status.json"
-        before = _read_status(path)
+        try:
+            before = _read_status(path)
+        except RunError:
+            before = {}
         now = round(time.time(), 3)
         write_json(path, {**before, **values, "state": state, "heartbeat": now})
 
     def log(self) -> list[dict[str, Any]]:
-        """Read ``log.jsonl``; a last line cut off by a crash is left out."""
+        """Read ``log.jsonl``; lines that cannot be read are left out.
+
+        A last line that a crash has cut off is normal; others are counted in a warning.
+        """
         path = self.path / "log.jsonl"
-        if not path.exists():
+        try:
+            lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+        except FileNotFoundError:
             return []
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-        entries = []
-        for number, line in enumerate(lines, 1):
-            try:
-                entries.append(json.loads(line))
-            except json.JSONDecodeError:
-                if number < len(lines):
-                    raise RunError(f"{path} line {number} is not JSON: {line[:80]!r}") from None
-        return entries
+        except OSError as fault:
+            raise RunError(f"{path} cannot be read: {fault.strerror}.") from fault
+        entries = [_entry(line) for line in lines]
+        damaged = sum(entry is None for entry in entries[:-1])
+        if damaged:
+            warnings.warn(f"{damaged} lines of {path} are damaged and left out", stacklevel=2)
+        return [entry for entry in entries if entry is not None]
+
+
+def _entry(line: str) -> dict[str, Any] | None:
+    try:
+        entry = json.loads(line)
+    except ValueError:
+        return None
+    return entry if isinstance(entry, dict) else None
 
 
 def _read_status(path: Path) -> dict[str, Any]:
     """Read a status; one that a full disk or a power cut left empty says nothing."""
     if not path.exists() or path.stat().st_size == 0:
         return {}
-    return read_json(path)
+    status = read_json(path)
+    if not isinstance(status, dict) or not isinstance(status.get("state"), str):
+        raise RunError(f"{path} is damaged: it has no state; the work itself is not affected.")
+    return status
 
 
 class Snapshot(Run):
@@ -144,12 +205,6 @@ class Snapshot(Run):
         return self._status
 
 
-def _just_begun(status: dict[str, Any]) -> bool:
-    """A child that was just started needs some seconds to import and take its lease."""
-    waiting = status["state"] in ("queued", "starting")
-    return waiting and time.time() - status.get("heartbeat", 0) < 60
-
-
 def create(
     kind: str, settings: dict[str, Any], *, name: str | None = None, folder: Path | None = None
 ) -> Run:
@@ -162,7 +217,30 @@ def create(
         folder: Where to put it; by default ``<home>/runs``.
 
     Raises:
-        RunError: The name is taken or is not a plain name.
+        RunError: The name is taken or is not a plain name, or nothing can be written there.
+    """
+    with making(kind, settings, name=name, folder=folder) as run:
+        pass
+    return run
+
+
+@contextmanager
+def making(
+    kind: str, settings: dict[str, Any], *, name: str | None = None, folder: Path | None = None
+) -> Iterator[Run]:
+    """Make a run directory that gets its name when the block has filled it.
+
+    Until then it is hidden, and nothing remains of it after an error or a kill. Afterwards
+    the run's ``path`` is its final one.
+
+    Args:
+        kind: As for `create`.
+        settings: As for `create`.
+        name: As for `create`.
+        folder: As for `create`.
+
+    Raises:
+        RunError: As for `create`.
     """
     if name is not None and not re.fullmatch(r"[\w][\w.+-]*", name):
         raise RunError(
@@ -170,32 +248,59 @@ def create(
             "choose another name."
         )
     folder = Path(folder) if folder else home() / "runs"
-    path = _make(folder, kind, name)
-    now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-    record = {"kind": kind, "id": path.name, "created": now, "settings": settings}
-    write_json(path / "run.json", {**record, **provenance()})
-    return Run(path)
+    now = datetime.datetime.now(datetime.UTC)
+    stem = name or f"{kind}-{now:%Y%m%d-%H%M%S}"
+    if name is not None:
+        _refuse_taken(folder / name)
+    hidden = temporary(folder / stem)
+    try:
+        make_folder(hidden, mode=0o770)
+    except OSError as fault:
+        raise RunError(
+            f"could not make {folder / stem}: {fault.strerror}; set CURADIFF_HOME to a folder "
+            "that you can write to."
+        ) from fault
+    try:
+        sweep(folder)
+        created = now.isoformat(timespec="seconds")
+        record = {"kind": kind, "id": stem, "uid": uuid.uuid4().hex, "created": created}
+        write_json(hidden / "run.json", {**record, "settings": settings, **provenance()})
+        run = Run(hidden)
+        yield run
+        run.path = _publish(run.path, folder.resolve() / stem, unique=name is None)
+    except BaseException:
+        remove(hidden)
+        raise
 
 
-def _make(folder: Path, kind: str, name: str | None) -> Path:
-    stem = name or f"{kind}-{datetime.datetime.now(datetime.UTC):%Y%m%d-%H%M%S}"
+def _publish(hidden: Path, wanted: Path, *, unique: bool) -> Path:
+    """Give a directory its name, or one like it, unless another one has it."""
     for number in range(1, 1000):
-        path = folder / (stem if number == 1 else f"{stem}-{number}")
+        path = wanted if number == 1 else wanted.with_name(f"{wanted.name}-{number}")
+        if number > 1:
+            write_json(hidden / "run.json", {**Run(hidden).record, "id": path.name})
         try:
-            make_folder(path, mode=0o770, exist_ok=False)
-        except FileExistsError:
-            if name is not None:
-                raise RunError(
-                    f"a run named {name} exists in {folder}; choose another name or resume it."
-                ) from None
+            hidden.rename(path)
+            sync_folder(path.parent)
         except OSError as fault:
-            raise RunError(
-                f"could not make {path}: {fault.strerror}; set CURADIFF_HOME to a folder "
-                "that you can write to."
-            ) from fault
+            if not path.exists():
+                raise RunError(f"could not make {path}: {fault.strerror}.") from fault
+            if not unique:
+                _refuse_taken(path)
         else:
             return path
-    raise RunError(f"{folder} holds too many runs named {stem}; delete some.")
+    raise RunError(f"{wanted.parent} holds too many runs named {wanted.name}; delete some.")
+
+
+def _refuse_taken(path: Path) -> None:
+    if (path / "run.json").exists():
+        raise RunError(
+            f"a run named {path.name} exists in {path.parent}; choose another name or resume it."
+        )
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise RunError(
+            f"{path} is there and is no run of Curadiff; move it away, or choose another name."
+        )
 
 
 def open_run(run: str | Path | Run, *, folder: Path | None = None) -> Run:
@@ -218,25 +323,54 @@ def open_run(run: str | Path | Run, *, folder: Path | None = None) -> Run:
     raise RunError(f"no run {str(run)!r} in {folder}{nearest(str(run), known)} ({listed}).")
 
 
+class Damaged(NamedTuple):
+    """A run that cannot be used.
+
+    Attributes:
+        path: Its directory.
+        why: What is wrong with it, as a sentence.
+    """
+
+    path: Path
+    why: str
+
+
 def listing(kind: str | None = None, *, folder: Path | None = None) -> list[Run]:
     """List the runs of a folder, oldest first, with the runs inside its studies.
 
     One whose ``run.json`` cannot be read is left out with a warning: the others are as usable
     as before.
     """
-    found = []
+    found, damaged = survey(kind, folder=folder)
+    for one in damaged:
+        warnings.warn(f"a run is left out: {one.why}", stacklevel=2)
+    return found
+
+
+def survey(
+    kind: str | None = None, *, folder: Path | None = None
+) -> tuple[list[Run], list[Damaged]]:
+    """List the runs of a folder as `listing` does, and those that cannot be read."""
+    found, damaged = [], []
     for run in _runs(Path(folder) if folder else home() / "runs"):
         try:
-            if kind in (None, run.kind):
-                found.append((run.record["created"], run.id, run))
+            record = run.record
         except RunError as fault:
-            warnings.warn(f"a run is left out: {fault}", stacklevel=2)
-    return [run for *_, run in sorted(found, key=lambda one: one[:2])]
+            damaged.append(Damaged(run.path, str(fault)))
+        else:
+            if kind in (None, record["kind"]):
+                found.append((record["created"], run.id, run))
+    return [run for *_, run in sorted(found, key=lambda one: one[:2])], sorted(damaged)
 
 
 def _runs(folder: Path) -> Iterator[Run]:
-    if folder.is_dir():
-        for path in folder.iterdir():
-            if (path / "run.json").exists():
-                yield Run(path)
-                yield from _runs(path / "runs")
+    try:
+        with os.scandir(folder) as entries:
+            names = sorted(entry.name for entry in entries)
+    except OSError:
+        return
+    for name in names:
+        path = folder / name
+        if not name.startswith(".") and (path / "run.json").exists():
+            yield Run(path)
+            yield from _runs(path / "runs")

@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from . import environment, lease
-from .directory import Run
+from ..errors import RunError
+from . import environment, lease, process
+from .directory import ACTIVE, PROCESS, Run
+from .files import write_json
+from .process import Process
 
 CALM = {"OMP_WAIT_POLICY": "PASSIVE"}
 """Threads that wait spin by default, which on shared cores takes them from those that work."""
 
 PATIENCE = 60.0  # seconds that a started child may need until it holds its lease
+STARTING = "starting.lock"  # held while a process is started, so that only one is
 BOOTSTRAP = Path(__file__).with_name("bootstrap.py")
 
 
-def command(module: str, *words: str) -> list[str]:
-    """Return the command line that runs ``module`` of this checkout by itself."""
-    return [sys.executable, str(BOOTSTRAP), module, *words]
+def command(module: str, *words: str, how: str = "") -> list[str]:
+    """Return the command line that runs ``module`` of this checkout by itself.
+
+    Args:
+        module: Its full name.
+        *words: Its arguments.
+        how: What ends it, see `bootstrap`.
+    """
+    return [sys.executable, str(BOOTSTRAP), *([how] if how else []), module, *words]
 
 
 def start(
@@ -34,8 +42,34 @@ def start(
 
     The child has a session of its own, so closing the terminal or the App does
     not end it. The status becomes ``starting`` until the child says more.
+
+    Raises:
+        Busy: A process works in the run already, or is starting.
+        RunError: The command cannot be started.
     """
-    run.set_status("starting", message="starting")
+    with lease.Lease(run.path, name=STARTING, wait=PATIENCE):
+        state = run.status["state"]
+        if state in ACTIVE:
+            raise lease.Busy(
+                f"{run.id} is {state} already; wait for it, or stop it with: "
+                f"curadiff runs {run.id} --stop"
+            )
+        launcher = process.me().to_json()
+        write_json(run.path / PROCESS, {"launcher": launcher, "child": None})
+        run.set_status("starting", message="starting")
+        try:
+            child = _spawn(run, words, env or {})
+        except OSError as fault:
+            error = f"could not start {words[0]}: {fault.strerror or fault}."
+            run.set_status("failed", error=error, message=error)
+            raise RunError(f"{run.id}: {error}") from fault
+        began = process.of(child.pid)
+        told = None if began is None else began.to_json()
+        write_json(run.path / PROCESS, {"launcher": launcher, "child": told})
+    return child
+
+
+def _spawn(run: Run, words: Sequence[str], env: Mapping[str, str]) -> subprocess.Popen[bytes]:
     with (run.path / "output.log").open("ab") as output:
         return subprocess.Popen(
             list(words),
@@ -48,17 +82,31 @@ def start(
         )
 
 
-def end(run: Run) -> int | None:
-    """Send SIGTERM to the process that works in a run, waiting for one that is starting.
+def end(run: Run) -> Process | None:
+    """Ask the process that works in a run to end, waiting for one that is starting.
+
+    It gets SIGTERM. One that this process cannot reach, in another container or on another
+    machine, finds a request in the run's directory.
 
     Returns:
-        Its process id; None when nothing works in the run.
+        That process; None when nothing works in the run.
     """
     patience = time.monotonic() + PATIENCE
-    pid = lease.holder(run.path)
-    while pid is None and run.status["state"] == "starting" and time.monotonic() < patience:
+    found = lease.holder(run.path)
+    while found is None and run.status["state"] == "starting" and time.monotonic() < patience:
         time.sleep(0.1)
-        pid = lease.holder(run.path)
-    if pid is not None:
-        os.kill(pid, signal.SIGTERM)
-    return pid
+        found = lease.holder(run.path)
+    if found is not None and not lease.ask_to_stop(run.path, found) and found.here:
+        return None  # it has ended meanwhile
+    return found
+
+
+def stopping(run: Run, found: Process) -> str:
+    """Say what happens now that `end` has asked a process to end."""
+    if found.here:
+        return f"{run.id} ends as soon as its work is saved."
+    return (
+        f"{run.id} is the work of {found}, which cannot be signalled from here. It was asked to "
+        "stop by a file in its folder and does so within seconds if it sees this folder; "
+        f"otherwise stop it there with: kill {found.pid}"
+    )

@@ -12,7 +12,7 @@ import torch
 from ...config import TrainSettings
 from ...errors import RunError
 from ...runs import Run, write_json
-from ...runs.files import sync_folder
+from ...runs.files import remove, sync_folder, temporary
 from .. import checkpoint, draw, engine, manifest, pixels, schedules
 
 FILE = "pictures.npy"
@@ -72,21 +72,22 @@ def freeze(run_path: Path, prepared: Path) -> Path:
         RunError: The disk is full or not writable.
     """
     folder = checkpoint.path_of(run_path, STEP)
-    temporary = folder.with_name(f"{checkpoint.TEMPORARY}{os.getpid()}-{folder.name}")
+    part = temporary(folder)
     checkpoint.sweep(run_path)
     try:
-        temporary.mkdir(parents=True)
+        part.mkdir(parents=True)
         try:
-            os.link(prepared, temporary / FILE)
+            os.link(prepared, part / FILE)
         except OSError:
-            shutil.copyfile(prepared, temporary / FILE)
-        write_json(temporary / "state.json", {"step": STEP})
+            shutil.copyfile(prepared, part / FILE)
+        write_json(part / "state.json", {"step": STEP})
+        checkpoint.seal(part, STEP)
         if folder.exists():
             shutil.rmtree(folder)
-        temporary.rename(folder)
+        part.rename(folder)
         sync_folder(folder.parent)
     except OSError as fault:
-        shutil.rmtree(temporary, ignore_errors=True)
+        remove(part)
         raise RunError(
             f"could not keep the pictures in {folder} ({fault.strerror or fault}); free some "
             "space, then run the same command again."

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import itertools
-import os
+import zipfile
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,6 +19,7 @@ from PIL import PngImagePlugin
 
 from ...errors import RunError
 from ...images import png_text
+from ...runs.files import temporary
 from .denoiser import Weights
 
 FILE = "sources.npz"
@@ -94,15 +95,15 @@ def collect(folder: Path, names: Sequence[str]) -> Path:
     found = [read(folder / name) for name in names]
     starts = np.concatenate([[0], np.cumsum([len(one.rows) for one in found])])
     path = folder / FILE
-    temporary = path.with_name(f".tmp-{os.getpid()}-{FILE}")
-    with temporary.open("wb") as file:
+    part = temporary(path)
+    with part.open("wb") as file:
         np.savez(
             file,
             starts=starts.astype(np.int64),
             rows=np.concatenate([one.rows for one in found]),
             shares=np.concatenate([one.shares for one in found]),
         )
-    temporary.replace(path)
+    part.replace(path)
     return path
 
 
@@ -115,7 +116,10 @@ def load(folder: Path) -> list[Source]:
     path = Path(folder) / FILE
     if not path.exists():
         raise RunError(f"{folder} has no {FILE}; draw it again with the network analytic.")
-    with np.load(path) as stored:
-        starts, rows, shares = stored["starts"], stored["rows"], stored["shares"]
+    try:
+        with np.load(path) as stored:  # each array in it has a checksum
+            starts, rows, shares = stored["starts"], stored["rows"], stored["shares"]
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as fault:
+        raise RunError(f"{path} is damaged ({fault}); delete it and draw again.") from fault
     parts = [slice(*ends) for ends in itertools.pairwise(starts)]
     return [Source(rows[part], shares[part]) for part in parts]

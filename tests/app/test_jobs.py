@@ -100,7 +100,7 @@ def test_a_job_is_stopped_and_killed_and_goes_on(home, dataset, tmp_path):
 
     jobs.resume(run)
     until(run, "running")
-    os.kill(runs.lease.holder(run.path), signal.SIGKILL)
+    os.kill(runs.lease.holder(run.path).pid, signal.SIGKILL)
     until(run, "interrupted", seconds=10)
 
     jobs.resume(run)

@@ -14,7 +14,6 @@ from curadiff import runs
 from curadiff.config import GenerateSettings
 from curadiff.diffusion import checkpoint, generate, prepare, train_here
 from curadiff.errors import RunError
-from safetensors.torch import load_file, save_file
 
 LONG = {"steps": 40, "checkpoint_every": 4, "grid_every": 1000}
 
@@ -249,10 +248,9 @@ def test_a_copy_of_a_checkpoint_beside_it_is_nobodys_business(prepared):
 def test_tensors_of_another_shape_are_refused(prepared):
     run = prepared("one")
     train_here(run)
-    file = checkpoint.path_of(run.path, 6) / "model.safetensors"
-    tensors = load_file(file)
-    tensors["conv_in.weight"] = tensors["conv_in.weight"][:, :1].contiguous()
-    save_file(tensors, file)
+    tensors, state = checkpoint.load(run.path, 6)
+    tensors["model"]["conv_in.weight"] = tensors["model"]["conv_in.weight"][:, :1]
+    checkpoint.save(run.path, 6, tensors, state, keep=2)
     with pytest.raises(RunError, match=r"conv_in.weight is of shape \(8, 1, 3, 3\), and"):
         train_here(run)
 
