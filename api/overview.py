@@ -93,7 +93,7 @@ def of(dataset: str, id: str | None = None) -> list[Run]:
         id: Its id: runs that recorded one are found by it, also after a rename, and those of a
             former data set of the name are left out.
     """
-    return [run for run in runs.listing() if _is_about(run.record, dataset, id)]
+    return [run for run in runs.survey()[0] if _is_about(run.record, dataset, id)]
 
 
 def _is_about(record: dict[str, Any], dataset: str, id: str | None) -> bool:

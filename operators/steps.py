@@ -24,6 +24,8 @@ def draw(page: types.Object, seen: Overview, panel: Any) -> None:
     head = row(page, f"**{seen.dataset}**, {_many(seen.images, 'image')}")
     if seen.images:
         button(head, "Arrange the panels", panel.open_workspace)
+    for one in runs.survey()[1]:
+        text(page, f"The run {one.path.name} is left out: {one.why}")
     if seen.source:
         _of_generated(page, seen, panel)
         return

@@ -34,7 +34,7 @@ _TRAINING = (
     r"compile-cache/.+", r"(curadiff|wandb|mlruns|\.aim|dvclive)/.+",
 )  # fmt: skip
 _STUDY = (
-    *_RUN, r"[\w.+-]+\.(json|jsonl|html|npy|npz|log|lock|owner)", r"grids/[\w.+-]+\.png",
+    *_RUN, r"[\w.+-]+\.(json|jsonl|html|npy|npz|log|lock|owner)", r"grids/[\w.+-]+\.(png|part)",
     r"(cells|features|judged|evaluations)/[\w.+-]+\.(json|npy|npz)",
 )  # fmt: skip
 MADE = {"train": _TRAINING, "measure": _TRAINING, "study": _STUDY, "job": _RUN}
