@@ -8,7 +8,6 @@ from collections.abc import Callable
 from typing import Any
 
 from ..config import VERBS
-from ..errors import Stopped
 from ..version import __version__
 from .flags import Parser, add_settings, given_settings, settings_from_file
 from .rating import add_rate
@@ -222,11 +221,8 @@ def _study(words: argparse.Namespace) -> None:
     settings = merged(settings, given_settings(words, VERBS["study"]))
     if words.estimate:
         print(api.estimate_study(**settings))
-        return
-    try:
+    else:
         print(api.study(source, update_images=words.update_images, **settings))
-    except Stopped:  # of one of its trainings; the study is what goes on
-        raise KeyboardInterrupt from None
 
 
 def _runs(words: argparse.Namespace) -> None:

@@ -142,8 +142,7 @@ def _stop(run: Run) -> None:
     if found is None:
         raise RunError(f"{run.id} is not running (it is {run.status['state']}).")
     print(launch.stopping(run, found))
-    again = "the same command" if run.kind == "study" else f"curadiff runs {run.id} --resume"
-    print(f"Go on with: {again}")
+    print(f"Go on with: curadiff runs {run.id} --resume")
 
 
 def _resume(run: Run) -> None:
