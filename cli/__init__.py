@@ -29,8 +29,8 @@ def main(words: list[str] | None = None) -> int:
     add_commands(parser)
     given = sys.argv[1:] if words is None else words
     parsed = parser.parse(given)
-    if words is None:
-        interrupt()  # SIGTERM ends the work as Ctrl-C does
+    if words is None and given[:1] == ["study"]:
+        interrupt()  # runs STUDY --stop ends it as Ctrl-C does; a training outlives its command
     try:
         return parsed.command(parsed) or 0
     except CuradiffError as fault:
