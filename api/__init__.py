@@ -6,7 +6,9 @@ quick and a training rank never imports FiftyOne.
 
 from __future__ import annotations
 
+import functools
 import importlib
+import inspect
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -84,6 +86,21 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(f".{_HOME[name]}", __name__), name)
+    value = _in_words(getattr(importlib.import_module(f".{_HOME[name]}", __name__), name))
     globals()[name] = value  # a submodule of the same name must not win next time
     return value
+
+
+def _in_words(verb: Any) -> Any:
+    """Have a verb say in a sentence when the database does not answer."""
+    if not inspect.isfunction(verb):
+        return verb
+
+    @functools.wraps(verb)
+    def guarded(*words: Any, **settings: Any) -> Any:
+        from ..datasets.database import lost_in_words
+
+        with lost_in_words():
+            return verb(*words, **settings)
+
+    return guarded

@@ -13,11 +13,14 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from pymongo import WriteConcern
+from pymongo.errors import ConnectionFailure
 
 from ..errors import EnvironmentFault
 from ..runs import home
@@ -48,6 +51,23 @@ def fiftyone() -> ModuleType:
             "curadiff doctor --fix; or set FIFTYONE_DATABASE_URI to a MongoDB of your own."
         ) from fault
     return fo
+
+
+@contextmanager
+def lost_in_words() -> Iterator[None]:
+    """Turn what the driver raises when the database does not answer into one sentence.
+
+    Raises:
+        EnvironmentFault: The connection broke or could not be made.
+    """
+    try:
+        yield
+    except ConnectionFailure as fault:
+        why = str(fault).splitlines()[0].split(",")[0] or type(fault).__name__
+        raise EnvironmentFault(
+            f"the connection to FiftyOne's database was lost ({why}). What was written until then "
+            "is kept; when the database runs again, run the same command again and it goes on."
+        ) from fault
 
 
 def durable(name: str) -> Any:

@@ -18,7 +18,7 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
-from pymongo.errors import DuplicateKeyError, PyMongoError
+from pymongo.errors import ConnectionFailure, DuplicateKeyError, PyMongoError
 
 from ..errors import Busy, SettingsError
 from . import info, loaded, recovery
@@ -31,6 +31,9 @@ FORGOTTEN = 24 * 3600.0  # seconds after which an expired lock is removed
 LOOK = 0.1  # seconds between two tries to take a lock
 
 HELD: ContextVar[dict[str, Hold] | None] = ContextVar("curadiff-locks", default=None)
+
+
+LEFT: set[str] = set()  # tokens of locks that this process could not give back
 
 
 class Hold:
@@ -73,7 +76,14 @@ class Hold:
     def _start(self) -> None:
         threading.Thread(target=self._beat, name="curadiff-lock", daemon=True).start()
 
+    def _abandon(self) -> None:
+        """Leave the lock where it is, as the database does not answer; this process may follow."""
+        self._ended.set()
+        LEFT.add(self.token)
+
     def _release(self) -> None:
+        if self._ended.is_set():
+            return
         self._ended.set()
         with suppress(PyMongoError):  # without a database it expires by itself
             durable(LOCKS).delete_one({"_id": self.key, "token": self.token})
@@ -133,6 +143,9 @@ def hold(key: str, verb: str, *, what: str, wait: float | None = None) -> Iterat
     mark = HELD.set({**known, key: held})
     try:
         yield held
+    except ConnectionFailure:
+        held._abandon()
+        raise
     finally:
         HELD.reset(mark)
         held._release()
@@ -197,7 +210,7 @@ def _taken(locks: Any, held: Hold) -> bool:
     if locks.update_one(over, take).matched_count:
         return True
     found = locks.find_one({"_id": held.key})
-    if found is None or not _gone(found["holder"]):
+    if found is None or not (found["token"] in LEFT or _gone(found["holder"])):
         return False
     return locks.update_one({"_id": held.key, "token": found["token"]}, take).matched_count > 0
 

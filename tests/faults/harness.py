@@ -182,6 +182,10 @@ class Harness:
         stored = {name: found for name, found in stored.items() if name != "system.profile"}
         return {"datasets": _datasets(stored, self.known), **_rest(stored, self.known)}
 
+    def listener(self) -> Any:
+        """Return what listens to the writes of a process, with ``at(number, call)``."""
+        return LISTENER
+
     def _start(
         self,
         work: Work,
@@ -231,20 +235,22 @@ class Harness:
 class Killer(monitoring.CommandListener):
     """Ends this process at its n-th command that writes."""
 
-    def __init__(self, number: int, late: bool) -> None:
-        self.left, self.late = number, late
+    def __init__(
+        self, number: int, late: bool, call: Callable[[], Any] = lambda: os._exit(LOST)
+    ) -> None:
+        self.left, self.late, self.call = number, late, call
 
     def started(self, event: Any) -> None:
         """Count a write, and end before it is sent."""
         if event.command_name in WRITES and threading.current_thread().name != "curadiff-lock":
             self.left -= 1
             if self.left == 0 and not self.late:
-                os._exit(LOST)
+                self.call()
 
     def succeeded(self, event: Any) -> None:
         """End after the write was acknowledged."""
-        if event.command_name in WRITES and self.left == 0:
-            os._exit(LOST)
+        if event.command_name in WRITES and self.left == 0 and self.late:
+            self.call()
 
     def failed(self, event: Any) -> None:
         """Treat a write that the server refused like one that it took."""
@@ -287,6 +293,10 @@ class Switch(monitoring.CommandListener):
     """Is registered before the client is made, and listens once it is told to."""
 
     inner: Killer | None = None
+
+    def at(self, number: int, call: Callable[[], Any]) -> None:
+        """Call something before the n-th write from now on."""
+        self.inner = Killer(number, False, call)
 
     def started(self, event: Any) -> None:
         """Pass on."""
