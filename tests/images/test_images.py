@@ -213,7 +213,7 @@ def test_no_damage_raises_anything_but_a_data_error(tmp_path):
     rng = np.random.default_rng(1)
     exif = Image.Exif()
     exif[0x0112] = 6
-    for suffix in (".jpg", ".png", ".webp", ".gif", ".tiff", ".bmp"):
+    for suffix in (".jpg", ".png", ".webp", ".gif", ".tiff", ".bmp", ".avif", ".jp2", ".ppm"):
         path = tmp_path / f"a{suffix}"
         picture().save(path, exif=exif)
         data = bytearray(path.read_bytes())

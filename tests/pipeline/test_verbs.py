@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from curadiff.datasets import info, reading, selections, writing
 from curadiff.errors import DataError, RunError, SettingsError
+from PIL import Image
 
 TRAIN = {
     "preset": "demo",
@@ -65,6 +66,11 @@ def test_an_unreadable_image_costs_one_sample(dataset, tmp_path):
     assert list(found.faults) == [str(bad)]
     assert dataset.match_tags("unreadable").values("filepath") == [str(bad)]
     assert "1 unreadable" in str(found)
+    Image.new("RGB", (8, 8), "red").save(bad)
+    again = curadiff.embed(dataset, encoder="builtin", progress=False)
+    assert (again.done, again.faults) == (1, {})
+    assert "is of one colour throughout" in again.notes[str(bad)]
+    assert len(dataset.match_tags("unreadable")) == 0
 
 
 def test_a_field_of_another_encoder_is_not_mixed(embedded):
