@@ -92,6 +92,7 @@ def test_a_setting_whose_help_speaks_of_files_or_code_is_marked():
         for name, field in model.model_fields.items()
         if (speaks.search(field.description or "") or named.search(name))
         and "Literal" not in str(field.annotation)
+        and field.annotation is not bool
         and name not in harmless
         and field.json_schema_extra["owner_only"] is None
     ]
