@@ -16,6 +16,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from ..config import GenerateSettings
 from ..errors import RunError
+from ..images import is_whole_png
 from ..runs import Run, read_json, write_json
 from ..runs.files import checksum_of, remove, sweep, temporary
 
@@ -172,11 +173,9 @@ def _damaged(folder: Path, numbers: list[int], sums: dict[str, str]) -> list[int
         try:
             if path.name in sums:
                 return checksum_of(path) == sums[path.name]
-            with Image.open(path, formats=["PNG"]) as picture:
-                picture.verify()  # each part of a PNG file has a checksum
-        except (OSError, SyntaxError, ValueError):
+        except OSError:
             return False
-        return True
+        return is_whole_png(path)
 
     with ThreadPoolExecutor() as pool:
         return [n for n, good in zip(numbers, pool.map(whole, numbers), strict=True) if not good]

@@ -21,7 +21,16 @@ from ..errors import DataError, SettingsError
 from . import formats, memory, png, values
 from .formats import readable, sniff
 
-__all__ = ["content_hash", "open_rgb", "png_text", "readable", "reading", "size_of", "sniff"]
+__all__ = [
+    "content_hash",
+    "is_whole_png",
+    "open_rgb",
+    "png_text",
+    "readable",
+    "reading",
+    "size_of",
+    "sniff",
+]
 
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -113,6 +122,16 @@ def png_text(path: str | Path, keyword: str) -> str | None:
     """
     with _decoding(path) as (kind, stream), _opened(stream, "PNG") as file:
         return file.text.get(keyword) if kind == "PNG" else None
+
+
+def is_whole_png(path: str | Path) -> bool:
+    """Tell whether every part of a PNG file has its checksum."""
+    try:
+        with _decoding(path) as (_, stream), _opened(stream, "PNG") as file:
+            file.verify()
+    except DataError:
+        return False
+    return True
 
 
 @contextlib.contextmanager
