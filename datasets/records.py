@@ -37,7 +37,8 @@ def record(
     """
     run, data = prepared(dataset, key, verb=verb, config=config, results=results)
     with locking.exclusive(dataset, verb):
-        recovery.carry_out(dataset, "record", {"run": run}, {"results": data})
+        plan = {"run": run, "former": reference(dataset, key)}
+        recovery.carry_out(dataset, "record", plan, {"results": data})
 
 
 def prepared(
@@ -68,9 +69,8 @@ def finish(dataset: Any, verb: str, plan: Mapping[str, Any], arrays: recovery.Ar
     """Store a prepared run and let it take the place of a former one; may be done twice."""
     run = plan["run"]
     store(run, arrays["results"])
-    old = reference(dataset, run["key"])
     commit(dataset, [{"$set": {f"runs.{run['key']}": run["_id"]}}])
-    remove(old, unless=run["_id"])
+    remove(plan["former"])
 
 
 def store(run: Mapping[str, Any], results: np.ndarray) -> None:

@@ -128,6 +128,8 @@ def write_selection(
             "fields": list(fields),
             "pool_fields": list(pool_fields),
             "former": _fields_of(dataset, key),
+            "former_run": records.reference(dataset, f"select_{key}"),
+            "former_views": _views(dataset, names.slug_of(name)),
         }
         arrays = {"results": data}
         for number, (rows, values) in enumerate(fields.values()):
@@ -157,7 +159,7 @@ def _finish_writing(dataset: Any, plan: Mapping[str, Any], arrays: recovery.Arra
     tag_only(dataset, name, arrays["ids0"].astype(str).tolist())
     records.store(run, arrays["results"])
     durable("views").replace_one({"_id": view["_id"]}, dict(view), upsert=True)
-    old_run, old_views = records.reference(dataset, run["key"]), _views(dataset, view["slug"])
+    old_views = plan["former_views"]
     made = names.owned(owner_of(name), names_of(name, plan["pool_fields"]))
     others = {"$filter": {"input": "$saved_views", "cond": _is_none_of([*old_views, view["_id"]])}}
     commit(
@@ -168,9 +170,8 @@ def _finish_writing(dataset: Any, plan: Mapping[str, Any], arrays: recovery.Arra
             {"$set": {"saved_views": {"$concatArrays": [others, [view["_id"]]]}}},
         ],
     )
-    records.remove(old_run, unless=run["_id"])
-    gone = [id for id in old_views if id != view["_id"]]
-    durable("views").delete_many({"_id": {"$in": gone}})
+    records.remove(plan["former_run"])
+    durable("views").delete_many({"_id": {"$in": old_views}})
 
 
 def _finish_removing(dataset: Any, plan: Mapping[str, Any]) -> None:

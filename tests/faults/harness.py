@@ -90,7 +90,7 @@ class Harness:
             expected: Sequences of work any of which may be what seems to have happened; by
                 default the verb alone.
             after: Kill right after each write too.
-            every: Try each ``every``-th position only.
+            every: Try each ``every``-th position only, beginning in the middle of the first.
         """
         self.save(make_state)
         wanted = [self.undisturbed(works) for works in expected or [[verb]]]
@@ -98,7 +98,7 @@ class Harness:
         writes = self.child(verb, count=True)
         outcome = Outcome(writes=writes)
         places = [(n, late) for n in range(1, writes + 1) for late in ((False, True)[: 1 + after])]
-        for number, late in places[::every]:
+        for number, late in places[every // 2 :: every]:
             self.restore()
             if self.child(verb, kill=(number, late)) is not None:
                 continue  # it had fewer writes this time
