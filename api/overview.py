@@ -50,7 +50,7 @@ def overview(dataset: Any) -> Overview:
     """
     ours = info.read(dataset)
     origin = generated.known_source(ours)
-    source = origin and (generated.source_name(ours) or origin["name"])
+    source: str | None = (generated.source_name(ours) or origin["name"]) if origin else None
     mine = [runs.Snapshot(run) for run in of(dataset.name, identity.id_of(dataset))]
     studies = [run for run in mine if run.kind == "study"]
     if source:

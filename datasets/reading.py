@@ -11,6 +11,7 @@ import numpy as np
 from ..errors import DataError, nearest
 from . import info
 from .database import fiftyone
+from .resolving import all_samples
 from .resolving import resolve as resolve
 
 
@@ -140,7 +141,7 @@ def field_values(dataset: Any, ids: list[str], path: str) -> list[Any]:
     if dataset.get_field(path) is None:
         known = list(dataset.get_field_schema(flat=True))
         raise DataError(f"{dataset.name!r} has no field {path!r}{nearest(path, known)}.")
-    values = dataset.select(ids, ordered=True).values(path)
+    values = all_samples(dataset).select(ids, ordered=True).values(path)
     empty = sum(value is None for value in values)
     if empty:
         raise DataError(

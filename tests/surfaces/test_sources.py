@@ -8,8 +8,9 @@ import curadiff
 import fiftyone as fo
 import numpy as np
 import pytest
-from curadiff.api import sources
-from curadiff.datasets import identity, reading, views
+from curadiff.api import sources, training
+from curadiff.config import TrainSettings
+from curadiff.datasets import generated, identity, reading, views
 from curadiff.errors import DataError
 
 QUICK = {"encoder": "builtin", "bootstrap": 0, "counts": "subsample", "progress": False}
@@ -124,3 +125,44 @@ def test_a_packed_view_opens_the_same_data_set_after_a_rename(here, photos):
     with pytest.raises(DataError, match="made of other images"):
         views.unpack(packed)
     assert identity.load("sourced").count() == 40
+
+
+def test_the_second_slice_of_a_grouped_data_set_works_through_all_verbs(here, home):
+    paths = here.values("filepath")
+    grouped = fo.Dataset("sourced-generated", persistent=True)
+    grouped.add_group_field("group", default="left")
+    for left, right in zip(paths[::2], paths[1::2], strict=True):
+        pair = fo.Group()
+        sides = {"left": left, "right": right}
+        grouped.add_samples(
+            [fo.Sample(filepath=path, group=pair.element(side)) for side, path in sides.items()],
+            progress=False,
+        )
+    with pytest.raises(DataError, match=r"Pass dataset.select_group_slices\('left'\)"):
+        curadiff.embed(grouped, encoder="builtin", progress=False)
+    second = grouped.select_group_slices("right")
+    assert curadiff.embed(second, encoder="builtin", progress=False).done == 10
+    chosen = curadiff.select(
+        second, method="coreset", budget=4, group_field="filepath", quotas="balanced"
+    )
+    assert set(chosen.view.values("filepath")) <= set(paths[1::2])
+    assert len(reading.resolve(f"{grouped.name}:{chosen.name}")[1]) == 4
+    pool = reading.read_paths(reading.resolve(chosen.view)[1])
+    settings = TrainSettings(preset="demo", image_size=16, steps=2, batch_size=2)
+    run = training.new_run(grouped, pool, settings)
+    assert run.record["arm"] == chosen.name
+    made, added = generated.add_generated(
+        "sourced-made",
+        paths=paths[:6],
+        seeds=range(6),
+        source=identity.open_by_identity(run.record["identity"]),
+        run=run.id,
+        arm="right",
+        training_seed=0,
+        origin={},
+    )
+    curadiff.evaluate(made, second, train=chosen.view, **QUICK)
+    grouped.reload()
+    shown = grouped.select_group_slices("right")
+    assert (added, shown.count("covered"), grouped.count("covered")) == (6, 6, 0)
+    made.delete()
