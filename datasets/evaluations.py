@@ -139,14 +139,13 @@ def finish(dataset: Any, verb: str, plan: Mapping[str, Any], arrays: recovery.Ar
     _write(dataset, "made", plan, arrays)
     run = plan["run"]
     records.store(run, arrays["results"])
-    old = records.reference(dataset, run["key"])
     owned = names.owned(plan["owner"]["real"], Names(runs=[run["key"]]))
     noted = {"evaluations": {plan["key"]: plan["told"]}, names.MADE: owned}
     commit(
         dataset,
         [*info.update_stages(put=noted), {"$set": {f"runs.{run['key']}": run["_id"]}}],
     )
-    records.remove(old, unless=run["_id"])
+    records.remove_former(dataset, run)
 
 
 def prefix_of(key: str) -> str:

@@ -98,6 +98,14 @@ def remove(run: ObjectId | None, *, unless: ObjectId | None = None) -> None:
     durable("runs").delete_one({"_id": run})
 
 
+def remove_former(dataset: Any, run: Mapping[str, Any]) -> None:
+    """Remove what a committed run took the place of, also after a try that died doing so."""
+    mine = {"_dataset_id": info.id_of(dataset), "key": run["key"], "_id": {"$ne": run["_id"]}}
+    ours = {**mine, "config.method": run["config"]["method"]}
+    for one in list(durable("runs").find(ours, {"_id": 1})):
+        remove(one["_id"])
+
+
 def recorded(dataset: Any, key: str) -> dict[str, Any] | None:
     """Return a custom run's configuration as the database has it, None when there is none."""
     return _configs(dataset, [key]).get(key)
