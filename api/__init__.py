@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .evaluating import evaluate
     from .generating import generate, import_generated
     from .importing import import_images
+    from .previewing import preview
     from .rating import (
         rate_export,
         rate_import,
@@ -42,6 +43,7 @@ _HOME = {
     "generate": "generating",
     "import_generated": "generating",
     "import_images": "importing",
+    "preview": "previewing",
     "rate_export": "rating",
     "rate_import": "rating",
     "rate_plan": "rating",
@@ -67,6 +69,7 @@ __all__ = [
     "generate",
     "import_generated",
     "import_images",
+    "preview",
     "rate_export",
     "rate_import",
     "rate_plan",

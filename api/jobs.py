@@ -23,7 +23,7 @@ from ..errors import RunError, Stopped, nearest
 from ..runs import Lease, Run, launch
 from .progress import Report
 
-JOBS = ("import", "embed", "generate", "evaluate", "study")
+JOBS = ("import", "embed", "generate", "evaluate", "study", "preview")
 WORKER = "curadiff.api.job_worker"
 PATIENCE = 60.0  # seconds to wait while another job is being started
 BETWEEN = 0.5  # seconds between two writes of status.json
@@ -146,7 +146,7 @@ def work(run: Run, report: Report | None = None) -> Any:
 
 def _carry_out(run: Run, report: Report) -> tuple[Any, dict[str, Any]]:
     """Call the verb; return its result and what the App should know of it, as JSON."""
-    from . import embed, evaluate, generate, import_generated, import_images, study
+    from . import embed, evaluate, generate, import_generated, import_images, preview, study
 
     record = run.record
     given = {name: _unpacked(value) for name, value in record["inputs"].items()}
@@ -171,6 +171,10 @@ def _carry_out(run: Run, report: Report) -> tuple[Any, dict[str, Any]]:
             done = study(given["source"], progress=report, **settings)
             outcome = {"study": done.run.id, "report": str(done.report)}
             return done, {"message": "the study is finished", **outcome}
+        case "preview":
+            done = preview(given["source"], progress=report, **settings)
+            outcome = {"preview": done.run.id, "page": str(done.page)}
+            return done, {"message": "the preview is finished", **outcome}
     raise RunError(f"{run.id} asks for {record['verb']!r}, which is not a job.")
 
 

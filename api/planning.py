@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..config import ArmSettings, StudySettings
+from ..config import ArmSettings, PreviewSettings, StudySettings
 from ..datasets import reading
 from ..diffusion import manifest
 from ..errors import DataError, SettingsError
@@ -87,7 +87,7 @@ class Division:
 
 def split(
     view: Any,
-    config: StudySettings,
+    config: StudySettings | PreviewSettings,
     field: str | None = None,
     *,
     keep: Mapping[str, bool] | None = None,

@@ -110,6 +110,11 @@ def _repeated(
     return None
 
 
+def choose(pool: reading.Pool, config: SelectSettings, dataset: Any) -> selectors.Selection:
+    """Choose from a pool and write nothing; rows of the answer are those of the pool."""
+    return _choose(pool, config, _wishes(pool, config, dataset))
+
+
 def _choose(
     pool: reading.Pool, config: SelectSettings, wishes: dict[str, Any]
 ) -> selectors.Selection:

@@ -92,6 +92,12 @@ def add_commands(parser: Parser) -> None:
     )
     add_rate(commands)
     add(
+        "preview",
+        _preview,
+        "See what selections would make a model draw, in minutes and without training.",
+        SOURCE={"metavar": "SOURCE", "help": "folder of images or DATASET[:VIEW]"},
+    )
+    add(
         "runs",
         _runs,
         "List the runs; follow, stop, resume or delete one.",
@@ -223,6 +229,12 @@ def _study(words: argparse.Namespace) -> None:
         print(api.estimate_study(**settings))
     else:
         print(api.study(source, update_images=words.update_images, **settings))
+
+
+def _preview(words: argparse.Namespace) -> None:
+    from .. import api
+
+    print(api.preview(words.SOURCE, **given_settings(words, VERBS["preview"])))
 
 
 def _runs(words: argparse.Namespace) -> None:

@@ -8,6 +8,7 @@ from .importing import ImportSettings
 from .launching import launch_flags, launch_words
 from .linking import LinkSettings
 from .owner import allowed_in_app, refused_in_app
+from .preview import PreviewSettings
 from .rating import RatePlanSettings, RateSettings
 from .select import SelectSettings
 from .study import ArmSettings, StudySettings
@@ -24,6 +25,7 @@ VERBS: dict[str, type[Settings]] = {
         LinkSettings,
         EvaluateSettings,
         StudySettings,
+        PreviewSettings,
     )
 }
 
@@ -35,6 +37,7 @@ __all__ = [
     "GenerateSettings",
     "ImportSettings",
     "LinkSettings",
+    "PreviewSettings",
     "RatePlanSettings",
     "RateSettings",
     "SelectSettings",

@@ -6,6 +6,7 @@
     stop        ask a training to checkpoint and end
     change      change how long or where a training goes on
     generate    draw images from a trained run
+    freeze      keep the images of a run of the network analytic, in this process
     adopt       begin with a checkpoint of denoising-diffusion-pytorch
     begin_with  begin with another run's averaged weights
 
@@ -19,20 +20,31 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .generate import generate
-    from .jobs import change, prepare, start, stop, train_here
+    from .jobs import change, freeze, prepare, start, stop, train_here
     from .origin import adopt, begin_with
 
 MODULES = {
     "adopt": "origin",
     "begin_with": "origin",
     "change": "jobs",
+    "freeze": "jobs",
     "generate": "generate",
     "prepare": "jobs",
     "start": "jobs",
     "stop": "jobs",
     "train_here": "jobs",
 }
-__all__ = ["adopt", "begin_with", "change", "generate", "prepare", "start", "stop", "train_here"]
+__all__ = [
+    "adopt",
+    "begin_with",
+    "change",
+    "freeze",
+    "generate",
+    "prepare",
+    "start",
+    "stop",
+    "train_here",
+]
 
 
 def __getattr__(name: str) -> Any:

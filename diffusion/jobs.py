@@ -214,6 +214,19 @@ def train_here(run: Run) -> str:
         return work(run, asked)
 
 
+def freeze(run: Run) -> str:
+    """Keep the images of a prepared run of the network ``analytic``; ends with ``finished``.
+
+    It takes seconds and, unlike `train_here`, ends at Ctrl-C.
+
+    Raises:
+        CuradiffError: As the status of the run then says.
+    """
+    from .worker import work
+
+    return work(run, lambda: False)
+
+
 def stop(run: Run) -> Process:
     """Ask a training to write a checkpoint and end; returns its process at once.
 

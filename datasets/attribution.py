@@ -1,0 +1,96 @@
+"""What drawings are made of, on the samples: sources of a drawing, use and harm of an image."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .database import fiftyone
+from .sidebar import fold
+from .writing import key_of, set_numbers
+
+SOURCES, WEIGHTS, INSIDE = "source_ids", "source_weights", "near_real"
+
+
+def write_sources(
+    dataset: Any,
+    folder: Path,
+    sources: Sequence[Sequence[tuple[str, float]]],
+    *,
+    inside: Sequence[bool],
+) -> None:
+    """Write on every drawing of a folder which images it is made of, largest part first.
+
+    Args:
+        dataset: Data set with the drawings.
+        folder: Their folder; drawing i is the file ``{i:06d}.png``.
+        sources: Per drawing ids of training samples, with their parts.
+        inside: Per drawing whether a real image is near.
+    """
+    fo = fiftyone()
+    for name, kind in ((SOURCES, fo.StringField), (WEIGHTS, fo.FloatField)):
+        if dataset.get_field(name) is None:
+            dataset.add_sample_field(name, fo.ListField, subfield=kind)
+    if dataset.get_field(INSIDE) is None:
+        dataset.add_sample_field(INSIDE, fo.BooleanField)
+    paths = [str(folder / f"{number:06d}.png") for number in range(len(sources))]
+    values = {
+        SOURCES: [[id for id, _ in one] for one in sources],
+        WEIGHTS: [[weight for _, weight in one] for one in sources],
+        INSIDE: [bool(one) for one in inside],
+    }
+    known = set(dataset.values("filepath"))
+    for name, each in values.items():
+        told = {path: value for path, value in zip(paths, each, strict=True) if path in known}
+        dataset.set_values(name, told, key_field="filepath")
+
+
+def write_harm(
+    dataset: Any,
+    preview: str,
+    arm: str,
+    *,
+    ids: Sequence[str],
+    use: np.ndarray,
+    harm: np.ndarray,
+    low: np.ndarray,
+) -> None:
+    """Write on training samples how much of an arm's drawings they make, and of its bad ones.
+
+    Args:
+        dataset: Data set with the training images.
+        preview: Name of the preview, and
+        arm: of its arm; fields are ``PREVIEW_ARM_use``, ``_harm`` and ``_harm_low``.
+        ids: Samples, n of them.
+        use: (n,) share of all drawings.
+        harm: (n,) share of its weight in bad drawings, beyond chance; NaN is left empty.
+        low: (n,) lower end of the interval of ``harm``.
+    """
+    key = key_of(f"{preview}_{arm}")
+    fields = {f"{key}_use": use, f"{key}_harm": harm, f"{key}_harm_low": low}
+    set_numbers(dataset, {name: (ids, values) for name, values in fields.items()})
+    fold(dataset, f"preview {preview}", list(fields))
+
+
+def drawings_with(dataset: Any, ids: Sequence[str]) -> list[str]:
+    """Return the ids of the drawings that are made of any of these training samples."""
+    from fiftyone import ViewField
+
+    if dataset.get_field(SOURCES) is None:
+        return []
+    return dataset.match(ViewField(SOURCES).contains(list(ids))).values("id")
+
+
+def sources_of(dataset: Any, ids: Sequence[str]) -> list[str]:
+    """Return the training samples that drawings are made of, those of the largest part first."""
+    if dataset.get_field(SOURCES) is None:
+        return []
+    parts: dict[str, float] = {}
+    view = dataset.select(list(ids))
+    for names, weights in zip(*view.values([SOURCES, WEIGHTS]), strict=True):
+        for name, weight in zip(names or [], weights or [], strict=True):
+            parts[name] = parts.get(name, 0.0) + weight
+    return sorted(parts, key=lambda name: -parts[name])

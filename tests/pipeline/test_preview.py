@@ -1,0 +1,185 @@
+"""A whole preview at tiny size: pictures, values, sources, and what comes of a second call."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import curadiff
+import fiftyone as fo
+import numpy as np
+import pytest
+from curadiff import cli, runs
+from curadiff.api.previews import LABEL
+from curadiff.api.previews.arms import arms, drawing_order
+from curadiff.config import PreviewSettings
+from curadiff.errors import DataError, RunError, SettingsError
+
+SIZES = {
+    "name": "tiny",
+    "arms": ["full", "random", "coreset"],
+    "budget": 10,
+    "random_draws": 2,
+    "count": 12,
+    "noise_seeds": [0],
+    "steps": 3,
+    "image_size": 16,
+    "decide_size": 16,
+    "held_out": 0.25,
+    "embed": {"encoder": "builtin"},
+    "evaluate": {"encoder": "builtin", "bootstrap": 20, "null_draws": 1},
+    "device": "cpu",
+}
+
+
+@pytest.fixture
+def previewed(embedded, home):
+    yield curadiff.preview(embedded, progress=False, **SIZES), embedded
+    if fo.dataset_exists(f"{embedded.name}-tiny"):
+        fo.delete_dataset(f"{embedded.name}-tiny")
+
+
+def test_every_surface_shows_the_same_and_says_what_it_is(previewed):
+    result, _ = previewed
+    text, page, cells = str(result), result.page.read_text(), result._repr_html_()
+    for shown in (text, page, cells):
+        assert LABEL in shown
+        for word in ("full", "random (2 draws)", "coreset"):
+            assert word in shown
+    assert result.run.status["state"] == "finished"
+    assert not re.findall(r"<(?:script|link|img)\b[^>]*?(?:src|href)=[\"']?(?!data:)\w", page)
+    for outcome in result.outcomes:
+        assert len(list(Path(outcome["folder"]).glob("*.png"))) == 12
+        assert outcome["forecast"]["frechet_distance"] >= 0
+        assert 0 <= outcome["drawn"]["0"]["values"]["precision"] <= 1
+    assert page.index("What a model would draw") < page.index("How they score")
+
+
+def test_arms_draw_from_the_same_noise_and_none_has_held_out_images(previewed):
+    result, dataset = previewed
+    split = runs.read_json(result.run.path / "split.json")
+    for outcome in result.outcomes:
+        ids = runs.read_json(result.run.path / "arms" / f"{outcome['arm']}.json")
+        assert not set(ids) & set(split["held_out"])
+        seeds = runs.read_json(Path(outcome["folder"]) / "generated.json")["seeds"]
+        assert seeds == list(range(12))
+    counts = {outcome["arm"]: outcome["images"] for outcome in result.outcomes}
+    assert counts == {"full": 30, "random-1": 10, "random-2": 10, "coreset": 10}
+    assert dataset.count_sample_tags() == {}  # a preview selects nothing in the data set
+    assert dataset.list_saved_views() == []
+
+
+def test_drawings_say_what_they_are_made_of(previewed):
+    result, dataset = previewed
+    made = fo.load_dataset(result.generated)
+    assert len(made) == 4 * 12
+    known = set(dataset.values("id"))
+    for ids, weights in zip(*made.values(["source_ids", "source_weights"]), strict=True):
+        assert set(ids) <= known
+        assert len(ids) <= 10
+        assert weights == sorted(weights, reverse=True)
+        assert 0 < sum(weights) <= 1 + 1e-5
+    use = dataset.values("tiny_coreset_use")
+    assert sum(value for value in use if value is not None) == pytest.approx(1, abs=1e-3)
+    assert sum(value is not None for value in use) == 10
+
+
+def test_the_same_call_does_nothing_again_and_an_added_arm_is_all_that_is_drawn(previewed):
+    result, dataset = previewed
+    before = {p: p.stat().st_mtime_ns for p in result.run.path.rglob("*.png")}
+    more = {**SIZES, "arms": [*SIZES["arms"], "kmeans", "coreset-less-20"]}
+    again = curadiff.preview(dataset, progress=False, **more)
+    assert all(path.stat().st_mtime_ns == when for path, when in before.items())
+    assert [o["arm"] for o in again.outcomes][-2:] == ["kmeans", "coreset-less-20"]
+    worst = [one["id"] for one in again.outcomes[3]["worst"]]
+    left = runs.read_json(again.run.path / "arms" / "coreset-less-20.json")
+    assert not set(worst[:2]) & set(left)
+    assert len(left) == 10 - len(worst[:2])
+    with pytest.raises(SettingsError, match="steps was 3, now 4"):
+        curadiff.preview(dataset, **{**SIZES, "steps": 4})
+
+
+def test_an_interrupted_preview_goes_on(embedded, home, monkeypatch):
+    from curadiff.api import previewing
+
+    real, calls = previewing._Preview._forecast, []
+
+    def interrupted(self, arm, judge):
+        calls.append(arm.key)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return real(self, arm, judge)
+
+    monkeypatch.setattr(previewing._Preview, "_forecast", interrupted)
+    settings = {**SIZES, "arms": ["random", "kmeans"], "fields": False}
+    with pytest.raises(KeyboardInterrupt):
+        curadiff.preview(embedded, progress=False, **settings)
+    run = runs.open_run("tiny")
+    assert run.status["state"] == "stopped"
+    assert "data:image" in (run.path / "preview.html").read_text()
+    pictures = {p: p.stat().st_mtime_ns for p in run.path.rglob("*.png")}
+    monkeypatch.setattr(previewing._Preview, "_forecast", real)
+    result = curadiff.preview(embedded, progress=False, **settings)
+    assert {p: p.stat().st_mtime_ns for p in pictures} == pictures
+    assert all(outcome["drawn"] for outcome in result.outcomes)
+    assert result.generated is None
+    assert not [name for name in embedded.get_field_schema() if name.startswith("tiny")]
+
+
+def test_what_the_user_has_chosen_is_an_arm_too(embedded, home):
+    ids = embedded.values("id")
+    embedded.select(ids[:25]).tag_samples("mine")
+    embedded.save_view("first", embedded.limit(24))
+    settings = {**SIZES, "arms": ["mine", "first"], "fields": False, "count": 8}
+    result = curadiff.preview(embedded, progress=False, **settings)
+    split = set(runs.read_json(result.run.path / "split.json")["pool"])
+    assert [outcome["images"] for outcome in result.outcomes] == [
+        len(split & set(ids[:25])),
+        len(split & set(ids[:24])),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("settings", "fault", "sentence"),
+    [
+        ({"arms": ["nothing-like-it"]}, DataError, "has no selection, saved view or tag"),
+        ({"budget": 31}, DataError, "budget must be <= 30"),
+        ({"arms": ["full", "coreset-less-5"]}, RunError, "needs the arm 'coreset'"),
+        ({"arms": ["full", "full"]}, SettingsError, "full twice"),
+        ({"noise_seeds": [1, 1]}, SettingsError, "noise_seeds must be different"),
+    ],
+)
+def test_what_cannot_be_previewed_gets_a_sentence(embedded, home, settings, fault, sentence):
+    with pytest.raises(fault, match=sentence):
+        curadiff.preview(embedded, progress=False, **{**SIZES, **settings})
+
+
+def test_one_arm_of_each_kind_is_drawn_first_and_the_whole_pool_late():
+    order = drawing_order(arms(PreviewSettings(random_draws=3)))
+    assert [arm.key for arm in order] == [
+        "random-1",
+        "coreset",
+        "typicality",
+        "full",
+        "random-2",
+        "random-3",
+    ]
+
+
+def test_the_shell_prints_the_table(embedded, home, capsys):
+    words = ["preview", embedded.name, "--arms", "kmeans", "--no-fields", "--budget", "10"]
+    words += ["--count", "8", "--steps", "2", "--image-size", "16", "--decide-size", "16"]
+    words += ["--noise-seeds", "0", "--embed.encoder", "builtin", "--evaluate.encoder", "builtin"]
+    assert cli.main([*words, "--evaluate.bootstrap", "5", "--held-out", "0.25"]) == 0
+    shown = capsys.readouterr().out
+    assert LABEL in shown
+    assert "kmeans" in shown
+    assert "preview.html" in shown
+
+
+def test_the_seeds_of_two_noise_seeds_do_not_meet():
+    from curadiff.api.previewing import APART
+
+    most = PreviewSettings.model_fields["count"].metadata
+    assert max(getattr(limit, "le", 0) or 0 for limit in most) < APART
+    assert np.gcd(APART, 32) == 32  # so that pictures are drawn in the same parts
