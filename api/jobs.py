@@ -10,6 +10,7 @@ the same data set is refused. A training is a process of its own and no job.
 from __future__ import annotations
 
 import subprocess
+import threading
 import time
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -17,13 +18,14 @@ from pathlib import Path
 from typing import Any
 
 from .. import runs
-from ..config import VERBS
+from ..config import VERBS, RateServeSettings
 from ..datasets import views
 from ..errors import RunError, Stopped, nearest
 from ..runs import Lease, Run, launch
 from .progress import Report
 
-JOBS = ("import", "embed", "generate", "evaluate", "study", "preview")
+JOBS = ("import", "embed", "generate", "evaluate", "study", "preview", "rate-serve")
+SETTINGS = {**VERBS, RateServeSettings.verb: RateServeSettings}
 WORKER = "curadiff.api.job_worker"
 PATIENCE = 60.0  # seconds to wait while another job is being started
 BETWEEN = 0.5  # seconds between two writes of status.json
@@ -53,7 +55,7 @@ def prepare(verb: str, inputs: Mapping[str, Any], settings: Mapping[str, Any]) -
     """Make a job's run directory without starting it; see `start`."""
     if verb not in JOBS:
         raise RunError(f"{verb!r} is not a job{nearest(verb, JOBS)} (jobs: {', '.join(JOBS)}).")
-    VERBS[verb](**settings)
+    SETTINGS[verb](**settings)
     packed = {name: _packed(value) for name, value in inputs.items()}
     dataset = _subject(packed)
     _refuse_twin(verb, dataset)
@@ -147,6 +149,7 @@ def work(run: Run, report: Report | None = None) -> Any:
 def _carry_out(run: Run, report: Report) -> tuple[Any, dict[str, Any]]:
     """Call the verb; return its result and what the App should know of it, as JSON."""
     from . import embed, evaluate, generate, import_generated, import_images, preview, study
+    from .rating import rate_serve, rate_status
 
     record = run.record
     given = {name: _unpacked(value) for name, value in record["inputs"].items()}
@@ -175,6 +178,12 @@ def _carry_out(run: Run, report: Report) -> tuple[Any, dict[str, Any]]:
             done = preview(given["source"], progress=report, **settings)
             outcome = {"preview": done.run.id, "page": str(done.page)}
             return done, {"message": "the preview is finished", **outcome}
+        case "rate-serve":
+            port = RateServeSettings(**settings).port
+            address = f"http://127.0.0.1:{port}{rate_status(given['study']).link}"
+            run.set_status("running", message=f"asking people at {address}", address=address)
+            rate_serve(given["study"], port=port, until=threading.Event())
+            return None, {"message": "ended"}
     raise RunError(f"{run.id} asks for {record['verb']!r}, which is not a job.")
 
 

@@ -9,7 +9,7 @@ from .launching import launch_flags, launch_words
 from .linking import LinkSettings
 from .owner import allowed_in_app, refused_in_app
 from .preview import PreviewSettings
-from .rating import RatePlanSettings, RateSettings
+from .rating import RatePlanSettings, RateServeSettings, RateSettings
 from .select import SelectSettings
 from .study import ArmSettings, StudySettings
 from .train import TrainSettings
@@ -39,6 +39,7 @@ __all__ = [
     "LinkSettings",
     "PreviewSettings",
     "RatePlanSettings",
+    "RateServeSettings",
     "RateSettings",
     "SelectSettings",
     "Settings",

@@ -65,6 +65,14 @@ class RateSettings(Settings):
         return self
 
 
+class RateServeSettings(Settings):
+    """Serve the page that asks people, on this machine."""
+
+    verb: ClassVar[str] = "rate-serve"
+
+    port: int = setting(5252, "Port of the page.", ge=1, le=65535)
+
+
 class RatePlanSettings(Settings):
     """Say how many votes tell two arms apart."""
 

@@ -12,6 +12,7 @@ def register(plugin: Any) -> None:
         elsewhere,
         models,
         panel,
+        people,
         pool,
         selections_panel,
         study_panel,
@@ -32,10 +33,12 @@ def register(plugin: Any) -> None:
         models.ImportGenerated,
         verdicts.EvaluateGenerated,
         verdicts.RunStudy,
+        people.StartRating,
         elsewhere.ShowSamples,
         welcome.Welcome,
         panel.CuradiffPanel,
         selections_panel.SelectionsPanel,
         study_panel.StudyPanel,
+        people.PeoplePanel,
     ):
         plugin.register(access.guarded(doorway))

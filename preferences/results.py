@@ -13,7 +13,7 @@ from ..errors import DataError
 from . import agreement
 from .agreement import Rater, Share
 from .comparisons import Comparisons, comparisons
-from .intervals import clustered, design_effect, wilson
+from .intervals import LEVEL, clustered, design_effect, wilson
 from .ranking import Difference, differences, rank_intervals
 from .strengths import Strengths, fit
 from .votes import Vote, effective
@@ -59,11 +59,18 @@ class PairResult:
         """The interval to quote: by rater where there are several."""
         return self.independent if self.by_rater is None else self.by_rater
 
+    @property
+    def told_apart(self) -> bool:
+        """Whether the preference is no chance: over all pairs, or without strengths by itself."""
+        if self.p_adjusted is None:
+            return self.interval[0] > 0.5
+        return self.p_adjusted < 1 - LEVEL
+
     def __str__(self) -> str:
         low, high = (round(100 * end) for end in self.interval)
         people = "1 rater" if self.raters == 1 else f"{self.raters} raters"
         told = f"{self.rate:.0%} [{low}, {high}] of {self.votes} votes by {people}"
-        if self.p_adjusted is not None and self.p_adjusted < 0.05:
+        if self.told_apart:
             return f"{self.first} was preferred to {self.second} in {told}."
         return f"{self.first} and {self.second} cannot be told apart: {told} for {self.first}."
 

@@ -32,6 +32,7 @@ def serve(
 
     Raises:
         EnvironmentFault: The address cannot be used.
+        KeyboardInterrupt: Ctrl-C, where `until` is given; without it hypercorn ends by itself.
     """
     config = Config()
     config.bind = [f"{host}:{port}" if ":" not in host else f"[{host}]:{port}"]
@@ -54,5 +55,3 @@ def serve(
         raise EnvironmentFault(
             f"cannot listen on {host}:{port} ({fault.strerror or fault}); choose another --port."
         ) from None
-    except KeyboardInterrupt:
-        return

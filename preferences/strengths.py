@@ -13,10 +13,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.optimize import linprog
 from scipy.sparse.csgraph import connected_components
 
 from ..errors import DataError
-from .comparisons import Comparisons, Floats
+from .comparisons import Comparisons, Floats, Integers
 
 STEPS = 100
 SMALL = 1e-11  # a Newton step of this size ends the search
@@ -175,11 +176,9 @@ def _existence(data: Comparisons, w: Floats) -> None:
     if k < 2:
         raise DataError(f"strengths need at least two arms, there are {k}.")
     counted = w > 0
-    met, beat = np.zeros((k, k), dtype=bool), np.zeros((k, k), dtype=bool)
-    met[data.first[counted], data.second[counted]] = True
-    wins, losses = counted & (data.outcome > 0), counted & (data.outcome < 1)
-    beat[data.first[wins], data.second[wins]] = True  # a tie is half a win of both
-    beat[data.second[losses], data.first[losses]] = True
+    first, second, outcome = data.first[counted], data.second[counted], data.outcome[counted]
+    met = np.zeros((k, k), dtype=bool)
+    met[first, second] = True
     parts, part = connected_components(met, directed=False)
     if parts > 1:
         groups = [_names(data, part == number) for number in range(parts)]
@@ -187,18 +186,46 @@ def _existence(data: Comparisons, w: Floats) -> None:
             f"no vote links {' with '.join(groups)}; their order is unknown. Collect votes on "
             "pairs between them."
         )
-    parts, part = connected_components(beat, directed=True, connection="strong")
-    if parts > 1:
-        for number in range(parts):
-            inside = part == number
-            if not beat[~inside][:, inside].any():  # nobody outside ever beat one of these
-                raise DataError(
-                    f"{_names(data, inside)} won every vote against {_names(data, ~inside)}, so "
-                    "the strength between them has no finite value; the win rates stand. More "
-                    "votes may bring a first loss."
-                )
-    if bool(counted.any()) and bool((data.outcome[counted] == 0.5).all()):
+    if (outcome == 0.5).all():
         raise DataError("all votes are ties, so no strength can be told; the arms look alike.")
+    above = _unbounded(k, first, second, outcome)
+    if above is not None:
+        raise DataError(
+            f"{_names(data, above)} never lost a vote against {_names(data, ~above)}, so the "
+            "strength between them has no finite value; the win rates stand. More votes may "
+            "bring a first loss."
+        )
+
+
+def _unbounded(k: int, first: Integers, second: Integers, outcome: Floats) -> np.ndarray | None:
+    """Look for a direction in which the likelihood grows or stays for ever.
+
+    Along strengths b and log nu t every outcome must stay the likeliest of its three: for a win
+    of i over j ``b_i - b_j >= max(0, 2 t)``, for a tie ``2 t >= |b_i - b_j|`` (Albert & Anderson
+    1984, Biometrika 71, for logistic models). A linear program finds the largest one.
+
+    Returns:
+        (k,) the arms that such a direction lifts above all others; None without one.
+    """
+    seen = np.unique(np.column_stack([first, second, 2 * outcome]).astype(np.int64), axis=0)
+    rows = []
+    for i, j, doubled in seen:
+        gap = np.zeros(k + 1)
+        gap[i], gap[j] = 1.0, -1.0
+        nu = np.zeros(k + 1)
+        nu[k] = 2.0
+        if doubled == 1:
+            rows += [nu - gap, nu + gap]
+        else:
+            gap = gap if doubled == 2 else -gap
+            rows += [gap, gap - nu]
+    constraints = np.array(rows)
+    bounds = [(0.0, 0.0), *[(-1.0, 1.0)] * (k - 1), (-1.0, 1.0) if 1 in seen[:, 2] else (0.0, 0.0)]
+    best = linprog(-constraints.sum(axis=0), -constraints, np.zeros(len(rows)), bounds=bounds)
+    if best.fun > -1e-6:
+        return None
+    b = np.asarray(best.x[:k])
+    return b > b.max() - 1e-6
 
 
 def _names(data: Comparisons, mask: np.ndarray) -> str:

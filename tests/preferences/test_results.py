@@ -55,9 +55,18 @@ def test_a_sweep_gives_win_rates_and_says_why_there_is_no_ranking():
     votes = [Vote(f"{n}", f"r{n % 3}", f"{n}", "i", "j", "a", "b", "left") for n in range(9)]
     found = results(votes)
     assert found.ranking == []
-    assert "a won every vote against b" in str(found)
+    assert "a never lost a vote against b" in str(found)
     assert found.pairs[0].rate == 1.0
     assert found.pairs[0].interval[0] < 1
+    assert not found.pairs[0].told_apart  # 9 votes of 3 raters
+
+
+def test_a_clear_preference_without_a_loss_is_told():
+    votes = [
+        Vote(f"{n}", f"r{n % 6}", f"{n}", "i", "j", "a", "b", "tie" if n % 4 == 3 else "left")
+        for n in range(120)
+    ]
+    assert "a was preferred to b in" in str(results(votes))
 
 
 def test_no_votes_is_a_sentence():

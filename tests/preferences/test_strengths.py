@@ -99,7 +99,8 @@ def test_half_a_win_for_each_would_shrink_strengths():
     ("wins", "ties", "words"),
     [
         ([[0, 3, 0], [2, 0, 0], [0, 0, 0]], None, "no vote links a and b with c"),
-        ([[0, 3, 4], [2, 0, 5], [0, 0, 0]], None, "a and b won every vote against c"),
+        ([[0, 3, 4], [2, 0, 5], [0, 0, 0]], None, "a and b never lost a vote against c"),
+        ([[0, 30], [0, 0]], [[0, 10], [10, 0]], "a never lost a vote against b"),
         ([[0, 0], [0, 0]], [[0, 4], [4, 0]], "all votes are ties"),
     ],
 )
@@ -113,3 +114,33 @@ def test_names_and_sides_do_not_matter():
     wins = np.array(ENCYCLOPEDIA)
     moved = fit(table(wins[np.ix_(order, order)])).log_strength
     assert moved == pytest.approx(fit(table(wins)).log_strength[order], abs=1e-9)
+
+
+def test_decided_votes_elsewhere_bound_the_ties_and_so_the_strength():
+    """b never lost, yet a and c beat each other: the tie of a and b then says how far b is."""
+    fit(table([[0, 0, 3], [5, 0, 4], [2, 0, 0]], [[0, 2, 0], [2, 0, 0], [0, 0, 0]]))
+
+
+def test_a_fit_exists_just_where_every_direction_costs_likelihood():
+    """Random small tables: either a fit whose score is 0, or a sentence; never anything else."""
+    random = np.random.default_rng(7)
+    fitted = 0
+    for _ in range(200):
+        wins = random.poisson(0.8, (3, 3)) * (1 - np.eye(3, dtype=int))
+        ties = np.triu(random.poisson(0.5, (3, 3)), 1)
+        if not (wins + wins.T + ties + ties.T).any():
+            continue
+        try:
+            found = fit(table(wins, ties + ties.T))
+        except DataError:
+            continue
+        fitted += 1
+        b, expected = found.log_strength, np.zeros(3)
+        for i in range(3):
+            for j in range(i + 1, 3):
+                parts = np.exp([b[i], b[j], (b[i] + b[j]) / 2]) * [1, 1, found.nu]
+                chances = parts / parts.sum() * (wins[i, j] + wins[j, i] + ties[i, j])
+                expected[[i, j]] += chances[:2] + chances[2] / 2
+        points = wins.sum(axis=1) + (ties + ties.T).sum(axis=1) / 2
+        assert expected == pytest.approx(points, abs=1e-6)  # each arm's points, as voted
+    assert fitted > 30
