@@ -28,6 +28,7 @@ class Overview:
         generated: Per linked data set: ``name``, ``images``, ``arms``.
         evaluations: Per evaluation outside studies: ``key``, ``dataset`` and its configuration.
         source: Name of the data set that these images were generated from, if they were.
+        previews: Runs of previews, oldest first.
     """
 
     dataset: str
@@ -40,6 +41,7 @@ class Overview:
     generated: list[dict[str, Any]] = field(default_factory=list)
     evaluations: list[dict[str, Any]] = field(default_factory=list)
     source: str | None = None
+    previews: list[Run] = field(default_factory=list)
 
 
 def overview(dataset: Any) -> Overview:
@@ -58,7 +60,8 @@ def overview(dataset: Any) -> Overview:
         studies = [runs.Snapshot(run) for run in found if run.kind == "study"]
     linked = [dataset.name] if source else generated.linked_names(ours)
     made = _generated(linked)
-    inside = {run.path for run in studies}
+    previews = [run for run in mine if run.kind == "preview"]
+    inside = {run.path for run in [*studies, *previews]}
     theirs = tuple(f"{writing.key_of(run.id)}_" for run in studies)
     images = len(dataset)
     marker = (images, *((run.id, run.status["state"]) for run in mine if run.kind == "job"))
@@ -82,6 +85,7 @@ def overview(dataset: Any) -> Overview:
         generated=[told for told, _ in made],
         evaluations=[e for _, found in made for e in found if not e["key"].startswith(theirs)],
         source=source,
+        previews=previews,
     )
 
 

@@ -11,7 +11,7 @@ from ..api import jobs
 from ..api.mapping import map_embeddings
 from ..api.overview import active, of, overview
 from ..datasets import selections, uncovered, workspaces
-from . import elsewhere, pairs, steps
+from . import elsewhere, pairs, previews, steps
 from .frame import Frame, told
 
 POLL = 2000  # milliseconds between two looks while something runs
@@ -76,6 +76,18 @@ class CuradiffPanel(Frame):
         """Open the panel that compares the arms of a study."""
         ctx.ops.open_panel("curadiff_study", state={"study": ctx.params["study"]})
 
+    def sort_by_harm(self, ctx: Any) -> None:
+        """Show an arm's training images, those first that make most bad drawings."""
+        with told(ctx):
+            params = ctx.params
+            ctx.ops.set_view(previews.by_harm(ctx.dataset, params["preview"], params["arm"]))
+
+    def leave_out_worst(self, ctx: Any) -> None:
+        """Preview an arm again without its worst images, beside the old one."""
+        with told(ctx):
+            run = previews.leave_out_worst(ctx.params["preview"], ctx.params["arm"])
+            ctx.ops.notify(f"{run.id} draws without them.", variant="success")
+
     def stop(self, ctx: Any) -> None:
         """Ask a training or a job to end."""
         with told(ctx):
@@ -101,6 +113,7 @@ class CuradiffPanel(Frame):
         seen = overview(ctx.dataset)
         steps.draw(page, seen, self)
         pairs.draw(page, ctx, self)
+        previews.draw_sources(page, ctx, self)
         known = set(ctx.panel.get_state("working") or [])
         at_work = known | {run.id for run in active([*seen.jobs, *seen.trainings, *seen.studies])}
         if at_work != known:  # what has ended stays until a tick has told the App

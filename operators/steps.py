@@ -12,6 +12,7 @@ from ..api.estimating import duration
 from ..api.mapping import has_umap
 from ..api.overview import Overview, active
 from ..runs import Run
+from . import previews
 from .layout import bar, button, link, name_of, row, text
 from .models import can_resume, has_model
 
@@ -34,7 +35,15 @@ def draw(page: types.Object, seen: Overview, panel: Any) -> None:
     if not seen.images:
         _import(page, seen, panel)
         return
-    for add in (_embeddings, _selections, _trainings, _generated, _evaluations, _studies):
+    for add in (
+        _embeddings,
+        _selections,
+        _previews,
+        _trainings,
+        _generated,
+        _evaluations,
+        _studies,
+    ):
         add(page, seen, panel)
 
 
@@ -171,6 +180,13 @@ def _evaluations(page: types.Object, seen: Overview, panel: Any, none: str = UNJ
             button(line, "Not covered", panel.open_uncovered, **given)
     _jobs(card, seen, "evaluate", panel)
     _empty(card, seen.evaluations, none)
+
+
+def _previews(page: types.Object, seen: Overview, panel: Any) -> None:
+    card = _card(page, seen, "Previews", "preview_selections", "Preview", panel)
+    previews.draw(card, seen, panel)
+    _jobs(card, seen, "preview", panel)
+    _empty(card, seen.previews, "See what selections would make a model draw, in minutes.")
 
 
 def _studies(page: types.Object, seen: Overview, panel: Any) -> None:

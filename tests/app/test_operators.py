@@ -25,6 +25,7 @@ NAMES = {
     "import_generated",
     "evaluate_generated",
     "run_study",
+    "preview_selections",
 }
 TINY = {
     "preset": "demo",
