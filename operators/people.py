@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any, ClassVar
 
 import plotly.graph_objects as go
@@ -168,6 +169,7 @@ def _server(name: str) -> Run | None:
 def _results(page: types.Object, found: Results) -> None:
     for sentence in found.sentences[1:]:
         layout.text(page, sentence)
+    height = 90 + 45 * len(found.pairs)
     figure = go.Figure(
         go.Bar(
             x=[100 * pair.rate for pair in found.pairs],
@@ -184,16 +186,24 @@ def _results(page: types.Object, found: Results) -> None:
     )
     figure.add_vline(x=50, line_dash="dot")
     figure.update_layout(
-        height=90 + 45 * len(found.pairs),
+        height=height,
         margin={"l": 8, "r": 8, "t": 8, "b": 36},
         xaxis={"range": [0, 100], "title": "preferred, % of votes"},
         yaxis={"automargin": True, "autorange": "reversed"},
     )
-    shown = figure.to_plotly_json()
-    page.plot(
-        "preferred", layout=shown["layout"], data=shown["data"], config={"displayModeBar": False}
+    drawn = json.loads(figure.to_json())
+    drawn["layout"].pop("template")  # colours are the App's
+    plots = types.Object()
+    page.define_property("plots", plots, view=layout.wrapping())
+    plots.plot(
+        "preferred",
+        data=drawn["data"],
+        layout=drawn["layout"],
+        height=f"{height}px",
+        config={"displayModeBar": False, "scrollZoom": False},
+        componentsProps=layout.flexible(320),
     )
-    table = types.TableView()
+    table = types.TableView(componentsProps={"item": {"sx": {"minWidth": 0, "overflowX": "auto"}}})
     columns = ("pair", "wins", "ties", "losses", "votes", "raters", "preferred", "interval")
     for column in columns:
         table.add_column(column, label=column)

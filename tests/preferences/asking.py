@@ -1,4 +1,6 @@
-"""Serve a study of people, again whenever its process is killed: ``asking.py NAME PORT``.
+"""Serve a study of people, again whenever its process is killed: ``asking.py NAME PORT [FOLDER]``.
+
+With a folder the study is started first, of the folders inside it.
 
 Imports once and forks a server for each life, so that a restart takes a tenth of a second.
 Prints the process id of each server.
@@ -10,12 +12,17 @@ import contextlib
 import os
 import signal
 import sys
+from pathlib import Path
 
-from curadiff.api.rating import rate_serve
+from curadiff.api.rating import rate_serve, rate_start
 from fiftyone.core.odm import database
 
 
-def main(name: str, port: str) -> None:
+def main(name: str, port: str, folder: str | None = None) -> None:
+    if folder is not None:
+        arms = {path.name: path for path in sorted(Path(folder).iterdir())}
+        rate_start(folders=arms, name=name, votes_per_rater=60, repeats=0.0)
+        database._disconnect()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     while True:
         child = os.fork()
