@@ -10,19 +10,17 @@ from typing import Any
 
 import numpy as np
 
-from .. import layouts, preferences
+from .. import preferences
 from ..config import RatePlanSettings, RateSettings
 from ..datasets import locking, ratings, reading
 from ..errors import DataError
-from ..images import open_rgb
-from ..preferences import Golden, Plan, Results, Vote
+from ..preferences import Plan, Results, Vote
 from ..preferences.against_metrics import Agreement, agreement_with
 from ..preferences.session import Session, token
 from ..preferences.store import Picture, Rating
 from ..runs import Run, open_run, read_json
+from . import rating_images as images
 from .comparing import SHOWN
-
-SMALLEST = 256  # pixels: smaller images are enlarged, so that people can see them
 
 
 @dataclass(frozen=True)
@@ -101,12 +99,12 @@ def rate_start(
         raise DataError("give either a data set whose images are to be compared, or folders.")
     golden: dict[str, list[dict[str, Any]]] = {"better": [], "worse": []}
     if folders is not None:
-        listed = {arm: _files(Path(folder)) for arm, folder in folders.items()}
+        listed = {arm: images.files(Path(folder)) for arm, folder in folders.items()}
         name = config.name or "people"
         described: dict[str, object] = {"folders": {a: str(f) for a, f in folders.items()}}
     else:
         dataset, view = reading.resolve(source)
-        listed = ratings.pictures_by(view, _groups(view, config))
+        listed = ratings.pictures_by(view, images.groups(view, config))
         tags = {"better": config.golden_better, "worse": config.golden_worse}
         if config.golden_better is not None:
             golden = ratings.pictures_by(
@@ -114,7 +112,7 @@ def rate_start(
             )
         name = config.name or dataset.name
         described = {"dataset": dataset.name, "by": "tag" if config.tags else config.by}
-    chosen = _choose(listed, config)
+    chosen = images.choose(listed, config)
     golden_pictures = {
         side: [Picture(f"golden/{one['id']}", one["path"], one["id"]) for one in found]
         for side, found in golden.items()
@@ -124,7 +122,7 @@ def rate_start(
             f"no images are tagged {config.golden_better!r} or {config.golden_worse!r}; tag some, "
             "or leave the golden pairs out."
         )
-    pairs = _golden_pairs(golden_pictures, config.seed)
+    pairs = images.golden_pairs(golden_pictures, config.seed)
     rating = Rating(
         name=name,
         images=chosen,
@@ -136,7 +134,7 @@ def rate_start(
         matched=config.same_noise,
         both_bad=config.both_bad,
         votes_per_rater=config.votes_per_rater,
-        size=config.size or _size(chosen),
+        size=config.size or images.common_size(chosen),
         question=config.question,
         invite=token(),
         source=described,
@@ -249,7 +247,7 @@ def rate_import(name: str, file: str | Path, *, columns: Any = None) -> int:
                 matched=False,
                 both_bad=True,
                 votes_per_rater=1,
-                size=SMALLEST,
+                size=images.SMALLEST,
                 question="",
                 invite=token(),
                 source={"file": Path(file).name},
@@ -318,83 +316,6 @@ def _votes(name: str | None, file: Any, columns: Any) -> list[Vote]:
     return list(ratings.open_rating(name).votes())
 
 
-def _groups(view: Any, config: RateSettings) -> dict[str, Any]:
-    if config.tags is not None:
-        return {tag: view.match_tags(tag) for tag in config.tags}
-    groups = ratings.groups_by_field(view, config.by)
-    if config.arms is not None:
-        missing = [arm for arm in config.arms if arm not in groups]
-        if missing:
-            raise DataError(
-                f"no image has {config.by} {' or '.join(missing)} (there are: "
-                f"{', '.join(groups) or 'none'})."
-            )
-        groups = {arm: groups[arm] for arm in config.arms}
-    return groups
-
-
-def _files(folder: Path) -> list[dict[str, Any]]:
-    records = layouts.read(folder, "folder")
-    return [{"id": record.id, "path": str(record.path), "noise": None} for record in records]
-
-
-def _choose(
-    listed: Mapping[str, list[dict[str, Any]]], config: RateSettings
-) -> dict[str, list[Picture]]:
-    """Draw the images of each arm, the same noise in all arms where that is asked for."""
-    empty = [arm for arm, found in listed.items() if not found]
-    if len(listed) < 2 or empty:
-        counts = ", ".join(f"{arm}: {len(found)}" for arm, found in listed.items()) or "none"
-        raise DataError(
-            f"two or more arms with images are needed, got {counts}; name a field or tags that "
-            "tell the arms apart."
-        )
-    generator = np.random.default_rng(config.seed)
-    chosen = {}
-    if config.same_noise:
-        shared = set.intersection(*({one["noise"] for one in own} for own in listed.values()))
-        shared -= {None}
-        if not shared:
-            raise DataError(
-                "no two arms have images drawn from the same noise; generate all arms with the "
-                "same seed and count, or leave same_noise out."
-            )
-        order = sorted(shared)
-        picked = generator.permutation(len(order))[: config.images_per_arm]
-        for arm, own in listed.items():
-            of = {one["noise"]: one for one in own}
-            chosen[arm] = [of[order[row]] for row in sorted(picked)]
-    else:
-        for arm, own in listed.items():
-            picked = generator.permutation(len(own))[: config.images_per_arm]
-            chosen[arm] = [own[row] for row in sorted(picked)]
-    return {
-        arm: [Picture(f"{arm}/{one['id']}", one["path"], one["id"]) for one in own]
-        for arm, own in chosen.items()
-    }
-
-
-def _golden_pairs(pictures: Mapping[str, list[Picture]], seed: int) -> list[Golden]:
-    better, worse = pictures["better"], pictures["worse"]
-    generator = np.random.default_rng([seed, 1])
-    count = max(len(better), len(worse)) if better and worse else 0
-    order = [generator.permutation(len(side)) for side in (better, worse)]
-    return [
-        Golden(better[order[0][n % len(better)]].id, worse[order[1][n % len(worse)]].id)
-        for n in range(count)
-    ]
-
-
-def _size(chosen: Mapping[str, list[Picture]]) -> int:
-    """Return the smallest image's side, at most 512, enlarged by whole pixels to 256 or more."""
-    sides = []
-    for own in chosen.values():
-        for image in own[:: max(1, len(own) // 20)]:
-            sides.append(min(open_rgb(image.path).size))
-    side = min(512, *sides)
-    return side * max(1, -(-SMALLEST // side))
-
-
 def _started(rating: Rating) -> StartedRating:
-    counts = {arm: len(images) for arm, images in rating.images.items()}
+    counts = {arm: len(own) for arm, own in rating.images.items()}
     return StartedRating(rating.name, counts, f"/join/{rating.invite}", rating.votes_per_rater)
