@@ -15,11 +15,11 @@ from pathlib import Path
 from PIL import Image
 
 from .errors import DataError
-from .images import size_of
+from .images import DECODING, size_of
 
 Size = tuple[int, int]  # width, height
 
-RECIPE = "square-lanczos-2"  # change it whenever the same picture would give other pixels
+RECIPE = f"square-lanczos-{DECODING}"  # change it whenever `cut` would give other pixels
 
 
 def cut(image: Image.Image, size: Size) -> Image.Image:

@@ -4,12 +4,14 @@ One SQLite file, ``<home>/cache/features/features.sqlite``, which several
 processes may use at once:
 
     features  content hash of the image file + encoder key -> float32 vector
+    notes     content hash + version of decoding -> what a reader of the pixels should know
     files     path, size, time and inode -> content hash, so that a second pass
               reads no image at all
 
-An encoder's key names its weights' hash, pixels and dtype, so a change of any of
-them, or of one byte of an image, misses. Beyond its limit (``CURADIFF_CACHE_GB``,
-by default 4) the cache forgets what was not used for the longest time.
+An encoder's key names its weights' hash, pixels and dtype, to which the version of
+decoding is added, so a change of any of them, or of one byte of an image, misses.
+Beyond its limit (``CURADIFF_CACHE_GB``, by default 4) the cache forgets what was not
+used for the longest time.
 """
 
 from __future__ import annotations
@@ -27,13 +29,15 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import DataError, RunError
-from ..images import content_hash
+from ..images import DECODING, content_hash
 from ..runs import caches, home, make_folder
 
 PATIENCE = 60.0  # seconds to wait for another process's write
 RACY = 2.0  # seconds in which a file may change without a new time stamp
 CHUNK = 500  # SQLite takes 999 values in a statement
 FILES = 1_000_000  # image files whose hash is remembered
+DECODED = f" decoding {DECODING}"  # stands behind an encoder's key in the file
+PATH = "\0"  # stands in notes for the path of the image
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS encoders (id INTEGER PRIMARY KEY, key TEXT UNIQUE NOT NULL);
@@ -42,6 +46,9 @@ CREATE TABLE IF NOT EXISTS features (
     PRIMARY KEY (encoder, content)
 );
 CREATE INDEX IF NOT EXISTS features_by_use ON features (used);
+CREATE TABLE IF NOT EXISTS notes (
+    content BLOB, decoding INTEGER, note TEXT NOT NULL, PRIMARY KEY (content, decoding)
+);
 CREATE TABLE IF NOT EXISTS files (
     path TEXT PRIMARY KEY, size INTEGER, mtime_ns INTEGER, inode INTEGER, content BLOB NOT NULL
 );
@@ -91,7 +98,11 @@ def info() -> Info:
         counts = db.execute(
             "SELECT key, COUNT(*) FROM features JOIN encoders ON encoder = id GROUP BY key"
         )
-        return Info(path(), path().stat().st_size, limit(), dict(counts.fetchall()))
+        images: dict[str, int] = {}
+        for key, count in counts.fetchall():
+            plain = key.split(" decoding ")[0]
+            images[plain] = images.get(plain, 0) + count
+        return Info(path(), path().stat().st_size, limit(), images)
 
 
 def clear(key: str | None = None) -> int:
@@ -104,11 +115,12 @@ def clear(key: str | None = None) -> int:
     try:
         with _opened() as db, db:
             if key is not None:
-                chosen = "(SELECT id FROM encoders WHERE key = ?)"
+                chosen = "(SELECT id FROM encoders WHERE key = ? OR instr(key, ?) = 1)"
                 return db.execute(
-                    f"DELETE FROM features WHERE encoder IN {chosen}", (key,)
+                    f"DELETE FROM features WHERE encoder IN {chosen}", (key, f"{key} decoding ")
                 ).rowcount
             db.execute("DELETE FROM files")
+            db.execute("DELETE FROM notes")
             return db.execute("DELETE FROM features").rowcount
     except RunError as fault:
         if not isinstance(fault.__cause__, sqlite3.DatabaseError) or key is not None:
@@ -149,6 +161,8 @@ class Lookup:
     def __init__(self, key: str, dim: int, paths: Sequence[str | Path]) -> None:
         self.key, self.dim = key, dim
         self._fresh: dict[bytes, np.ndarray] = {}
+        self._notes: dict[bytes, str] = {}
+        self._fresh_notes: dict[bytes, str] = {}
         self._flushed = time.monotonic()
         self._broken = False
         self.kept = 0
@@ -164,11 +178,14 @@ class Lookup:
         with db:
             encoder = _encoder(db, self.key)
             for part in _parts(wanted):
-                where = f"encoder = ? AND content IN ({','.join('?' * len(part))})"
+                among = f"content IN ({','.join('?' * len(part))})"
+                where = f"encoder = ? AND {among}"
                 rows = db.execute(
                     f"SELECT content, vector FROM features WHERE {where}", (encoder, *part)
                 ).fetchall()
                 known |= {c: np.frombuffer(v, "<f4") for c, v in rows if len(v) == size}
+                notes = f"SELECT content, note FROM notes WHERE decoding = ? AND {among}"
+                self._notes.update(db.execute(notes, (DECODING, *part)).fetchall())
                 db.execute(f"UPDATE features SET used = ? WHERE {where}", (now, encoder, *part))
         return known
 
@@ -183,14 +200,22 @@ class Lookup:
                 seen.add(content)
         return missing
 
-    def keep(self, path: str | Path, row: int, vector: np.ndarray) -> None:
-        """Remember a computed vector, unless its file changed meanwhile."""
+    def note(self, path: str | Path, row: int) -> str | None:
+        """Return what was noted when the image of a row that is known was read."""
+        content = self._contents[row]
+        found = self._notes.get(content) if content in self._known else None
+        return None if found is None else found.replace(PATH, str(path))
+
+    def keep(self, path: str | Path, row: int, vector: np.ndarray, note: str | None = None) -> None:
+        """Remember a computed vector and what was noted, unless its file changed meanwhile."""
         content = self._contents[row]
         if content is None or not np.isfinite(vector).all():
             return
         if _signature(path) != self._signs[row]:
             return
         self._known[content] = self._fresh[content] = np.array(vector, dtype="<f4")
+        if note:
+            self._notes[content] = self._fresh_notes[content] = note.replace(str(path), PATH)
         self.kept += 1
         if time.monotonic() - self._flushed > 5:  # a killed process loses seconds of work
             self.flush()
@@ -199,7 +224,9 @@ class Lookup:
         """Write what is new."""
         self._flushed = time.monotonic()
         rows = [(c, v.tobytes(), time.time()) for c, v in self._fresh.items()]
+        notes = [(content, DECODING, note) for content, note in self._fresh_notes.items()]
         self._fresh.clear()
+        self._fresh_notes.clear()
         if rows and not self._broken:
             try:
                 with _opened() as db, db:
@@ -207,6 +234,7 @@ class Lookup:
                     db.executemany(
                         f"INSERT OR REPLACE INTO features VALUES ({encoder}, ?, ?, ?)", rows
                     )
+                    db.executemany("INSERT OR REPLACE INTO notes VALUES (?, ?, ?)", notes)
             except RunError as fault:  # a full disk must not cost the computed features
                 self._broken = True
                 warnings.warn(f"{fault} Features are computed, but not kept.", stacklevel=2)
@@ -221,8 +249,8 @@ class Lookup:
 
 def _encoder(db: sqlite3.Connection, key: str) -> int:
     """Return the number that stands for an encoder's key in this file."""
-    db.execute("INSERT OR IGNORE INTO encoders (key) VALUES (?)", (key,))
-    return db.execute("SELECT id FROM encoders WHERE key = ?", (key,)).fetchone()[0]
+    db.execute("INSERT OR IGNORE INTO encoders (key) VALUES (?)", (key + DECODED,))
+    return db.execute("SELECT id FROM encoders WHERE key = ?", (key + DECODED,)).fetchone()[0]
 
 
 def _forget(db: sqlite3.Connection, most: int) -> None:
@@ -237,6 +265,7 @@ def _forget(db: sqlite3.Connection, most: int) -> None:
         oldest.append((row,))
         spare -= size
     db.executemany("DELETE FROM features WHERE rowid = ?", oldest)
+    db.execute("DELETE FROM notes WHERE content NOT IN (SELECT content FROM features)")
 
 
 def _signature(path: str | Path) -> tuple[int, int, int] | None:

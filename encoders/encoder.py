@@ -31,8 +31,8 @@ class Embedded:
         ok: (n,) bool, False where it failed.
         faults: One sentence per image that failed, by its path as given.
         key: Identity of the encoder; rows of different keys must not be mixed.
-        notes: What a reader should know of images that were read now, by their path as
-            given: values scaled by their own range, a picture of one colour.
+        notes: What a reader should know of images, by their path as given: values scaled
+            by their own range, a picture of one colour. Of those from the cache too.
     """
 
     features: np.ndarray
@@ -112,6 +112,8 @@ class Encoder:
         if lookup:  # copies of images that were computed, and of images that failed
             again = sorted(set(lookup.fill(features)) - set(rows))
             self._compute(paths, again, features, faults, notes, batch_size, None, None)
+            known = {str(path): lookup.note(path, row) for row, path in enumerate(paths)}
+            notes.update({path: note for path, note in known.items() if note})
         ok = np.isfinite(features).all(axis=1)
         for row in np.flatnonzero(~ok):
             faults.setdefault(
@@ -179,7 +181,7 @@ class Encoder:
             for group, stack in _stacks(batch):
                 features[group] = self.forward(stack)
                 for row in group if lookup else ():
-                    lookup.keep(paths[row], row, features[row])
+                    lookup.keep(paths[row], row, features[row], notes.get(str(paths[row])))
             done += len(batch)
             if progress is not None:
                 progress(done, len(paths))

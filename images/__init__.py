@@ -22,7 +22,10 @@ from . import formats, memory, png, values
 from .formats import readable, sniff
 
 __all__ = [
+    "DECODING",
+    "SEVERAL",
     "content_hash",
+    "frames",
     "is_whole_png",
     "open_rgb",
     "png_text",
@@ -32,6 +35,8 @@ __all__ = [
     "sniff",
 ]
 
+DECODING = 2
+"""Version of what files become as pixels; raise it whenever a file would give other ones."""
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -42,6 +47,7 @@ TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 """What brings an image upright, by its EXIF orientation (EXIF 2.32, tag 274)."""
+SEVERAL = ("GIF", "PNG", "WEBP", "AVIF", "TIFF")  # formats that may hold several pictures
 ORIENTATION, NEW_SUBFILE, DNG = 274, 254, 50706  # tags of EXIF, TIFF 6.0 and DNG 1.4
 
 
@@ -112,6 +118,22 @@ def size_of(path: str | Path) -> tuple[int, int]:
                 return width, height
             turn = _turn_of(turning) if kind == "PNG" else _orientation(file)
             return (height, width) if turn in (5, 6, 7, 8) else (width, height)
+
+
+def frames(path: str | Path) -> int:
+    """Count the frames of an animation or the pages of a file, of which the first is read.
+
+    Returns:
+        1 for every other file, and where the count cannot be read.
+    """
+    try:
+        with _decoding(path) as (kind, stream):
+            if kind not in SEVERAL:
+                return 1
+            with _opened(stream, kind) as file:
+                return getattr(file, "n_frames", 1)
+    except DataError:  # decoding will say what is wrong
+        return 1
 
 
 def png_text(path: str | Path, keyword: str) -> str | None:

@@ -12,6 +12,7 @@ import pytest
 from curadiff import encoders
 from curadiff.encoders import cache
 from curadiff.errors import RunError, SettingsError
+from PIL import Image
 
 
 @pytest.fixture
@@ -276,3 +277,23 @@ def test_a_disk_that_fills_up_costs_a_warning(counting, photographs, monkeypatch
     with pytest.warns(UserWarning, match=r"disk full.* computed, but not kept"):
         got, _ = counting(photographs)
     assert got.ok.all()
+
+
+def test_what_was_noted_when_an_image_was_read_is_said_from_the_cache_too(counting, tmp_path):
+    values = np.linspace(0, 4095, 900).reshape(30, 30).astype(np.uint16)
+    Image.fromarray(values).save(tmp_path / "deep.png")
+    said = "holds 12-bit values in 16 bits (up to 4,095) and was scaled so."
+    for name in ("deep.png", "moved.png"):
+        if name == "moved.png":
+            (tmp_path / "deep.png").rename(tmp_path / name)
+        found, _ = counting([tmp_path / name])
+        assert found.notes == {str(tmp_path / name): f"{tmp_path / name} {said}"}
+
+
+def test_another_version_of_decoding_misses(counting, photographs, monkeypatch):
+    counting(photographs[:2])
+    monkeypatch.setattr(cache, "DECODED", " decoding 99")
+    found, computed = counting(photographs)
+    assert computed == 12
+    assert cache.info().images == {found.key: 14}
+    assert cache.clear(found.key) == 14
