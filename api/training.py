@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -118,8 +119,17 @@ def new_run(
             extra=origin,
             held_out=held_out,
         )
+    _warn(run)
     note(dataset, run, pool.ids)
     return run
+
+
+def _warn(run: Run) -> None:
+    """Say what to know of how the images of a new training were read."""
+    noted, notes = run.record.get("noted", 0), run.record.get("notes", [])
+    if noted:
+        more = f" ({noted - 1:,} more images have such a note: {run.path / 'run.json'})"
+        warnings.warn(f"{notes[0]}{more if noted > 1 else ''}", stacklevel=4)
 
 
 def note(dataset: Any, run: Run, ids: Sequence[str]) -> None:

@@ -16,6 +16,7 @@ from ..runs.process import Process
 from . import manifest, origin, pixels
 
 MODULE = "curadiff.diffusion.worker"
+NOTES = 20  # on how images were read, that ``run.json`` keeps
 MAY_CHANGE = (  # when a training goes on: how long and where, not what it learns from
     "steps",
     "cooldown",
@@ -54,7 +55,8 @@ def prepare(
             loss on some of them is logged beside that on training images.
 
     Returns:
-        The manifest: ids, paths, sha256 of each file, and one hash over all.
+        The manifest: ids, paths, sha256 of each file, and one hash over all. ``run.json`` says
+        what was skipped, and what to know of how images were read.
 
     Raises:
         DataError: No images, other counts of ids and paths, or bad images; the
@@ -75,31 +77,40 @@ def prepare(
         raise DataError("there are no images to train on; select at least one.")
     if settings.start_from is not None:
         origin.begin(run, settings.start_from)
-    made, skipped = _read(ids, paths, settings)
+    made, skipped, notes = _read(ids, paths, settings)
     manifest.write(run, made)
     if held_out is not None and len(held_out):
         names = [str(path) for path in held_out]
-        others, left_out = _read(names, held_out, settings)
+        others, left_out, more = _read(names, held_out, settings)
+        notes |= more
         others, both = manifest.without(others, made["sha256"])
         if not others["ids"]:
             raise DataError("all held-out images are trained on too; hold out others.")
         manifest.write(run, others, manifest.HELD_OUT)
         left_out += [{"path": path, "why": "it is trained on too"} for path in both]
         run.add(skipped_held_out=left_out)
-    run.add(**(extra or {}), manifest_hash=made["hash"], images=len(made["ids"]), skipped=skipped)
+    said = {"manifest_hash": made["hash"], "images": len(made["ids"]), "skipped": skipped}
+    said |= {"noted": len(notes), "notes": [notes[path] for path in sorted(notes)[:NOTES]]}
+    run.add(**(extra or {}), **said)
     return made
 
 
 def _read(
     ids: Sequence[str], paths: Sequence[str | Path], settings: TrainSettings
-) -> tuple[manifest.Manifest, list[dict[str, str]]]:
-    """Put the images into the pixel cache; return their manifest, and what was skipped."""
+) -> tuple[manifest.Manifest, list[dict[str, str]], dict[str, str]]:
+    """Put the images into the pixel cache.
+
+    Returns:
+        Their manifest, what was skipped, and by file what to know of how it was read.
+    """
     size = settings.image_size
     sha256 = manifest.hashes(paths)
     known = [digest for digest in sha256 if digest is not None]
     if len(known) == len(paths) and pixels.is_stored(known, size):
-        return manifest.make(ids, paths, known), []
-    pictures, faults = pixels.decode(paths, size)
+        notes = pixels.notes_on(known, size)
+        return manifest.make(ids, paths, known), [], _by_path(notes, paths)
+    notes: pixels.Notes = {}
+    pictures, faults = pixels.decode(paths, size, notes)
     if faults and settings.bad_images == "refuse":
         first = " ".join(str(fault) for fault in list(faults.values())[:3])
         raise DataError(
@@ -111,8 +122,15 @@ def _read(
         raise DataError(f"none of the {len(paths)} images can be read. {faults[0]}")
     kept = [digest for i, digest in enumerate(sha256) if i not in faults and digest is not None]
     made = manifest.make([ids[i] for i in good], [paths[i] for i in good], kept)
-    pixels.store(pictures[good] if faults else pictures, kept)
-    return made, [{"path": str(paths[i]), "why": str(fault)} for i, fault in faults.items()]
+    row_of = {place: row for row, place in enumerate(good)}
+    noted = {row_of[place]: note for place, note in notes.items()}
+    pixels.store(pictures[good] if faults else pictures, kept, noted)
+    skipped = [{"path": str(paths[i]), "why": str(fault)} for i, fault in faults.items()]
+    return made, skipped, _by_path(notes, paths)
+
+
+def _by_path(notes: pixels.Notes, paths: Sequence[str | Path]) -> dict[str, str]:
+    return {str(paths[place]): f"{paths[place]} {note}" for place, note in notes.items()}
 
 
 def change(run: Run, **values: Any) -> None:

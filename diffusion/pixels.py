@@ -3,15 +3,17 @@
 Decoding and resizing happen once per set of images and size. The result is one
 memory-mapped array of shape (n, 3, size, size) under ``<home>/cache/pixels``,
 named after the contents, so the same images are never prepared twice and changed
-ones never mistaken for the old.
+ones never mistaken for the old. Behind the array stand, as JSON, notes on how images
+were read, and a checksum.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -25,6 +27,7 @@ from ..runs import Run, caches, home, listing, make_folder, read_json
 from ..runs.files import sweep, temporary
 
 DIGEST = 16  # bytes of the checksum at the end of a file
+Notes = dict[int, str]  # by row, what to know of how an image was read; see `images.open_rgb`
 
 
 def cache_path(sha256: Sequence[str], size: int) -> Path:
@@ -52,8 +55,15 @@ def forget(paths: Iterable[Path]) -> None:
             path.unlink()
 
 
-def decode(paths: Sequence[str | Path], size: int) -> tuple[np.ndarray, dict[int, DataError]]:
+def decode(
+    paths: Sequence[str | Path], size: int, notes: Notes | None = None
+) -> tuple[np.ndarray, dict[int, DataError]]:
     """Read images into one array, (n, 3, size, size) uint8.
+
+    Args:
+        paths: The files.
+        size: Width and height that they are cut to.
+        notes: Receives what to know of how images were read, without their paths.
 
     Returns:
         The array, and the errors of bad images by their place; their rows mean nothing.
@@ -62,21 +72,26 @@ def decode(paths: Sequence[str | Path], size: int) -> tuple[np.ndarray, dict[int
     faults: dict[int, DataError] = {}
 
     def read(place: int) -> None:
+        said: list[str] = []
         try:
-            with reading(paths[place]) as image:
+            with reading(paths[place], said) as image:
                 picture = square(image, size)
         except DataError as fault:
             faults[place] = fault
         else:
             pictures[place] = np.asarray(picture).transpose(2, 0, 1)
+            if said and notes is not None:
+                notes[place] = " ".join(text.removeprefix(f"{paths[place]} ") for text in said)
 
     with ThreadPoolExecutor() as pool:
         list(pool.map(read, range(len(paths))))
     return pictures, dict(sorted(faults.items()))
 
 
-def store(pictures: np.ndarray, sha256: Sequence[str]) -> Path:
-    """Put prepared images, (n, 3, size, size) uint8, into the cache.
+def store(
+    pictures: np.ndarray, sha256: Sequence[str], notes: Mapping[int, str] | None = None
+) -> Path:
+    """Put prepared images, (n, 3, size, size) uint8, and notes on them into the cache.
 
     Raises:
         RunError: The cache cannot be written; the disk is full or not writable.
@@ -88,6 +103,8 @@ def store(pictures: np.ndarray, sha256: Sequence[str]) -> Path:
         sweep(path.parent)
         with part.open("wb") as file:
             np.save(file, pictures)
+            if notes:
+                file.write(json.dumps({str(row): note for row, note in notes.items()}).encode())
             file.write(_digest(pictures))
             file.flush()
             os.fsync(file.fileno())
@@ -103,6 +120,23 @@ def store(pictures: np.ndarray, sha256: Sequence[str]) -> Path:
 def is_stored(sha256: Sequence[str], size: int) -> bool:
     """Tell whether prepared images are in the cache, as they were written."""
     return _read(cache_path(sha256, size), len(sha256), size) is not None
+
+
+def notes_on(sha256: Sequence[str], size: int) -> Notes:
+    """Return what to know of how prepared images in the cache were read, by row.
+
+    Raises:
+        RunError: They are not in the cache any more.
+    """
+    path = cache_path(sha256, size)
+    try:
+        found = np.load(path, mmap_mode="r")
+        with path.open("rb") as file:
+            file.seek(found.offset + found.nbytes)
+            text = file.read()[:-DIGEST]
+        return {int(row): note for row, note in json.loads(text or b"{}").items()}
+    except (OSError, ValueError) as fault:
+        raise RunError(f"{path} cannot be read ({fault}); start again.") from fault
 
 
 def _read(path: Path, count: int, size: int) -> np.ndarray | None:
@@ -157,8 +191,9 @@ def load(paths: Sequence[str], sha256: Sequence[str], size: int) -> np.ndarray:
         return found
     if path.exists():
         warnings.warn(f"{path} is damaged; the images are prepared anew", stacklevel=2)
-    pictures, faults = decode(paths, size)
+    notes: Notes = {}
+    pictures, faults = decode(paths, size, notes)
     for fault in faults.values():
         raise fault
-    store(pictures, sha256)
+    store(pictures, sha256, notes)
     return np.load(path, mmap_mode="r")

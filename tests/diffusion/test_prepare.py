@@ -137,3 +137,23 @@ def test_a_cache_that_cannot_be_written_says_what_it_takes(tmp_path, monkeypatch
     monkeypatch.setenv("CURADIFF_HOME", str(tmp_path / "file"))
     with pytest.raises(RunError, match=r"could not write .* it takes 192 bytes.*CURADIFF_HOME"):
         pixels.store(np.zeros((1, 3, 8, 8), np.uint8), ["a"])
+
+
+def test_what_is_known_of_how_images_were_read_is_kept_also_from_the_cache(
+    make, pictures, tmp_path
+):
+    deep = tmp_path / "deep.png"
+    values = np.linspace(0, 4095, 900).reshape(30, 30).astype(np.uint16)
+    Image.fromarray(values).save(deep)
+    (tmp_path / "gone.png").touch()
+    for name in ("one", "two"):
+        run, settings = make(name=name, bad_images="skip")
+        prepare(run, ids=list("abc"), paths=[tmp_path / "gone.png", pictures[0], deep],
+                settings=settings)  # fmt: skip
+        assert run.record["noted"] == 1
+        assert run.record["notes"][0].startswith(f"{deep} holds 12-bit values in 16 bits")
+    path = pixels.cache_path(manifest.read(run)["sha256"], 16)
+    path.unlink()
+    read = manifest.read(run)
+    assert pixels.load(read["paths"], read["sha256"], 16).shape == (2, 3, 16, 16)
+    assert list(pixels.notes_on(read["sha256"], 16)) == [1]
