@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import DataError
-from ..images import formats, readable, sniff
+from ..images import SEVERAL, formats, frames, readable, sniff
 from .records import plural
 
 ENDINGS = (
@@ -31,6 +31,8 @@ class LeftOut:
         false: Names of files that have an image's ending and hold none.
         closed: Names of files that may not be read.
         misnamed: Names that are no UTF-8, which the database cannot hold.
+        moving: Names of images that hold several frames or pages; they are not left out.
+        again: Names of images that links reach a second time; they are not left out.
     """
 
     other: int = 0
@@ -40,6 +42,9 @@ class LeftOut:
     false: list[str] = field(default_factory=list)
     closed: list[str] = field(default_factory=list)
     misnamed: list[str] = field(default_factory=list)
+    moving: list[str] = field(default_factory=list)
+    again: list[str] = field(default_factory=list)
+    _reached: dict[tuple[int, int], str] = field(default_factory=dict)
 
     def is_image(self, path: Path) -> bool:
         """Tell by its content whether a file is an image that can be read, or count it."""
@@ -50,6 +55,7 @@ class LeftOut:
             return False
         if kind in readable():
             if printable(path.name) == path.name:
+                self._look(path, kind)
                 return True
             self.misnamed.append(path.name)
             return False
@@ -60,6 +66,17 @@ class LeftOut:
         elif path.name.lower() not in JUNK:
             self.other += 1
         return False
+
+    def _look(self, path: Path, kind: str | None) -> None:
+        """Note of an image what a reader would not expect."""
+        if kind in SEVERAL and frames(path) > 1:
+            self.moving.append(path.name)
+        there = path.stat()
+        file = there.st_dev, there.st_ino
+        if file in self._reached:
+            first = self._reached[file]
+            self.again.append(path.name if first == path.name else f"{path.name} is {first}")
+        self._reached.setdefault(file, path.name)
 
     def _count_unreadable(self, path: Path) -> None:
         if path.is_symlink() and not path.exists():
@@ -107,6 +124,16 @@ class LeftOut:
                 "images are left out: their names are no UTF-8, rename them",
             ),
             (self.closed, "file may not be read", "files may not be read"),
+            (
+                self.moving,
+                "file holds several frames or pages, the first is taken",
+                "files hold several frames or pages, the first of each is taken",
+            ),
+            (
+                self.again,
+                "image is reached a second time through a link",
+                "images are reached a second time through links",
+            ),
         ):
             if names:
                 notes.append(f"{plural(len(names), one, many)} ({few(names)}).")

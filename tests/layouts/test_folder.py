@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from curadiff import layouts
 from curadiff.errors import DataError
+from PIL import Image
 
 
 def ids(records):
@@ -214,3 +215,27 @@ def test_an_unreadable_sub_folder_is_one_sentence(tmp_path, draw, monkeypatch, l
     monkeypatch.setattr(os, "scandir", refuse)
     with pytest.raises(DataError, match=f"{locked} cannot be read: Permission denied"):
         layouts.read(tmp_path)
+
+
+def test_what_a_reader_would_not_expect_of_images_is_said(tmp_path, draw):
+    pictures = [Image.new("RGB", (6, 8), (shade, 0, 0)) for shade in (1, 90, 200)]
+    for ending in ("gif", "png", "webp", "tif"):
+        pictures[0].save(tmp_path / f"a.{ending}", save_all=True, append_images=pictures[1:])
+        pictures[0].save(tmp_path / f"one.{ending}")
+    assert layouts.read(tmp_path).notes == (
+        "4 files hold several frames or pages, the first of each is taken "
+        "(a.gif, a.png, a.tif, ...).",
+    )
+    (tmp_path / "more").mkdir()
+    for ending in ("png", "webp", "tif"):
+        (tmp_path / f"a.{ending}").unlink()
+    (tmp_path / "b.gif").symlink_to(tmp_path / "a.gif")
+    (tmp_path / "same").symlink_to(tmp_path / "more", target_is_directory=True)
+    os.link(draw(tmp_path / "more" / "c.jpg"), tmp_path / "d.jpg")
+    found = layouts.read(tmp_path)
+    assert len(found) == 9
+    assert found.notes == (
+        "2 files hold several frames or pages, the first of each is taken (a.gif, b.gif).",
+        "3 images are reached a second time through links (b.gif is a.gif, c.jpg is d.jpg, "
+        "c.jpg is d.jpg).",
+    )
