@@ -8,19 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from .. import preferences
 from ..config import RatePlanSettings, RateSettings
 from ..datasets import locking, ratings, reading
 from ..errors import DataError
 from ..preferences import Plan, Results, Vote
-from ..preferences.against_metrics import Agreement, agreement_with
+from ..preferences.against_metrics import Agreement
 from ..preferences.session import Session, token
 from ..preferences.store import Picture, Rating
 from ..runs import Run, open_run, read_json
 from . import rating_images as images
-from .comparing import SHOWN
+from .people import against
 
 
 @dataclass(frozen=True)
@@ -285,26 +283,8 @@ def against_study(results: Results, study: str | Path | Run) -> list[Agreement]:
 
     Raises:
         RunError: There is no such study, or it has no outcomes yet.
-        DataError: People's votes give no ranking, or on other arms.
     """
-    outcomes = read_json(open_run(study).path / "outcomes.json")
-    reference = "held_out" if "held_out" in outcomes[0]["values"] else "pool"
-    found = []
-    for metric in outcomes[0]["values"][reference]:
-        values: dict[str, list[float]] = {}
-        for outcome in outcomes:
-            value = outcome["values"][reference].get(metric)
-            if value is not None:
-                values.setdefault(outcome["arm"], []).append(value)
-        means = {arm: float(np.mean(own)) for arm, own in values.items()}
-        if metric in SHOWN and len(means) > 1:
-            title, better = SHOWN[metric]
-            found.append(
-                agreement_with(
-                    results, metric=title, values=means, higher_is_better=better == "higher"
-                )
-            )
-    return found
+    return against(results, read_json(open_run(study).path / "outcomes.json"))
 
 
 def _votes(name: str | None, file: Any, columns: Any) -> list[Vote]:

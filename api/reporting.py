@@ -12,7 +12,7 @@ from .. import runs
 from ..config import StudySettings
 from ..images import open_rgb
 from ..runs import Run, write_bytes, write_json
-from . import comparing, figures
+from . import comparing, figures, people
 from .conclusions import BETTER, UNUSABLE, Conclusion, leader
 from .grids import data_url, grid
 from .page import PAGE
@@ -39,6 +39,7 @@ class Found:
         dataset: Name of the data set.
         images: How many images may be trained on, and how many are held out.
         real: Files of real images to show, held-out ones where there are some.
+        people: What people said of the generated images.
     """
 
     outcomes: Sequence[Mapping[str, Any]]
@@ -48,6 +49,7 @@ class Found:
     dataset: str
     images: tuple[int, int]
     real: Sequence[Path] = ()
+    people: Sequence[people.People] = ()
 
 
 def write_report(run: Run, config: StudySettings, found: Found) -> Path:
@@ -61,6 +63,7 @@ def write_report(run: Run, config: StudySettings, found: Found) -> Path:
     body = "\n".join(
         [
             _head(run, config, found),
+            people.section(found.people),
             _plots(config, found, main),
             _grids(sheets, found),
             *(_tables(found, against, explain=against == main) for against in found.summary),
@@ -295,6 +298,7 @@ def _as_json(found: Found) -> dict[str, Any]:
     return {
         "conclusion": asdict(found.conclusion),
         "notes": list(found.notes),
+        "people": {one.name: one.results.to_json() for one in found.people},
         "values": {
             against: {
                 arm: {name: asdict(told) for name, told in row.items()} for arm, row in rows.items()

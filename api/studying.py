@@ -14,7 +14,7 @@ from ..config import SelectSettings, StudySettings
 from ..datasets import identity, reading
 from ..errors import CuradiffError, DataError, RunError, SettingsError, Stopped
 from ..runs import Lease, Run
-from . import cells, comparing, dividing, planning
+from . import cells, comparing, dividing, people, planning
 from .conclusions import Conclusion, conclude
 from .embedding import embed, field_name
 from .generating import generate, import_generated
@@ -273,6 +273,7 @@ class _Study:
             self.dataset.name,
             (len(divided.pool), len(divided.held_out)),
             [Path(path) for path in real[:SHOWN]],
+            people.of_study(self.generated, outcomes),
         )
         report = write_report(self.run, self.config, found)
         if self.failures:

@@ -109,10 +109,11 @@ def open_rating(name: str) -> RatingStore:
     return RatingStore(found["_id"])
 
 
-def rating_names() -> list[str]:
-    """List the studies of people, oldest first."""
+def rating_names(*, dataset: str | None = None) -> list[str]:
+    """List the studies of people, oldest first; of a data set's images where one is named."""
     fiftyone()
-    return [one["name"] for one in durable(STUDIES).find({}, {"name": 1}).sort("created")]
+    wanted = {} if dataset is None else {"source.dataset": dataset}
+    return [one["name"] for one in durable(STUDIES).find(wanted, {"name": 1}).sort("created")]
 
 
 def delete_rating(name: str) -> None:
