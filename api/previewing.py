@@ -16,7 +16,7 @@ from ..errors import RunError, Stopped
 from ..runs import Lease, Run
 from . import planning
 from .embedding import embed, field_name
-from .evaluating import NOT_OF_METRICS, featurize, side
+from .evaluating import NOT_OF_METRICS, Images, featurize, side
 from .generating import import_generated
 from .importing import import_images
 from .judging import Judge
@@ -129,7 +129,13 @@ class _Preview:
             for arm in order:
                 self._forecast(arm, judge)
             for arm in order:
-                self._finish(arm, judge)
+                if not arm.without:
+                    self._finish(arm, judge)
+            for arm in order:
+                if arm.without:
+                    self._finish(arm, judge)
+                if arm.seed == 0:
+                    self._influence(arm, judge)
         outcomes = [self.outcomes[arm.key] for arm in self.arms]
         runs.write_json(self.run.path / "outcomes.json", outcomes)
         generated = self.generated if self.config.fields else None
@@ -279,13 +285,7 @@ class _Preview:
                 lambda done, of, before=before: self.report(before + done, self.total),
             )
             self._advance(config.count)
-            made = featurize(
-                side(folder),
-                judge.encoder.at(judge.size),
-                role=f"drawings of {arm.key}",
-                config=judge.config,
-                progress=False,
-            )
+            made = self._featurized(judge, folder, f"drawings of {arm.key}")
             found = self._evaluate(judge, made.x, nulls=0 if self.real else None)
             if not self.real:
                 self.real = {
@@ -296,10 +296,9 @@ class _Preview:
                 "folder": str(folder),
                 "values": found.values,
                 "intervals": {name: one.interval for name, one in found.records.items()},
-                "inside": found.generated["in_manifold"].astype(bool).tolist(),
+                "bad": self._bad(judge, made.x),
             }
         outcome["folder"] = outcome["drawn"][seeds[0]]["folder"]
-        outcome |= self._influence(arm, outcome, training)
         self._keep(arm.key, outcome)
         self._page("More arms are still to come.")
 
@@ -319,43 +318,95 @@ class _Preview:
             **options,
         )
 
-    def _influence(self, arm: Arm, outcome: dict[str, Any], training: Run) -> dict[str, Any]:
-        """Find the training images that make bad drawings; write fields when asked to."""
-        from ..diffusion.analytic import harm, sources
+    def _bad(self, judge: Judge, x: np.ndarray) -> list[bool]:
+        """Tell which drawings no held-out image is near."""
+        from ..diffusion.analytic import harm
 
+        return harm.outside(real=judge.references["held_out"].x, drawn=x).tolist()
+
+    def _influence(self, arm: Arm, judge: Judge) -> None:
+        """Find the training images that make bad drawings; write fields when asked to."""
+        from ..diffusion.analytic import harm, sources, variations
+
+        outcome = self.outcomes[arm.key]
+        if "worst" in outcome:
+            return
+        self._say(f"see which images of {arm.key} make bad drawings")
+        training = Run(Path(outcome["run_path"]))
         manifest = runs.read_json(training.path / "manifest.json")
-        drawn = list(outcome["drawn"].values())
-        made_of = [source for one in drawn for source in sources.load(Path(one["folder"]))]
-        outside = ~np.array([inside for one in drawn for inside in one["inside"]])
-        found = harm.influence(made_of, outside=outside, n=len(manifest["ids"]))
         ids = self._ids_of(manifest)
-        worst = [
-            {"id": ids[row], "path": manifest["paths"][row], "harm": float(found.harm[row])}
+        drawn = list(outcome["drawn"].values())
+        made_of = [sources.load(Path(one["folder"])) for one in drawn]
+        bad = [np.array(one["bad"]) for one in drawn]
+        flat = [source for each in made_of for source in each]
+        found = harm.influence(flat, outside=np.concatenate(bad), n=len(ids))
+        use, share_bad = found.use, found.bad
+        if self.config.variations:
+            folder, rows = variations.vary(
+                training,
+                count=self.config.variations,
+                evaluations=self.config.steps,
+                device=self.config.device,
+            )
+            varied = self._featurized(judge, folder, f"variations of {arm.key}")
+            each = variations.load(folder, rows)
+            judged = np.array(self._bad(judge, varied.x))
+            found = harm.influence(each, outside=judged, n=len(ids))
+        outcome["bad"] = share_bad
+        outcome["worst"] = [
+            {
+                "id": ids[row],
+                "path": manifest["paths"][row],
+                "harm": float(found.harm[row]),
+                "low": float(found.low[row]),
+                "rate": float(found.rate[row]),
+            }
             for row in found.worst()
+            if found.harm[row] > 0
         ]
         if self.config.fields:
-            for one in drawn:
-                linked = import_generated(one["folder"], name=self.generated, arm=arm.key)
-                attribution.write_sources(
-                    linked.dataset,
-                    Path(one["folder"]),
-                    [
-                        [(ids[row], float(share)) for row, share in zip(*s.first(10), strict=True)]
-                        for s in sources.load(Path(one["folder"]))
-                    ],
-                    inside=one["inside"],
-                )
-            if arm.seed == 0:
-                attribution.write_harm(
-                    self.dataset,
-                    self.config.name,
-                    arm.key,
-                    ids=ids,
-                    use=found.use,
-                    harm=found.harm,
-                    low=found.low,
-                )
-        return {"bad": found.bad, "worst": worst}
+            self._write_fields(arm, drawn, made_of, ids, use, found)
+        self._keep(arm.key, outcome)
+        self._page("")
+
+    def _write_fields(
+        self,
+        arm: Arm,
+        drawn: list[dict[str, Any]],
+        made_of: list[list[Any]],
+        ids: list[str],
+        use: np.ndarray,
+        found: Any,
+    ) -> None:
+        for one, each in zip(drawn, made_of, strict=True):
+            linked = import_generated(one["folder"], name=self.generated, arm=arm.key)
+            attribution.write_sources(
+                linked.dataset,
+                Path(one["folder"]),
+                [
+                    [(ids[row], float(share)) for row, share in zip(*s.first(10), strict=True)]
+                    for s in each
+                ],
+                inside=[not bad for bad in one["bad"]],
+            )
+        attribution.write_harm(
+            self.dataset,
+            self.config.name,
+            arm.key,
+            ids=ids,
+            use=use,
+            harm=found.harm,
+            low=found.low,
+        )
+
+    def _featurized(self, judge: Judge, folder: Path, role: str) -> Images:
+        return featurize(
+            side(folder),
+            judge.encoder.at(judge.size),
+            role=role,
+            config=judge.config,
+            progress=False,
+        )
 
     def _ids_of(self, manifest: dict[str, Any]) -> list[str]:
         pool = self.chooser.pool

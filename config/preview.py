@@ -61,6 +61,12 @@ class PreviewSettings(Settings):
         None,
         "Sample field, such as the photographer: images that share its value stay on one side.",
     )
+    variations: int = setting(
+        1000,
+        "Training images per arm that a drawing is begun at, to see which make bad ones; 0 judges "
+        "harm by the drawings from pure noise.",
+        ge=0,
+    )
     fields: bool = setting(
         True, "Write use and harm, and the sources of each drawing, to the data sets."
     )

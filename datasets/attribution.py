@@ -66,7 +66,7 @@ def write_harm(
         arm: of its arm; fields are ``PREVIEW_ARM_use``, ``_harm`` and ``_harm_low``.
         ids: Samples, n of them.
         use: (n,) share of all drawings.
-        harm: (n,) share of its weight in bad drawings, beyond chance; NaN is left empty.
+        harm: (n,) its weight in bad drawings beyond chance; NaN is left empty.
         low: (n,) lower end of the interval of ``harm``.
     """
     key = key_of(f"{preview}_{arm}")

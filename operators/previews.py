@@ -116,7 +116,7 @@ def by_harm(dataset: Any, preview: str, arm: str) -> Any:
     Raises:
         DataError: The preview wrote no fields.
     """
-    field = f"{writing.key_of(f'{preview}_{arm}')}_harm_low"
+    field = f"{writing.key_of(f'{preview}_{arm}')}_harm"
     if dataset.get_field(field) is None:
         raise DataError(
             f"{dataset.name!r} has no field {field!r}; preview again with fields switched on."

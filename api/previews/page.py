@@ -98,8 +98,8 @@ def _harmful(outcomes: Sequence[Mapping[str, Any]]) -> str:
         parts.append(
             f"<figure style='max-width:none'><img src='{url}' alt='worst images of {label}'>"
             f"<figcaption>{label}: {bad:.0%} of its drawings have no real image near; these "
-            f"training images have the largest part in them beyond that, {worst[0]['harm']:+.0%} "
-            f"to {worst[min(WORST, len(worst)) - 1]['harm']:+.0%}</figcaption></figure>"
+            "training images do most harm: they weigh more in such drawings than by chance"
+            "</figcaption></figure>"
         )
     if not parts:
         return ""

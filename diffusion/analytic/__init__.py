@@ -17,5 +17,7 @@ not meaning, and knows nothing of a network's size, attention or training time.
     rendering  from weights decided on small pictures to large ones
     drawing    samples pictures, and says which training images each is made of
     sources    these weights: kept with the pictures, and summed up per training image
+    variations drawings begun at training images
+    harm       which training images make bad drawings
     freezing   the "training": which images, and their pixels
 """

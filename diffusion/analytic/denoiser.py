@@ -60,6 +60,10 @@ class Denoiser:
     def __len__(self) -> int:
         return self.images.shape[2]
 
+    def image(self, row: int) -> Tensor:
+        """Return a training image, (c, side, side)."""
+        return self.images[:, :, row] + self.mean
+
     def whole(self, y: Tensor, sigma: float) -> tuple[Tensor, Tensor]:
         """Return the posterior mean over whole pictures, and its weights (b, n).
 

@@ -72,35 +72,73 @@ class Model:
             sampler: Name of the sampler.
             evaluations: How often the denoiser is asked.
         """
-        channels = self.pictures.shape[1]
-        sampling = Sampling(self.denoiser)
+        levels = self._levels(alpha_bar)
+        visited = samplers.visits(sampler, len(levels), evaluations)
+        noise = self._noise(list(seeds), torch.device("cpu")).to(self.device)
+        return self._sample(noise, seeds, levels, sampler, visited)
+
+    def vary(
+        self,
+        rows: Sequence[int],
+        *,
+        alpha_bar: Sequence[float],
+        sampler: str,
+        evaluations: int,
+    ) -> Drawn:
+        """Draw a variation of each of some training images: noised half way, and denoised.
+
+        Args:
+            rows: Training images; the noise of each belongs to its row.
+            alpha_bar: The noise schedule.
+            sampler: Name of the sampler.
+            evaluations: Levels from pure noise on; the lower half of them is visited.
+        """
+        levels = self._levels(alpha_bar)
+        visited = samplers.visits(sampler, len(levels), evaluations)
+        visited = visited[len(visited) // 2 :]
+        keys = [int(stream("variation", row).integers(2**62)) for row in rows]
+        noise = self._noise(keys, torch.device("cpu")).to(self.device)
+        begin = torch.stack([self.denoiser.image(row) for row in rows])
+        a = levels[visited[0]]
+        x = math.sqrt(a) * begin + math.sqrt(1 - a) * noise
+        return self._sample(x, keys, levels, sampler, visited)
+
+    def _levels(self, alpha_bar: Sequence[float]) -> list[float]:
+        """Let noise grow with the side at which pictures are decided."""
         wider = (self.side / windows.REFERENCE) ** 2
-        levels = [a / (a + (1 - a) * wider) for a in alpha_bar]
-        last = samplers.visits(sampler, len(levels), evaluations)[-1]
-        pictures = torch.zeros((len(seeds), channels, self.size, self.size), device=self.device)
-        found: list[Source] = [Source.none()] * len(seeds)
+        return [a / (a + (1 - a) * wider) for a in alpha_bar]
+
+    def _noise(self, keys: Sequence[int], device: torch.device) -> Tensor:
+        return normal(keys, (3, self.side, self.side), device)[:, : self.pictures.shape[1]]
+
+    @torch.no_grad()
+    def _sample(
+        self,
+        x: Tensor,
+        keys: Sequence[int],
+        levels: Sequence[float],
+        sampler: str,
+        visited: Sequence[int],
+    ) -> Drawn:
+        sampling = Sampling(self.denoiser)
+        pictures = torch.zeros((*x.shape[:2], self.size, self.size), device=self.device)
+        found: list[Source] = [Source.none()] * len(keys)
 
         def finish(place: int, weights: Weights) -> None:
             if self.size > self.side:
                 pictures[place], weights = rendering.render(weights, self.pictures)
             found[place] = Source.of(weights, self.n)
 
-        def noise(keys: Sequence[int], device: torch.device) -> Tensor:
-            return normal(keys, (3, self.side, self.side), device)[:, :channels]
-
         def picture(x_t: Tensor, t: int) -> Tensor:
             alpha = math.sqrt(levels[t])
             sigma = math.sqrt(1 - levels[t]) / alpha
-            return sampling.denoise(x_t / alpha, sigma, finish if t == last else None)
+            return sampling.denoise(x_t / alpha, sigma, finish if t == visited[-1] else None)
 
         def more(t: int) -> Tensor:
-            keys = [int(stream("fresh", seed, t).integers(2**62)) for seed in seeds]
-            return noise(keys, self.device)
+            again = [int(stream("fresh", key, t).integers(2**62)) for key in keys]
+            return self._noise(again, self.device)
 
-        x = noise(list(seeds), torch.device("cpu")).to(self.device)
-        x_0 = samplers.sample(
-            sampler, picture, x, alpha_bar=levels, evaluations=evaluations, fresh=more
-        )
+        x_0 = samplers.SAMPLERS[sampler](picture, x, levels, visited, more)
         shown = pictures if self.size > self.side else x_0
         return Drawn(draw.to_uint8(shown.expand(-1, 3, -1, -1)), found)
 

@@ -1,9 +1,10 @@
-"""Which training images make bad drawings: the share of an image's weight that goes there.
+"""Which training images make bad drawings: how much weight they have there beyond chance.
 
-A drawing is bad where no real image is near it. Of the weight that training image i has in
-all drawings, the share in bad ones is compared with what it would be by chance, the share
-of drawings that are bad. An image of little weight is judged by few drawings, so there is an
-interval, and images are ordered by its lower end: nobody is accused by one drawing.
+A drawing is bad where no real image is near it: see `outside`. The weight that training
+image i has in bad drawings is compared with what it would be if its weight were spread over
+drawings by chance, and the difference is its harm. An image that is hardly used has a harm
+near 0, whatever its few drawings are like, and its interval over drawings says how sure
+that is.
 """
 
 from __future__ import annotations
@@ -13,10 +14,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...neighbors import nearest
 from .sources import Source
 
 WIDTH = 1.96  # standard errors on each side of a 95 % interval
-FEWEST = 5.0  # drawings, as counted by `Influence.drawings`, below which nothing is said
+ORDINARY = 0.95  # share of real images whose nearest other one is near
 
 
 @dataclass(frozen=True)
@@ -25,25 +27,43 @@ class Influence:
 
     Attributes:
         use: (n,) share of all drawings that the image makes, sum 1.
-        harm: (n,) share of its weight that is in bad drawings, minus the share of drawings
-            that are bad; NaN where too few drawings tell.
-        low: (n,) lower end of the 95 % interval of ``harm``.
+        rate: (n,) share of its weight that is in bad drawings; NaN for one that is not used.
+        harm: (n,) its weight in bad drawings beyond chance, n use (rate - bad): 1 - bad is
+            that of an image of average use whose drawings are all bad; mean 0 over images.
+        low: (n,) lower end of the 95 % interval of ``harm`` over drawings.
         high: (n,) upper end.
-        drawings: (n,) in how many drawings its weight is, as if evenly spread.
         bad: Share of drawings that are bad.
     """
 
     use: np.ndarray
+    rate: np.ndarray
     harm: np.ndarray
     low: np.ndarray
     high: np.ndarray
-    drawings: np.ndarray
     bad: float
 
     def worst(self) -> np.ndarray:
-        """Return the images that can be judged, worst first by the lower end."""
-        known = np.flatnonzero(~np.isnan(self.harm))
-        return known[np.argsort(-self.low[known], kind="stable")]
+        """Return all images, those of most harm first."""
+        return np.argsort(-self.harm, kind="stable")
+
+
+def outside(*, real: np.ndarray, drawn: np.ndarray) -> np.ndarray:
+    """Tell which drawings no real image is near.
+
+    Near is the distance within which `ORDINARY` of the real images have another one: the
+    same everywhere. Balls as wide as a real image's own neighbours are far, which precision
+    uses, are widest around odd real images, and take in what odd training images make.
+
+    Args:
+        real: (n, d) features of real images that were not trained on, n > 1.
+        drawn: (m, d) features of drawings, from the same encoder.
+
+    Returns:
+        (m,) bool.
+    """
+    apart, _ = nearest(real, real, 1, exclude_self=True)
+    gap, _ = nearest(drawn, real, 1)
+    return gap[:, 0] > np.quantile(apart[:, 0], ORDINARY)
 
 
 def influence(sources: Sequence[Source], *, outside: np.ndarray, n: int) -> Influence:
@@ -55,9 +75,9 @@ def influence(sources: Sequence[Source], *, outside: np.ndarray, n: int) -> Infl
         n: How many training images there are.
 
     Raises:
-        ValueError: ``sources`` and ``outside`` differ in length.
+        ValueError: ``sources`` and ``outside`` differ in length, or are empty.
     """
-    if len(sources) != len(outside):
+    if len(sources) != len(outside) or not len(outside):
         raise ValueError(f"got {len(sources)} sources and {len(outside)} judged drawings.")
     outside = np.asarray(outside, bool)
     rows = np.concatenate([one.rows for one in sources])
@@ -67,22 +87,19 @@ def influence(sources: Sequence[Source], *, outside: np.ndarray, n: int) -> Infl
     def total(weights: np.ndarray) -> np.ndarray:
         return np.bincount(rows, weights=weights, minlength=n)
 
-    weight, squared = total(shares), total(shares**2)
-    bad = float(outside.mean())
+    bad, drawn = float(outside.mean()), len(outside)
+    weight = total(shares)
+    beyond = shares * (of_bad - bad)  # of one image in one drawing
+    mean = total(beyond) / drawn
+    variance = (total(beyond**2) / drawn - mean**2).clip(min=0)
+    error = np.sqrt(variance / max(drawn - 1, 1))
     with np.errstate(divide="ignore", invalid="ignore"):
         rate = total(shares * of_bad) / weight
-        drawings = weight**2 / squared
-        # Of a ratio of sums over drawings, by the squared deviations of each drawing; one more
-        # drawing of either kind keeps a rate of 0 or 1 from looking certain.
-        shrunk = (rate * drawings + bad) / (drawings + 1)
-        error = np.sqrt(shrunk * (1 - shrunk) / (drawings + 1))
-    told = drawings >= FEWEST
-    harm = np.where(told, rate - bad, np.nan)
     return Influence(
-        use=weight / max(len(sources), 1),
-        harm=harm,
-        low=np.where(told, shrunk - bad - WIDTH * error, np.nan),
-        high=np.where(told, shrunk - bad + WIDTH * error, np.nan),
-        drawings=np.nan_to_num(drawings),
+        use=weight / drawn,
+        rate=rate,
+        harm=n * mean,
+        low=n * (mean - WIDTH * error),
+        high=n * (mean + WIDTH * error),
         bad=bad,
     )

@@ -93,7 +93,7 @@ def test_training_images_are_sorted_by_harm_without_those_hardly_used(dataset):
         harm=np.array([0.0, 0.5, np.nan, 0.2]),
         low=np.array([-0.1, 0.3, np.nan, 0.35]),
     )
-    assert previews.by_harm(dataset, "first", "core set").values("id") == [ids[3], ids[1], ids[0]]
+    assert previews.by_harm(dataset, "first", "core set").values("id") == [ids[1], ids[3], ids[0]]
     with pytest.raises(DataError, match="preview again with fields"):
         previews.by_harm(dataset, "first", "other")
 

@@ -95,12 +95,19 @@ def test_what_is_missing_is_drawn_again_with_its_source(frozen):
     assert len(sources.load(more)) == 7
 
 
-def test_a_picture_without_its_source_is_named(frozen):
+def test_a_picture_that_was_replaced_is_drawn_again_with_its_source(frozen):
     run = frozen("replaced")
     folder = drawn(run)
+    before = read(folder)
     Image.new("RGB", (16, 16)).save(folder / "000001.png")
-    with pytest.raises(RunError, match=r"000001\.png does not say which training images"):
+    with pytest.warns(UserWarning, match=r"first 000001\.png"):
         drawn(run)
+    after = np.stack([np.asarray(Image.open(folder / f"{n:06d}.png")) for n in range(5)])
+    assert (after == before).all()
+    assert len(sources.load(folder)) == 5
+    Image.new("RGB", (16, 16)).save(folder / "other.png")
+    with pytest.raises(RunError, match=r"other\.png does not say which training images"):
+        sources.read(folder / "other.png")
 
 
 def test_gray_images_are_decided_in_one_channel_from_the_same_noise(tmp_path):
@@ -139,7 +146,7 @@ def test_settings_of_training_do_not_concern_it():
 def test_the_kept_images_may_be_gone(frozen):
     run = frozen("gone")
     (checkpoint.path_of(run.path, 1) / "pictures.npy").unlink()
-    with pytest.raises(RunError, match="train once more"):
+    with pytest.raises(RunError, match="step-00000001 is damaged"):
         drawn(run, count=2)
 
 

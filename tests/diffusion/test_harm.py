@@ -1,8 +1,8 @@
-"""Harm against rates worked out by hand."""
+"""Harm against weights added up by hand."""
 
 import numpy as np
 import pytest
-from curadiff.diffusion.analytic.harm import FEWEST, influence
+from curadiff.diffusion.analytic.harm import influence, outside
 from curadiff.diffusion.analytic.sources import Source
 
 
@@ -11,34 +11,36 @@ def source(*shares):
     return Source(rows.astype(np.int32), np.array(shares, np.float32)[rows])
 
 
-def test_rates_are_shares_of_an_images_weight():
+def test_harm_is_an_images_weight_in_bad_drawings_beyond_chance():
     made_of = [source(0.5, 0.5, 0), source(0.25, 0, 0.75)] * 10
     found = influence(made_of, outside=np.array([True, False] * 10), n=3)
     assert found.bad == 0.5
     assert found.use == pytest.approx([0.375, 0.25, 0.375])
-    assert found.use.sum() == pytest.approx(1)
-    assert found.harm == pytest.approx([0.5 / 0.75 - 0.5, 0.5, -0.5], abs=1e-6)
-    assert found.drawings[1] == pytest.approx(10)
+    assert found.rate == pytest.approx([0.5 / 0.75, 1, 0])
+    assert found.harm == pytest.approx(3 * found.use * (found.rate - 0.5))
+    assert found.harm.mean() == pytest.approx(0, abs=1e-9)
     assert (found.low < found.harm).all()
-    assert found.worst()[0] == 1
-    assert found.worst()[-1] == 2
+    assert (found.harm < found.high).all()
+    assert found.worst().tolist() == [1, 0, 2]
 
 
-def test_an_image_of_few_drawings_is_not_accused():
-    made_of = [source(1, 0)] * 30 + [source(0.5, 0.5)] * int(FEWEST - 1)
-    bad = np.array([False] * 30 + [True] * int(FEWEST - 1))
-    found = influence(made_of, outside=bad, n=2)
-    assert np.isnan(found.harm[1])
-    assert found.worst().tolist() == [0]
+def test_an_image_that_is_hardly_used_is_not_accused():
+    made_of = [source(0.99, 0.01, 0), source(0, 0, 1), source(1, 0, 0)] * 10
+    found = influence(made_of, outside=np.array([True, False, False] * 10), n=3)
+    assert found.rate[1] == 1
+    assert 0 < found.harm[1] < 0.05
+    assert found.worst()[0] == 0
 
 
-def test_more_drawings_make_a_narrower_interval():
-    widths = []
-    for times in (10, 1000):
-        made_of = [source(1, 0), source(0, 1)] * times
-        found = influence(made_of, outside=np.array([True, False] * times), n=2)
-        widths.append(found.high[0] - found.low[0])
-    assert widths[1] < widths[0] / 5
+def test_the_interval_is_that_of_a_mean_over_drawings():
+    rng = np.random.default_rng(0)
+    shares = rng.dirichlet(np.full(4, 0.5), size=300)
+    bad = rng.random(300) < 0.3
+    found = influence([source(*one) for one in shares], outside=bad, n=4)
+    terms = 4 * shares * (bad - bad.mean())[:, None]
+    assert found.harm == pytest.approx(terms.mean(0), abs=1e-6)
+    error = terms.std(0, ddof=1) / np.sqrt(300)
+    assert found.high - found.harm == pytest.approx(1.96 * error, rel=1e-4)
 
 
 def test_by_chance_most_intervals_hold_zero():
@@ -46,6 +48,13 @@ def test_by_chance_most_intervals_hold_zero():
     made_of = [source(*rng.dirichlet(np.full(40, 0.3))) for _ in range(400)]
     found = influence(made_of, outside=rng.random(400) < 0.3, n=40)
     assert ((found.low < 0) & (found.high > 0)).mean() >= 0.85
+
+
+def test_a_drawing_is_bad_farther_away_than_real_images_are_from_one_another():
+    real = np.arange(21.0)[:, None] ** np.array([1, 0])  # one apart on a line
+    real[-1, 0] = 40  # but for one, which must not make room around itself
+    drawn = np.array([[3.4, 1], [19.9, 1], [30.0, 1], [41.5, 1]])
+    assert outside(real=real, drawn=drawn).tolist() == [False, False, True, True]
 
 
 def test_every_drawing_is_judged():
