@@ -25,13 +25,17 @@ class Cost:
         images_seen: Images that go through the network, repeats counted.
         generated: Images drawn.
         exposure: How often a training sees each of its images, on average; None where unknown.
-        seconds: Time of the training steps; None where nothing alike was measured or trained here.
+        seconds: Time until the training steps are done, with ``parallel`` trainings side by side;
+            None where nothing alike was measured or trained here.
         disk_bytes: Room for the checkpoints; None where unknown.
         like: Id of the earlier training that ``seconds`` and ``disk_bytes`` come from; None
             where they were measured.
         device: What it was measured on.
-        parallel: Trainings that are to run side by side; ``seconds`` is for one after the other.
+        parallel: Trainings that run side by side.
         trained: False for the network ``analytic``, which only keeps its images.
+        shared: Whether they share one processor or GPU, so that side by side saves no more than
+            what one training leaves idle, and ``seconds`` is the most.
+        notes: What to know before it starts, one sentence each.
     """
 
     trainings: int
@@ -45,11 +49,14 @@ class Cost:
     device: str | None = None
     parallel: int = 1
     trained: bool = True
+    shared: bool = False
+    notes: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         if not self.trained:
             drawn = f"{self.generated:,} images are drawn. " if self.generated else ""
-            return f"{drawn}No network is trained: the images are kept, which takes seconds."
+            kept = f"{drawn}No network is trained: the images are kept, which takes seconds."
+            return " ".join([kept, *self.notes])
         many = "" if self.trainings == 1 else f"{self.trainings} trainings, "
         text = f"{many}{self.steps:,} steps in all"
         if self.exposure is not None:
@@ -57,12 +64,19 @@ class Cost:
         if self.generated:
             text += f", {self.generated:,} images drawn"
         if self.seconds is None:
-            return f"{text}. How long it takes is known once it was measured, or trained, here."
+            text = f"{text}. How long it takes is known once it was measured, or trained, here."
+            return " ".join([text, *self.notes])
         size = f", at most {megabytes(self.disk_bytes)} on disk" if self.disk_bytes else ""
         time = f"about {duration(self.seconds)}"
-        if min(self.parallel, self.trainings) > 1:
-            time += f" one after the other, less with {self.parallel} side by side"
-        return f"{text}. {self.source}: {time}{size}."
+        if min(self.parallel, self.trainings) > 1 and self.shared:
+            side = min(self.parallel, self.trainings)
+            time = (
+                f"between {duration(self.seconds / side)} and {duration(self.seconds)} with {side} "
+                "side by side, by how much of the machine one training leaves idle"
+            )
+        elif min(self.parallel, self.trainings) > 1:
+            time += f" with {self.parallel} side by side"
+        return " ".join([f"{text}. {self.source}: {time}{size}.", *self.notes])
 
     @property
     def source(self) -> str:
@@ -120,12 +134,53 @@ def training(settings: TrainSettings, images: int) -> Cost:
 
 
 def study(settings: StudySettings) -> Cost:
-    """Estimate all trainings of a study; drawing and judging come on top."""
+    """Estimate all trainings of a study; drawing and judging come on top.
+
+    Trainings on GPUs of their own take as long as the longest row of them; those that share a
+    processor or a GPU take together at most what they take one after the other.
+    """
     train = settings.train
     steps = [arm.steps or train.steps for _ in settings.seeds for arm in settings.arms]
     drawn = settings.generate.count * len(steps)
     cost = _cost(train, steps, generated=drawn, images=None, like=_alike(train))
-    return replace(cost, parallel=settings.parallel)
+    places = min(settings.parallel, _gpus(train))
+    seconds = cost.seconds
+    if seconds is not None and places > 1:
+        seconds *= _longest_row(steps, places) / sum(steps)
+    return replace(
+        cost,
+        seconds=seconds,
+        parallel=settings.parallel,
+        shared=settings.parallel > places,
+        notes=tuple(_notes(settings)),
+    )
+
+
+def _gpus(train: TrainSettings) -> int:
+    """Count the GPUs that trainings can have to themselves; 1 where they share what there is."""
+    if train.processes > 1 or train.accelerate or train.device == "cpu":
+        return 1
+    import torch
+
+    return max(1, torch.cuda.device_count())
+
+
+def _longest_row(steps: Sequence[int], places: int) -> int:
+    """Steps of the place with the most work when each training takes the first free place."""
+    rows = [0] * places
+    for count in steps:
+        rows[rows.index(min(rows))] += count
+    return max(rows)
+
+
+def _notes(settings: StudySettings) -> list[str]:
+    selects = any(arm.method not in ("full", "random") for arm in settings.arms)
+    if not selects or settings.embed.encoder != settings.evaluate.encoder:
+        return []
+    return [
+        f"The judge's encoder also selects ({settings.evaluate.encoder}), so the values favour "
+        "what it sees; judge with another one."
+    ]
 
 
 def _cost(

@@ -39,10 +39,10 @@ def test_side_by_side_is_said_and_not_guessed(home):
     train = TrainSettings(preset="demo")
     run = runs.create("train", train.model_dump(mode="json"), name="first")
     run.set_status("finished", images_per_second=50.0)
-    one = StudySettings(seeds=[0], train=train.model_dump())
+    one = StudySettings(seeds=[0], train={**train.model_dump(), "device": "cpu"})
     two = estimating.study(one.changed(parallel=2))
     assert two.seconds == estimating.study(one).seconds
-    assert "one after the other, less with 2 side by side" in str(two)
+    assert "with 2 side by side, by how much of the machine one training leaves idle" in str(two)
     assert "side by side" not in str(estimating.study(one))
 
 
@@ -108,3 +108,30 @@ def test_what_cannot_be_measured_says_so(home):
         run.set_status("running")
         with pytest.raises(RunError, match="is being measured already; wait some seconds"):
             measuring.begin(settings)
+
+
+def test_trainings_side_by_side_take_less(home, monkeypatch):
+    monkeypatch.setattr(measuring, "known", lambda settings: measuring.Speed(1.0, 5, "cuda:0"))
+    train = {**TINY, "steps": 60, "device": "auto"}
+    arms = [{"name": f"a{n}", "method": "random"} for n in range(4)]
+    arms.append({"name": "long", "method": "full", "steps": 200})
+
+    def cost(gpus, parallel):
+        monkeypatch.setattr("torch.cuda.device_count", lambda: gpus)
+        settings = StudySettings(train=train, arms=arms, seeds=[0], parallel=parallel)
+        return estimating.study(settings)
+
+    alone = cost(1, 1)
+    assert alone.seconds == (4 * 60 + 200) * 2
+    # Each takes the first GPU that is free: 60 + 60 and then 200 after two of them.
+    assert cost(2, 2).seconds == (60 + 60 + 200) * 2
+    assert "about 11 min with 2 side by side" in str(cost(2, 2))
+    assert cost(1, 2).seconds == alone.seconds
+    assert "between 7 min and 15 min with 2 side by side" in str(cost(0, 2))
+
+
+def test_an_encoder_that_selects_and_judges_is_said_before_the_start(home):
+    both = {"embed": {"encoder": "builtin"}, "evaluate": {"encoder": "builtin"}}
+    assert "judge's encoder also selects (builtin)" in str(estimating.study(StudySettings(**both)))
+    chance = StudySettings(**both, arms=["full", "random"])
+    assert "judge's" not in str(estimating.study(chance))
