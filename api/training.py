@@ -11,9 +11,10 @@ from typing import Any
 from .. import diffusion, runs
 from ..config import TrainSettings
 from ..datasets import identity, reading, selections, writing
+from ..datasets.selection_images import SelectionImages, selection_images
 from ..errors import RunError, Stopped
 from ..runs import Run, launch
-from .progress import Progress, Report, reporting
+from .progress import Progress, Report, reporting, tell
 
 ORIGIN = ("dataset", "identity", "arm", "ids_hash", "selected_with")
 POLL = 0.5  # seconds between two looks at status.json
@@ -25,6 +26,9 @@ def train(samples: Any, *, wait: bool = True, progress: Progress = True, **setti
     The training runs in a process of its own, from a manifest of files, and outlives
     the caller's. Ctrl-C while waiting stops it at a checkpoint. With a ``name``, the same
     call goes on where an earlier one was stopped or killed.
+
+    A selection's images are those of its record. Where a person has changed its tag or saved
+    view since, that is said, with what is used, and kept as ``selection_changed`` in the run.
 
     Args:
         samples: A FiftyOne data set, its name, or a view such as ``select(...).view``.
@@ -43,10 +47,13 @@ def train(samples: Any, *, wait: bool = True, progress: Progress = True, **setti
     """
     config = TrainSettings(**settings)
     dataset, view = reading.resolve(samples)
-    pool = reading.read_paths(view)
+    selection = selection_images(dataset, view)
+    pool = reading.read_paths(selection.view if selection else view)
+    if selection and selection.difference:
+        tell(progress, selection.difference)
     run = _made_before(config, pool)
     if run is None:
-        run = new_run(dataset, pool, config)
+        run = new_run(dataset, pool, config, selection=selection)
     elif run.status["state"] == "finished":
         return run
     else:
@@ -92,17 +99,30 @@ def new_run(
     arm: str | None = None,
     folder: Path | None = None,
     held_out: Sequence[str] | None = None,
+    selection: SelectionImages | None = None,
 ) -> Run:
     """Make a training's run directory and manifest, and record it with the data set.
 
     The manifest calls images by their names, which outlive the data set; its ids do not.
+
+    Args:
+        dataset: The data set.
+        pool: The images.
+        config: Settings.
+        arm: What the choice of images is called; by default the selection's name.
+        folder: Where the run's directory is made; by default among the runs of the home.
+        held_out: Image files that are not trained on.
+        selection: The selection that the images are of, where the caller has looked it up.
     """
-    selection = selections.selection_of(dataset, pool.ids)
-    selected_with = selections.encoders_of(dataset, [selection] if selection else [])
-    arm = arm or selection
+    name = selection.name if selection else selections.selection_of(dataset, pool.ids)
+    selected_with = selections.encoders_of(dataset, [name] if name else [])
+    if arm is None and (selection is None or selection.chosen):
+        arm = name
     if arm is None:
         arm = "full" if len(pool.ids) == len(dataset) else "view"
+    changed = selection.difference if selection else None
     origin = {
+        **({"selection_changed": changed} if changed else {}),
         "dataset": dataset.name,
         "identity": identity.identity(dataset),
         "arm": arm,

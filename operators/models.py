@@ -51,9 +51,10 @@ class TrainDiffusion(Doorway):
         settings, samples = self.settings(ctx), _chosen(ctx)
         if ctx.delegated:
             run = api.train(samples, progress=told_to(ctx), **settings)
-            return {"run": run.id, "message": f"{run.id} is trained."}
+            return {"run": run.id, "message": f"{run.id} is trained. {_changed(run)}".strip()}
         run = api.train(samples, wait=False, progress=False, **settings)
-        return {"run": run.id, "message": f"{run.id} is training; the Curadiff panel shows it."}
+        said = f"{run.id} is training; the Curadiff panel shows it. {_changed(run)}".strip()
+        return {"run": run.id, "message": said}
 
     def __call__(self, samples: Any, **settings: Any) -> Any:
         """Train; see ``curadiff.train``."""
@@ -254,6 +255,11 @@ def _given_run(ctx: Any) -> str:
     if not run:
         raise RunError("run is needed: the id of a training, as curadiff runs lists them.")
     return runs.open_by_id(run).id
+
+
+def _changed(run: runs.Run) -> str:
+    """Say what a person has changed of the selection that a training's images are of."""
+    return run.record.get("selection_changed") or ""
 
 
 def _count(ctx: Any, name: str) -> int:

@@ -66,3 +66,62 @@ def test_the_advice_fits_the_error(home, status, resumed):
     with pytest.raises(RunError) as raised:
         follow(run, progress=False)
     assert ("curadiff train --resume one" in str(raised.value)) == resumed
+
+
+@pytest.fixture
+def eight(dataset):
+    """A selection of eight images, of which a person takes two out of the tag and adds one."""
+    import curadiff
+
+    chosen = curadiff.select(dataset, method="random", budget=8, name="eight").ids
+    dataset.select(chosen[:2]).untag_samples("eight")
+    dataset.exclude(chosen).limit(1).tag_samples("eight")
+    return chosen
+
+
+def images_of(run):
+    return set(runs.read_json(run.path / "manifest.json")["ids"])
+
+
+@pytest.mark.parametrize("how", ["name", "view of the ids", "changed view"])
+def test_a_selection_is_trained_on_as_it_was_chosen(asked, dataset, eight, how, capsys):
+    samples = f"{dataset.name}:eight"
+    if how == "view of the ids":
+        samples = dataset.select(eight)
+    if how == "changed view":
+        dataset.save_view("eight", dataset.limit(3), overwrite=True)
+    run, _ = asked(samples)
+    assert images_of(run) == set(dataset.select(eight).values("source_id"))
+    assert run.record["arm"] == "eight"
+    said = run.record["selection_changed"]
+    assert said in capsys.readouterr().err
+    assert "the tag 'eight' was changed since the selection was made: 1 more and 2 fewer" in said
+    assert ("the saved view 'eight' was changed" in said) == (how == "changed view")
+    assert said.endswith("The 8 images that were chosen are used.")
+
+
+def test_a_changed_tag_is_trained_on_where_it_is_asked_for(asked, dataset, eight):
+    run, _ = asked(dataset.match_tags("eight"))
+    assert len(images_of(run)) == 7
+    assert images_of(run) == set(dataset.match_tags("eight").values("source_id"))
+    assert run.record["arm"] == "view"
+    said = run.record["selection_changed"]
+    assert (
+        f"The 7 images with the tag are used; for those that were chosen, give {dataset.name}:eight."
+        in said
+    )  # noqa: E501
+    dataset.delete_samples(eight[:3])
+    run, _ = asked(f"{dataset.name}:eight", name="five")
+    assert len(images_of(run)) == 5
+    assert "3 of the images of 'eight' are no longer in" in run.record["selection_changed"]
+    assert run.record["arm"] == "eight"
+
+
+def test_an_unchanged_selection_says_nothing(asked, dataset):
+    import curadiff
+
+    found = curadiff.select(dataset, method="random", budget=8, name="eight")
+    for number, samples in enumerate((found.view, dataset.match_tags("eight"), dataset.limit(3))):
+        run, _ = asked(samples, name=f"run-{number}")
+        assert "selection_changed" not in run.record
+        assert run.record["arm"] == ("view" if number == 2 else "eight")
