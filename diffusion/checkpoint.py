@@ -267,4 +267,8 @@ def _sync_and_sum(path: Path) -> str:
 
 
 def _reason(fault: BaseException) -> str:
-    return getattr(fault, "strerror", None) or str(fault)
+    if isinstance(fault, OSError) and fault.strerror:
+        return (
+            f"{Path(fault.filename).name}: {fault.strerror}" if fault.filename else fault.strerror
+        )
+    return str(fault)

@@ -23,6 +23,7 @@ from .analytic import drawing, freezing, sources
 
 DRAWER = "curadiff.diffusion.drawer"
 WEIGHTS = {"ema": "ema", "raw": "model"}  # file of a checkpoint
+AGAIN = "Freeze the images again: train once more."
 POLL = 0.5  # seconds between two looks at how far the processes are
 
 
@@ -64,7 +65,10 @@ def generate(
         )
     analytic = trained.network == "analytic"
     file = freezing.FILE if analytic else f"{WEIGHTS[settings.weights]}.safetensors"
-    step = checkpoint.whole(run.path, file)
+    try:
+        step = checkpoint.whole(run.path, file)
+    except checkpoint.Unreadable as fault:
+        raise RunError(f"{fault} {AGAIN if analytic else ''}".rstrip()) from fault
     if step is None:
         raise RunError(
             f"{run.id} has no checkpoint yet; train it first: it is {run.status['state']}."

@@ -199,7 +199,7 @@ def test_a_process_of_its_own_trains_and_stops_on_request(prepared):
         with pytest.raises(RunError, match="in use by process"):
             train_here(run)
         asked = time.monotonic()
-        assert stop(run) == process.pid
+        assert stop(run).pid == process.pid
         assert process.wait(30) == 0
         assert time.monotonic() - asked < 30
     finally:

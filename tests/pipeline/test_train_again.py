@@ -109,7 +109,7 @@ def test_a_changed_tag_is_trained_on_where_it_is_asked_for(asked, dataset, eight
     assert (
         f"The 7 images with the tag are used; for those that were chosen, give {dataset.name}:eight."
         in said
-    )  # noqa: E501
+    )
     dataset.delete_samples(eight[:3])
     run, _ = asked(f"{dataset.name}:eight", name="five")
     assert len(images_of(run)) == 5
