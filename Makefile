@@ -1,7 +1,8 @@
 # Every target makes .venv on first use, with nothing but python3 (3.11+) and a package index.
 PYTHON ?= python3
 BIN := .venv/bin
-export PYTHONDONTWRITEBYTECODE := 1
+# Python keeps what it has compiled: without that, every process compiles PyTorch's sources anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: venv demo app test test-slow check bench constraints clean
 
@@ -11,7 +12,7 @@ venv: .venv/ready
 	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed, this is " + sys.version.split()[0] + "; name one with: make PYTHON=python3.12 ...")'
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet uv
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --constraint constraints.txt --editable '.[dev]'
 	$(BIN)/curadiff doctor --fix --brief
 	touch $@
 
