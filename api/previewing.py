@@ -25,7 +25,7 @@ from .previews.arms import Arm, Chooser, arms, check, drawing_order
 from .previews.directory import open_preview
 from .progress import Progress, reporting
 from .sources import folder_of
-from .study_directory import sweep
+from .study_directory import put_aside
 from .training import new_run
 
 FIRST = 25  # pictures of an arm that are shown, and drawn before anything else
@@ -209,7 +209,7 @@ class _Preview:
         if (folder / name / "manifest.json").exists():
             training = Run(folder / name)
         else:
-            sweep(folder / name)
+            put_aside(folder / name)
             c = self.config
             settings = TrainSettings(
                 name=name,

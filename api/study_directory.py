@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,17 +15,14 @@ MAY_CHANGE = ("arms", "seeds", "device", "parallel")
 """Settings that only add work, or say where it is done."""
 
 
-def sweep(folder: Path) -> None:
-    """Remove a run directory whose making was cut off; one with checkpoints is put aside."""
+def put_aside(folder: Path) -> None:
+    """Rename a folder that stands where a run is to be made; what is in it stays."""
     if not folder.exists():
         return
-    if any(folder.glob("checkpoints/*")):
-        number = 1
-        while (aside := folder.with_name(f".damaged-{number}-{folder.name}")).exists():
-            number += 1
-        folder.rename(aside)
-    else:
-        shutil.rmtree(folder)
+    number = 1
+    while (aside := folder.with_name(f".damaged-{number}-{folder.name}")).exists():
+        number += 1
+    folder.rename(aside)
 
 
 def open_study(config: StudySettings, known: Mapping[str, Any], folder: Path | None = None) -> Run:
@@ -43,7 +39,10 @@ def open_study(config: StudySettings, known: Mapping[str, Any], folder: Path | N
     settings = config.model_dump(mode="json")
     path = runs.home() / "runs" / config.name
     if not (path / "run.json").exists():
-        sweep(path)
+        if path.exists():
+            raise SettingsError(
+                f"name: {path} exists and is no study; choose another name, or move that folder."
+            )
         run = runs.create("study", settings, name=config.name)
         _note_source(run, known, folder)
         return run

@@ -26,7 +26,7 @@ from .progress import Progress, tell
 from .reporting import Found, write_report
 from .selecting import select
 from .sources import folder_of
-from .study_directory import check_encoders, open_study, sweep
+from .study_directory import check_encoders, open_study, put_aside
 from .training import end_all, follow, new_run, note, prepared
 
 
@@ -385,7 +385,7 @@ class _Study:
         else:
             settings = self.config.train.changed(name=name, seed=cell.seed, steps=steps)
             pool = reading.read_paths(self._selected(cell))
-            sweep(folder / name)
+            put_aside(folder / name)
             training = new_run(
                 self.dataset,
                 pool,

@@ -13,7 +13,7 @@ import fiftyone as fo
 import numpy as np
 import pytest
 from curadiff import runs
-from curadiff.api import cells, copies, planning
+from curadiff.api import cells, copies, planning, study_directory
 from curadiff.config import StudySettings
 from curadiff.errors import DataError, RunError, SettingsError, Stopped
 from PIL import Image
@@ -181,6 +181,13 @@ def test_an_unfinished_preparation_of_a_training_is_done_again(dataset, home, qu
         assert again.outcomes[0]["values"] == first.outcomes[0]["values"]
         assert (training.path / "held_out.json").exists()
         (first.run.path / "cells" / "random-s0.json").unlink()
+
+
+def test_a_folder_of_the_studys_name_that_is_no_study_is_left_alone(dataset, home, quick):
+    photograph = draw(home / "runs" / "quick" / "holiday.png", 1)
+    with pytest.raises(SettingsError, match="exists and is no study; choose another name"):
+        study_directory.open_study(StudySettings(**{**SIZES, "name": "quick"}), {"name": "x"})
+    assert photograph.exists()
 
 
 def test_stopping_says_what_goes_on(dataset, home, quick, monkeypatch):
