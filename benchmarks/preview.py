@@ -1,0 +1,231 @@
+"""What a preview costs and finds, on Fashion-MNIST's idx files.
+
+    python benchmarks/preview.py arms IMAGES LABELS      seven arms of 1,000, 200 drawings each
+    python benchmarks/preview.py speed IMAGES LABELS     CPU seconds a picture
+    python benchmarks/preview.py screening IMAGES LABELS deviation from the exact mean
+    python benchmarks/preview.py planted IMAGES LABELS   planted images found by harm, and dropped
+
+IMAGES and LABELS are the official training files, packed or not. 3,000 images are held out,
+11,647 are the pool, and the judge, a small network, is trained on the 45,000 others. Values are
+comparable with each other only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import resource
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from curadiff import metrics, selectors
+from curadiff.diffusion import samplers, schedules
+from curadiff.diffusion.analytic import denoiser, harm
+from curadiff.diffusion.analytic.drawing import Model
+from PIL import Image, ImageFilter
+from torch import nn
+
+HELD_OUT, POOL, BUDGET, PLANTED = 3000, 11_647, 1000, 35
+LEVELS = schedules.alpha_bar("karras", 1000).tolist()
+DRAW = {"alpha_bar": LEVELS, "sampler": "ddim", "evaluations": 12}
+PART = 16
+
+
+class Judge(nn.Module):
+    """Three strided convolutions and 64 features."""
+
+    def __init__(self):
+        super().__init__()
+        layers = []
+        for before, after in ((1, 24), (24, 48), (48, 96)):
+            layers += [nn.Conv2d(before, after, 3, 2, 1), nn.ReLU()]
+        self.features = nn.Sequential(*layers, nn.Flatten(), nn.Linear(1536, 64), nn.ReLU())
+        self.classes = nn.Linear(64, 10)
+
+    @torch.no_grad()
+    def see(self, pictures):
+        """Return features (n, 64) of (n, 32, 32) uint8."""
+        return self.features(_unit(pictures)).numpy().astype(np.float64)
+
+
+def _unit(pictures):
+    return torch.from_numpy(np.array(pictures)).float()[:, None] / 127.5 - 1
+
+
+def train_judge(pictures, labels, epochs=4):
+    torch.manual_seed(0)
+    judge = Judge()
+    optimizer = torch.optim.AdamW(judge.parameters(), 2e-3)
+    classes = torch.from_numpy(labels.astype(np.int64))
+    for epoch in range(epochs):
+        optimizer.param_groups[0]["lr"] = 2e-3 * (1 - epoch / (epochs + 0.5))
+        for rows in torch.randperm(len(labels)).split(128):
+            logits = judge.classes(judge.features(_unit(pictures[rows.numpy()])))
+            loss = F.cross_entropy(logits, classes[rows])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+    return judge
+
+
+def idx(path):
+    data = Path(path).read_bytes()
+    data = gzip.decompress(data) if data[:2] == b"\x1f\x8b" else data
+    dimensions = data[3]
+    shape = np.frombuffer(data, ">u4", dimensions, 4)
+    return np.frombuffer(data, np.uint8, offset=4 + 4 * dimensions).reshape(shape)
+
+
+def read(given):
+    pictures = np.pad(idx(given.images), ((0, 0), (2, 2), (2, 2)))
+    labels = idx(given.labels)
+    order = np.random.default_rng(0).permutation(len(pictures))
+    held_out, pool = order[:HELD_OUT], order[HELD_OUT : HELD_OUT + POOL]
+    rest = order[HELD_OUT + POOL :]
+    return pictures[held_out], pictures[pool], (pictures[rest], labels[rest])
+
+
+def model(pictures, size=32):
+    if size > 32:
+        pictures = pictures.repeat(size // 32, 1).repeat(size // 32, 2)
+    rgb = np.repeat(pictures[:, None], 3, 1)
+    return Model(rgb, side=32, mirrored=False, by="rule", device=torch.device("cpu"))
+
+
+def draw(drawer, count):
+    made = [drawer.draw(range(at, at + PART), **DRAW) for at in range(0, count, PART)]
+    pictures = np.concatenate([one.pictures[..., 0] for one in made])[:count]
+    return pictures, [source for one in made for source in one.sources][:count]
+
+
+def frechet(real, drawn):
+    return metrics.frechet_distance(real=real, generated=drawn)
+
+
+def arms(given):
+    held_out, pool, others = read(given)
+    judge = train_judge(*others)
+    real = judge.see(held_out)
+    flat = pool.reshape(len(pool), -1) / 255.0
+    flat = flat - flat.mean(0)
+    axes = np.linalg.eigh(flat.T @ flat)[1][:, -64:]
+    x = (flat @ axes).astype(np.float32)
+    x /= np.linalg.norm(x, axis=1, keepdims=True)
+    chosen = [("random", seed) for seed in range(given.draws)] + [("coreset", 0), ("typicality", 0)]
+    begun, used = time.perf_counter(), time.process_time()
+    print("arm, forecast Frechet (the chosen images), Frechet of the drawings")
+    for method, seed in chosen:
+        rows = selectors.select(x, BUDGET, method=method, seed=seed).indices
+        pictures, _ = draw(model(pool[rows]), given.count)
+        forecast = frechet(real, judge.see(pool[rows]))
+        print(
+            f"  {method:12} {forecast:7.2f} {frechet(real, judge.see(pictures)):7.2f}", flush=True
+        )
+    report(begun, used)
+
+
+def speed(given):
+    _, pool, _ = read(given)
+    for n, size in ((BUDGET, 32), (BUDGET, 128), (POOL, 32)):
+        drawer = model(pool[:n], size)
+        used = time.process_time()
+        draw(drawer, given.count)
+        seconds = (time.process_time() - used) / given.count
+        print(f"  {n:6} images, {size:3} px: {seconds:.3f} CPU-s a picture", flush=True)
+    report()
+
+
+def screening(given):
+    _, pool, _ = read(given)
+    drawer = model(pool)
+    visited = samplers.visits("ddim", len(LEVELS), 12)
+    x = torch.cat(
+        [torch.randn(1, 1, 32, 32, generator=torch.Generator().manual_seed(n)) for n in range(4)]
+    )
+    fast = denoiser.Sampling(drawer.denoiser)
+    exact = denoiser.Sampling(drawer.denoiser, screen=False)
+    print("sigma, root mean squared deviation in gray levels of 255")
+    for t, after in zip(visited, [*visited[1:], None], strict=True):
+        a = LEVELS[t]
+        sigma = ((1 - a) / a) ** 0.5
+        found, full = (one.denoise(x / a**0.5, sigma) for one in (fast, exact))
+        off = (found - full).square().mean().sqrt().item() * 127.5
+        print(f"  {sigma:7.2f} {off:6.2f}", flush=True)
+        b = 1.0 if after is None else LEVELS[after]
+        noise = (x - a**0.5 * full) / (1 - a) ** 0.5
+        x = b**0.5 * full + (1 - b) ** 0.5 * noise
+
+
+def damaged(pool, rng):
+    """Make 15 foreign images, noise of several grains, and 20 blurred, negative or cut ones."""
+    foreign = []
+    for number in range(15):
+        grain = (4, 8, 16)[number % 3]
+        small = Image.fromarray(rng.integers(0, 256, (grain, grain), dtype=np.uint8))
+        foreign.append(np.asarray(small.resize((32, 32), Image.Resampling.BICUBIC)))
+    spoiled = []
+    for number, picture in enumerate(pool[rng.choice(len(pool), 20, replace=False)]):
+        if number < 7:
+            blurred = Image.fromarray(picture).filter(ImageFilter.GaussianBlur(3))
+            spoiled.append(np.asarray(blurred))
+        elif number < 14:
+            spoiled.append(255 - picture)
+        else:
+            cut = picture.copy()
+            cut[:, 16:] = 0
+            spoiled.append(cut if number % 2 else cut.T)
+    return np.stack([*foreign, *spoiled])
+
+
+def planted(given):
+    held_out, pool, others = read(given)
+    judge = train_judge(*others)
+    real = judge.see(held_out)
+    print("seed, AUC, Frechet with all, without the worst 5 %, without 5 % by chance")
+    for seed in range(given.seeds):
+        rng = np.random.default_rng(100 + seed)
+        pictures = pool[rng.choice(len(pool), BUDGET, replace=False)]
+        pictures = np.concatenate([pictures, damaged(pool, rng)])
+        n, drawer = len(pictures), model(pictures)
+        made = [drawer.vary(range(at, min(at + PART, n)), **DRAW) for at in range(0, n, PART)]
+        seen = judge.see(np.concatenate([one.pictures[..., 0] for one in made]))
+        bad = harm.outside(real=real, drawn=seen)
+        made_of = [source for one in made for source in one.sources]
+        found = harm.influence(made_of, outside=bad, n=n)
+        rank = np.empty(n)
+        rank[found.worst()[::-1]] = np.arange(1, n + 1)
+        auc = (rank[-PLANTED:].sum() - PLANTED * (PLANTED + 1) / 2) / (PLANTED * BUDGET)
+        dropped = round(0.05 * n)
+        kept = [np.arange(n), found.worst()[dropped:], rng.permutation(n)[dropped:]]
+        values = [
+            frechet(real, judge.see(draw(model(pictures[np.sort(rows)]), given.count)[0]))
+            for rows in kept
+        ]
+        print(f"  {seed} {auc:.3f} " + " ".join(f"{value:.2f}" for value in values), flush=True)
+
+
+def report(begun=None, used=None):
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    if begun is not None:
+        wall, busy = time.perf_counter() - begun, time.process_time() - used
+        print(f"  {wall:.0f} s, {busy:.0f} CPU-s", end=", ")
+    print(f"  peak memory {peak:.0f} MB on {torch.get_num_threads()} threads")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("what", choices=("arms", "speed", "screening", "planted"))
+    parser.add_argument("images")
+    parser.add_argument("labels")
+    parser.add_argument("--count", type=int, default=200, help="drawings per arm")
+    parser.add_argument("--draws", type=int, default=5, help="random arms")
+    parser.add_argument("--seeds", type=int, default=3, help="pools with planted images")
+    given = parser.parse_args()
+    {"arms": arms, "speed": speed, "screening": screening, "planted": planted}[given.what](given)
+
+
+if __name__ == "__main__":
+    main()
