@@ -306,13 +306,19 @@ def _refuse_taken(path: Path) -> None:
 def open_run(run: str | Path | Run, *, folder: Path | None = None) -> Run:
     """Open a run by its path or its id.
 
+    Args:
+        run: A text without a slash is an id, whatever lies in the current folder: write
+            ``./NAME`` for a directory there.
+        folder: Where runs are; by default ``<home>/runs``.
+
     Raises:
         RunError: There is no such run; the message names the nearest id.
     """
     if isinstance(run, Run):
         return run
     folder = Path(folder) if folder else home() / "runs"
-    for path in (folder / str(run), Path(run)):
+    plain = isinstance(run, str) and not set(run) & {"/", os.sep}
+    for path in (folder / str(run), *(() if plain else (Path(run),))):
         if (path / "run.json").exists():
             return Run(path)
     there = {other.id: other for other in listing(folder=folder)}
@@ -320,6 +326,8 @@ def open_run(run: str | Path | Run, *, folder: Path | None = None) -> Run:
         return there[str(run)]
     known = list(there)
     listed = f"runs there: {', '.join(known[-8:])}" if known else "there are none yet"
+    if plain and (Path(run) / "run.json").exists():
+        listed += f"; write ./{run} for the directory here"
     raise RunError(f"no run {str(run)!r} in {folder}{nearest(str(run), known)} ({listed}).")
 
 

@@ -308,3 +308,14 @@ def test_a_folder_that_is_no_run_keeps_its_name(home):
 def test_a_folder_that_cannot_be_written_is_said(tmp_path):
     with pytest.raises(RunError, match=r"could not open .*lease: No such file or directory; a run"):
         runs.Lease(tmp_path / "gone").__enter__()
+
+
+def test_a_plain_name_is_an_id_and_never_a_folder_that_happens_to_be_here(
+    home, tmp_path, monkeypatch
+):
+    there = runs.create("train", {}, name="elsewhere", folder=tmp_path / "here")
+    monkeypatch.chdir(tmp_path / "here")
+    with pytest.raises(RunError, match=r"no run 'elsewhere' .*write \./elsewhere"):
+        runs.open_run("elsewhere")
+    assert runs.open_run("./elsewhere").path == there.path
+    assert runs.open_run(Path("elsewhere")).path == there.path
