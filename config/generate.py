@@ -6,6 +6,7 @@ from typing import ClassVar, Literal
 
 from .base import Settings, setting
 from .embed import Device
+from .launching import MOST_PROCESSES
 
 
 class GenerateSettings(Settings):
@@ -26,7 +27,11 @@ class GenerateSettings(Settings):
         advanced=True,
     )
     processes: int = setting(
-        1, "Processes to draw with, one per GPU; does not change the images.", ge=1, advanced=True
+        1,
+        "Processes to draw with, one per GPU; does not change the images.",
+        ge=1,
+        le=MOST_PROCESSES,
+        advanced=True,
     )
     seed: int = setting(0, "Seed of the first image; image i uses seed + i.", ge=0)
     device: Device = setting("auto", "Where to compute; auto takes a GPU when there is one.")

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from ..errors import nearest
 
+MOST_PROCESSES = 64  # on one machine, one per GPU: a wrong number must not fill it
 _COUNT = (r"\d{1,6}", "a whole number")
 _NAME = (r"\w[\w.-]*", "a name")
 
@@ -73,6 +74,12 @@ def launch_flags(text: str) -> dict[str, str | None]:
         if not re.fullmatch(pattern, value, re.ASCII):
             raise ValueError(f"accelerate: --{name} must be {meaning}, got {value!r}.")
         found[name] = value
+    machines = int(found.get("num_machines") or 1)
+    if int(found.get("num_processes") or 1) > MOST_PROCESSES * machines:
+        raise ValueError(
+            f"accelerate: --num_processes must be <= {MOST_PROCESSES} per machine, got "
+            f"{found['num_processes']}."
+        )
     return found
 
 

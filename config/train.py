@@ -9,7 +9,7 @@ from pydantic import field_validator, model_validator
 
 from .base import PLAIN_NAME, Reason, Settings, setting
 from .embed import Device
-from .launching import launch_flags
+from .launching import MOST_PROCESSES, launch_flags
 
 GROUPS = 8  # group normalization divides every width into this many groups
 
@@ -168,7 +168,9 @@ class TrainSettings(Settings):
     tracker: Literal["none", "tensorboard", "wandb"] = setting(
         "none", "Where else to log, through accelerate.", advanced=True
     )
-    processes: int = setting(1, "Processes to train with, one per GPU.", ge=1, advanced=True)
+    processes: int = setting(
+        1, "Processes to train with, one per GPU.", ge=1, le=MOST_PROCESSES, advanced=True
+    )
     accelerate: str = setting(
         "",
         "Flags of accelerate launch that say on which GPUs and machines to train.",

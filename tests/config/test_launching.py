@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from curadiff.config import TrainSettings, launch_flags, launch_words
+from curadiff.config import GenerateSettings, TrainSettings, launch_flags, launch_words
 from curadiff.config.launching import LAUNCH_FLAGS
 from curadiff.errors import SettingsError
 
@@ -75,3 +75,17 @@ def test_accelerate_knows_every_flag_and_takes_a_value_where_we_do():
         takes_none = theirs[f"--{name}"].nargs == 0
         assert takes_none == (kind is None), name
     assert launch_flags("--cpu") == {"cpu": None}
+
+
+@pytest.mark.parametrize("model", [TrainSettings, GenerateSettings])
+def test_no_setting_starts_processes_without_end(model):
+    assert model(processes=64, batch_size=64).processes == 64
+    with pytest.raises(SettingsError, match="processes must be <= 64, got 10000"):
+        model(processes=10_000)
+
+
+def test_accelerate_starts_as_many_processes_per_machine():
+    assert launch_words("--num_processes 128 --num_machines 2")
+    for text in ("--num_processes 65", "--num_processes=129 --num_machines 2"):
+        with pytest.raises(ValueError, match="num_processes must be <= 64 per machine"):
+            launch_words(text)
