@@ -122,7 +122,7 @@ def _import(folder: Path, config: LinkSettings) -> Linked:
         seeds=[listed[path] for path in paths],
         source=source,
         run=run.id,
-        uid=run.record.get("uid") or f"{run.record.get('id')} of {run.record['created']}",
+        uid=run.uid,
         arm=config.arm or run.record["arm"],
         training_seed=run.settings["seed"],
         origin={

@@ -57,12 +57,13 @@ def prepare(verb: str, inputs: Mapping[str, Any], settings: Mapping[str, Any]) -
         raise RunError(f"{verb!r} is not a job{nearest(verb, JOBS)} (jobs: {', '.join(JOBS)}).")
     SETTINGS[verb](**settings)
     packed = {name: _packed(value) for name, value in inputs.items()}
-    dataset = _subject(packed)
-    _refuse_twin(verb, dataset)
+    dataset, known = _subject(packed)
+    _refuse_twin(verb, dataset, known)
     with runs.making("job", dict(settings)) as run:
         run.add(
             verb=verb,
             dataset=dataset,
+            subject=known,
             datasets=_datasets(packed) or [dataset],
             inputs=packed,
             database=views.location(),
@@ -84,7 +85,7 @@ def resume(job: str | Path | Run) -> Run:
         if state == "finished":
             raise RunError(f"{run.id} has finished; there is nothing left to do.")
         _refuse_other_database(run)
-        _refuse_twin(run.record["verb"], run.record["dataset"])
+        _refuse_twin(run.record["verb"], run.record["dataset"], run.record.get("subject"))
         _start(run)
     return run
 
@@ -127,7 +128,8 @@ def work(run: Run, report: Report | None = None) -> Any:
     """
     with ExitStack() as held:
         with _one_at_a_time():
-            _refuse_twin(run.record["verb"], run.record["dataset"], but=run)
+            record = run.record
+            _refuse_twin(record["verb"], record["dataset"], record.get("subject"), but=run)
             held.enter_context(Lease(run.path))
             run.set_status("running", message="preparing", error=None, eta_seconds=None)
         meter = _Meter(run, report)
@@ -212,10 +214,16 @@ class _Meter:
             self.report(done, total)
 
 
-def _refuse_twin(verb: str, dataset: str | None, *, but: Run | None = None) -> None:
+def _refuse_twin(
+    verb: str, dataset: str | None, known: str | None, *, but: Run | None = None
+) -> None:
+    """Refuse a job that another one does; data sets are told by their ids, not their names."""
     for other in runs.survey("job")[0]:
         record = other.record
-        same = (record.get("verb"), record.get("dataset")) == (verb, dataset)
+        its = record.get("subject")
+        if record.get("verb") != verb:
+            continue
+        same = its == known if its and known else record.get("dataset") == dataset
         itself = but is not None and other.path == but.path
         if same and not itself and other.status["state"] in runs.ACTIVE:
             raise RunError(
@@ -239,13 +247,18 @@ def _datasets(packed: Mapping[str, Any]) -> list[str]:
     return [value["dataset"] for value in packed.values() if isinstance(value, dict)]
 
 
-def _subject(packed: Mapping[str, Any]) -> str | None:
-    """Name the data set that a job works on: the first one among its inputs."""
-    for name in _datasets(packed):
-        return name
+def _subject(packed: Mapping[str, Any]) -> tuple[str | None, str | None]:
+    """Return the name and the id of the data set that a job works on: its first input.
+
+    The id is None where the job works on a folder, or an older version wrote none.
+    """
+    for value in packed.values():
+        if isinstance(value, dict):
+            return value["dataset"], value.get("identity", {}).get("id")
     if "run" in packed:
-        return runs.open_run(packed["run"]).record.get("dataset")
-    return next((value for value in packed.values() if value), None)
+        record = runs.open_run(packed["run"]).record
+        return record.get("dataset"), record.get("identity", {}).get("id")
+    return next((value for value in packed.values() if value), None), None
 
 
 def _job(job: str | Path | Run) -> Run:

@@ -39,6 +39,22 @@ def test_the_same_work_on_the_same_data_set_is_refused_while_it_runs(home, datas
         jobs.prepare("study", {"source": dataset}, {})  # other work may run beside it
 
 
+def test_the_same_work_is_told_by_the_data_set_and_not_by_its_name(home, dataset):
+    name = dataset.name
+    first = jobs.prepare("embed", {"samples": dataset}, {"encoder": "builtin"})
+    with runs.Lease(first.path):
+        first.set_status("running")
+        dataset.name = "called otherwise"
+        try:
+            with pytest.raises(RunError, match="does the same on 'called otherwise'"):
+                jobs.prepare("embed", {"samples": dataset}, {"encoder": "builtin"})
+            other = dataset.clone(name, persistent=True)
+            jobs.prepare("embed", {"samples": other}, {"encoder": "builtin"})
+            other.delete()
+        finally:
+            dataset.name = name
+
+
 def test_wrong_settings_are_refused_before_anything_is_made(home, dataset):
     with pytest.raises(SettingsError, match="batch_size must be >= 1, got 0"):
         jobs.start("embed", {"samples": dataset}, {"batch_size": 0})
