@@ -44,14 +44,21 @@ def resolve(samples: Any) -> tuple[Any, Any]:
         raise DataError(
             f"the {what} {dataset.name!r} has no samples; add images or widen the view."
         )
-    if not dataset.persistent and identity.id_of(dataset) not in _WARNED:
+    warning = passing(dataset)
+    if warning and identity.id_of(dataset) not in _WARNED:
         _WARNED.add(identity.id_of(dataset))
-        warnings.warn(
-            f"the data set {dataset.name!r} is not persistent: FiftyOne deletes it, with all that "
-            "is computed here, when its database closes. Keep it with: dataset.persistent = True",
-            stacklevel=3,
-        )
+        warnings.warn(warning, stacklevel=3)
     return dataset, view
+
+
+def passing(dataset: Any) -> str | None:
+    """Warn of a data set that FiftyOne will delete; None where it is kept."""
+    if dataset.persistent:
+        return None
+    return (
+        f"the data set {dataset.name!r} is not persistent: FiftyOne deletes it, with all that is "
+        "computed here, when its database closes. Keep it with: dataset.persistent = True"
+    )
 
 
 def _finish_begun(dataset: Any) -> None:

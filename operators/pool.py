@@ -10,7 +10,7 @@ from fiftyone.operators import types
 from .. import api, runs
 from ..api import mapping
 from ..config import EmbedSettings, ImportSettings, SelectSettings, Settings
-from ..datasets import reading
+from ..datasets import reading, resolving
 from ..datasets.glance import glance
 from ..errors import DataError
 from . import forms
@@ -173,6 +173,9 @@ def target(ctx: Any, form: types.Object, verb: str) -> None:
     if ctx.dataset is None:
         raise DataError("Open a data set first, or import images.")
     form.view_target(ctx, action_description=verb)
+    passing = resolving.passing(ctx.dataset)
+    if passing:
+        form.view("passing", types.Warning(label=passing))
 
 
 def _follow(ctx: Any, run: runs.Run, folder: str) -> None:

@@ -125,6 +125,19 @@ def test_every_form_opens_on_a_fresh_data_set(name, dataset):
     assert form.type.properties
 
 
+def test_forms_warn_of_a_data_set_that_is_not_kept(dataset):
+    context = {"dataset_name": dataset.name, "params": {}}
+    context = ExecutionContext(context, operator_uri=f"{URI}/compute_embeddings")
+    dataset.persistent = False
+    try:
+        form = verb("compute_embeddings").resolve_type(context, "inputs").type.properties
+        assert "is not persistent: FiftyOne deletes it" in form["passing"].view.label
+    finally:
+        dataset.persistent = True
+    form = verb("compute_embeddings").resolve_type(context, "inputs").type.properties
+    assert "passing" not in form
+
+
 def test_the_time_of_a_training_is_measured_on_request_while_the_form_stays(dataset):
     asked = {"selection": "-", **{k: v for k, v in TINY.items() if k != "checkpoint_every"}}
 
