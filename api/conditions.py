@@ -7,6 +7,7 @@ chose the training images.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,7 +87,8 @@ def in_short(stored: Mapping[str, Any]) -> str:
     size = stored.get("reference_size")
     pixels = f", judged at {size[0]} x {size[1]} pixels" if size else ""
     same = "; the judge also selected" if stored.get("same_encoder") else ""
-    return f"{', '.join(parts)} ({counts}{pixels}{same})"
+    left_out = about_left_out(stored["values"].get("notes", []))
+    return " ".join([f"{', '.join(parts)} ({counts}{pixels}{same})", *left_out])
 
 
 def family(key: str) -> str:
@@ -145,6 +147,25 @@ def left_out(role: str, faults: dict[str, str], count: int) -> list[str]:
     more = f" And {len(faults) - SHOWN} more." if len(faults) > SHOWN else ""
     was = "was" if len(faults) == 1 else "were"
     return [f"{len(faults)} of {count} {role} images {was} left out: {named}{more}"]
+
+
+def not_drawn(role: str, paths: Sequence[str | Path], kept: Collection[int]) -> list[str]:
+    """Name the readable images that were left out so that both sides have equal counts."""
+    others = [str(path) for row, path in enumerate(paths) if row not in kept]
+    if not others:
+        return []
+    named = ", ".join(others[:SHOWN])
+    more = f" and {len(others) - SHOWN} more" if len(others) > SHOWN else ""
+    was = "was" if len(others) == 1 else "were"
+    return [
+        f"{len(others)} of {len(paths)} {role} images {was} left out by lot, so that both sides "
+        f"have equal counts: {named}{more}."
+    ]
+
+
+def about_left_out(notes: Sequence[str]) -> list[str]:
+    """Pick the notes that say which images were left out."""
+    return [note for note in notes if re.match(r"\d+ of \d+ .* images (was|were) left out", note)]
 
 
 def selection_encoders(made: Any, train: Any, ids: Collection[str]) -> tuple[str, ...]:

@@ -175,6 +175,9 @@ def compare(
     notes = list(judged.notes)
     for role, images in there.items():
         notes += conditions.left_out(role, images.faults, images.given)
+        rows = {"generated": values.generated_rows, "reference": values.real_rows}.get(role)
+        if rows is not None:
+            notes += conditions.not_drawn(role, images.paths, set(rows.tolist()))
         notes += conditions.enlarged(role, images.paths, judged.size)
     found = dataclasses.replace(
         values,

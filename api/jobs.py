@@ -22,6 +22,7 @@ from ..config import VERBS, RateServeSettings
 from ..datasets import views
 from ..errors import RunError, Stopped, nearest
 from ..runs import Lease, Run, launch
+from .conditions import about_left_out
 from .progress import Report
 
 JOBS = ("import", "embed", "generate", "evaluate", "study", "preview", "rate-serve")
@@ -170,7 +171,8 @@ def _carry_out(run: Run, report: Report) -> tuple[Any, dict[str, Any]]:
         case "evaluate":
             sides = (given["generated"], given["reference"])
             done = evaluate(*sides, train=given.get("train"), progress=report, **settings)
-            said = f"{len(done.generated_rows)} generated images compared"
+            said = f"{len(done.generated_rows)} generated images compared."
+            said = " ".join([said, *about_left_out(done.notes)])
             return done, {"message": said, "dataset": record["dataset"]}
         case "study":
             done = study(given["source"], progress=report, **settings)

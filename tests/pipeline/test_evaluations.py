@@ -89,9 +89,15 @@ def test_a_file_that_cannot_be_read_is_named_and_does_not_stop_equal_folders(
     bad.write_bytes(bad.read_bytes()[:60])
     found = curadiff.evaluate(made, real, **{**QUICK, "counts": "refuse"})
     assert (found.records["precision"].n_real, len(found.generated_rows)) == (11, 11)
-    (note,) = [note for note in found.notes if "left out" in note]
-    assert note.startswith("1 of 12 reference images was left out: ")
-    assert str(bad) in note
+    by_lot, damaged = [note for note in found.notes if "left out" in note]
+    assert damaged.startswith("1 of 12 reference images was left out: ")
+    assert str(bad) in damaged
+    (spare,) = set(range(12)) - set(found.generated_rows.tolist())
+    assert by_lot == (
+        "1 of 12 generated images was left out by lot, so that both sides have equal counts: "
+        f"{sorted(made.glob('*.png'))[spare]}."
+    )
+    assert conditions.about_left_out(found.notes) == [by_lot, damaged]
     bad.unlink()  # now the folders themselves are unequal
     with pytest.raises(DataError, match="real has 11 images and generated has 12"):
         curadiff.evaluate(made, real, **{**QUICK, "counts": "refuse"})
