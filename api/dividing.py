@@ -9,6 +9,7 @@ from typing import Any
 
 from .. import runs
 from ..config import StudySettings
+from ..datasets.resolving import all_samples
 from ..datasets.writing import ids_hash
 from ..errors import RunError
 from ..runs import Run
@@ -112,7 +113,9 @@ def divide(run: Run, config: StudySettings, dataset: Any, frozen: Frozen, field:
     if stored is not None:
         keep = dict.fromkeys(stored["names"]["pool"], False)
         keep |= dict.fromkeys(stored["names"]["held_out"], True)
-    found = planning.split(dataset.select(frozen.ids, ordered=True), config, field, keep=keep)
+    found = planning.split(
+        all_samples(dataset).select(frozen.ids, ordered=True), config, field, keep=keep
+    )
     name_of = {image.id: image.name for image in frozen.images}
     names = {
         "pool": [name_of[id] for id in found.pool],

@@ -12,6 +12,7 @@ import numpy as np
 
 from .. import encoders, preparation
 from ..config import EvaluateSettings
+from ..datasets.resolving import all_samples
 from ..runs import Run, read_json
 from .conditions import Conditions
 from .evaluating import Images, compare, featurize, side
@@ -76,7 +77,7 @@ class Judge:
         """The real images by reference name."""
         return {
             name: featurize(
-                side(self.dataset.select(ids)),
+                side(all_samples(self.dataset).select(ids)),
                 self.encoder.at(self.size),
                 role=name,
                 config=self.config,

@@ -12,6 +12,7 @@ import numpy as np
 from .. import diffusion, metrics, runs
 from ..config import GenerateSettings, PreviewSettings, TrainSettings
 from ..datasets import attribution, reading
+from ..datasets.resolving import all_samples
 from ..errors import RunError, Stopped
 from ..runs import Lease, Run
 from . import planning
@@ -112,7 +113,7 @@ class _Preview:
         """Draw the first pictures of every arm, then judge and draw the rest."""
         self.ids, self.held_out = self._split()
         check(self.config, len(self.ids))
-        pool = reading.read_paths(self.dataset.select(self.ids, ordered=True))
+        pool = reading.read_paths(all_samples(self.dataset).select(self.ids, ordered=True))
         self.chooser = Chooser(self.run, self.config, self.dataset, pool)
         order = drawing_order(self.arms)
         work = len(order) * self.config.count * len(self.config.noise_seeds)
@@ -160,7 +161,7 @@ class _Preview:
     def _embed(self) -> None:
         embed(self.view, progress=self.progress, **self.config.embed.model_dump())
         self.chooser.pool = reading.read_embeddings(
-            self.dataset.select(self.ids, ordered=True), self.field
+            all_samples(self.dataset).select(self.ids, ordered=True), self.field
         )
 
     def _judge(self) -> Judge:
@@ -222,7 +223,7 @@ class _Preview:
                 seed=arm.seed,
                 device=c.device,
             )
-            images = reading.read_paths(self.dataset.select(ids, ordered=True))
+            images = reading.read_paths(all_samples(self.dataset).select(ids, ordered=True))
             training = new_run(self.dataset, images, settings, arm=arm.key, folder=folder)
         if training.status["state"] != "finished":
             diffusion.freeze(training)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..datasets import reading
+from ..datasets.resolving import all_samples
 from ..diffusion import manifest
 
 NAMED = 3  # images that a sentence names
@@ -81,7 +82,7 @@ def compare(
     Returns:
         The stored images with their samples of today, in the same order; and what changed.
     """
-    now = reading.read_paths(dataset)
+    now = reading.read_paths(all_samples(dataset))
     path_of = dict(zip(now.ids, now.paths, strict=True))
     ids = {image["id"]: image["id"] for image in stored if image["id"] in path_of}
     if len(ids) < len(stored):
@@ -114,7 +115,7 @@ def _by_name(dataset: Any, now: reading.Pool) -> dict[str, str]:
     """Return sample ids by file and by ``source_id``, where that is one sample's alone."""
     found = dict(zip(now.paths, now.ids, strict=True))
     if dataset.get_field("source_id") is not None:
-        named = dataset.values("source_id")
+        named = all_samples(dataset).values("source_id")
         count = Counter(named)
         found |= {name: id for name, id in zip(named, now.ids, strict=True) if count[name] == 1}
     return found

@@ -12,6 +12,7 @@ from .. import diffusion, runs
 from .. import version as our
 from ..config import SelectSettings, StudySettings
 from ..datasets import identity, reading
+from ..datasets.resolving import all_samples
 from ..errors import CuradiffError, DataError, RunError, SettingsError, Stopped
 from ..runs import Lease, Run
 from . import cells, comparing, dividing, people, planning
@@ -148,7 +149,8 @@ def resume_study(run: str | Path | Run, *, progress: Progress = True) -> StudyRe
     known = record.get("identity") or {"name": record.get("dataset", "")}
     dataset = identity.open_by_identity(known)
     images = dividing.begun_with(run)
-    view = dataset.select(images, ordered=True) if images else dataset.view()
+    every = all_samples(dataset)
+    view = every.select(images, ordered=True) if images else every.view()
     view = view if len(view) else dataset.view()  # imported anew: found by name and content
     return study(view, progress=progress, **run.settings)
 
@@ -175,13 +177,15 @@ class _Study:
         self.version = frozen.version
         self.label = planning.label(self.config.name, frozen.version)
         self.run.add(images_version=frozen.version, generated=self.generated)
-        view = self.dataset.select(frozen.ids, ordered=True)
+        view = all_samples(self.dataset).select(frozen.ids, ordered=True)
         embed(view, progress=self.progress, **self.config.embed.model_dump())
         divided = dividing.divide(self.run, self.config, self.dataset, frozen, self.field)
         self._note(divided.notes)
         planning.check(self.config, len(divided.pool))
-        self.pool = self.dataset.select(divided.pool)
-        self.unseen = planning.unseen(self.dataset.select(divided.held_out), self.field)
+        self.pool = all_samples(self.dataset).select(divided.pool)
+        self.unseen = planning.unseen(
+            all_samples(self.dataset).select(divided.held_out), self.field
+        )
         judge = Judge(
             self.config.evaluate,
             self.dataset,
@@ -264,7 +268,9 @@ class _Study:
         if len(versions) > 1 or versions[0] not in (our.__version__, "unknown"):
             self.notes.append(f"Trained and judged by Curadiff {', '.join(versions)}.")
         conclusion = conclude(outcomes, judge.main, missing=list(self.failures))
-        real = reading.read_paths(self.dataset.select(divided.held_out or divided.pool)).paths
+        real = reading.read_paths(
+            all_samples(self.dataset).select(divided.held_out or divided.pool)
+        ).paths
         found = Found(
             outcomes,
             summary,

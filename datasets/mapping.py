@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from .resolving import all_samples
 from .writing import key_of
 
 
@@ -28,7 +29,7 @@ def write_map(dataset: Any, field: str, *, ids: Sequence[str], points: np.ndarra
     if dataset.has_brain_run(key):
         dataset.delete_brain_run(key)
     order = dict(zip(ids, np.asarray(points, dtype=np.float32), strict=True))
-    view = dataset.select(list(ids))
+    view = all_samples(dataset).select(list(ids))
     fob.compute_visualization(
         view, points=np.stack([order[id] for id in view.values("id")]), brain_key=key
     )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from . import identity, info
+from . import identity, info, resolving
 from .database import fiftyone
 from .generated import linked_names, source_name
 
@@ -74,7 +74,7 @@ def _pairs(made: Any, view: Any, limit: int, *, field: str | None = None) -> lis
         return []
     ids, paths, *columns = view.values(["id", "filepath", *fields])
     nearest = [next((one for one in row if one), None) for row in zip(*columns, strict=True)]
-    real = identity.load(name).select([one for one in nearest if one])
+    real = resolving.all_samples(identity.load(name)).select([one for one in nearest if one])
     path_of = dict(zip(*real.values(["id", "filepath"]), strict=True))
     return [
         Pair(id, path, near, path_of[near], made.name)

@@ -10,6 +10,7 @@ from .. import api, runs
 from ..api import estimating, measuring
 from ..config import GenerateSettings, LinkSettings, Settings, TrainSettings
 from ..datasets import selections
+from ..datasets.resolving import all_samples
 from ..errors import RunError
 from . import forms
 from .doorway import Doorway, choose, job, refuse, runs_menu, told_to
@@ -273,4 +274,4 @@ def _chosen(ctx: Any) -> Any:
     if name == AS_TARGET:
         return ctx.target_view()
     stored = selections.read_selection(ctx.dataset, name)
-    return ctx.dataset.select(stored.ids, ordered=True)
+    return all_samples(ctx.dataset).select(stored.ids, ordered=True)

@@ -11,6 +11,7 @@ from ..api import jobs
 from ..api.mapping import map_embeddings
 from ..api.overview import active, of, overview
 from ..datasets import selections, uncovered, workspaces
+from ..datasets.resolving import all_samples
 from . import elsewhere, pairs, previews, steps
 from .frame import Frame, told
 
@@ -39,7 +40,7 @@ class CuradiffPanel(Frame):
         """Show a selection in the grid, in the order of the picks."""
         with told(ctx):
             stored = selections.read_selection(ctx.dataset, ctx.params["name"])
-            ctx.ops.set_view(ctx.dataset.select(stored.ids, ordered=True))
+            ctx.ops.set_view(all_samples(ctx.dataset).select(stored.ids, ordered=True))
 
     def open_map(self, ctx: Any) -> None:
         """Lay the embeddings out in the plane and open FiftyOne's Embeddings panel."""

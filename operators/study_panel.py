@@ -14,6 +14,7 @@ from ..api import charts, comparing
 from ..api.conclusions import BETTER, UNUSABLE, conclude
 from ..api.overview import of
 from ..datasets import generated, info, selections
+from ..datasets.resolving import all_samples
 from ..runs import Run
 from . import layout, missed
 from .frame import Frame, told
@@ -274,6 +275,6 @@ def _samples(ctx: Any, arm: str, seed: int | None) -> Any:
     told = next(o for o in missed.outcomes_of(run) if o["arm"] == arm and seed in (None, o["seed"]))
     if told["selection"] is None:
         split = runs.read_json(run.path / "split.json")
-        return ctx.dataset.select(split["pool"])
+        return all_samples(ctx.dataset).select(split["pool"])
     stored = selections.read_selection(ctx.dataset, told["selection"])
-    return ctx.dataset.select(stored.ids, ordered=True)
+    return all_samples(ctx.dataset).select(stored.ids, ordered=True)

@@ -11,6 +11,7 @@ from .. import api
 from ..api import estimating
 from ..config import EvaluateSettings, Settings, StudySettings
 from ..datasets import generated, identity, info, reading, selections
+from ..datasets.resolving import all_samples
 from ..errors import DataError
 from . import forms
 from .doorway import Doorway, choose, job, refuse
@@ -68,7 +69,9 @@ class EvaluateGenerated(Doorway):
         real = source if params["reference"] == ALL else f"{source.name}:{params['reference']}"
         inputs = {"generated": shown, "reference": reading.resolve(real)[1]}
         if params["train"] != ALL:
-            inputs["train"] = source.select(selections.read_selection(source, params["train"]).ids)
+            inputs["train"] = all_samples(source).select(
+                selections.read_selection(source, params["train"]).ids
+            )
         return job(ctx, "evaluate", inputs, self.settings(ctx))
 
     def __call__(self, generated: Any, reference: Any, **options: Any) -> Any:

@@ -8,8 +8,9 @@ import curadiff
 import fiftyone as fo
 import numpy as np
 import pytest
-from curadiff.api import sources, training
-from curadiff.config import TrainSettings
+from curadiff import runs
+from curadiff.api import dividing, judging, sources, training
+from curadiff.config import EmbedSettings, EvaluateSettings, StudySettings, TrainSettings
 from curadiff.datasets import generated, identity, reading, views
 from curadiff.errors import DataError
 
@@ -166,3 +167,18 @@ def test_the_second_slice_of_a_grouped_data_set_works_through_all_verbs(here, ho
     shown = grouped.select_group_slices("right")
     assert (added, shown.count("covered"), grouped.count("covered")) == (6, 6, 0)
     made.delete()
+    config = StudySettings(name="sliced", arms=["full"], embed=EmbedSettings(encoder="builtin"))
+    run = runs.create("study", config.model_dump(mode="json"), name="sliced")
+    frozen = dividing.freeze(run, grouped, second)
+    divided = dividing.divide(run, config, grouped, frozen, "builtin")
+    assert sorted(divided.pool + divided.held_out) == sorted(second.values("id"))
+    sides = {"pool": divided.pool, "held_out": divided.held_out}
+    judge = judging.Judge(
+        EvaluateSettings(encoder="builtin"),
+        grouped,
+        **sides,
+        mirrored=False,
+        image_size=16,
+        study="sliced",
+    )
+    assert [one.ids for one in judge.references.values()] == [divided.held_out, divided.pool]
