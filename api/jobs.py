@@ -9,7 +9,6 @@ the same data set is refused. A training is a process of its own and no job.
 
 from __future__ import annotations
 
-import subprocess
 import threading
 import time
 from collections.abc import Mapping
@@ -20,14 +19,20 @@ from typing import Any
 from .. import runs
 from ..config import VERBS, RateServeSettings
 from ..datasets import views
+from ..diffusion import jobs as trainings
 from ..errors import RunError, Stopped, nearest
-from ..runs import Lease, Run, launch
+from ..runs import Lease, Run, forking, launch
 from .conditions import about_left_out
 from .progress import Report
 
 JOBS = ("import", "embed", "generate", "evaluate", "study", "preview", "rate-serve")
 SETTINGS = {**VERBS, RateServeSettings.verb: RateServeSettings}
 WORKER = "curadiff.api.job_worker"
+IMPORTS = (
+    *trainings.IMPORTS["unet2d"],
+    *("sklearn.linear_model", "plotly.express", "strawberry", "mongoengine"),
+)
+"""What a job spends its first seconds on, up to where FiftyOne connects to its database."""
 PATIENCE = 60.0  # seconds to wait while another job is being started
 BETWEEN = 0.5  # seconds between two writes of status.json
 
@@ -50,6 +55,11 @@ def start(verb: str, inputs: Mapping[str, Any], settings: Mapping[str, Any]) -> 
         run = prepare(verb, inputs, settings)
         _start(run)
     return run
+
+
+def import_once() -> None:
+    """Let this process, which is the App's, start jobs and trainings with one import."""
+    forking.keep(IMPORTS)
 
 
 def prepare(verb: str, inputs: Mapping[str, Any], settings: Mapping[str, Any]) -> Run:
@@ -270,7 +280,7 @@ def _job(job: str | Path | Run) -> Run:
     return run
 
 
-def _start(run: Run) -> subprocess.Popen[bytes]:
+def _start(run: Run) -> forking.Child:
     """Start a job's process with this process's database; its address stands in no file."""
     return launch.start(run, launch.command(WORKER, str(run.path)), env=views.connection())
 

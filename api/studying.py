@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,9 @@ from .. import version as our
 from ..config import SelectSettings, StudySettings
 from ..datasets import identity, reading
 from ..datasets.resolving import all_samples
+from ..diffusion.jobs import IMPORTS
 from ..errors import CuradiffError, DataError, RunError, SettingsError, Stopped
-from ..runs import Lease, Run
+from ..runs import Lease, Run, forking
 from . import cells, comparing, dividing, people, planning
 from .conclusions import Conclusion, conclude
 from .embedding import embed, field_name
@@ -214,24 +216,30 @@ class _Study:
         for cell in self.cells:
             self._read(cell, judge, meter)
         waiting = [cell for cell in self.cells if cell.key not in self.outcomes]
+        imports = IMPORTS[self.config.train.network]
+        several = forking.kept(imports) if len(waiting) > 1 else nullcontext()
         try:
-            for place, cell in enumerate(waiting):
-                began = time.monotonic()
-                try:
-                    self._start(waiting[place : place + self.config.parallel], meter)
-                    outcome = self._outcome(cell, judge, meter, began)
-                except Stopped:
-                    raise
-                except Exception as fault:
-                    self.failures[cell.key] = fault
-                    meter.fail(cell)
-                    tell(self.progress, f"{cell.key} failed: {fault}")
-                else:
-                    self.outcomes[cell.key] = outcome
-                    meter.finish(cell, outcome["seconds"])
+            with several:
+                self._each(waiting, judge, meter)
         except BaseException:
             end_all(self.started)
             raise
+
+    def _each(self, waiting: Sequence[Cell], judge: Judge, meter: Meter) -> None:
+        for place, cell in enumerate(waiting):
+            began = time.monotonic()
+            try:
+                self._start(waiting[place : place + self.config.parallel], meter)
+                outcome = self._outcome(cell, judge, meter, began)
+            except Stopped:
+                raise
+            except Exception as fault:
+                self.failures[cell.key] = fault
+                meter.fail(cell)
+                tell(self.progress, f"{cell.key} failed: {fault}")
+            else:
+                self.outcomes[cell.key] = outcome
+                meter.finish(cell, outcome["seconds"])
 
     def _read(self, cell: Cell, judge: Judge, meter: Meter) -> None:
         """Take over what an earlier call found out about a cell."""

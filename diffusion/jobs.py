@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,11 +11,19 @@ from typing import Any
 from ..config import TrainSettings, launch_words
 from ..errors import DataError, RunError, SettingsError
 from ..runs import Asked, Busy, Run, launch, lease
+from ..runs.forking import Child
 from ..runs.process import Process
 from . import manifest, origin, pixels
 
 MODULE = "curadiff.diffusion.worker"
 NOTES = 20  # on how images were read, that ``run.json`` keeps
+LOOP = ("torch._dynamo", "curadiff.diffusion.loop")  # PyTorch's optimizers import the first
+IMPORTS = {
+    "unet2d": (*LOOP, "diffusers.models.unets.unet_2d", "curadiff.diffusion.attention"),
+    "lucidrains": LOOP,
+    "analytic": ("curadiff.diffusion.analytic.freezing",),
+}
+"""What the process of a training spends its first seconds on, by network; see `runs.forking`."""
 MAY_CHANGE = (  # when a training goes on: how long and where, not what it learns from
     "steps",
     "cooldown",
@@ -160,7 +167,7 @@ def change(run: Run, **values: Any) -> None:
         run.add(settings=after.model_dump(mode="json"), changes=changes)
 
 
-def start(run: Run, *, slot: int = 0, slots: int = 1) -> subprocess.Popen[bytes]:
+def start(run: Run, *, slot: int = 0, slots: int = 1) -> Child:
     """Train in a process of its own, from the last checkpoint if there is one.
 
     Args:

@@ -74,6 +74,8 @@ class Doorway(foo.Operator):
 
     def execute(self, ctx: Any) -> dict[str, Any]:
         """Do it; what the user can mend becomes a sentence in the App, an error elsewhere."""
+        if _in_app(ctx):
+            jobs.import_once()
         try:
             refused = self.refused(ctx)
             if refused:

@@ -98,6 +98,7 @@ class CuradiffPanel(Frame):
 
     def resume(self, ctx: Any) -> None:
         """Go on with a training or a job."""
+        jobs.import_once()
         with told(ctx):
             run = runs.open_by_id(ctx.params["run"])
             if run.kind == "train":

@@ -6,12 +6,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 from ..errors import RunError
-from . import environment, lease, process
+from . import environment, forking, lease, process
 from .directory import ACTIVE, PROCESS, Run
 from .files import write_json
+from .forking import BOOTSTRAP, Child
 from .process import Process
 
 CALM = {"OMP_WAIT_POLICY": "PASSIVE"}
@@ -19,7 +19,6 @@ CALM = {"OMP_WAIT_POLICY": "PASSIVE"}
 
 PATIENCE = 60.0  # seconds that a started child may need until it holds its lease
 STARTING = "starting.lock"  # held while a process is started, so that only one is
-BOOTSTRAP = Path(__file__).with_name("bootstrap.py")
 
 
 def command(module: str, *words: str, how: str = "") -> list[str]:
@@ -33,15 +32,14 @@ def command(module: str, *words: str, how: str = "") -> list[str]:
     return [sys.executable, str(BOOTSTRAP), *([how] if how else []), module, *words]
 
 
-def start(
-    run: Run, words: Sequence[str], *, env: Mapping[str, str] | None = None
-) -> subprocess.Popen[bytes]:
+def start(run: Run, words: Sequence[str], *, env: Mapping[str, str] | None = None) -> Child:
     """Start a command for a run: in its directory, its output appended to ``output.log``.
 
     ``env`` adds to what `environment.of_child` lets through.
 
     The child has a session of its own, so closing the terminal or the App does
-    not end it. The status becomes ``starting`` until the child says more.
+    not end it. The status becomes ``starting`` until the child says more. It is
+    forked where this process keeps a server for that, see `forking`.
 
     Raises:
         Busy: A process works in the run already, or is starting.
@@ -69,12 +67,18 @@ def start(
     return child
 
 
-def _spawn(run: Run, words: Sequence[str], env: Mapping[str, str]) -> subprocess.Popen[bytes]:
+def _spawn(run: Run, words: Sequence[str], env: Mapping[str, str]) -> Child:
+    whole = {**CALM, **environment.of_child(env), "PYTHONUNBUFFERED": "1"}
     with (run.path / "output.log").open("ab") as output:
+        server = forking.server()
+        if server is not None:
+            child = server.start(words, cwd=run.path, env=whole, output=output.fileno())
+            if child is not None:
+                return child
         return subprocess.Popen(
             list(words),
             cwd=run.path,
-            env={**CALM, **environment.of_child(env), "PYTHONUNBUFFERED": "1"},
+            env=whole,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 from curadiff.config import GenerateSettings, TrainSettings
-from curadiff.diffusion import checkpoint, engine, generate, loop, train_here
+from curadiff.diffusion import checkpoint, engine, generate, jobs, loop, start, train_here
+from curadiff.runs import forking
 from PIL import Image
 from safetensors.torch import load_file
 
@@ -110,3 +111,12 @@ def test_a_network_that_replays_graphs_draws_like_the_plain_one(prepared, tmp_pa
     replayed = read(generate(run, wanted, folder=tmp_path / "replayed"))
     for one, other in zip(plain, replayed, strict=True):
         assert np.abs(one.astype(int) - other.astype(int)).mean() < 1  # bf16, fused otherwise
+
+
+def test_a_forked_training_has_the_gpu(prepared):
+    with forking.kept(jobs.IMPORTS["lucidrains"]):
+        run = prepared("one", **GPU)
+        child = start(run)
+        assert child.wait(200) == 0, (run.path / "output.log").read_text()
+    assert isinstance(child, forking.Forked)
+    assert run.status["device"].startswith("cuda")
