@@ -6,7 +6,6 @@ from ... import runs
 from ...config import PreviewSettings
 from ...errors import SettingsError
 from ...runs import Run
-from ..study_directory import sweep
 
 MAY_CHANGE = ("arms", "noise_seeds", "device", "fields")
 """Settings that only add work, or say where it is done."""
@@ -21,7 +20,10 @@ def open_preview(config: PreviewSettings, dataset: str) -> Run:
     settings = config.model_dump(mode="json")
     path = runs.home() / "runs" / config.name
     if not (path / "run.json").exists():
-        sweep(path)
+        if path.exists():
+            raise SettingsError(
+                f"name: {path} exists and is no preview; choose another name, or move that folder."
+            )
         run = runs.create("preview", settings, name=config.name)
         run.add(dataset=dataset)
         return run
