@@ -38,6 +38,10 @@ class SelectResult:
     config: dict[str, Any]
     repeated: bool = False
 
+    def __repr__(self) -> str:
+        again = ", repeated" if self.repeated else ""
+        return f"SelectResult({self.name!r}, {len(self.ids):,} samples{again})"
+
     def __str__(self) -> str:
         if self.repeated:
             return f"{self.name}: the same selection is there already, nothing to do"

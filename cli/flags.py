@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from pathlib import Path
 from typing import Any, NoReturn
@@ -10,6 +11,7 @@ from typing import Any, NoReturn
 from ..config import Settings, choices, limits, plain_type
 from ..errors import SettingsError, nearest
 
+WIDTH = 60  # of choices that stand for a value in a line of help
 _SIGNS = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<", "multiple_of": "a multiple of"}
 
 
@@ -17,7 +19,14 @@ class Parser(argparse.ArgumentParser):
     """An argument parser that says what was meant, and raises nothing else."""
 
     def error(self, message: str) -> NoReturn:
-        """End with the message and where to read more."""
+        """End with the message and where to read more; of a wrong command name the nearest."""
+        wrong = re.match(r"argument \w+: invalid choice: '(.*?)' \(choose from (.*)\)", message)
+        if wrong:
+            known = [word.strip("' ") for word in wrong[2].split(",")]
+            message = (
+                f"there is no command {wrong[1]!r}{nearest(wrong[1], known)} (commands: "
+                f"{', '.join(known)})"
+            )
         print(f"curadiff: {message}\nSee: {self.prog} --help", file=sys.stderr)
         raise SystemExit(2)
 
@@ -54,7 +63,7 @@ def add_settings(parser: argparse.ArgumentParser, model: type[Settings], prefix:
         elif inner in (list, tuple):
             options |= {"nargs": "+", "metavar": name.rstrip("s").upper()}
         else:
-            options["metavar"] = {int: "N", float: "X"}.get(inner, "TEXT")
+            options["metavar"] = _placeholder(name, field)
         group.add_argument(f"--{prefix}{name}".replace("_", "-"), **options)
 
 
@@ -71,20 +80,28 @@ def given_settings(parsed: argparse.Namespace, model: type[Settings]) -> dict[st
     return found
 
 
+def _placeholder(name: str, field: Any) -> str:
+    """Show the values that a setting accepts, or what kind it is; long lists stand in its help."""
+    accepted = choices(field)
+    listed = "|".join(map(str, accepted or ()))
+    if accepted and len(listed) <= WIDTH:
+        return listed
+    kinds = {int: "N", float: "X"}
+    return kinds.get(plain_type(field)) or name.rpartition("_")[2].upper()
+
+
 def _help(field: Any) -> str:
     text = (field.description or "").replace("%", "%%")
     notes = [f"{_SIGNS[key]} {value:g}" for key, value in limits(field).items()]
     accepted = choices(field)
-    if accepted and plain_type(field) is not bool:
+    if accepted and plain_type(field) is not bool and len("|".join(map(str, accepted))) > WIDTH:
         notes.append(" | ".join(map(str, accepted)))
-    if not field.is_required():
+    if not field.is_required() and field.default not in (None, ""):
         notes.append(f"default: {_shown(field.default)}")
     return f"{text} [{'; '.join(notes)}]" if notes else text
 
 
 def _shown(value: Any) -> str:
-    if value is None:
-        return "none"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list):

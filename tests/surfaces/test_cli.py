@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 from curadiff import diffusion, runs
-from curadiff.cli import main
+from curadiff.api.selecting import SelectResult
+from curadiff.cli import flags, main
 from curadiff.cli.app import ROOT, link_plugin
 from curadiff.cli.show import merged
-from curadiff.config import TrainSettings
+from curadiff.config import VERBS, TrainSettings, choices
 
 
 def said(capsys, *words: str) -> tuple[int, str, str]:
@@ -46,6 +47,31 @@ def test_one_wrong_value_is_one_sentence(words, sentence, capsys, home):
     assert sentence in err
     assert "Traceback" not in err + out
     assert len(err.strip().splitlines()) == 1
+
+
+def test_a_wrong_command_is_answered_with_the_nearest(capsys):
+    with pytest.raises(SystemExit):
+        main(["selct", "photos"])
+    said = capsys.readouterr().err
+    assert "there is no command 'selct' (did you mean 'select'?) (commands: import, " in said
+
+
+@pytest.mark.parametrize("verb", sorted(VERBS))
+def test_help_shows_choices_and_no_empty_defaults(verb, capsys):
+    with pytest.raises(SystemExit):
+        main([verb, "--help"])
+    shown = capsys.readouterr().out
+    assert "TEXT" not in shown
+    for name, field in VERBS[verb].model_fields.items():
+        for choice in choices(field) or ():
+            assert str(choice) in shown, (name, choice)
+        if field.default is None or field.default == "":
+            assert "default:" not in flags._help(field)
+
+
+def test_a_selection_shows_itself_in_a_line():
+    found = SelectResult("ten", ["6" * 24] * 4000, None, {})
+    assert repr(found) == "SelectResult('ten', 4,000 samples)"
 
 
 def test_a_flag_that_goes_with_nothing_is_refused(capsys, home):
