@@ -90,8 +90,10 @@ def application(
 
     async def undo(request: Request) -> Response:
         rater = _rater(request)
-        await _body(request)
-        await _in_thread(session.undo, rater)
+        done = (await _body(request)).get("done")
+        if isinstance(done, bool) or not isinstance(done, int):
+            raise HTTPException(400, "say how many pairs were answered: done, a whole number.")
+        await _in_thread(session.undo, rater, done)
         return await _state(rater)
 
     async def picture(request: Request) -> Response:
@@ -198,7 +200,7 @@ async def _http(request: Request, fault: Exception) -> Response:
 
 
 async def _unavailable(request: Request, fault: Exception) -> Response:
-    """The database is away: the page asks again, and nothing was stored."""
+    """The database is away: the page asks again until it is told that an answer is stored."""
     words = {"error": "the answer is not stored yet; this page tries again."}
     return JSONResponse(words, status_code=503, headers={"Retry-After": "2"})
 

@@ -10,9 +10,11 @@ import hashlib
 import secrets
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
-from ..errors import DataError
+from ..errors import CuradiffError, DataError
 from .schedule import Assignment, Schedule
 from .store import Conflict, Picture, Rating, Store
 from .votes import ANSWERS, Answer, Vote
@@ -63,6 +65,8 @@ class Session:
         self.store = store
         self.rating: Rating = store.rating()
         self.lock = threading.RLock()
+        self.seen: dict[str, float] = {}  # when each rater's page last asked
+        self.stale = False  # a write failed: only the store knows whether it was done
         self._load()
 
     def _load(self) -> None:
@@ -84,7 +88,6 @@ class Session:
         self.assignments: dict[str, Assignment] = {}
         self.votes: dict[str, list[Vote]] = {}  # of each rater, not taken back
         self.revisions: dict[str, int] = {}  # votes ever given on an assignment
-        self.seen: dict[str, float] = {}
         shown = list(self.store.assignments())
         self.schedule.restore(shown)
         self.assignments = {one.id: one for one in shown}
@@ -92,6 +95,21 @@ class Session:
             self.revisions[vote.assignment] = self.revisions.get(vote.assignment, 0) + 1
             if not vote.undone:
                 self.votes.setdefault(vote.rater, []).append(vote)
+        self.stale = False
+
+    @contextmanager
+    def _working(self) -> Iterator[None]:
+        """Hold the study; after a failed write, read it anew before anything else is done."""
+        with self.lock:
+            if self.stale:
+                self._load()
+            try:
+                yield
+            except Refused:
+                raise
+            except (CuradiffError, Conflict):
+                self.stale = True
+                raise
 
     def join(self, invite: str, *, most: int) -> str:
         """Admit a new rater by the link that is shared; return the token of their own link.
@@ -100,7 +118,7 @@ class Session:
             Refused: The link is not this study's, or it has `most` raters already.
         """
         self.check_invite(invite)
-        with self.lock:
+        with self._working():
             if len(self.raters) >= most:
                 raise Refused("This study has as many raters as it takes; thank you.")
             own = token()
@@ -127,7 +145,7 @@ class Session:
 
     def state(self, rater: str) -> State:
         """Return what a rater is to see, choosing new pairs where needed."""
-        with self.lock:
+        with self._working():
             self.seen[rater] = time.monotonic()
             done = len(self.votes.get(rater, []))
             total = self.rating.votes_per_rater
@@ -148,7 +166,7 @@ class Session:
         offered = ANSWERS if self.rating.both_bad else ANSWERS[:3]
         if answer not in offered:
             raise Refused(f"answer must be one of {', '.join(offered)}.")
-        with self.lock:
+        with self._working():
             pair = self.assignments.get(assignment)
             if pair is None or pair.rater != rater:
                 raise Refused("this pair is not open; here is the next one.")
@@ -189,16 +207,23 @@ class Session:
         self.revisions[pair.id] = revision + 1
         self.votes.setdefault(pair.rater, []).append(vote)
 
-    def undo(self, rater: str) -> None:
+    def undo(self, rater: str, done: int) -> None:
         """Take back a rater's last vote; its pair is shown again.
 
+        Args:
+            rater: Who.
+            done: How many pairs the rater had answered, so that the same wish sent again does
+                not take back the vote before.
+
         Raises:
-            Refused: There is none.
+            Refused: There is none, or the page is out of date.
         """
-        with self.lock:
+        with self._working():
             own = self.votes.get(rater, [])
-            if not own:
-                raise Refused("there is no answer to take back.")
+            if done == len(own) + 1:
+                return
+            if not own or done != len(own):
+                raise Refused("there is no such answer to take back.")
             self.store.undo(own[-1])
             own.pop()
 

@@ -117,7 +117,7 @@ function answer(value) {
 }
 
 function undo() {
-  if (!busy && state && state.canUndo) send("/undo", {});
+  if (!busy && state && state.canUndo) send("/undo", { done: state.done });
 }
 
 function help() {

@@ -70,7 +70,7 @@ def test_a_vote_taken_back_stays_in_the_database_and_does_not_count(tagged):
     rater = session.rater(session.join(store.rating().invite, most=9))
     pair = session.state(rater).open[0].id
     session.vote(rater, pair, "left", None)
-    session.undo(rater)
+    session.undo(rater, 1)
     session.vote(rater, pair, "tie", None)
     kept = [(vote.answer, vote.undone) for vote in store.votes()]
     assert kept == [("left", True), ("tie", False)]

@@ -106,10 +106,8 @@ def test_a_changed_tag_is_trained_on_where_it_is_asked_for(asked, dataset, eight
     assert images_of(run) == set(dataset.match_tags("eight").values("source_id"))
     assert run.record["arm"] == "view"
     said = run.record["selection_changed"]
-    assert (
-        f"The 7 images with the tag are used; for those that were chosen, give {dataset.name}:eight."
-        in said
-    )
+    advice = f"for those that were chosen, give {dataset.name}:eight."
+    assert f"The 7 images with the tag are used; {advice}" in said
     dataset.delete_samples(eight[:3])
     run, _ = asked(f"{dataset.name}:eight", name="five")
     assert len(images_of(run)) == 5

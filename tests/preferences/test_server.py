@@ -7,6 +7,7 @@ import random
 from pathlib import Path
 
 import pytest
+from curadiff.errors import EnvironmentFault
 from curadiff.preferences import results
 from curadiff.preferences.server import application
 from curadiff.preferences.session import ABANDONED, Refused, Session
@@ -37,8 +38,8 @@ class Rater:
         body = {"pair": pair, "answer": answer, **more}
         return self.client.post("/vote", json=body, headers=self.headers)
 
-    def undo(self):
-        return self.client.post("/undo", json={}, headers=self.headers)
+    def undo(self, done):
+        return self.client.post("/undo", json={"done": done}, headers=self.headers)
 
 
 @pytest.fixture
@@ -76,14 +77,16 @@ def test_an_answer_can_be_taken_back_and_given_anew(place):
     rater = Rater(client, invite)
     pair = rater.state()["pairs"][0]
     rater.vote(pair)
-    assert rater.undo().json()["pairs"][0] == pair
+    assert rater.undo(1).json()["pairs"][0] == pair
+    assert rater.undo(1).status_code == 200  # the same wish, sent again
     rater.vote(pair, "right")
     assert [(vote.answer, vote.undone) for vote in store.votes()] == [
         ("left", True),
         ("right", False),
     ]
-    assert rater.undo().status_code == 200
-    assert rater.undo().status_code == 409
+    assert rater.undo(1).status_code == 200
+    assert rater.undo(0).status_code == 409
+    assert rater.undo(7).status_code == 409
 
 
 def test_another_process_goes_on_where_the_first_one_was_killed(place):
@@ -108,6 +111,52 @@ def test_a_vote_that_was_stored_but_not_confirmed_is_not_doubled(place):
     stale.vote("rater-1", pair, "left", None)
     assert len(store.votes()) == 1
     assert stale.state("rater-1").done == 1
+
+
+class Failing(memory.MemoryStore):
+    """A database that goes away: each write is done or not, and is never confirmed."""
+
+    fails, writes_first = False, True
+
+    def _break(self, write):
+        if not self.fails:
+            return write()
+        if self.writes_first:
+            write()
+        raise EnvironmentFault("the database is away")
+
+    def add_assignment(self, assignment):
+        self._break(lambda: super(Failing, self).add_assignment(assignment))
+
+    def add_vote(self, vote):
+        self._break(lambda: super(Failing, self).add_vote(vote))
+
+    def undo(self, vote):
+        self._break(lambda: super(Failing, self).undo(vote))
+
+
+@pytest.mark.parametrize("writes_first", [True, False])
+def test_whatever_was_not_confirmed_is_asked_of_the_store(tmp_path, writes_first):
+    rating, invite = memory.study(tmp_path)
+    store = Failing(rating)
+    store.writes_first = writes_first
+    app = application(Session(store), hosts=["testserver"], rate=1e9, burst=1e9)
+    with TestClient(app, raise_server_exceptions=False) as client:
+        rater = Rater(client, invite)
+        store.fails = True
+        assert client.get("/state", headers=rater.headers).status_code == 503
+        store.fails = False
+        pair = rater.state()["pairs"][0]
+        for send in (lambda: rater.vote(pair), lambda: rater.undo(1), lambda: rater.vote(pair)):
+            store.fails = True
+            assert send().status_code == 503
+            store.fails = False
+            assert send().status_code == 200
+        now = rater.state()
+        while now["pairs"]:
+            now = rater.vote(now["pairs"][0]).json()
+    kept = [vote for vote in store.votes() if not vote.undone]
+    assert len({vote.assignment for vote in kept}) == len(kept) == 20
 
 
 def test_pairs_of_a_rater_who_left_go_to_others_and_stay_balanced(place, monkeypatch):
