@@ -61,6 +61,9 @@ def start(run: Run, words: Sequence[str], *, env: Mapping[str, str] | None = Non
             error = f"could not start {words[0]}: {fault.strerror or fault}."
             run.set_status("failed", error=error, message=error)
             raise RunError(f"{run.id}: {error}") from fault
+        except KeyboardInterrupt:  # while a server imports, which takes seconds
+            run.set_status("stopped", message="stopped")
+            raise
         began = process.of(child.pid)
         told = None if began is None else began.to_json()
         write_json(run.path / PROCESS, {"launcher": launcher, "child": told})

@@ -152,6 +152,20 @@ def test_a_forked_process_hears_signals(probe):
         assert child.poll() == -signal.SIGTERM
 
 
+def test_ctrl_c_while_a_server_imports_leaves_a_run_that_can_be_started(probe, monkeypatch):
+    def interrupted(*words, **options):
+        raise KeyboardInterrupt
+
+    with forking.kept([MARK]):
+        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+            patch.setattr(forking.ForkServer, "_is_ready", interrupted)
+            probe()
+        (run,) = runs.listing()
+        assert run.status["state"] == "stopped"
+        child = launch.start(run, launch.command("probe_of_process", "0"))
+        assert told(child, run)["forked"]
+
+
 def test_nobody_waits_for_the_imports_of_the_app(probe, monkeypatch):
     monkeypatch.setattr(forking, "_kept", None)
     try:
