@@ -157,9 +157,10 @@ def test_ctrl_c_while_a_server_imports_leaves_a_run_that_can_be_started(probe, m
         raise KeyboardInterrupt
 
     with forking.kept([MARK]):
-        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        with monkeypatch.context() as patch:
             patch.setattr(forking.ForkServer, "_is_ready", interrupted)
-            probe()
+            with pytest.raises(KeyboardInterrupt):
+                probe()
         (run,) = runs.listing()
         assert run.status["state"] == "stopped"
         child = launch.start(run, launch.command("probe_of_process", "0"))
