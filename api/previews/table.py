@@ -52,10 +52,10 @@ def rows(outcomes: Sequence[Mapping[str, Any]], real: Mapping[str, float]) -> li
     found = []
     for name in dict.fromkeys(outcome["name"] for outcome in outcomes):
         mine = [outcome for outcome in outcomes if outcome["name"] == name]
-        cells = [_middle([outcome["images"] for outcome in mine], whole=True)]
+        cells = [_middle([outcome["images"] for outcome in mine])]
         cells += [_forecast(mine, column) for column in COLUMNS]
         cells += [_drawn(mine, column) for column in COLUMNS]
-        cells += [_middle([o.get(what) for o in mine], whole=True) for what in COUNTED]
+        cells += [_middle([o.get(what) for o in mine]) for what in COUNTED]
         found.append(Row(name if len(mine) == 1 else f"{name} ({len(mine)} draws)", cells))
     if real:
         shown = [number(real[column]) if column in real else "" for column in COLUMNS]
@@ -98,40 +98,43 @@ def _range(values: Sequence[float]) -> str:
     return f"{number(statistics.fmean(values))} [{number(min(values))}, {number(max(values))}]"
 
 
-def _middle(values: Sequence[float | None], *, whole: bool) -> str:
+def _middle(values: Sequence[float | None]) -> str:
+    """Write the mean of counts, to one digit where it is small and no whole number."""
     known = [value for value in values if value is not None]
     if not known:
         return "-"
     mean = statistics.fmean(known)
-    return f"{mean:,.0f}" if whole and (mean == round(mean) or mean >= 10) else number(mean)
+    return f"{mean:,.0f}" if mean == round(mean) or mean >= 10 else f"{mean:.1f}"
 
 
 def as_text(outcomes: Sequence[Mapping[str, Any]], real: Mapping[str, float]) -> str:
-    """Lay the table out for a terminal."""
-    titles = head()
-    body = [[row.arm, *row.cells] for row in rows(outcomes, real)]
-    parts = [("images", [1]), ("forecast", range(2, 6)), ("drawn", range(6, 10)), ("", [10, 11])]
-    blocks = []
-    for group, columns in parts[1:3]:
-        chosen = [0, *([1] if group == "forecast" else []), *columns]
-        chosen += [10, 11] if group == "forecast" else []
-        names = [titles[c].removeprefix(f"{group} ") for c in chosen]
-        lines = [names, *([line[c] for c in chosen] for line in body)]
-        lines = [line for line in lines if any(cell not in ("", "-") for cell in line[1:])]
-        widths = [max(len(line[i]) for line in lines) for i in range(len(chosen))]
-        text = [
-            "  ".join(
-                cell.ljust(width) if i == 0 else cell.rjust(width)
-                for i, (cell, width) in enumerate(zip(line, widths, strict=True))
-            ).rstrip()
-            for line in lines
+    """Lay the table out for a terminal, in two parts that fit beside 100 characters."""
+    found = rows(outcomes, real)
+    titles = [title for title, _ in COLUMNS.values()]
+    n = len(titles)
+    forecast = [["arm", "images", *titles, "outliers", "near-copies"]]
+    forecast += [
+        [row.arm, *row.cells[: 1 + n], *row.cells[-2:]] for row in found if row.arm != REAL
+    ]
+    drawn = [["arm", *titles], *([row.arm, *row.cells[1 + n : 1 + 2 * n]] for row in found)]
+    return "\n\n".join(
+        [
+            LABEL,
+            f"Forecast: the chosen images themselves against held-out images\n{_lines(forecast)}",
+            f"Drawn: pictures from the same noise against held-out images\n{_lines(drawn)}",
         ]
-        title = {
-            "forecast": "Forecast: the chosen images themselves against held-out images",
-            "drawn": "Drawn: pictures from the same noise against held-out images",
-        }[group]
-        blocks.append("\n".join([title, *text]))
-    return "\n\n".join([LABEL, *blocks])
+    )
+
+
+def _lines(cells: Sequence[Sequence[str]]) -> str:
+    widths = [max(len(line[i]) for line in cells) for i in range(len(cells[0]))]
+    return "\n".join(
+        "  ".join(
+            cell.ljust(width) if i == 0 else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
+        for line in cells
+    )
 
 
 def as_html(outcomes: Sequence[Mapping[str, Any]], real: Mapping[str, float]) -> str:
