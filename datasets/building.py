@@ -1,18 +1,18 @@
 """A new data set appears under its name when it is whole, in one write.
 
 It is built under a name of its own that says so. What a process that died has left there is
-removed by the next one that makes a data set of the same name.
+removed by the next import of anything, and by the next command of any kind that names it.
 """
 
 from __future__ import annotations
 
 import datetime
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
-from ..errors import DataError
-from . import info
+from ..errors import Busy, DataError
+from . import info, locking
 from .database import durable, fiftyone
 
 UNFINISHED = "curadiff-unfinished "
@@ -52,6 +52,23 @@ def built(name: str, make: Callable[[str], Any] | None = None) -> Iterator[Any]:
     ):
         raise info.deleted(dataset)
     fo.Dataset._instances.pop(hidden, None)  # opened anew it has its name
+
+
+def sweep(name: str | None = None) -> None:
+    """Remove what processes that died have left of new data sets.
+
+    Args:
+        name: Of this one alone; by default of all.
+    """
+    fo = fiftyone()
+    wanted = {"$regex": f"^{UNFINISHED}"} if name is None else UNFINISHED + name
+    for hidden in durable("datasets").distinct("name", {"name": wanted}):
+        with (
+            suppress(Busy),  # then its process is alive
+            locking.exclusive(hidden.removeprefix(UNFINISHED), "sweep", wait=0),
+        ):
+            if fo.dataset_exists(hidden):
+                _remove(fo.load_dataset(hidden))
 
 
 def _remove(dataset: Any) -> None:

@@ -59,6 +59,7 @@ def add_generated(
     uid = uid or run
     key = [uid, *(origin.get(part) for part in DRAWN)]
     told = {"run": run, "arm": arm, "training_seed": training_seed, **origin}
+    building.sweep()
     with locking.exclusive(name, "import-generated"):
         if not fo.dataset_exists(name):
             with building.built(name) as made:

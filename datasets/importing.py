@@ -66,6 +66,7 @@ def from_records(
         DataError: The data set holds something else, or a flag is needed to go on.
     """
     fo = fiftyone()
+    building.sweep()
     with locking.exclusive(name, "import"):
         if not fo.dataset_exists(name):
             with building.built(name) as made:
@@ -96,6 +97,7 @@ def from_samples(name: str, view: Any) -> Outcome:
         DataError: A field of the data set holds something else than that of the view.
     """
     fo = fiftyone()
+    building.sweep()
     with locking.exclusive(name, "import"):
         if not fo.dataset_exists(name):
             with building.built(name, make=view.clone) as made:

@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 from ..errors import Busy, DataError, nearest
-from . import identity, locking, recovery
+from . import building, identity, locking, recovery
 from .database import fiftyone
 
 EXPLICIT = "dataset:"
@@ -122,8 +122,9 @@ def all_samples(dataset: Any) -> Any:
 
 
 def names() -> list[str]:
-    """List the data sets that there are."""
-    return fiftyone().list_datasets()
+    """List the data sets that there are, without those that are being made."""
+    found = fiftyone().list_datasets()
+    return [name for name in found if not name.startswith(building.UNFINISHED)]
 
 
 def split_name(text: str) -> tuple[str | None, str | None]:
@@ -146,6 +147,7 @@ def _by_name(text: str) -> Any:
     name, view = split_name(text)
     if name is None:
         known, wanted = names(), text.removeprefix(EXPLICIT)
+        building.sweep(wanted)
         listed = f" (there are: {', '.join(known[:12])})" if known else " (there is none yet)"
         raise DataError(
             f"no data set is named {wanted!r}{nearest(wanted, known)}{listed}; import one with: "

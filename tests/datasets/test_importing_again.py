@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import shutil
+import threading
 
 import curadiff
 import fiftyone as fo
 import pytest
-from curadiff.datasets import reading
+from curadiff import runs
+from curadiff.datasets import building, identity, locking, reading, resolving
 from curadiff.errors import DataError
 from PIL import Image
 
@@ -149,3 +151,52 @@ def test_a_name_that_fiftyone_does_not_take_leaves_nothing(images, tmp_path):
     with pytest.raises(DataError, match="cannot be named 'Images'"):
         curadiff.import_images(tmp_path / "one" / "images", name="Images")
     assert not fo.list_datasets("curadiff-unfinished*")
+
+
+def test_what_a_killed_import_left_goes_with_the_next_import_or_command(photos):
+    def left(name):
+        fo.Dataset(f"{building.UNFINISHED}{name}")
+        assert name not in " ".join(resolving.names())
+
+    left("half")
+    left("busy")
+    with pytest.raises(DataError, match="no data set is named 'half'"):
+        resolving.resolve("half")
+    assert not fo.dataset_exists(f"{building.UNFINISHED}half")
+    left("other")
+    seen = []
+
+    def import_one():
+        seen.append(curadiff.import_images(photos, name="test-sweep"))
+
+    with locking.exclusive("busy", "import"):
+        other = threading.Thread(target=import_one)
+        other.start()
+        other.join()
+    there = [one for one in fo.list_datasets() if one.startswith(building.UNFINISHED)]
+    assert there == [f"{building.UNFINISHED}busy"], "what is at work stays"
+    building.sweep()
+    assert not fo.dataset_exists(there[0])
+    seen[0].dataset.delete()
+
+
+def test_folders_of_generated_images_come_together_and_follow_a_renamed_run(photos, home):
+    real = curadiff.import_images(photos, name="test-real").dataset
+    run = runs.create("train", {"seed": 7}, name="first")
+    run.add(dataset=real.name, identity=identity.identity(real), arm="full", ids_hash="0")
+    drawn = {"run": "first", "checkpoint": 4, "weights": "ema", "sampler": "ddim", "steps": 2}
+    for name, seeds in (("a", [0, 1]), ("b", [2, 3, 4])):
+        (run.path / name).mkdir()
+        for number in range(len(seeds)):
+            Image.new("RGB", (8, 8)).save(run.path / name / f"{number:06d}.png")
+        told = {**drawn, "steps": len(seeds), "seeds": seeds}
+        runs.write_json(run.path / name / "generated.json", told)
+    one, two = curadiff.import_generated([run.path / "a", run.path / "b"])
+    assert (one.added, two.added, two.total) == (2, 3, 5)
+    moved = run.path.rename(run.path.with_name("second"))
+    again = curadiff.import_generated([moved / "a", moved / "b"])
+    assert [(linked.added, linked.total) for linked in again] == [(0, 5), (0, 5)]
+    made = identity.load(two.dataset.name)
+    assert all(str(moved) in path for path in made.values("filepath"))
+    made.delete()
+    real.delete()
