@@ -37,7 +37,13 @@ PATIENCE = 60.0  # seconds to wait while another job is being started
 BETWEEN = 0.5  # seconds between two writes of status.json
 
 
-def start(verb: str, inputs: Mapping[str, Any], settings: Mapping[str, Any]) -> Run:
+def start(
+    verb: str,
+    inputs: Mapping[str, Any],
+    settings: Mapping[str, Any],
+    *,
+    form: Mapping[str, Any] | None = None,
+) -> Run:
     """Start a verb in a process of its own and return at once.
 
     Args:
@@ -45,6 +51,7 @@ def start(verb: str, inputs: Mapping[str, Any], settings: Mapping[str, Any]) -> 
         inputs: What the verb works on, by the name of its argument: data sets and views,
             or plain text such as a folder or the id of a run.
         settings: The verb's settings; those not given have their defaults.
+        form: The values of the App's form that asked for it, to open the form again with.
 
     Raises:
         SettingsError: A setting is wrong.
@@ -52,7 +59,7 @@ def start(verb: str, inputs: Mapping[str, Any], settings: Mapping[str, Any]) -> 
         RunError: The same verb works on the same data set already.
     """
     with _one_at_a_time():
-        run = prepare(verb, inputs, settings)
+        run = prepare(verb, inputs, settings, form=form)
         _start(run)
     return run
 
@@ -62,7 +69,13 @@ def import_once() -> None:
     forking.keep(IMPORTS)
 
 
-def prepare(verb: str, inputs: Mapping[str, Any], settings: Mapping[str, Any]) -> Run:
+def prepare(
+    verb: str,
+    inputs: Mapping[str, Any],
+    settings: Mapping[str, Any],
+    *,
+    form: Mapping[str, Any] | None = None,
+) -> Run:
     """Make a job's run directory without starting it; see `start`."""
     if verb not in JOBS:
         raise RunError(f"{verb!r} is not a job{nearest(verb, JOBS)} (jobs: {', '.join(JOBS)}).")
@@ -78,6 +91,7 @@ def prepare(verb: str, inputs: Mapping[str, Any], settings: Mapping[str, Any]) -
             datasets=_datasets(packed) or [dataset],
             inputs=packed,
             database=views.location(),
+            **({} if form is None else {"form": dict(form)}),
         )
     return run
 

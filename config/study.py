@@ -13,6 +13,9 @@ from .generate import GenerateSettings
 from .select import Method, SelectSettings
 from .train import TrainSettings
 
+SAID_ELSEWHERE = {"method", "budget", "name", "field", "overwrite"}
+"""Settings of ``select`` that a study takes from its arms, its budget and ``embed.field``."""
+
 
 class ArmSettings(Settings):
     """One way to choose training data."""
@@ -90,7 +93,7 @@ class StudySettings(Settings):
     @classmethod
     def _arms_choose(cls, select: SelectSettings) -> SelectSettings:
         """Refuse what arms and embed say already, instead of ignoring it."""
-        given = {"method", "budget", "name", "field", "overwrite"} & select.model_fields_set
+        given = SAID_ELSEWHERE & select.model_fields_set
         own = SelectSettings()
         wrong = sorted(name for name in given if getattr(select, name) != getattr(own, name))
         if wrong:

@@ -33,7 +33,8 @@ def save(dataset: Any) -> Any:
         beside.append(fo.Panel(type="curadiff_selections"))
     if "generated" in ours or "generated_datasets" in ours:
         beside.append(fo.Panel(type="curadiff_study"))
-    grid = fo.Space(children=[fo.Panel(type="Samples", pinned=True)])
+    samples = fo.Panel(type="Samples", pinned=True)
+    grid = fo.Space(children=[samples], active_child=samples.component_id)
     panels = fo.Space(children=beside, active_child=beside[0].component_id)
     space = fo.Space(children=[grid, panels], orientation="horizontal")
     described = "The grid beside the panels of Curadiff"

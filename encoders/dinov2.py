@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import torch
 
 SIDE, PATCH = 224, 14
+SIZES = {"s": "small", "b": "base", "l": "large"}
 
 
 def original_positions(positions: torch.Tensor, grid: int = SIDE // PATCH) -> torch.Tensor:
@@ -84,6 +85,11 @@ def load(name: str, size: str, *, weights: str | None, device: str, dtype: str) 
         device=device,
         dtype=dtype,
     )
+
+
+def source_of(name: str) -> Source:
+    """Return where the weights of ``dinov2-vit-s14``, ``-b14`` or ``-l14`` are looked for."""
+    return _source(SIZES[name.removeprefix("dinov2-vit-")[0]])
 
 
 def _source(size: str) -> Source:

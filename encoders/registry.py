@@ -36,7 +36,7 @@ def _clip(name: str, weights: str | None, device: str, dtype: str) -> Encoder:
 def _dinov2(name: str, weights: str | None, device: str, dtype: str) -> Encoder:
     from . import dinov2
 
-    size = {"s": "small", "b": "base", "l": "large"}[name.removeprefix("dinov2-vit-")[0]]
+    size = dinov2.SIZES[name.removeprefix("dinov2-vit-")[0]]
     return dinov2.load(name, size, weights=weights, device=device, dtype=dtype)
 
 

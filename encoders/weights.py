@@ -75,7 +75,7 @@ def locate(encoder: str, source: Source, given: str | Path | None = None) -> Pat
     for suffix in SUFFIXES:
         if (path := folder() / (slug(encoder) + suffix)).is_file():
             return path
-    if found := _cached(source):
+    if found := cached(source):
         return found
     reason = "no network is used while HF_HUB_OFFLINE is set"
     if os.environ.get("HF_HUB_OFFLINE", "").lower() not in ("1", "true", "yes", "on"):
@@ -100,7 +100,8 @@ def _given(encoder: str, path: Path) -> Path:
     return path
 
 
-def _cached(source: Source) -> Path | None:
+def cached(source: Source) -> Path | None:
+    """Return a weights file in the caches of Hugging Face and torch, None where none is."""
     from huggingface_hub import try_to_load_from_cache
 
     for name in source.files if source.repo else ():

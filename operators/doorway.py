@@ -7,18 +7,23 @@ the function of that name in ``curadiff`` and returns what that returns.
 
 from __future__ import annotations
 
+import json
 from typing import Any, ClassVar
 
 import fiftyone.operators as foo
 from fiftyone.operators import types
 
+from .. import runs
 from ..api import jobs
 from ..config import Settings
 from ..errors import CuradiffError, RequestRefused
 from ..runs import Run
-from . import forms
+from . import following, forms
+from .access import CHECKED
 
-URI = "@curadiff/studio"
+URI = following.URI
+FAULT = "fault"
+"""Name of the value of a form that says why it is open again."""
 
 
 class Doorway(foo.Operator):
@@ -63,6 +68,9 @@ class Doorway(foo.Operator):
     def resolve_input(self, ctx: Any) -> types.Property:
         """Build the form for the values given so far."""
         form = types.Object()
+        if ctx.params.get(FAULT):
+            label = f"This could not be done: {ctx.params[FAULT]}"
+            form.view("why_again", types.AlertView(severity="error", label=label))
         try:
             self.fill(ctx, form)
         except CuradiffError as fault:
@@ -73,22 +81,29 @@ class Doorway(foo.Operator):
         return types.Property(form, view=view)
 
     def execute(self, ctx: Any) -> dict[str, Any]:
-        """Do it; what the user can mend becomes a sentence in the App, an error elsewhere."""
-        if _in_app(ctx):
+        """Do it; what the user can mend opens the form again, and is an error elsewhere."""
+        if in_app(ctx):
             jobs.import_once()
         try:
             refused = self.refused(ctx)
             if refused:
                 raise RequestRefused(" ".join(refused.values()))
-            said = self.act(ctx)
+            done = self.act(ctx)
         except CuradiffError as fault:
-            if not _in_app(ctx):
+            if not in_app(ctx):
                 raise
-            ctx.ops.notify(str(fault), variant="error")
+            again = {**typed(ctx.params), FAULT: str(fault)}
+            ctx.prompt(f"{URI}/{self.slug}", params=again)
             return {"error": str(fault)}
-        if _in_app(ctx) and said.get("message"):
-            ctx.ops.notify(said["message"], variant="success")
-        return said
+        if not in_app(ctx):
+            return done
+        if done.get("message"):
+            ctx.ops.notify(done["message"], variant="success")
+        if done.get("run"):
+            following.follow(ctx, runs.open_by_id(done["run"]))
+        else:
+            following.refresh_panels(ctx)
+        return done
 
     def resolve_execution_options(self, ctx: Any) -> Any:
         """Leave out delegation where the settings are refused; `execute` then says why."""
@@ -103,15 +118,6 @@ class Doorway(foo.Operator):
             return {}
         return forms.refused(self.model, forms.given(self.model, ctx.params))
 
-    def resolve_output(self, ctx: Any) -> types.Property | None:
-        """Show an error until it is read; success was said in passing."""
-        error = (ctx.results or {}).get("error")
-        if not error:
-            return None
-        shown = types.Object()
-        shown.view("said", types.Error(label="This could not be done", description=error))
-        return types.Property(shown, view=types.View(label=self.title))
-
     def fill(self, ctx: Any, form: types.Object) -> None:
         """Add the form's fields."""
         raise NotImplementedError
@@ -124,19 +130,34 @@ class Doorway(foo.Operator):
         """Return the settings that the form gives, checked."""
         if self.model is None:
             return {}
-        found = forms.given(self.model, ctx.params)
+        begin = self.begin(ctx)[0] if in_app(ctx) else {}
+        found = forms.begun(self.model, ctx.params, begin)
         self.model(**found)
         return found
+
+    def begin(self, ctx: Any) -> tuple[dict[str, Any], list[str]]:
+        """Return what the form begins with in place of the settings' own, and why."""
+        return {}, []
 
 
 def job(ctx: Any, verb: str, inputs: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:
     """Start a job, or under delegated execution carry it out here, reporting progress."""
+    form = typed(ctx.params)
     if not ctx.delegated:
-        run = jobs.start(verb, inputs, settings)
-        return {"run": run.id, "message": f"{verb} has started; the Curadiff panel shows it."}
-    run = jobs.prepare(verb, inputs, settings)
+        run = jobs.start(verb, inputs, settings, form=form)
+        name = run.record["dataset"]
+        said = f"{verb.capitalize()} of {name} has started ({run.id})"
+        message = f"{said}; it goes on when the App is closed."
+        return {"run": run.id, "message": message}
+    run = jobs.prepare(verb, inputs, settings, form=form)
     jobs.work(run, report=told_to(ctx))
     return {"run": run.id, "message": run.status["message"]}
+
+
+def typed(params: dict[str, Any]) -> dict[str, Any]:
+    """Return a form's values as they can be stored and typed in again."""
+    kept = {name: value for name, value in params.items() if name != FAULT}
+    return json.loads(json.dumps(kept, default=str))
 
 
 def told_to(ctx: Any) -> Any:
@@ -178,5 +199,7 @@ def runs_menu(found: list[Run], say: Any) -> dict[str, str]:
     return {run.id: f"{run.id}: {say(run)}" for run in reversed(found)}
 
 
-def _in_app(ctx: Any) -> bool:
-    return bool(ctx.prompt_id or ctx.panel_id) and not ctx.delegated
+def in_app(ctx: Any) -> bool:
+    """Tell whether the App's page asked, from a panel or from the list of operators."""
+    asked = ctx.prompt_id or ctx.panel_id or getattr(ctx, CHECKED, False)
+    return bool(asked) and not ctx.delegated

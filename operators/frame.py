@@ -38,6 +38,7 @@ class Frame(foo.Panel):
             icon=self.icon,
             help_markdown=self.about,
             surfaces="grid",
+            category=foo.Categories.CURATE,
         )
 
     def on_load(self, ctx: Any) -> None:
@@ -54,7 +55,6 @@ class Frame(foo.Panel):
         ctx.prompt(
             f"{URI}/{ctx.params['operator']}",
             params=ctx.params.get("given") or {},
-            on_success=self.on_refresh,
         )
 
     def open_dataset(self, ctx: Any) -> None:

@@ -35,7 +35,10 @@ def draw(card: types.Object, run: Run) -> None:
     grid = newest_grid(run)
     if grid is not None:
         step = int(grid.stem.removeprefix("step-"))
-        layout.image(row, grid, f"What {run.id} draws at step {step:,}", height="210px")
+        drawn = types.Object()
+        row.define_property("drawn", drawn, view=types.GridView(orientation="vertical", gap=0))
+        layout.text(drawn, f"What it draws at step {step:,}")
+        layout.image(drawn, grid, f"What {run.id} draws at step {step:,}", height="210px")
     _log(card, run)
 
 
@@ -61,7 +64,7 @@ def _curve(where: types.Object, run: Run) -> None:
         return
     entries = entries[:: max(1, len(entries) // POINTS)]
     data, shape = figure(charts.losses({run.id: entries}, {run.id: "loss"}))
-    shape |= {"height": 190, "yaxis": {"type": "log", "dtick": 1, "rangemode": "normal"}}
+    shape |= {"height": 190, "yaxis": {"type": "log", "nticks": 5, "rangemode": "normal"}}
     where.plot(
         f"loss_{run.id}".replace("-", "_").replace(".", "_"),
         label="Loss over steps",

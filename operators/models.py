@@ -12,9 +12,9 @@ from ..config import GenerateSettings, LinkSettings, Settings, TrainSettings
 from ..datasets import selections
 from ..datasets.resolving import all_samples
 from ..errors import RunError
-from . import forms
+from . import checks, defaults, forms
 from .doorway import Doorway, choose, job, refuse, runs_menu, told_to
-from .pool import target
+from .pool import say, target
 
 SELECTION = "selection"
 MEASURE = "measure"
@@ -40,12 +40,27 @@ class TrainDiffusion(Doorway):
         choose(form, SELECTION, listed, label="Train on")
         if (ctx.params.get(SELECTION) or next(iter(listed))) == AS_TARGET:
             target(ctx, form, "Train on")
-        if forms.add_settings(form, TrainSettings, ctx.params):
+        begin, said = self.begin(ctx)
+        values = forms.begun(TrainSettings, ctx.params, begin)
+        good = forms.add_settings(
+            form,
+            TrainSettings,
+            ctx.params,
+            leave_out=forms.always_refused(TrainSettings),
+            defaults=begin,
+            wrong=checks.training(values),
+        )
+        say(form, said)
+        if good:
             images = _count(ctx, ctx.params.get(SELECTION) or next(iter(listed)))
-            settings = TrainSettings(**forms.given(TrainSettings, ctx.params))
+            settings = TrainSettings(**values)
             cost = estimating.training(settings, images)
             form.view("cost", types.Notice(label=f"{images:,} images, {cost}"))
             offer_to_measure(ctx, form, cost, settings)
+
+    def begin(self, ctx: Any) -> tuple[dict[str, Any], list[str]]:
+        """Begin with what is here; see `defaults`."""
+        return defaults.training()
 
     def act(self, ctx: Any) -> dict[str, Any]:
         """Start the training."""
@@ -156,7 +171,20 @@ class GenerateSamples(Doorway):
             refuse(form, "There is no trained model yet; train one first.")
             return
         choose(form, "run", runs_menu(found, steps_done), label="Model")
-        forms.add_settings(form, GenerateSettings, ctx.params)
+        begin, said = self.begin(ctx)
+        if forms.add_settings(form, GenerateSettings, ctx.params, defaults=begin):
+            settings = GenerateSettings(**forms.begun(GenerateSettings, ctx.params, begin))
+            known = {run.id: run for run in found}
+            model = known.get(ctx.params.get("run") or "", found[-1])
+            seconds = defaults.drawing_seconds(model, settings.count, settings.steps)
+            if seconds is not None:
+                time = estimating.duration(seconds)
+                said = [*said, f"Takes about {time}, by how fast {model.id} was trained."]
+        say(form, said)
+
+    def begin(self, ctx: Any) -> tuple[dict[str, Any], list[str]]:
+        """Begin with what is here; see `defaults`."""
+        return defaults.drawing()
 
     def act(self, ctx: Any) -> dict[str, Any]:
         """Start the job."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+import fiftyone as fo
 from fiftyone.operators import types
 
 from .. import api, runs
@@ -12,7 +13,7 @@ from ..api.mapping import map_embeddings
 from ..api.overview import active, of, overview
 from ..datasets import selections, uncovered, workspaces
 from ..datasets.resolving import all_samples
-from . import elsewhere, pairs, previews, steps
+from . import elsewhere, following, pairs, previews, steps
 from .frame import Frame, told
 
 POLL = 2000  # milliseconds between two looks while something runs
@@ -30,8 +31,10 @@ class CuradiffPanel(Frame):
     )
 
     def on_tick(self, ctx: Any) -> None:
-        """Look again; when something has ended, let the App see what it wrote."""
+        """Look again; when something has ended, say how, and let the App see what it wrote."""
         before, now = set(ctx.panel.get_state("working") or []), _working(ctx)
+        for ended in sorted(before - now):
+            following.say_end(ctx, runs.open_by_id(ended))
         if before - now:
             ctx.ops.reload_dataset()
         ctx.panel.set_state("working", sorted(before & now))
@@ -41,6 +44,13 @@ class CuradiffPanel(Frame):
         with told(ctx):
             stored = selections.read_selection(ctx.dataset, ctx.params["name"])
             ctx.ops.set_view(all_samples(ctx.dataset).select(stored.ids, ordered=True))
+
+    def open_outliers(self, ctx: Any) -> None:
+        """Show the images of the pool that a selection's guard kept out, the strangest first."""
+        with told(ctx):
+            key = selections.read_selection(ctx.dataset, ctx.params["name"]).key
+            apart = all_samples(ctx.dataset).match(fo.ViewField(f"{key}_flagged"))
+            ctx.ops.set_view(apart.sort_by(f"{key}_outlier_score", reverse=True))
 
     def open_map(self, ctx: Any) -> None:
         """Lay the embeddings out in the plane and open FiftyOne's Embeddings panel."""
@@ -95,6 +105,11 @@ class CuradiffPanel(Frame):
             run = runs.open_by_id(ctx.params["run"])
             (api.stop if run.kind == "train" else jobs.stop)(run)
             ctx.ops.notify(f"{run.id} ends as soon as its work is safe.", variant="info")
+
+    def edit_again(self, ctx: Any) -> None:
+        """Open the form that started a job that failed, with what was given then."""
+        with told(ctx):
+            following.edit_again(ctx, runs.open_by_id(ctx.params["run"]))
 
     def resume(self, ctx: Any) -> None:
         """Go on with a training or a job."""

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import time
+from pathlib import Path
 from typing import Any, ClassVar
 
+import fiftyone as fo
 from fiftyone.operators import types
 
-from .. import api, runs
+from .. import api
 from ..api import mapping
 from ..config import EmbedSettings, ImportSettings, SelectSettings, Settings
-from ..datasets import reading, resolving
-from ..datasets.glance import glance
-from ..errors import DataError
-from . import forms
+from ..datasets import reading, resolving, selections
+from ..errors import CuradiffError, DataError
+from . import checks, defaults, forms
 from .access import folder_of_images
-from .doorway import Doorway, choose, job, refuse
+from .doorway import Doorway, choose, in_app, job, refuse
 
-WAIT = 300  # seconds until an import into an empty data set is left to itself
+NUMBERS = (fo.IntField, fo.FloatField)
 
 
 class ImportImages(Doorway):
@@ -41,15 +41,21 @@ class ImportImages(Doorway):
             required=True,
             view=types.FileExplorerView(choose_dir=True, button_label="Choose a folder"),
         )
+        fault = _wrong_folder(ctx.params)
+        if fault:
+            forms.mark(form, "folder", fault)
         forms.add_settings(form, ImportSettings, ctx.params)
 
     def act(self, ctx: Any) -> dict[str, Any]:
         """Start the import."""
+        fault = _wrong_folder(ctx.params)
+        if fault:
+            raise DataError(fault)
         folder = folder_of_images(_folder(ctx.params))
-        done = job(ctx, "import", {"source": folder}, self.settings(ctx))
-        if ctx.dataset is not None and not ctx.delegated:
-            _follow(ctx, runs.open_run(done["run"]), folder)
-        return done
+        settings = self.settings(ctx)
+        if in_app(ctx) and ctx.dataset is not None and not len(ctx.dataset):
+            settings.setdefault("name", ctx.dataset.name)
+        return job(ctx, "import", {"source": folder}, settings)
 
     def __call__(self, source: Any, **settings: Any) -> Any:
         """Import now; see ``curadiff.import_images``."""
@@ -70,7 +76,22 @@ class ComputeEmbeddings(Doorway):
     def fill(self, ctx: Any, form: types.Object) -> None:
         """Ask for the images and the encoder."""
         target(ctx, form, "Embed")
-        forms.add_settings(form, EmbedSettings, ctx.params)
+        begin, said = self.begin(ctx)
+        values = forms.begun(EmbedSettings, ctx.params, begin)
+        wrong = checks.embedding(ctx.dataset, values)
+        forms.add_settings(
+            form,
+            EmbedSettings,
+            ctx.params,
+            leave_out=forms.always_refused(EmbedSettings),
+            defaults=begin,
+            wrong=wrong,
+        )
+        say(form, said)
+
+    def begin(self, ctx: Any) -> tuple[dict[str, Any], list[str]]:
+        """Begin with what is here; see `defaults`."""
+        return defaults.embedding()
 
     def act(self, ctx: Any) -> dict[str, Any]:
         """Start the job."""
@@ -100,25 +121,32 @@ class SelectSamples(Doorway):
             listed = {name: f"{name} ({reading.encoder_of(ctx.dataset, name)})" for name in fields}
             choose(form, "field", listed, label="Embeddings")
             left_out = ("field",)
-        forms.add_settings(form, SelectSettings, ctx.params, leave_out=left_out)
-        self._say_pool(ctx, form, fields)
+        size = self._say_pool(ctx, form, fields)
+        begin, _ = self.begin(ctx)
+        values = {**SelectSettings().model_dump(), **begin}
+        values |= forms.given(SelectSettings, ctx.params)
+        forms.add_settings(
+            form,
+            SelectSettings,
+            ctx.params,
+            leave_out=left_out,
+            defaults=begin,
+            wrong=checks.selecting(ctx.dataset, size, values),
+            menus=_menus(ctx.dataset),
+        )
 
-    def _say_pool(self, ctx: Any, form: types.Object, fields: list[str]) -> None:
-        view = ctx.target_view()
-        vectors = ctx.params.get("field") or (fields[0] if fields else None)
-        size = view.count(vectors) if vectors in fields else len(view)
+    def _say_pool(self, ctx: Any, form: types.Object, fields: list[str]) -> int:
+        size = _pool_size(ctx)
         method = ctx.params.get("method") or SelectSettings().method
         if not fields and method != "random":
             refuse(form, "There are no embeddings yet; compute them first, or select at random.")
-        budget = ctx.params.get("budget")
-        if isinstance(budget, int) and budget > size:
-            field = form.properties["budget"]
-            field.invalid = True
-            field.error_message = (
-                f"budget must be <= {size}, the samples that can be chosen, got {budget}."
-            )
         what = "images with embeddings" if fields else "images"
         form.view("pool", types.Notice(label=f"The pool has {size:,} {what}."))
+        return size
+
+    def begin(self, ctx: Any) -> tuple[dict[str, Any], list[str]]:
+        """Begin with what is here; see `defaults`."""
+        return {"budget": defaults.budget(_pool_size(ctx))}, []
 
     def act(self, ctx: Any) -> dict[str, Any]:
         """Select; quick enough to wait for."""
@@ -178,21 +206,55 @@ def target(ctx: Any, form: types.Object, verb: str) -> None:
         form.view("passing", types.Warning(label=passing))
 
 
-def _follow(ctx: Any, run: runs.Run, folder: str) -> None:
-    """Let the open data set's panel show an import; where it is empty there is none: wait."""
-    name = ctx.dataset.name
-    run.add(datasets=[folder, name])
-    until = time.monotonic() + WAIT
-    while not (glance(name) or (0,))[0] and time.monotonic() < until:
-        if run.status["state"] not in runs.ACTIVE:
-            break
-        time.sleep(0.5)
-    ctx.ops.reload_dataset()
+def _pool_size(ctx: Any) -> int:
+    """Count what a selection can choose from: the samples with embeddings, where there are any."""
+    fields = reading.embedding_fields(ctx.dataset)
+    view = ctx.target_view()
+    vectors = ctx.params.get("field") or (fields[0] if fields else None)
+    return view.count(vectors) if vectors in fields else len(view)
 
 
-def _folder(params: dict[str, Any]) -> str:
+def _menus(dataset: Any) -> dict[str, dict[str, str]]:
+    """List what a selection can refer to: tags, selections and fields that there are."""
+    schema = dataset.get_field_schema(flat=True)
+    numbers = [name for name, field in schema.items() if type(field) in NUMBERS]
+    texts = [name for name, field in schema.items() if isinstance(field, fo.StringField)]
+    own = ("filepath", "source_id", "source_hash", "metadata.mime_type", "tags")
+    texts = [name for name in texts if name not in own and not name.endswith(".tags")]
+    listed = {
+        "keep": selections.selection_names(dataset),
+        "exclude_tag": sorted(dataset.distinct("tags")),
+        "group_field": texts,
+        "together_field": texts,
+        "weight_field": [name for name in numbers if not name.startswith("metadata.")],
+    }
+    return {
+        setting: {"": "none", **{one: one for one in found}} for setting, found in listed.items()
+    }
+
+
+def say(form: types.Object, sentences: list[str]) -> None:
+    """Say what a form chose by what is here."""
+    if sentences:
+        form.view("chosen", types.Notice(label=" ".join(dict.fromkeys(sentences))))
+
+
+def _folder(params: dict[str, Any]) -> str | None:
     given = params.get("folder")
-    path = given.get("absolute_path") if isinstance(given, dict) else given
-    if not path:
-        raise DataError("folder is needed: the folder that holds the images.")
-    return path
+    return given.get("absolute_path") if isinstance(given, dict) else given
+
+
+def _wrong_folder(params: dict[str, Any]) -> str | None:
+    """Say what is wrong with the folder that a form gives, None if nothing."""
+    given = _folder(params)
+    if not given:
+        return "Choose the folder that holds the images."
+    try:
+        folder = Path(folder_of_images(given))
+    except CuradiffError as fault:
+        return str(fault)
+    if not folder.exists():
+        if "/" not in given and fo.dataset_exists(given):
+            return None  # a data set can be imported too
+        return f"{given} does not exist on the machine that the App runs on; choose a folder there."
+    return None if folder.is_dir() else f"{given} is a file; choose the folder that it is in."

@@ -12,7 +12,7 @@ from ..api.estimating import duration
 from ..api.mapping import has_umap
 from ..api.overview import Overview, active
 from ..runs import Run
-from . import previews
+from . import judged, previews, removing
 from .layout import bar, button, link, name_of, row, text
 from .models import can_resume, has_model
 
@@ -121,6 +121,8 @@ def _selections(page: types.Object, seen: Overview, panel: Any) -> None:
             f"{config['selection_method']}{outliers}",
         )
         button(line, "Show", panel.open_selection, name=config["name"])
+        if flagged:
+            button(line, "Outliers", panel.open_outliers, name=config["name"])
         button(
             line,
             "Train",
@@ -128,6 +130,7 @@ def _selections(page: types.Object, seen: Overview, panel: Any) -> None:
             operator="train_diffusion",
             given={"selection": config["name"]},
         )
+        _delete(line, f"{removing.SELECTION}{config['name']}", panel)
     _empty(card, seen.selections, "No selection yet.")
 
 
@@ -157,6 +160,8 @@ def _training(card: types.Object, run: Run, trainings: list[Run], panel: Any) ->
             operator="generate_samples",
             given={"run": run.id},
         )
+    if state not in runs.ACTIVE:
+        _delete(line, f"{removing.RUN}{run.id}", panel)
     if live.is_shown(run, trainings):
         live.draw(card, run)
 
@@ -178,6 +183,7 @@ def _evaluations(page: types.Object, seen: Overview, panel: Any, none: str = UNJ
         if values.get("coverage") is not None:
             given = {"name": told["reference"], "key": told["key"]}
             button(line, "Not covered", panel.open_uncovered, **given)
+        judged.draw(card, told)
     _jobs(card, seen, "evaluate", panel)
     _empty(card, seen.evaluations, none)
 
@@ -197,6 +203,8 @@ def _studies(page: types.Object, seen: Overview, panel: Any) -> None:
         if status.get("report"):
             link(line, "Report", status["report"])
         button(line, "Compare", panel.open_study, study=run.id)
+        if status["state"] not in runs.ACTIVE:
+            _delete(line, f"{removing.RUN}{run.id}", panel)
         if status["state"] in runs.ACTIVE and isinstance(status.get("progress"), float):
             bar(card, status["progress"], status.get("message", ""))
     _jobs(card, seen, "study", panel)
@@ -209,12 +217,15 @@ def _jobs(card: types.Object, seen: Overview, verb: str, panel: Any) -> None:
     if not mine or mine[-1].status["state"] == "finished":
         return
     run, status = mine[-1], mine[-1].status
-    line = row(card, f"{run.id}: {status['state']}")
+    stage = f", {status['message']}" if status.get("message") == "preparing" else ""
+    line = row(card, f"{run.id}: {status['state']}{stage}")
     if status["state"] in runs.ACTIVE:
         button(line, "Stop", panel.stop, run=run.id)
         if status.get("total"):
             bar(card, status.get("done", 0) / status["total"], progress(status))
     else:
+        if status["state"] == "failed" and "form" in run.record:
+            button(line, "Edit and retry", panel.edit_again, run=run.id)
         button(line, "Resume", panel.resume, run=run.id)
         if status.get("error"):
             card.view(name_of(run.id, "error"), types.Error(label=status["error"]))
@@ -248,6 +259,11 @@ def progress(status: dict[str, Any]) -> str:
     said = status.get("message", "")
     eta = status.get("eta_seconds")
     return f"{said}, about {duration(eta)} left" if eta else said
+
+
+def _delete(line: types.Object, what: str, panel: Any) -> None:
+    """Add a button that asks, and says what goes, before anything is deleted."""
+    button(line, "Delete", panel.open_form, operator="delete_made", given={"what": what})
 
 
 def _empty(card: types.Object, found: Any, sentence: str) -> None:

@@ -158,7 +158,8 @@ class StudyPanel(Frame):
 def _count(status: Mapping[str, Any], outcomes: Sequence[Mapping[str, Any]]) -> str:
     """Say how many trainings are done: ``1 of 8 trainings done``."""
     whole = f" of {status['trainings']}" if status.get("trainings") else ""
-    return f"{len(outcomes)}{whole} trainings done"
+    many = status.get("trainings") or len(outcomes)
+    return f"{len(outcomes)}{whole} {'training' if many == 1 else 'trainings'} done"
 
 
 def source_of(ctx: Any) -> str | None:

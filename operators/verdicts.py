@@ -10,15 +10,17 @@ from fiftyone.operators import types
 from .. import api
 from ..api import estimating
 from ..config import EvaluateSettings, Settings, StudySettings
+from ..config.study import SAID_ELSEWHERE
 from ..datasets import generated, identity, info, reading, selections
 from ..datasets.resolving import all_samples
 from ..errors import DataError
-from . import forms
+from . import checks, defaults, forms
 from .doorway import Doorway, choose, job, refuse
 from .models import offer_to_measure
-from .pool import target
+from .pool import say, target
 
 ALL = "-"
+SAID_BY_ARMS = tuple(f"select.{name}" for name in SAID_ELSEWHERE)
 
 
 class EvaluateGenerated(Doorway):
@@ -54,9 +56,24 @@ class EvaluateGenerated(Doorway):
             train,
             label="Trained on",
             description="To measure memorization: the images that the model was trained on.",
-            default=_one(ctx.params.get("arm"), [ALL, *names]),
+            default=_trained_on(made, ctx.params.get("arm"), names),
         )
-        forms.add_settings(form, EvaluateSettings, ctx.params)
+        begin, said = self.begin(ctx)
+        values = forms.begun(EvaluateSettings, ctx.params, begin)
+        wrong = checks.encoder(values) | checks.counts(values, *_counts(ctx, made, source))
+        forms.add_settings(
+            form,
+            EvaluateSettings,
+            ctx.params,
+            leave_out=forms.always_refused(EvaluateSettings),
+            defaults=begin,
+            wrong=wrong,
+        )
+        say(form, said)
+
+    def begin(self, ctx: Any) -> tuple[dict[str, Any], list[str]]:
+        """Begin with what is here; see `defaults`."""
+        return defaults.judging()
 
     def act(self, ctx: Any) -> dict[str, Any]:
         """Start the job."""
@@ -93,11 +110,30 @@ class RunStudy(Doorway):
     def fill(self, ctx: Any, form: types.Object) -> None:
         """Ask for the study's settings; those of its steps in groups."""
         target(ctx, form, "Study")
-        if forms.add_settings(form, StudySettings, ctx.params):
-            settings = StudySettings(**forms.given(StudySettings, ctx.params))
+        view = ctx.target_view()
+        size, whole = len(view), len(ctx.dataset)
+        what = f"all {whole:,} images" if size == whole else f"{size:,} of the {whole:,} images"
+        form.view("size", types.Notice(label=f"The study takes {what} of {ctx.dataset.name}."))
+        begin, said = self.begin(ctx)
+        values = forms.begun(StudySettings, ctx.params, begin)
+        good = forms.add_settings(
+            form,
+            StudySettings,
+            ctx.params,
+            leave_out=(*SAID_BY_ARMS, *forms.always_refused(StudySettings)),
+            defaults=begin,
+            wrong=checks.studying(size, values),
+        )
+        say(form, said)
+        if good:
+            settings = StudySettings(**values)
             cost = estimating.study(settings)
             form.view("cost", types.Notice(label=str(cost)))
             offer_to_measure(ctx, form, cost, settings.train)
+
+    def begin(self, ctx: Any) -> tuple[dict[str, Any], list[str]]:
+        """Begin with what is here; see `defaults`."""
+        return defaults.study(len(ctx.target_view()))
 
     def act(self, ctx: Any) -> dict[str, Any]:
         """Start the job, unless a study of that name is another data set's."""
@@ -118,6 +154,20 @@ def _linked(ctx: Any) -> tuple[Any, list[str]]:
     if origin is not None:  # the open data set is itself a generated one
         return identity.open_by_identity(origin), [ctx.dataset.name]
     return source, generated.linked_names(ours)[::-1]  # newest first
+
+
+def _trained_on(made: Any, arm: str | None, names: list[str]) -> str:
+    """Return the selection that the model of these images was trained on, where one is known."""
+    arms = [arm] if arm and arm != ALL else [name for name in made.distinct("arm") if name]
+    return arms[0] if len(arms) == 1 and arms[0] in names else ALL
+
+
+def _counts(ctx: Any, made: Any, source: Any) -> tuple[int, int]:
+    """Count the generated and the real images that a form compares."""
+    arm, reference = ctx.params.get("arm") or ALL, ctx.params.get("reference") or ALL
+    drawn = made if arm == ALL else made.match(fo.ViewField("arm") == arm)
+    known = reference in source.list_saved_views()
+    return len(drawn), len(source.load_saved_view(reference) if known else source)
 
 
 def _one(wanted: str | None, known: list[str]) -> str:

@@ -242,16 +242,11 @@ def making(
     Raises:
         RunError: As for `create`.
     """
-    if name is not None and not re.fullmatch(r"[\w][\w.+-]*", name):
-        raise RunError(
-            f"a run's name may have letters, digits and . _ + - only, got {name!r}; "
-            "choose another name."
-        )
     folder = Path(folder) if folder else home() / "runs"
+    if name is not None:
+        check_name(name, folder)
     now = datetime.datetime.now(datetime.UTC)
     stem = name or f"{kind}-{now:%Y%m%d-%H%M%S}"
-    if name is not None:
-        _refuse_taken(folder / name)
     hidden = temporary(folder / stem)
     try:
         make_folder(hidden, mode=0o770)
@@ -271,6 +266,20 @@ def making(
     except BaseException:
         remove(hidden)
         raise
+
+
+def check_name(name: str, folder: Path | None = None) -> None:
+    """Refuse a name that no new run can have.
+
+    Raises:
+        RunError: It has other characters than letters, digits and ``. _ + -``, or is taken.
+    """
+    if not re.fullmatch(r"[\w][\w.+-]*", name):
+        raise RunError(
+            f"a run's name may have letters, digits and . _ + - only, got {name!r}; "
+            "choose another name."
+        )
+    _refuse_taken((folder or home() / "runs") / name)
 
 
 def _publish(hidden: Path, wanted: Path, *, unique: bool) -> Path:

@@ -160,9 +160,10 @@ def test_notes_that_another_process_made_survive_an_import(dataset, made, photos
 def test_one_look_shows_one_moment(home, dataset):
     run = runs.create("job", {}, name="one")
     run.add(dataset=dataset.name, verb="embed")
-    run.set_status("starting")
-    seen = overview(dataset)
-    run.set_status("finished")
+    with runs.Lease(run.path):
+        run.set_status("running")
+        seen = overview(dataset)
+        run.set_status("finished")
     assert next_step(seen)[0] == "At work"
-    assert [job.status["state"] for job in seen.jobs] == ["starting"]
+    assert [job.status["state"] for job in seen.jobs] == ["running"]
     assert next_step(overview(dataset))[0] == "Next: compute embeddings"

@@ -1,0 +1,90 @@
+"""What is wrong with a form's values on the open data set, by the setting it is about.
+
+The settings themselves are checked where they are defined. Here is what only the data set,
+the runs and the encoders know; each sentence is the one that the work would fail with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from .. import encoders, runs
+from ..api import planning
+from ..config import StudySettings, faults
+from ..datasets import reading, selections
+from ..errors import CuradiffError
+
+
+def embedding(dataset: Any, values: Mapping[str, Any]) -> dict[str, str]:
+    """Check the encoder and the field of ``embed``."""
+    found = encoder(values)
+    field = values.get("field")
+    if isinstance(field, str) and field not in reading.embedding_fields(dataset):
+        known = dataset.get_field(field)
+        if known is not None:
+            found["field"] = (
+                f"field {field!r} of {dataset.name!r} is a {type(known).__name__} and holds no "
+                "vectors; give a new name or one of embeddings."
+            )
+    return found
+
+
+def encoder(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+    """Check an encoder's name."""
+    name = values.get("encoder")
+    return _said(f"{prefix}encoder", encoders.check, name) if isinstance(name, str) else {}
+
+
+def selecting(dataset: Any, size: int, values: Mapping[str, Any]) -> dict[str, str]:
+    """Check budget and name of ``select``."""
+    found = {}
+    budget = values.get("budget")
+    if isinstance(budget, int) and budget > size:
+        found["budget"] = f"budget must be <= {size}, the samples that can be chosen, got {budget}."
+    name = values.get("name") or f"{values.get('method')}-{budget}"
+    if name in selections.selection_names(dataset):
+        if not values.get("overwrite"):
+            found["name"] = (
+                f"{dataset.name!r} has a selection named {name!r} already; choose another name, "
+                "or tick Overwrite."
+            )
+    else:
+        found |= _said("name", selections.check_name, dataset, name, selections.OF_POOL)
+    return found
+
+
+def training(values: Mapping[str, Any]) -> dict[str, str]:
+    """Check the name of a training."""
+    name = values.get("name")
+    return _said("name", runs.check_name, name) if isinstance(name, str) else {}
+
+
+def studying(size: int, values: Mapping[str, Any]) -> dict[str, str]:
+    """Check a study's encoders, and its budget against the images that may be trained on."""
+    found = {}
+    for part in ("embed", "evaluate"):
+        found |= encoder(values.get(part) or {}, f"{part}.")
+    if not faults(StudySettings, dict(values)):
+        settings = StudySettings(**values)
+        pool = size - round(size * settings.held_out)
+        found |= _said("budget", planning.check, settings, pool)
+    return found
+
+
+def counts(values: Mapping[str, Any], generated: int, real: int) -> dict[str, str]:
+    """Check that an evaluation which refuses unequal counts has equal ones."""
+    if values.get("counts", "refuse") != "refuse" or generated == real:
+        return {}
+    return {
+        "counts": f"there are {generated:,} generated and {real:,} real images; with refuse "
+        "nothing is compared: choose subsample or unequal."
+    }
+
+
+def _said(setting: str, check: Callable[..., None], *given: Any) -> dict[str, str]:
+    try:
+        check(*given)
+    except CuradiffError as fault:
+        return {setting: str(fault)}
+    return {}

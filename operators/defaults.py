@@ -1,0 +1,98 @@
+"""Values that a form begins with where the settings' own would lead into failure.
+
+They follow what is here: weights, accelerator, size of the pool. Every form says what it chose
+and why; the shell and Python keep the settings' own defaults.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+from .. import encoders
+from ..config import EmbedSettings, EvaluateSettings, SelectSettings, StudySettings
+from ..runs import Run
+
+DRAWN = {"count": 100, "steps": 50}
+"""How much is drawn where there is no accelerator."""
+
+
+def has_accelerator() -> bool:
+    """Tell whether this machine seems to have a GPU, without importing torch for it."""
+    if sys.platform == "darwin":
+        return True
+    kernel = (Path("/proc/driver/nvidia/gpus"), Path("/dev/kfd"))
+    return any(path.exists() for path in kernel) or shutil.which("nvidia-smi") is not None
+
+
+def embedding() -> tuple[dict[str, Any], list[str]]:
+    """Return defaults for embedding, and what to say of them."""
+    return _encoder(EmbedSettings.model_fields["encoder"].default, "builtin")
+
+
+def judging() -> tuple[dict[str, Any], list[str]]:
+    """Return defaults for an evaluation; its encoder is another one than `embedding`'s."""
+    found, said = _encoder(EvaluateSettings.model_fields["encoder"].default, "scattering")
+    return {**found, "counts": "subsample"}, said
+
+
+def _encoder(wanted: str, instead: str) -> tuple[dict[str, Any], list[str]]:
+    if encoders.is_here(wanted):
+        return {}, []
+    said = (
+        f"The weights of {wanted} are not on this machine, so {instead} is chosen, which needs "
+        "none."
+    )
+    return {"encoder": instead}, [said]
+
+
+def budget(size: int) -> int:
+    """Return how many of so many images to choose: the settings' own, or a quarter of fewer."""
+    own = SelectSettings().budget
+    return own if size >= 2 * own else max(1, size // 4)
+
+
+def training() -> tuple[dict[str, Any], list[str]]:
+    """Return defaults for a training, and what to say of them."""
+    if has_accelerator():
+        return {}, []
+    said = (
+        "This machine has no GPU, so the preset demo is chosen: a small network and small "
+        "pictures, to try the whole way in minutes."
+    )
+    return {"preset": "demo"}, [said]
+
+
+def drawing() -> tuple[dict[str, Any], list[str]]:
+    """Return defaults for drawing images, and what to say of them."""
+    if has_accelerator():
+        return {}, []
+    return dict(DRAWN), ["This machine has no GPU, so fewer images and steps are chosen."]
+
+
+def study(size: int) -> tuple[dict[str, Any], list[str]]:
+    """Return defaults for a study of so many images, and what to say of them."""
+    pool = int(size * (1 - StudySettings().held_out))
+    found: dict[str, Any] = {"budget": budget(pool)}
+    said: list[str] = []
+    for name, part in (
+        ("embed", embedding()),
+        ("train", training()),
+        ("generate", drawing()),
+        ("evaluate", judging()),
+    ):
+        found[name], words = part
+        said += words
+    return found, said
+
+
+def drawing_seconds(run: Run, count: int, steps: int) -> float | None:
+    """Estimate how long drawing takes from how fast a model was trained; None where unknown.
+
+    A training step costs about three evaluations of the network per image: one forward and
+    two backward.
+    """
+    rate = run.status.get("images_per_second")
+    return count * steps / (3 * rate) if rate else None

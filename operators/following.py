@@ -1,0 +1,118 @@
+"""Work that was started in the App: every start answers, and every end is seen.
+
+While a Curadiff panel is open its clock sees what ends. Where there is none, as in an App
+without a data set, the browser asks again and again by `FollowJob`.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import fiftyone.operators as foo
+
+from .. import runs
+from ..runs import Run
+
+URI = "@curadiff/studio"
+PANELS = ("curadiff", "curadiff_selections", "curadiff_study")
+PAUSE = 1.0  # seconds between two looks
+FORMS = {
+    "import": "import_images",
+    "embed": "compute_embeddings",
+    "generate": "generate_samples",
+    "preview": "preview_selections",
+    "evaluate": "evaluate_generated",
+    "study": "run_study",
+}
+"""The operator whose form starts a verb."""
+
+
+def refresh_panels(ctx: Any) -> bool:
+    """Let the open panels of Curadiff read what is stored; tell whether the main one is open."""
+    shown = open_panels(ctx)
+    for panel_id, slug in shown.items():
+        refresh = f"{URI}/{slug}#on_refresh"  # the browser adds the panel's state
+        wanted = {"operator_uri": refresh, "panel_id": panel_id, "params": {}, "skip_prompt": True}
+        ctx.trigger("prompt_user_for_operation", wanted)
+    return PANELS[0] in shown.values()
+
+
+def open_panels(ctx: Any) -> dict[str, str]:
+    """Return the ids of Curadiff's open panels, with the name of each."""
+    spaces = ctx.request_params.get("spaces")
+    return dict(_panels(spaces)) if isinstance(spaces, dict) else {}
+
+
+def _panels(node: dict[str, Any]) -> list[tuple[str, str]]:
+    here = [(node["component_id"], node["type"])] if node.get("type") in PANELS else []
+    return here + [one for child in node.get("children") or [] for one in _panels(child)]
+
+
+def follow(ctx: Any, run: Run) -> None:
+    """Show a run that was just started: in the panel, or by asking again until it has ended."""
+    if refresh_panels(ctx):
+        return
+    opened = ctx.dataset.name if ctx.dataset is not None else None
+    ctx.trigger(f"{URI}/follow_job", {"run": run.id, "opened": opened})
+
+
+class FollowJob(foo.Operator):
+    """Wait for the end of a job, then say how it ended and show what it made."""
+
+    @property
+    def config(self) -> foo.OperatorConfig:
+        """Called by the operators that start jobs, not listed."""
+        return foo.OperatorConfig(
+            name="follow_job",
+            label="Curadiff: Follow a job",
+            description="Wait for the end of a job and show what it made.",
+            unlisted=True,
+        )
+
+    def execute(self, ctx: Any) -> None:
+        """Look once, and ask again a little later while the job is at work."""
+        run = runs.open_by_id(ctx.params["run"])
+        if run.status["state"] in runs.ACTIVE:
+            time.sleep(PAUSE)
+            ctx.trigger(f"{URI}/follow_job", ctx.params)
+            return
+        if run.record.get("verb") == "import" and run.status["state"] == "failed":
+            edit_again(ctx, run)
+            return
+        say_end(ctx, run)
+        made = outcome(run).get("dataset") if run.record.get("verb") == "import" else None
+        if made is not None and made != ctx.params.get("opened"):
+            ctx.ops.open_dataset(made)
+        elif ctx.dataset is not None:
+            ctx.ops.reload_dataset()
+            refresh_panels(ctx)
+
+
+def outcome(run: Run) -> dict[str, Any]:
+    """Return what a job made, as far as it is there."""
+    return run.status.get("outcome") or {}
+
+
+def say_end(ctx: Any, run: Run) -> None:
+    """Say in passing how a run ended."""
+    status = run.status
+    what = str(run.record.get("verb") or f"{run.kind} {run.id}").capitalize()
+    if status["state"] == "finished":
+        said = status.get("message") or ""
+        detail = "" if said.startswith("finished") else f": {said}"
+        ctx.ops.notify(f"{what} has finished{detail}", variant="success")
+    elif status["state"] == "stopped":
+        ctx.ops.notify(f"{what} was stopped; it can be resumed.", variant="info")
+    else:
+        why = status.get("error") or status.get("message") or ""
+        ctx.ops.notify(
+            f"{what} {status['state']}: {why} The Curadiff panel has “Edit and retry”.",
+            variant="error",
+        )
+
+
+def edit_again(ctx: Any, run: Run) -> None:
+    """Open the form that started a job, with what was given then and why it failed."""
+    given = {**run.record.get("form", {}), "fault": run.status.get("error")}
+    ctx.prompt(f"{URI}/{FORMS[run.record['verb']]}", params=given)

@@ -1,0 +1,157 @@
+"""Forms open with values that can be carried out here, and mark what cannot be."""
+
+import curadiff
+import pytest
+from curadiff import encoders, runs
+from curadiff.config import EvaluateSettings, StudySettings
+from curadiff.encoders import presence, weights
+from curadiff.operators import checks, defaults, forms, models, pool, verdicts
+from fiftyone.operators.executor import ExecutionContext
+
+
+def form_of(operator, dataset, params=None):
+    ctx = ExecutionContext(
+        request_params={"dataset_name": dataset.name, "params": params or {}},
+        operator_uri="@curadiff/studio/any",
+    )
+    return operator().resolve_input(ctx).type
+
+
+def wrong(form):
+    """What is marked, groups and the fold walked."""
+    found = {}
+    for name, field in form.properties.items():
+        found |= {name: field.error_message} if field.invalid else {}
+        if hasattr(field.type, "properties"):
+            found |= wrong(field.type)
+    return found
+
+
+@pytest.fixture
+def offline(monkeypatch, home):
+    """No weights and no GPU on this machine."""
+    monkeypatch.setattr(presence, "cached", lambda source: None)
+    monkeypatch.setattr(defaults, "has_accelerator", lambda: False)
+
+
+def test_nothing_is_offered_whose_weights_are_missing(offline, embedded):
+    form = form_of(pool.ComputeEmbeddings, embedded)
+    assert form.properties["encoder"].default == "builtin"
+    assert "clip-vit-b32 are not on this machine" in form.properties["chosen"].view.label
+    (home_weights := weights.folder()).mkdir(parents=True)
+    (home_weights / "clip-vit-b32.pt").touch()
+    assert form_of(pool.ComputeEmbeddings, embedded).properties["encoder"].default == "clip-vit-b32"
+
+
+def test_the_default_weights_are_looked_for_where_open_clip_gets_them():
+    from curadiff.encoders import clip
+
+    source = clip._source(clip._published("clip", "ViT-B-32-quickgelu", "openai", needed=True))
+    assert (presence.CLIP.repo, presence.CLIP.files) == (source.repo, source.files)
+    assert presence.CLIP.cached == source.cached
+
+
+@pytest.mark.parametrize(
+    "operator",
+    [pool.ComputeEmbeddings, pool.SelectSamples, models.TrainDiffusion, verdicts.RunStudy],
+)
+def test_a_form_that_opens_is_not_red(offline, embedded, operator):
+    assert wrong(form_of(operator, embedded)) == {}
+
+
+def test_a_study_begins_with_what_fits_and_says_which_images(offline, embedded):
+    form = form_of(verdicts.RunStudy, embedded)
+    assert form.properties["size"].view.label == (
+        f"The study takes all 40 images of {embedded.name}."
+    )
+    assert form.properties["budget"].default == 8  # a quarter of the 32 that are not held out
+    inside = {
+        name: form.properties[name].type.properties for name in ("embed", "evaluate", "train")
+    }
+    assert inside["embed"]["encoder"].default == "builtin"
+    assert inside["evaluate"]["encoder"].default == "scattering"
+    assert inside["train"]["preset"].default == "demo"
+    assert "budget" not in form.properties["select"].type.properties  # arms say it
+    begun, _ = defaults.study(40)
+    StudySettings(**begun)
+
+
+@pytest.mark.parametrize(
+    ("operator", "params", "marked"),
+    [
+        (pool.ComputeEmbeddings, {"encoder": "clap"}, {"encoder": "got 'clap'"}),
+        (pool.ComputeEmbeddings, {"field": "filepath"}, {"field": "holds no vectors"}),
+        (pool.SelectSamples, {"budget": None}, {"budget": "budget is needed"}),
+        (pool.SelectSamples, {"budget": 41}, {"budget": "budget must be <= 40"}),
+        (models.TrainDiffusion, {"selection": "-", "name": "a/b"}, {"name": "letters, digits"}),
+        (models.TrainDiffusion, {"selection": "-", "name": "taken"}, {"name": "exists"}),
+        (verdicts.RunStudy, {"budget": 33}, {"budget": "only 32 images"}),
+        (verdicts.RunStudy, {"embed": {"encoder": "clap"}}, {"encoder": "got 'clap'"}),
+    ],
+)
+def test_a_wrong_value_is_marked_before_the_form_closes(
+    offline, embedded, operator, params, marked
+):
+    runs.create("train", {}, name="taken")
+    found = wrong(form_of(operator, embedded, params))
+    assert set(found) == set(marked)
+    for name, words in marked.items():
+        assert words in found[name]
+
+
+def test_a_taken_selection_is_marked_until_overwrite_is_ticked(home, embedded):
+    curadiff.select(embedded, method="random", budget=9, name="mine")
+    given = {"method": "random", "budget": 8, "name": "mine"}
+    assert (
+        "has a selection named 'mine'"
+        in wrong(form_of(pool.SelectSamples, embedded, given))["name"]
+    )
+    given["advanced"] = {"overwrite": True}
+    assert wrong(form_of(pool.SelectSamples, embedded, given)) == {}
+    listed = form_of(pool.SelectSamples, embedded).properties["advanced"].type.properties
+    assert listed["keep"].type.values == ["", "mine"]
+
+
+def test_what_a_form_shows_is_what_it_starts_and_a_program_gets_the_documented_defaults(
+    offline, embedded
+):
+    asked = {"dataset_name": embedded.name, "params": {"name": "one", "embed": {"batch_size": 8}}}
+    uri = "@curadiff/studio/any"
+    page = ExecutionContext(request_params={**asked, "prompt_id": "prompt"}, operator_uri=uri)
+    program = ExecutionContext(request_params=asked, operator_uri=uri)
+    study = verdicts.RunStudy()
+    assert study.settings(page)["embed"] == {"encoder": "builtin", "batch_size": 8}
+    assert study.settings(page)["budget"] == 8
+    assert study.settings(program) == {"name": "one", "embed": {"batch_size": 8}}
+
+
+def test_unequal_counts_are_marked_only_where_they_are_refused():
+    assert EvaluateSettings().counts == "refuse"  # of the shell and Python
+    assert defaults.judging()[0]["counts"] == "subsample"
+    assert "8 generated and 9 real" in checks.counts({"counts": "refuse"}, 8, 9)["counts"]
+    assert checks.counts({"counts": "refuse"}, 9, 9) == {}
+    assert checks.counts({"counts": "subsample"}, 8, 9) == {}
+
+
+def test_settings_that_the_app_always_refuses_are_hidden_until_allowed(monkeypatch):
+    monkeypatch.delenv("CURADIFF_APP_ALLOWS", raising=False)
+    hidden = forms.always_refused(StudySettings)
+    assert set(hidden) == {"embed.weights", "evaluate.weights", "train.accelerate"}
+    monkeypatch.setenv("CURADIFF_APP_ALLOWS", "files")
+    assert forms.always_refused(StudySettings) == ("train.accelerate",)
+    monkeypatch.setenv("CURADIFF_APP_ALLOWS", "code,files")
+    assert forms.always_refused(StudySettings) == ()
+
+
+def test_drawing_takes_a_third_of_a_training_step_per_image_and_step(home):
+    run = runs.create("train", {}, name="fast")
+    assert defaults.drawing_seconds(run, 10, 30) is None
+    run.set_status("finished", images_per_second=50.0)
+    assert defaults.drawing_seconds(run, 10, 30) == pytest.approx(
+        2
+    )  # 300 evaluations, 150 a second
+
+
+def test_encoders_without_weights_are_always_here():
+    assert encoders.is_here("builtin")
+    assert encoders.is_here("scattering")
