@@ -19,6 +19,7 @@ from typing import Any
 from .. import runs
 from ..config import VERBS, RateServeSettings
 from ..datasets import views
+from ..datasets.database import lost_in_words
 from ..diffusion import jobs as trainings
 from ..errors import RunError, Stopped, nearest
 from ..runs import Lease, Run, forking, launch
@@ -159,7 +160,8 @@ def work(run: Run, report: Report | None = None) -> Any:
             run.set_status("running", message="preparing", error=None, eta_seconds=None)
         meter = _Meter(run, report)
         try:
-            result, outcome = _carry_out(run, meter)
+            with lost_in_words():
+                result, outcome = _carry_out(run, meter)
         except (KeyboardInterrupt, Stopped):
             run.set_status("stopped", message="stopped", eta_seconds=None)
             raise

@@ -36,9 +36,26 @@ def main(words: list[str] | None = None) -> int:
     except CuradiffError as fault:
         print(f"curadiff: {fault}", file=sys.stderr)
         return 2
+    except Exception as fault:
+        lost = _database_lost(fault)
+        if lost is None:
+            raise
+        print(f"curadiff: {lost}", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         command = shlex.join(["curadiff", *given])
         print(
             f"\ncuradiff: interrupted; what is done is kept. Go on with: {command}", file=sys.stderr
         )
         return 130
+
+
+def _database_lost(fault: Exception) -> CuradiffError | None:
+    """Return the sentence where a command lost the database, None for any other error."""
+    if "pymongo" not in sys.modules:  # most commands need no database, and importing it takes time
+        return None
+    from pymongo.errors import ConnectionFailure
+
+    from ..datasets.database import lost
+
+    return lost(fault) if isinstance(fault, ConnectionFailure) else None

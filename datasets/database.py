@@ -63,11 +63,16 @@ def lost_in_words() -> Iterator[None]:
     try:
         yield
     except ConnectionFailure as fault:
-        why = str(fault).splitlines()[0].split(",")[0] or type(fault).__name__
-        raise EnvironmentFault(
-            f"the connection to FiftyOne's database was lost ({why}). What was written until then "
-            "is kept; when the database runs again, run the same command again and it goes on."
-        ) from fault
+        raise lost(fault) from fault
+
+
+def lost(fault: ConnectionFailure) -> EnvironmentFault:
+    """Return the sentence for what the driver raises when the database does not answer."""
+    why = (str(fault).splitlines() or [""])[0].split(",")[0] or type(fault).__name__
+    return EnvironmentFault(
+        f"the connection to FiftyOne's database was lost ({why}). What was written until then "
+        "is kept; when the database runs again, run the same command again and it goes on."
+    )
 
 
 def durable(name: str) -> Any:

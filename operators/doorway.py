@@ -16,6 +16,7 @@ from fiftyone.operators import types
 from .. import runs
 from ..api import jobs
 from ..config import Settings
+from ..datasets.database import lost_in_words
 from ..errors import CuradiffError, RequestRefused
 from ..runs import Run
 from . import following, forms
@@ -72,7 +73,8 @@ class Doorway(foo.Operator):
             label = f"This could not be done: {ctx.params[FAULT]}"
             form.view("why_again", types.AlertView(severity="error", label=label))
         try:
-            self.fill(ctx, form)
+            with lost_in_words():
+                self.fill(ctx, form)
         except CuradiffError as fault:
             refuse(form, str(fault))
         view = types.PromptView(
@@ -88,7 +90,8 @@ class Doorway(foo.Operator):
             refused = self.refused(ctx)
             if refused:
                 raise RequestRefused(" ".join(refused.values()))
-            done = self.act(ctx)
+            with lost_in_words():
+                done = self.act(ctx)
         except CuradiffError as fault:
             if not in_app(ctx):
                 raise

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import fiftyone.operators as foo
 from fiftyone.operators import types
 
+from ..datasets.database import lost_in_words
 from ..errors import CuradiffError
 from . import elsewhere
 from .doorway import URI
@@ -66,10 +67,25 @@ class Frame(foo.Panel):
         with told(ctx):
             elsewhere.show(ctx, ctx.params["name"], ids=ctx.params["ids"])
 
+    def execute(self, ctx: Any) -> Any:
+        """Do what was clicked, then draw the page; what goes wrong becomes a sentence."""
+        try:
+            with lost_in_words():
+                return super().execute(ctx)
+        except CuradiffError as fault:
+            ctx.ops.notify(str(fault), variant="error")
+            ctx.ops.show_panel_output(self.render(ctx))
+            return None
+
     def render(self, ctx: Any) -> types.Property:
-        """Draw the page."""
+        """Draw the page, or say why it cannot be drawn."""
         page = types.Object()
-        self.draw(ctx, page)
+        try:
+            with lost_in_words():
+                self.draw(ctx, page)
+        except CuradiffError as fault:
+            page = types.Object()
+            page.view("refused", types.Error(label="Nothing can be shown", description=str(fault)))
         return types.Property(
             page, view=types.GridView(orientation="vertical", align_x="stretch", gap=2, pad=2)
         )
@@ -83,6 +99,7 @@ class Frame(foo.Panel):
 def told(ctx: Any) -> Iterator[None]:
     """Show what the user can mend as a sentence."""
     try:
-        yield
+        with lost_in_words():
+            yield
     except CuradiffError as fault:
         ctx.ops.notify(str(fault), variant="error")
