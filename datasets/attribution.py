@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from . import locking, names
 from .database import fiftyone
+from .names import Names
 from .sidebar import fold
 from .writing import key_of, set_numbers
 
@@ -68,11 +70,20 @@ def write_harm(
         use: (n,) share of all drawings.
         harm: (n,) its weight in bad drawings beyond chance; NaN is left empty.
         low: (n,) lower end of the interval of ``harm``.
+
+    Raises:
+        DataError: A field of that name is the user's; nothing was written.
+        Busy: Another process changes the data set.
     """
     key = key_of(f"{preview}_{arm}")
     fields = {f"{key}_use": use, f"{key}_harm": harm, f"{key}_harm_low": low}
-    set_numbers(dataset, {name: (ids, values) for name, values in fields.items()})
-    fold(dataset, f"preview {preview}", list(fields))
+    owner, wanted = f"preview {preview}", Names(fields=list(fields))
+    with locking.exclusive(dataset, "preview") as held:
+        names.check(dataset, owner, wanted, advice="choose another name for the preview")
+        held.check()
+        names.own(dataset, owner, wanted)
+        set_numbers(dataset, {name: (ids, values) for name, values in fields.items()})
+        fold(dataset, f"preview {preview}", list(fields))
 
 
 def drawings_with(dataset: Any, ids: Sequence[str]) -> list[str]:
@@ -90,7 +101,7 @@ def sources_of(dataset: Any, ids: Sequence[str]) -> list[str]:
         return []
     parts: dict[str, float] = {}
     view = dataset.select(list(ids))
-    for names, weights in zip(*view.values([SOURCES, WEIGHTS]), strict=True):
-        for name, weight in zip(names or [], weights or [], strict=True):
+    for found, weights in zip(*view.values([SOURCES, WEIGHTS]), strict=True):
+        for name, weight in zip(found or [], weights or [], strict=True):
             parts[name] = parts.get(name, 0.0) + weight
     return sorted(parts, key=lambda name: -parts[name])

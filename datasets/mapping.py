@@ -7,12 +7,19 @@ from typing import Any
 
 import numpy as np
 
+from . import info, locking, names, records
+from .database import durable
+from .loaded import commit
+from .names import Names
 from .resolving import all_samples
 from .writing import key_of
 
 
 def write_map(dataset: Any, field: str, *, ids: Sequence[str], points: np.ndarray) -> str:
-    """Store a map as a brain run; one of the same field is replaced.
+    """Store a map as a brain run; Curadiff's own of the same field is replaced.
+
+    A brain run of the user's that is called ``map_FIELD`` stays; the map then has a number
+    behind its key.
 
     Args:
         dataset: The data set.
@@ -22,15 +29,29 @@ def write_map(dataset: Any, field: str, *, ids: Sequence[str], points: np.ndarra
 
     Returns:
         The brain key, which the Embeddings panel lists.
+
+    Raises:
+        Busy: Another process changes the data set.
     """
     import fiftyone.brain as fob
 
-    key = f"map_{key_of(field)}"
-    if dataset.has_brain_run(key):
-        dataset.delete_brain_run(key)
     order = dict(zip(ids, np.asarray(points, dtype=np.float32), strict=True))
-    view = all_samples(dataset).select(list(ids))
-    fob.compute_visualization(
-        view, points=np.stack([order[id] for id in view.values("id")]), brain_key=key
-    )
+    owner = f"map {field}"
+    with locking.exclusive(dataset, "map") as held:
+        key = names.first_free(dataset, owner, f"map_{key_of(field)}", "brain_runs")
+        held.check()
+        names.own(dataset, owner, Names(brain_runs=[key]))
+        _remove(dataset, key)
+        view = all_samples(dataset).select(list(ids))
+        placed = np.stack([order[id] for id in view.values("id")])
+        fob.compute_visualization(view, points=placed, brain_key=key)
     return key
+
+
+def _remove(dataset: Any, key: str) -> None:
+    """Remove a map of ours, also one whose writing or removal was interrupted."""
+    commit(dataset, [{"$unset": [f"brain_methods.{key}"]}])
+    mine = {"_dataset_id": info.id_of(dataset), "key": key}
+    for run in list(durable("runs").find(mine, {"config.cls": 1})):
+        if str((run.get("config") or {}).get("cls", "")).startswith("fiftyone.brain."):
+            records.remove(run["_id"])

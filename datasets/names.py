@@ -8,6 +8,7 @@ verb asks here before its first write.
 from __future__ import annotations
 
 import hashlib
+import itertools
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -117,6 +118,24 @@ def taken(dataset: Any, owner: str, wanted: Names, *, inherited: bool = False) -
         called = f"{name!r}" if there is True or there == name else f"{there!r}, in short {name!r},"
         found.append(f"a {kind} {called} {whose}")
     return found
+
+
+def first_free(dataset: Any, owner: str, wanted: str, kind: str, *, inherited: bool = False) -> str:
+    """Return a name that is free or the owner's: the wanted one, or with a number behind it.
+
+    For things that lose nothing by another name, such as a map or a workspace.
+
+    Args:
+        dataset: A FiftyOne data set.
+        owner: Which thing of Curadiff's wants it.
+        wanted: The name.
+        kind: An attribute of `Names`, such as ``brain_runs``.
+        inherited: As for `check`, of the wanted name alone.
+    """
+    if not taken(dataset, owner, Names(**{kind: [wanted]}), inherited=inherited):
+        return wanted
+    numbered = (f"{wanted}_{number}" for number in itertools.count(2))
+    return next(name for name in numbered if not taken(dataset, owner, Names(**{kind: [name]})))
 
 
 def owned(owner: str, names: Names) -> dict[str, dict[str, str]]:

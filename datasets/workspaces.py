@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import info
-from .database import fiftyone
+from . import info, locking, names
+from .database import durable, fiftyone
+from .names import Names
 
 NAME = "curadiff"
-MAP = "map_"  # brain runs with this beginning are our maps
+MAP = "map_"  # brain runs with this beginning are maps, of ours or of the user's
+OWNER = "workspace"
+DESCRIBED = "The grid beside the panels of Curadiff"
 
 
-def save(dataset: Any) -> Any:
-    """Save the workspace ``curadiff``; a former one is replaced.
+def save(dataset: Any) -> str:
+    """Save the workspace ``curadiff``; a former one of Curadiff's is replaced.
+
+    A workspace of the user's that is called so stays; this one then has a number behind
+    its name.
 
     The grid is at the left; beside it the Curadiff panel and behind that, as tabs, what
     there is to see: the map of the embeddings, two or more selections, a study.
@@ -21,9 +27,32 @@ def save(dataset: Any) -> Any:
         dataset: Real or generated images.
 
     Returns:
-        The `fiftyone.Space`.
+        The name of the workspace.
+
+    Raises:
+        Busy: Another process changes the data set.
     """
     fo = fiftyone()
+    with locking.exclusive(dataset, "arrange the panels") as held:
+        space = _arranged(fo, dataset)
+        before = _described(dataset) == DESCRIBED  # by a version that recorded no names
+        name = names.first_free(dataset, OWNER, NAME, "workspaces", inherited=before)
+        held.check()
+        names.own(dataset, OWNER, Names(workspaces=[name]))
+        dataset.save_workspace(name, space, description=DESCRIBED, overwrite=True)
+    return name
+
+
+def _described(dataset: Any) -> str | None:
+    """Return the description of the workspace ``curadiff`` that is there."""
+    found = durable("workspaces").find_one(
+        {"_dataset_id": info.id_of(dataset), "slug": names.slug_of(NAME)}, {"description": 1}
+    )
+    return (found or {}).get("description")
+
+
+def _arranged(fo: Any, dataset: Any) -> Any:
+    """Lay out the panels that have something to show."""
     ours = info.read(dataset)
     beside = [fo.Panel(type="curadiff")]
     maps = [key for key in dataset.list_brain_runs() if key.startswith(MAP)]
@@ -36,10 +65,7 @@ def save(dataset: Any) -> Any:
     samples = fo.Panel(type="Samples", pinned=True)
     grid = fo.Space(children=[samples], active_child=samples.component_id)
     panels = fo.Space(children=beside, active_child=beside[0].component_id)
-    space = fo.Space(children=[grid, panels], orientation="horizontal")
-    described = "The grid beside the panels of Curadiff"
-    dataset.save_workspace(NAME, space, description=described, overwrite=True)
-    return space
+    return fo.Space(children=[grid, panels], orientation="horizontal")
 
 
 def most_real_first(dataset: Any) -> Any | None:

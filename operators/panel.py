@@ -66,8 +66,7 @@ class CuradiffPanel(Frame):
 
     def open_workspace(self, ctx: Any) -> None:
         """Open the panels that go with this data set, and remember them as a workspace."""
-        workspaces.save(ctx.dataset)
-        ctx.ops.set_spaces(name=workspaces.NAME)
+        ctx.ops.set_spaces(name=workspaces.save(ctx.dataset))
         best = workspaces.most_real_first(ctx.dataset)
         if best is not None and not ctx.view._all_stages:
             ctx.ops.set_view(best)

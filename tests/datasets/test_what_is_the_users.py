@@ -1,0 +1,106 @@
+"""Maps, workspaces, groups of the sidebar and fields of a preview: the user's stay."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import fiftyone as fo
+import fiftyone.brain as fob
+import numpy as np
+import pytest
+from curadiff.api.mapping import map_embeddings
+from curadiff.datasets import attribution, info, locking, names, workspaces
+from curadiff.datasets.sidebar import fold
+from curadiff.errors import Busy, DataError
+
+POINTS = np.arange(8, dtype=np.float32).reshape(4, 2)
+
+
+@pytest.fixture
+def theirs():
+    found = fo.Dataset(persistent=True)
+    found.add_samples([fo.Sample(filepath=f"/{n}.png") for n in range(4)], progress=False)
+    found.add_sample_field("vec", fo.VectorField)
+    found.set_values("vec", list(np.eye(4, dtype=np.float32)))
+    yield found
+    found.delete()
+
+
+def brain_runs(dataset):
+    """Return how many documents of brain runs the database has of a data set."""
+    runs = fo.core.odm.get_db_conn().runs
+    return runs.count_documents({"_dataset_id": info.id_of(dataset)})
+
+
+def test_a_map_of_the_users_stays_and_ours_is_replaced(theirs):
+    fob.compute_visualization(theirs, points=POINTS, brain_key="map_vec")
+    assert map_embeddings(theirs, field="vec") == "map_vec_2"
+    assert np.array_equal(theirs.load_brain_results("map_vec").points, POINTS)
+    assert map_embeddings(theirs, field="vec") == "map_vec_2"
+    assert sorted(theirs.list_brain_runs()) == ["map_vec", "map_vec_2"]
+    assert brain_runs(theirs) == 2
+    theirs._doc.reload()
+    key = "brain_methods.map_vec_2"  # as where a removal or a writing was interrupted
+    documents = fo.core.odm.get_db_conn().datasets
+    documents.update_one({"_id": info.id_of(theirs)}, {"$unset": {key: 1}})
+    assert map_embeddings(theirs, field="vec") == "map_vec_2"
+    assert brain_runs(theirs) == 2
+    assert theirs.load_brain_results("map_vec_2").points.shape == (4, 2)
+
+
+def test_a_workspace_of_the_users_stays(theirs):
+    mine = fo.Space(children=[fo.Panel(type="Samples", pinned=True)])
+    theirs.save_workspace("Curadiff", mine, description="mine")
+    assert workspaces.save(theirs) == workspaces.save(theirs) == "curadiff_2"
+    assert theirs.list_workspaces() == ["Curadiff", "curadiff_2"]
+    assert len(theirs.load_workspace("Curadiff").children) == 1
+    info.drop(theirs, names.MADE, ["workspace curadiff-2"])
+    theirs.delete_workspace("Curadiff")
+    theirs.save_workspace("curadiff", mine, description=workspaces.DESCRIBED)  # an older version
+    assert workspaces.save(theirs) == "curadiff"
+    assert len(theirs.load_workspace("curadiff").children) == 2
+
+
+def test_nothing_is_written_while_another_process_works(theirs, monkeypatch):
+    monkeypatch.setenv("CURADIFF_WAIT", "0")
+    key = str(info.id_of(theirs))
+    other = SimpleNamespace(key=key, token="another", verb="select")
+    assert locking._taken(locking.durable(locking.LOCKS), other)
+    for write in (map_embeddings, workspaces.save):
+        with pytest.raises(Busy, match="in use by select"):
+            write(theirs)
+    locking.durable(locking.LOCKS).delete_one({"_id": key})
+    assert theirs.list_brain_runs() == theirs.list_workspaces() == []
+
+
+def test_a_group_of_the_users_stays(theirs):
+    for name in ("theirs", "one", "two"):
+        theirs.add_sample_field(name, fo.FloatField)
+    groups = fo.DatasetAppConfig.default_sidebar_groups(theirs)
+    group = fo.SidebarGroupDocument(name="preview a", paths=["theirs"])
+    theirs.app_config.sidebar_groups = [*groups, group]
+    theirs.save()
+    for field in ("one", "two"):
+        fold(theirs, "preview a", [field])
+    theirs.reload()
+    found = {group.name: group.paths for group in theirs.app_config.sidebar_groups}
+    assert found["preview a"] == ["theirs"]
+    assert found["preview a 2"] == ["one", "two"]
+
+
+def test_a_field_of_the_users_is_refused_before_a_preview_writes(theirs):
+    theirs.add_sample_field("a_full_harm", fo.StringField)
+    ones = np.ones(4)
+
+    def write():
+        attribution.write_harm(
+            theirs, "a", "full", ids=theirs.values("id"), use=ones, harm=ones, low=ones
+        )
+
+    with pytest.raises(DataError, match=r"'a_full_harm' that Curadiff did not make; choose"):
+        write()
+    assert theirs.get_field("a_full_use") is None
+    theirs.delete_sample_field("a_full_harm")
+    write()
+    write()
+    assert theirs.values("a_full_harm") == [1.0] * 4
