@@ -24,6 +24,9 @@ class EmbedResult:
         field: The field that holds the vectors.
         done: Samples embedded now.
         kept: Samples that had a vector already.
+        adopted: Samples, of the whole data set, whose vector is older than the records of single
+            vectors; they were taken as made by the encoder that the data set names.
+        emptied: Samples that lost a vector of another encoder and have none now.
         faults: Why an image could not be read, by file; its sample is tagged ``unreadable``.
         error: Largest relative error of a vector that the number format causes, measured on
             test patterns; 0 for float32.
@@ -36,9 +39,21 @@ class EmbedResult:
     faults: dict[str, str] = field(default_factory=dict)
     error: float = 0.0
     notes: dict[str, str] = field(default_factory=dict)
+    adopted: int = 0
+    emptied: int = 0
 
     def __str__(self) -> str:
         text = f"{self.done} images embedded into {self.field!r}, {self.kept} had one already"
+        if self.adopted:
+            text += (
+                f"; {self.adopted} vectors had no record of their own and were taken as those of "
+                "the encoder that the data set names (embed with overwrite computes them again)"
+            )
+        if self.emptied:
+            text += (
+                f"; {self.emptied} samples outside of the view, or unreadable now, lost the vector "
+                "that another encoder had made"
+            )
         if self.faults:
             first = next(iter(self.faults.values()))
             text += f"; {len(self.faults)} unreadable, tagged {vectors.UNREADABLE!r}: {first}"
@@ -88,6 +103,7 @@ def embed(samples: Any, *, progress: Progress = True, **settings: Any) -> EmbedR
     with locking.exclusive(dataset, "embed", part=name) as field_held:
         with locking.exclusive(dataset, "embed"):
             vectors.prepare(dataset, name, encoder.key, overwrite=config.overwrite)
+            adopted = 0 if config.overwrite else vectors.adopt(dataset, name, encoder.key)
             there = vectors.waiting if config.overwrite else vectors.done
             have = there(dataset, name, encoder.key, files)
         todo = [row for row, id in enumerate(pool.ids) if id not in have]
@@ -107,12 +123,13 @@ def embed(samples: Any, *, progress: Progress = True, **settings: Any) -> EmbedR
                     _write(dataset, name, pool, rows, found, encoder.key, config.overwrite)
                 faults.update(found.faults)
                 notes.update(found.notes)
+        emptied = 0
         if config.overwrite:
             field_held.check()
             with locking.exclusive(dataset, "embed"):
-                vectors.replace(dataset, name, encoder.key)
-    done = len(todo) - len(faults)
-    return EmbedResult(name, done, len(pool.ids) - len(todo), faults, encoder.error, notes)
+                emptied = vectors.replace(dataset, name, encoder.key)
+    done, kept = len(todo) - len(faults), len(pool.ids) - len(todo)
+    return EmbedResult(name, done, kept, faults, encoder.error, notes, adopted, emptied)
 
 
 def _write(

@@ -52,5 +52,8 @@ class EmbedSettings(Settings):
         True, "Look vectors up by the images' content, and remember new ones.", advanced=True
     )
     overwrite: bool = setting(
-        False, "Compute again for samples that have the field already.", advanced=True
+        False,
+        "Compute again for samples that have the field already; with another encoder the field is "
+        "emptied for samples outside of the view.",
+        advanced=True,
     )

@@ -26,6 +26,7 @@ VECTORS = "curadiff.vectors"
 UNREADABLE = "unreadable"
 ID, MARK = 12, 8  # bytes of a sample's id, of a hash
 PIECE = 8 * 2**20  # bytes of vectors in a document that waits
+ADOPTED = 400_000  # samples in one record of adopted vectors; MongoDB takes 16 MiB
 
 
 def prepare(dataset: Any, field: str, encoder: str, *, overwrite: bool) -> None:
@@ -72,6 +73,48 @@ def prepare(dataset: Any, field: str, encoder: str, *, overwrite: bool) -> None:
     )
     if existing is None:
         dataset.add_sample_field(field, fo.VectorField)
+
+
+def adopt(dataset: Any, field: str, encoder: str) -> int:
+    """Record the vectors of a field that was embedded before each vector had a record.
+
+    The data set names one encoder for the field, and nothing is recorded of any of its
+    vectors: all of them are taken as that encoder's, of their images as they are now.
+
+    Args:
+        dataset: The data set, held by the caller.
+        field: A prepared field.
+        encoder: Identity of the encoder.
+
+    Returns:
+        How many vectors were adopted.
+
+    Raises:
+        DataError: The vectors are of several lengths, so that one encoder did not make them.
+    """
+    if durable(VECTORS).find_one(_of(dataset, field), {"_id": 1}) is not None:
+        return 0
+    fo = fiftyone()
+    filled = all_samples(dataset).match(fo.ViewField(field) != None)  # noqa: E711, an expression
+    ids, paths, vectors = filled.values(["id", "filepath", field])
+    if not ids:
+        return 0
+    lengths = sorted({len(vector) for vector in vectors})
+    if len(lengths) > 1:
+        raise DataError(
+            f"{field!r} of {dataset.name!r} holds vectors of {' and '.join(map(str, lengths))} "
+            f"numbers, so not all are those of {encoder}; overwrite, or choose another field."
+        )
+    made = [
+        {
+            **_record(dataset, field, ids[part], paths[part], np.array(vectors[part]), encoder),
+            "batch": ObjectId(),
+            "staged": False,
+        }
+        for part in (slice(at, at + ADOPTED) for at in range(0, len(ids), ADOPTED))
+    ]
+    durable(VECTORS).insert_many(made)
+    return len(ids)
 
 
 def done(dataset: Any, field: str, encoder: str, files: Mapping[str, str]) -> set[str]:
@@ -136,22 +179,27 @@ def stage(
         durable(VECTORS).insert_one({**one, "batch": batch, "staged": True, "x": data})
 
 
-def replace(dataset: Any, field: str, encoder: str) -> None:
+def replace(dataset: Any, field: str, encoder: str) -> int:
     """Let the vectors that wait take the place of the field's; the caller holds the data set.
 
     Vectors of another encoder, also of samples that no new one waits for, are removed.
+
+    Returns:
+        How many samples had a vector of another encoder and have none now.
     """
     known = durable(VECTORS).find_one({**_of(dataset, field), "staged": True}, {"batch": 1})
     before = info.section(dataset, "encoders").get(field)
     if known is None and before == encoder:
-        return
+        return 0
     plan = {
         "name": field,
         "encoder": encoder,
         "batch": known["batch"] if known else ObjectId(),
         "clear": before != encoder,
     }
+    emptied = len(_emptied(dataset, field, plan["batch"])) if plan["clear"] else 0
     recovery.carry_out(dataset, "embed", plan, {})
+    return emptied
 
 
 def finish(dataset: Any, verb: str, plan: Mapping[str, Any], arrays: recovery.Arrays) -> None:
@@ -163,11 +211,9 @@ def finish(dataset: Any, verb: str, plan: Mapping[str, Any], arrays: recovery.Ar
     mine = {**_of(dataset, field), "batch": batch}
     staged = {**mine, "staged": True}
     if plan["clear"]:
-        kept = [ObjectId(id) for one in durable(VECTORS).find(mine) for id in _ids(one)]
-        had = dataset._sample_collection.find({field: {"$ne": None}}, {"_id": 1})
-        gone = [str(one["_id"]) for one in had if one["_id"] not in set(kept)]
+        gone = _emptied(dataset, field, batch)
         if gone:
-            dataset.set_values(field, dict.fromkeys(gone), key_field="id")
+            all_samples(dataset).set_values(field, dict.fromkeys(gone), key_field="id")
     for one in durable(VECTORS).find(staged).sort("_id"):
         ids = _ids(one)
         _set(dataset, field, ids, np.frombuffer(one["x"], dtype="<f4").reshape(len(ids), -1))
@@ -178,6 +224,14 @@ def finish(dataset: Any, verb: str, plan: Mapping[str, Any], arrays: recovery.Ar
         former["ids"] = {"$in": durable(VECTORS).distinct("ids", staged)}
     durable(VECTORS).delete_many(former)
     durable(VECTORS).update_many(staged, {"$set": {"staged": False}, "$unset": {"x": 1}})
+
+
+def _emptied(dataset: Any, field: str, batch: ObjectId) -> list[str]:
+    """Return the samples that have a vector and get none of a batch."""
+    mine = {**_of(dataset, field), "batch": batch}
+    new = {id for one in durable(VECTORS).find(mine, {"ids": 1}) for id in _ids(one)}
+    had = dataset._sample_collection.find({field: {"$ne": None}}, {"_id": 1})
+    return [str(one["_id"]) for one in had if str(one["_id"]) not in new]
 
 
 def mark_unreadable(dataset: Any, *, bad: Mapping[str, str], good: Sequence[str]) -> None:
