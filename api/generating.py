@@ -9,7 +9,7 @@ from typing import Any, overload
 
 from .. import diffusion, runs
 from ..config import GenerateSettings, LinkSettings
-from ..datasets import generated, identity
+from ..datasets import counting, generated, identity
 from ..diffusion import drawn
 from ..errors import DataError
 from ..runs import Run
@@ -132,7 +132,7 @@ def _import(folder: Path, config: LinkSettings) -> Linked:
             **{name: told[name] for name in generated.DRAWN},
         },
     )
-    return Linked(dataset, added, len(dataset), len(listed) - len(paths))
+    return Linked(dataset, added, counting.exact(dataset), len(listed) - len(paths))
 
 
 def _record_of(folder: Path) -> dict[str, Any]:

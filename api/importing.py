@@ -7,7 +7,7 @@ from typing import Any
 
 from .. import layouts
 from ..config import ImportSettings
-from ..datasets import importing, reading
+from ..datasets import counting, importing, reading
 from ..datasets.writing import key_of
 from ..errors import SettingsError
 from .sources import folder_of
@@ -77,7 +77,7 @@ def _imported(outcome: importing.Outcome, notes: tuple[str, ...] = ()) -> Import
     return Imported(
         outcome.dataset,
         outcome.added,
-        len(outcome.dataset),
+        counting.exact(outcome.dataset),
         (*notes, *outcome.notes),
         outcome.updated,
         outcome.repointed,

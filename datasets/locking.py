@@ -20,7 +20,7 @@ from typing import Any
 
 from pymongo.errors import ConnectionFailure, DuplicateKeyError, PyMongoError
 
-from ..errors import Busy, SettingsError
+from ..errors import Busy, EnvironmentFault, SettingsError
 from . import info, loaded, recovery
 from .database import durable, fiftyone
 
@@ -143,7 +143,7 @@ def hold(key: str, verb: str, *, what: str, wait: float | None = None) -> Iterat
     mark = HELD.set({**known, key: held})
     try:
         yield held
-    except ConnectionFailure:
+    except (ConnectionFailure, EnvironmentFault):  # it was lost, or does not come back
         held._abandon()
         raise
     finally:

@@ -13,12 +13,16 @@ import curadiff
 import fiftyone as fo
 import numpy as np
 import pytest
-from curadiff.datasets import selections
+from curadiff.datasets import counting, generated, identity, selections
+from curadiff.datasets.database import lost_in_words
 from curadiff.errors import EnvironmentFault
 from fiftyone.core.odm import database as odm
+from PIL import Image
+from pymongo.errors import ConnectionFailure
 
 NAME = "small"
-_ = curadiff.select  # loads the module once here and not in every process
+# loads the modules once here and not in every process
+_ = curadiff.select, curadiff.import_images, curadiff.evaluate
 
 
 class Server:
@@ -92,3 +96,79 @@ def test_select_says_so_and_goes_on(harness, server, monkeypatch, number):
 
     listener = harness.listener()
     assert harness.child(work) is True
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Six pictures in one split."""
+    for number in range(6):
+        path = tmp_path / "photos" / "train" / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (8, 8), (40 * number, 9, 90)).save(path)
+    return tmp_path / "photos"
+
+
+def bring(folder):
+    return curadiff.import_images(folder, name="photos").total
+
+
+def link(folder):
+    dataset, _ = generated.add_generated(
+        "made",
+        paths=sorted((folder / "train").glob("*.png"))[:5],
+        seeds=range(5),
+        source=identity.load("photos"),
+        run="a-run",
+        uid="0123",
+        arm="full",
+        training_seed=0,
+        origin={"checkpoint": 4},
+    )
+    return counting.exact(dataset)
+
+
+def judge(folder):
+    settings = {"encoder": "builtin", "counts": "subsample", "bootstrap": 0, "null_draws": 0}
+    curadiff.evaluate("made", "photos", progress=False, **settings)
+    return fo.load_dataset("made", reload=True).count("realism")
+
+
+VERBS = {"import": bring, "import-generated": link, "evaluate": judge}
+SLOW = [
+    pytest.param(verb, number, marks=pytest.mark.slow)
+    for verb in VERBS
+    for number in (2, 6, 14)
+    if (verb, number) != ("evaluate", 6)
+]
+
+
+@pytest.mark.parametrize(("verb", "number"), [("evaluate", 6), *SLOW])
+def test_other_verbs_say_so_and_go_on(harness, server, monkeypatch, folder, verb, number):
+    monkeypatch.setenv("FIFTYONE_DATABASE_URI", server.uri)
+    monkeypatch.setattr(fo.config, "database_uri", server.uri)
+    monkeypatch.setitem(odm._connection_kwargs, "host", server.uri)
+    place = list(VERBS).index(verb)
+
+    def work():
+        with lost_in_words():  # as the edge of every verb does
+            for before in list(VERBS.values())[:place]:
+                before(folder)
+            listener.at(number, server.kill)
+            try:
+                VERBS[verb](folder)
+            except EnvironmentFault as fault:
+                said = str(fault)
+            except ConnectionFailure:
+                said = "the connection"  # `add_generated` is below the edge
+            else:
+                said = "nothing"
+        server.start()
+        try:
+            return said, [one(folder) for one in VERBS.values()], sorted(fo.list_datasets())
+        finally:
+            server.kill()
+
+    listener = harness.listener()
+    said, counts, names = harness.child(work)
+    assert said.startswith(("the connection", "FiftyOne's database does not start"))
+    assert (counts, names) == ([6, 5, 5], ["made", "photos"])
