@@ -98,7 +98,7 @@ def test_a_copy_of_a_data_set(harness, photographs):
         bring(photographs)()
         copy(2)()
 
-    good(harness.positions(first, copy(6)), at_least=3)
+    good(harness.positions(first, copy(6)), 20)
 
 
 def link(folder, *, run="a-run", arm="full", count=5):
@@ -121,13 +121,13 @@ def link(folder, *, run="a-run", arm="full", count=5):
 @pytest.mark.slow
 def test_generated_images(harness, grown):
     folder = grown[1]
-    good(harness.positions(bring(folder), link(folder)), at_least=10)
+    good(harness.positions(bring(folder), link(folder)), 27)
 
     def first():
         bring(folder)()
         link(folder, count=3)()
 
-    good(harness.positions(first, link(folder)), at_least=3)
+    good(harness.positions(first, link(folder)), 22)
 
 
 def judge(key="evaluation"):
