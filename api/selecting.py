@@ -103,6 +103,8 @@ def _repeated(
     if old is None or old.get("name", name) != name:
         return None  # `selections.check_name` refuses a name of equal letters
     if old["fingerprint"] == fingerprint:
+        if not selections.has_view(dataset, name):
+            return None  # it was deleted by hand: make it again
         stored = selections.read_selection(dataset, name)
         shown = all_samples(dataset).select(stored.ids, ordered=True)
         return SelectResult(name, stored.ids, shown, stored.config, repeated=True)

@@ -24,6 +24,8 @@ from pydantic.fields import FieldInfo
 
 from ..errors import SettingsError, nearest
 
+MOST_SEED = 2**53  # a whole number that JSON, the database and every generator hold exactly
+
 PLAIN_NAME = r"^\w[\w.+-]*$"
 """What a name may be that also names a folder."""
 

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import field_validator
 
 from ..errors import nearest
-from .base import Settings, setting
+from .base import MOST_SEED, Settings, setting
 from .embed import ENCODER_HELP, Device, what_encoder_does
 
 METRICS = (
@@ -82,8 +82,18 @@ class EvaluateSettings(Settings):
     )
     key: str = setting("evaluation", "Name of the evaluation, so that several live side by side.")
     batch_size: int = setting(32, "Images per forward pass.", ge=1, le=4096, advanced=True)
-    seed: int = setting(0, "Seed of subsampling, nulls, projections and bootstrap.", ge=0)
+    seed: int = setting(
+        0, "Seed of subsampling, nulls, projections and bootstrap.", ge=0, le=MOST_SEED
+    )
     device: Device = setting("auto", "Where to compute; auto takes a GPU when there is one.")
+
+    @field_validator("reference_size", mode="before")
+    @classmethod
+    def _no_bool(cls, given: Any) -> Any:
+        """Refuse yes and no, which would count as 1 and 0 pixels."""
+        if isinstance(given, bool):
+            raise ValueError(f"reference_size must be auto, native or a number, got {given}.")
+        return given
 
     @field_validator("reference_size")
     @classmethod
@@ -104,6 +114,8 @@ class EvaluateSettings(Settings):
     @field_validator("metrics")
     @classmethod
     def _known(cls, given: list[str] | None) -> list[str] | None:
+        if given == []:
+            raise ValueError(f"metrics must name some of {', '.join(METRICS)}, or be left out.")
         for name in given or []:
             if name not in METRICS:
                 raise ValueError(

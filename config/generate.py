@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from .base import Settings, setting
+from .base import MOST_SEED, Settings, setting
 from .embed import Device
 from .launching import MOST_PROCESSES
 
@@ -33,5 +33,5 @@ class GenerateSettings(Settings):
         le=MOST_PROCESSES,
         advanced=True,
     )
-    seed: int = setting(0, "Seed of the first image; image i uses seed + i.", ge=0)
+    seed: int = setting(0, "Seed of the first image; image i uses seed + i.", ge=0, le=MOST_SEED)
     device: Device = setting("auto", "Where to compute; auto takes a GPU when there is one.")

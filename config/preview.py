@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 from pydantic import field_validator
 
-from .base import PLAIN_NAME, Settings, setting
+from .base import MOST_SEED, PLAIN_NAME, Settings, setting
 from .embed import Device, EmbedSettings
 from .evaluate import EvaluateSettings
 from .select import SelectSettings
@@ -86,6 +86,8 @@ class PreviewSettings(Settings):
     @field_validator("noise_seeds")
     @classmethod
     def _seeds_differ(cls, seeds: list[int]) -> list[int]:
-        if len(set(seeds)) < len(seeds) or min(seeds, default=0) < 0:
-            raise ValueError(f"noise_seeds must be different numbers >= 0, got {seeds}.")
+        if len(set(seeds)) < len(seeds) or not all(0 <= seed <= MOST_SEED for seed in seeds):
+            raise ValueError(
+                f"noise_seeds must be different numbers 0 to {MOST_SEED}, got {seeds}."
+            )
         return seeds

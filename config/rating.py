@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from pydantic import model_validator
 
-from .base import PLAIN_NAME, Settings, setting
+from .base import MOST_SEED, PLAIN_NAME, Settings, setting
 
 
 class RateSettings(Settings):
@@ -51,7 +51,9 @@ class RateSettings(Settings):
         advanced=True,
     )
     question: str = setting("Which picture is better?", "What raters are asked.")
-    seed: int = setting(0, "Seed of the images drawn and of the order of pairs.", ge=0)
+    seed: int = setting(
+        0, "Seed of the images drawn and of the order of pairs.", ge=0, le=MOST_SEED
+    )
 
     @model_validator(mode="after")
     def _fits(self) -> RateSettings:

@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 from pydantic import field_validator, model_validator
 
-from .base import Settings, setting
+from .base import MOST_SEED, Settings, setting
 from .embed import Device
 
 Method = Literal[
@@ -35,7 +35,7 @@ class SelectSettings(Settings):
     field: str | None = setting(
         None, "Field with the embeddings; by default the only one that there is."
     )
-    seed: int = setting(0, "Seed of whatever is random in the method.", ge=0)
+    seed: int = setting(0, "Seed of whatever is random in the method.", ge=0, le=MOST_SEED)
     alpha: float | Literal["auto"] = setting(
         1.0,
         "Typicality: how much density counts, 0 (spread only) to 4; auto searches for the best.",

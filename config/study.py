@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import field_validator
 
-from .base import PLAIN_NAME, Settings, setting
+from .base import MOST_SEED, PLAIN_NAME, Settings, setting
 from .embed import EmbedSettings
 from .evaluate import EvaluateSettings
 from .generate import GenerateSettings
@@ -105,6 +105,6 @@ class StudySettings(Settings):
     @field_validator("seeds")
     @classmethod
     def _seeds_differ(cls, seeds: list[int]) -> list[int]:
-        if len(set(seeds)) < len(seeds) or min(seeds, default=0) < 0:
-            raise ValueError(f"seeds must be different numbers >= 0, got {seeds}.")
+        if len(set(seeds)) < len(seeds) or not all(0 <= seed <= MOST_SEED for seed in seeds):
+            raise ValueError(f"seeds must be different numbers 0 to {MOST_SEED}, got {seeds}.")
         return seeds

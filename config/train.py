@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import field_validator, model_validator
 
-from .base import PLAIN_NAME, Reason, Settings, setting
+from .base import MOST_SEED, PLAIN_NAME, Reason, Settings, setting
 from .embed import Device
 from .launching import MOST_PROCESSES, launch_flags
 
@@ -177,7 +177,7 @@ class TrainSettings(Settings):
         advanced=True,
         owner_only="runs code",
     )
-    seed: int = setting(0, "Seed of weights, order, flips and noise.", ge=0)
+    seed: int = setting(0, "Seed of weights, order, flips and noise.", ge=0, le=MOST_SEED)
     device: Device = setting("auto", "Where to train; auto takes a GPU when there is one.")
 
     @model_validator(mode="before")

@@ -213,7 +213,7 @@ def _sample(
 def _field(fo: Any, column: str) -> str:
     """Return the field of a table's column: another name where FiftyOne has a use for it."""
     reserved = column.startswith("_") or column in TAKEN or hasattr(fo.Sample, column)
-    return f"{column}_column" if reserved else column
+    return f"{column}_column".lstrip("_") if reserved else column
 
 
 def _states(

@@ -119,10 +119,11 @@ def check_names(
     advice = "choose another name for the evaluation with key (--key)"
     before = records.recorded(generated, run) is not None
     for dataset, fields, name, runs in (
-        (generated, made, shared or key, [run]),
+        (generated, made, shared or key, []),
+        (generated, [], key, [run]),
         (reference, real, key, []),
     ):
-        wanted = Names(fields=[*fields], runs=[] if shared else runs)
+        wanted = Names(fields=[*fields], runs=runs)
         owner = _owner(name)
         inherited = before and owner not in names.owners(dataset)
         names.check(dataset, owner, wanted, advice=advice, inherited=inherited)

@@ -136,7 +136,7 @@ def field_values(dataset: Any, ids: list[str], path: str) -> list[Any]:
     """Read a field, such as ``label.label``, of the samples with these ids, in their order.
 
     Raises:
-        DataError: There is no such field, or a sample has no value in it.
+        DataError: There is no such field, a sample has no value in it, or it holds lists.
     """
     if dataset.get_field(path) is None:
         known = list(dataset.get_field_schema(flat=True))
@@ -147,6 +147,11 @@ def field_values(dataset: Any, ids: list[str], path: str) -> list[Any]:
         raise DataError(
             f"{empty} of {len(ids)} samples have no {path!r}; fill it in, or leave them out of "
             "the view."
+        )
+    if any(isinstance(value, list | tuple | dict | np.ndarray) for value in values):
+        raise DataError(
+            f"{path!r} of {dataset.name!r} holds lists; a field with one value per sample is "
+            "needed, such as label.label."
         )
     return values
 

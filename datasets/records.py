@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from bson import ObjectId, json_util
 
+from ..errors import DataError
 from . import info, locking, recovery
 from .database import durable, fiftyone
 from .loaded import commit
@@ -34,9 +35,17 @@ def record(
         verb: What was done, such as ``select``.
         config: Small things: settings, hashes, counts.
         results: Large things: ids, curves.
+
+    Raises:
+        DataError: The data set has a run of this key that Curadiff did not make.
     """
     run, data = prepared(dataset, key, verb=verb, config=config, results=results)
     with locking.exclusive(dataset, verb):
+        if recorded(dataset, key) is None and reference(dataset, key) is not None:
+            raise DataError(
+                f"{dataset.name!r} has a run {key!r} that Curadiff did not make; choose another "
+                "name, or rename that run."
+            )
         plan = {"run": run, "former": reference(dataset, key)}
         recovery.carry_out(dataset, "record", plan, {"results": data})
 
@@ -107,8 +116,12 @@ def remove_former(dataset: Any, run: Mapping[str, Any]) -> None:
 
 
 def recorded(dataset: Any, key: str) -> dict[str, Any] | None:
-    """Return a custom run's configuration as the database has it, None when there is none."""
-    return _configs(dataset, [key]).get(key)
+    """Return the configuration of a custom run of Curadiff's, None when there is none.
+
+    It is read from the database. A user's own run of the key is none of Curadiff's.
+    """
+    found = _configs(dataset, [key]).get(key)
+    return found if found and str(found.get("method")).startswith("curadiff/") else None
 
 
 def runs_of(dataset: Any, verb: str) -> dict[str, dict[str, Any]]:

@@ -18,7 +18,7 @@ from .loaded import commit
 from .names import Names, ids_hash, key_of
 from .records import recorded, runs_of
 from .resolving import all_samples
-from .writing import drop_fields, replace_numbers, tag_only
+from .writing import drop_fields, move_tag, replace_numbers
 
 OF_POOL = ("density", "outlier_score", "flagged", "nearest_pick_distance")
 """What a selection by embeddings says of every sample of its pool."""
@@ -69,9 +69,13 @@ def check_name(dataset: Any, name: str, pool_fields: Iterable[str] = ()) -> None
         )
     owner, wanted = owner_of(name), names_of(name, fields)
     inherited = old is not None and owner not in names.owners(dataset)
-    if names.taken(dataset, owner, wanted, inherited=inherited):
+    found = names.taken(dataset, owner, wanted, inherited=inherited)
+    if old is None:  # its run was deleted by hand; who gave tag and view since is not known
+        found += names.taken(dataset, "", names.Names(tags=wanted.tags, views=wanted.views))
+    if found:
         advice = f"choose another name, for example {_free(dataset, name)!r}"
-        names.check(dataset, owner, wanted, advice=advice, inherited=inherited)
+        listed = " and ".join(dict.fromkeys(found))
+        raise DataError(f"{dataset.name!r} has {listed}; {advice}.")
 
 
 def owner_of(name: str) -> str:
@@ -128,6 +132,7 @@ def write_selection(
             "fields": list(fields),
             "pool_fields": list(pool_fields),
             "former": _fields_of(dataset, key),
+            "former_ids": _ids_of(dataset, key),
             "former_run": records.reference(dataset, f"select_{key}"),
             "former_views": _views(dataset, names.slug_of(name)),
         }
@@ -156,12 +161,13 @@ def _finish_writing(dataset: Any, plan: Mapping[str, Any], arrays: recovery.Arra
     }
     drop_fields(dataset, set(plan["former"]) - set(fields))
     replace_numbers(dataset, fields)
-    tag_only(dataset, name, arrays["ids0"].astype(str).tolist())
+    ids = arrays["ids0"].astype(str).tolist()
+    move_tag(dataset, name, ids, former=plan.get("former_ids", []))
     records.store(run, arrays["results"])
     durable("views").replace_one({"_id": view["_id"]}, dict(view), upsert=True)
     old_views = plan["former_views"]
     made = names.owned(owner_of(name), names_of(name, plan["pool_fields"]))
-    others = {"$filter": {"input": "$saved_views", "cond": _is_none_of([*old_views, view["_id"]])}}
+    others = _views_without([*old_views, view["_id"]])
     commit(
         dataset,
         [
@@ -175,17 +181,16 @@ def _finish_writing(dataset: Any, plan: Mapping[str, Any], arrays: recovery.Arra
 
 
 def _finish_removing(dataset: Any, plan: Mapping[str, Any]) -> None:
-    others = {"$filter": {"input": "$saved_views", "cond": _is_none_of(plan["views"])}}
     commit(
         dataset,
         [
-            {"$set": {"saved_views": others}},
+            {"$set": {"saved_views": _views_without(plan["views"])}},
             {"$unset": [f"runs.{plan['run_key']}"]},
         ],
     )
     records.remove(plan["run"])
     durable("views").delete_many({"_id": {"$in": plan["views"]}})
-    tag_only(dataset, plan["name"], [])
+    move_tag(dataset, plan["name"], [], former=plan.get("ids", []))
     drop_fields(dataset, plan["fields"])
     names.disown(dataset, names_of(plan["name"], plan["pool_fields"]))
 
@@ -213,8 +218,10 @@ def _views(dataset: Any, slug: str) -> list[ObjectId]:
     return [one["_id"] for one in durable("views").find({"_id": {"$in": ids}, "slug": slug})]
 
 
-def _is_none_of(ids: Sequence[ObjectId]) -> dict[str, Any]:
-    return {"$not": [{"$in": ["$$this", list(ids)]}]}
+def _views_without(ids: Sequence[ObjectId]) -> dict[str, Any]:
+    """Say in MongoDB's words which saved views a data set has besides these."""
+    there = {"$ifNull": ["$saved_views", []]}  # FiftyOne drops the list with its last view
+    return {"$filter": {"input": there, "cond": {"$not": [{"$in": ["$$this", list(ids)]}]}}}
 
 
 def _fields_of(dataset: Any, key: str) -> list[str]:
@@ -222,6 +229,18 @@ def _fields_of(dataset: Any, key: str) -> list[str]:
     old = recorded(dataset, f"select_{key}")
     ours = [] if old is None else ["rank", "score", *old.get("pool_fields", [])]
     return [f"{key}_{field}" for field in ours]
+
+
+def _ids_of(dataset: Any, key: str) -> list[str]:
+    """List the samples of a stored selection, which got its tag; none where there is none."""
+    run = f"select_{key}"
+    found = records.results_of(dataset, run) if recorded(dataset, run) is not None else {}
+    return list(found.get("ids", []))
+
+
+def has_view(dataset: Any, name: str) -> bool:
+    """Tell whether the saved view of a selection is there still."""
+    return bool(_views(dataset, names.slug_of(name)))
 
 
 def read_selection(dataset: Any, name: str) -> StoredSelection:
@@ -286,6 +305,7 @@ def delete_selection(dataset: Any, name: str) -> None:
             "name": stored.name,
             "run_key": run_key,
             "run": records.reference(dataset, run_key),
+            "ids": stored.ids,
             "views": _views(dataset, names.slug_of(stored.name)),
             "fields": _fields_of(dataset, stored.key),
             "pool_fields": list(stored.config.get("pool_fields", [])),

@@ -49,6 +49,11 @@ def prepare(dataset: Any, field: str, encoder: str, *, overwrite: bool) -> None:
             f"field {field!r} of {dataset.name!r} holds {type(existing).__name__}, not vectors; "
             "choose another field."
         )
+    if existing is None and (field[0] in "_$" or {".", "\0"} & {*field}):
+        raise DataError(
+            f"{field!r} cannot name a field: it may not begin with _ or $, nor hold a dot; choose "
+            "another field."
+        )
     before = info.section(dataset, "encoders").get(field)
     if overwrite:
         return

@@ -85,11 +85,15 @@ def _update(dataset: Any, changes: Mapping[str, Mapping[str, Any]]) -> None:
     dataset._bulk_write(writes, ids=list(changes))
 
 
-def tag_only(dataset: Any, tag: str, ids: Sequence[str]) -> None:
-    """Make ``ids`` the samples that carry a tag, and no others."""
+def move_tag(dataset: Any, tag: str, ids: Sequence[str], *, former: Sequence[str]) -> None:
+    """Tag samples, and take the tag from those that had it before; may be done twice.
+
+    A sample that is in neither list keeps a tag that its user gave it.
+    """
     wanted, every = set(ids), all_samples(dataset)
     tagged = set(every.match_tags(tag).values("id"))
-    if tagged - wanted:
-        every.select(list(tagged - wanted)).untag_samples(tag)
+    ended = (tagged & set(former)) - wanted
+    if ended:
+        every.select(list(ended)).untag_samples(tag)
     if wanted - tagged:
         every.select(list(wanted - tagged)).tag_samples(tag)

@@ -251,7 +251,10 @@ def _hard_quotas(
 def _weights(weights: Sequence[float] | Array | None, n: int, order: Array) -> Array | None:
     if weights is None:
         return None
-    values = np.asarray(weights, dtype=np.float64)
+    try:
+        values = np.asarray(weights, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise DataError("weights must be numbers, one per row, got something else.") from None
     if values.shape != (n,) or not np.isfinite(values).all():
         raise DataError(f"weights must be {n} finite numbers, one per row.")
     return values[order]
