@@ -111,6 +111,12 @@ def resume(job: str | Path | Run) -> Run:
         if state == "finished":
             raise RunError(f"{run.id} has finished; there is nothing left to do.")
         _refuse_other_database(run)
+        missing = [name for name in ("verb", "dataset") if name not in run.record]
+        if missing:
+            raise RunError(
+                f"{run.path / 'run.json'} is damaged: it has no {missing[0]}; restore it or start "
+                "a new job."
+            )
         _refuse_twin(run.record["verb"], run.record["dataset"], run.record.get("subject"))
         _start(run)
     return run

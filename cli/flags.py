@@ -122,7 +122,7 @@ def settings_from_file(path: str) -> dict[str, Any]:
             found = yaml.safe_load(file)
     except OSError as fault:
         raise SettingsError(f"{path} cannot be read: {fault.strerror}.") from None
-    except yaml.YAMLError as fault:
+    except (yaml.YAMLError, UnicodeDecodeError) as fault:
         raise SettingsError(f"{path} is not YAML: {' '.join(str(fault).split())}") from None
     if not isinstance(found, dict):
         raise SettingsError(f"{path} must hold settings as 'name: value' lines.")

@@ -35,9 +35,11 @@ _TRAINING = (
 )  # fmt: skip
 _STUDY = (
     *_RUN, r"[\w.+-]+\.(json|jsonl|html|npy|npz|log|lock|owner)", r"grids/[\w.+-]+\.(png|part)",
-    r"(cells|features|judged|evaluations)/[\w.+-]+\.(json|npy|npz)",
+    r"(arms|cells|features|judged|evaluations)/[\w.+-]+\.(json|npy|npz)",
 )  # fmt: skip
-MADE = {"train": _TRAINING, "measure": _TRAINING, "study": _STUDY, "job": _RUN}
+MADE = {
+    "train": _TRAINING, "measure": _TRAINING, "study": _STUDY, "preview": _STUDY, "job": _RUN
+}  # fmt: skip
 """What Curadiff writes into a run of each kind, as patterns of paths inside it."""
 DRAWN = re.compile(r"generated/[^/]+/(\d{6,})\.png")
 
@@ -83,10 +85,13 @@ class Deletion:
         """
         path = self.run.path
         with ExitStack() as stack:
-            for run in [self.run, *_inside(self.run)]:
+            every = [self.run, *_inside(self.run)]
+            for run in every:
                 stack.enter_context(Lease(run.path, name=STARTING))
+            _refuse_at_work(every)  # before their leases are taken, which look like work
+            for run in every:
                 stack.enter_context(Lease(run.path))
-            prepare(path)
+            _look(self.run, _inside(self.run))
             hidden = temporary(path)
             try:
                 path.rename(hidden)
@@ -110,12 +115,25 @@ def prepare(run: str | Path | Run) -> Deletion:
     """
     found = _checked(run)
     inside = _inside(found)
-    for one in [found, *inside]:
-        if one.status["state"] in directory.ACTIVE:
+    _refuse_at_work([found, *inside])
+    return _look(found, inside)
+
+
+def _refuse_at_work(every: list[Run]) -> None:
+    for one in every:
+        state = one.status["state"]
+        if state in directory.ACTIVE:
             raise RunError(
-                f"{one.id} is {one.status['state']}; stop it first with: curadiff runs "
-                f"{one.id} --stop"
+                f"{one.id} is {state}; stop it first with: curadiff runs {one.id} --stop"
             )
+
+
+def _look(found: Run, inside: list[Run]) -> Deletion:
+    """Count what a run holds.
+
+    Raises:
+        RunError: Some of it Curadiff did not make.
+    """
     files = size = images = 0
     foreign: list[Path] = []
     for path, ours, drawn in _files(found.path):
@@ -228,9 +246,12 @@ def _drawn(folder: Path) -> set[Path]:
     for record in folder.glob("generated/*/generated.json"):
         try:
             count = int(read_json(record)["count"])
-        except (RunError, KeyError, TypeError, ValueError):
+        except (RunError, KeyError, TypeError, ValueError, OverflowError):
             count = 0
         found |= {record.with_name("sources.npz"), record.with_name(".lease")}
         found |= {record, record.with_name(".lease.owner")}
-        found |= {record.parent / f"{number:06d}.png" for number in range(count)}
+        for path in record.parent.glob("*.png"):  # the count may be damaged, and enormous
+            number = int(path.stem) if re.fullmatch(r"[0-9]{6,18}", path.stem) else count
+            if number < count and path.name == f"{number:06d}.png":
+                found.add(path)
     return found

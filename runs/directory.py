@@ -138,11 +138,15 @@ class Run:
             told = read_json(self.path / PROCESS)
         except RunError:
             return False
+        if not isinstance(told, dict):
+            return False
         child, launcher = (Process.from_json(told.get(name)) for name in ("child", "launcher"))
         process = child or launcher
         alive = process.alive() if process is not None else False
         if alive is None:  # on a machine that cannot be asked: it has a minute
-            return abs(time.time() - status.get("heartbeat", 0)) < SLOW_START
+            heard = status.get("heartbeat")
+            heard = heard if isinstance(heard, int | float) else 0.0
+            return abs(time.time() - heard) < SLOW_START
         return alive
 
     def set_status(self, state: str, **values: Any) -> None:

@@ -51,6 +51,30 @@ def test_what_goes_is_said_and_then_it_is_gone(run):
     assert list((runs.home() / "runs").iterdir()) == []
 
 
+@pytest.mark.parametrize("status", ['{"state": "running"}', '{"state": ["x"]}', "[]"])
+def test_a_run_that_was_killed_or_has_a_damaged_status_can_be_deleted(run, status):
+    (run.path / "status.json").write_text(status)
+    (run.path / "process.json").write_text("[1]")
+    runs.write_json(run.path / "generated" / "ddim" / "generated.json", {"count": 10**15})
+    deleting.prepare("one").carry_out()
+    assert not run.path.exists()
+
+
+def test_a_preview_can_be_deleted(home):
+    made = runs.create("preview", {}, name="soon")
+    for name in ("arms/full.json", "cells/full-0.json", "split.json", "preview.html"):
+        (made.path / name).parent.mkdir(exist_ok=True)
+        (made.path / name).write_text("{}")
+    deleting.prepare("soon").carry_out()
+    assert not made.path.exists()
+
+
+def test_a_damaged_process_record_spoils_no_list(run):
+    (run.path / "status.json").write_text('{"state": "starting", "heartbeat": "x"}')
+    (run.path / "process.json").write_text("[1]")
+    assert run.status["state"] == "interrupted"
+
+
 @pytest.mark.parametrize(
     "where",
     ["photo.jpg", "generated/ddim/000002.png", "generated/mine/a.jpg", "grids/me.png", "notes.txt"],
