@@ -13,9 +13,17 @@ from .. import diffusion, runs
 from .. import version as our
 from ..config import SelectSettings, StudySettings
 from ..datasets import identity, reading
+from ..datasets.database import lost_in_words
 from ..datasets.resolving import all_samples
 from ..diffusion.jobs import IMPORTS
-from ..errors import CuradiffError, DataError, RunError, SettingsError, Stopped
+from ..errors import (
+    CuradiffError,
+    DataError,
+    EnvironmentFault,
+    RunError,
+    SettingsError,
+    Stopped,
+)
 from ..runs import Lease, Run, forking
 from . import cells, comparing, dividing, people, planning
 from .conclusions import Conclusion, conclude
@@ -118,7 +126,8 @@ def study(
         run.set_status("running", message="preparing", error=None)
         work = _Study(run, config, dataset, view, progress)
         try:
-            result = work.carry_out(update_images=update_images)
+            with lost_in_words():
+                result = work.carry_out(update_images=update_images)
         except (KeyboardInterrupt, Stopped):
             said = (
                 f"the study {run.id} was stopped with {len(work.outcomes)} of "
@@ -229,9 +238,10 @@ class _Study:
         for place, cell in enumerate(waiting):
             began = time.monotonic()
             try:
-                self._start(waiting[place : place + self.config.parallel], meter)
-                outcome = self._outcome(cell, judge, meter, began)
-            except Stopped:
+                with lost_in_words():
+                    self._start(waiting[place : place + self.config.parallel], meter)
+                    outcome = self._outcome(cell, judge, meter, began)
+            except (Stopped, EnvironmentFault):  # no fault of this training
                 raise
             except Exception as fault:
                 self.failures[cell.key] = fault

@@ -85,8 +85,10 @@ class Hold:
         if self._ended.is_set():
             return
         self._ended.set()
-        with suppress(PyMongoError):  # without a database it expires by itself
+        try:
             durable(LOCKS).delete_one({"_id": self.key, "token": self.token})
+        except PyMongoError:  # it expires by itself, and this process may follow at once
+            LEFT.add(self.token)
 
 
 @contextmanager

@@ -39,6 +39,10 @@ class Server:
         mongod = os.path.join(os.path.dirname(fo.__file__), "db", "bin", "mongod")  # noqa: PTH118, PTH120
         words = ["--dbpath", self.folder, "--port", str(self.port), "--bind_ip", "127.0.0.1"]
         self.process = subprocess.Popen([mongod, *words], stdout=subprocess.DEVNULL)
+        self.answers()
+
+    def answers(self):
+        """Wait until it answers."""
         patience = time.monotonic() + 60
         while time.monotonic() < patience:
             with socket.socket() as probe:
