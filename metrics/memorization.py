@@ -44,7 +44,10 @@ def memorization(
     training images: near 1 for an image among its like, near 0 for a copy. An image
     is ``memorized`` where its ratio is below 0.5, or below what only 0.5 % of the
     training images have among the others, whichever is larger: encoders differ in
-    how far they put two pictures of one thing apart. Training images that all but
+    how far they put two pictures of one thing apart. It must also be as near to the
+    training image as that one's nearest fellow, or as training images usually are to
+    theirs: a picture that is far from everything is no copy of what it is least far
+    from. Training images that all but
     coincide count as one in all this, however often they were repeated.
     ``authentic`` is false where the generated image is nearer to a training image
     than that one's nearest fellow. New real images are authentic in about 75-80 % of
@@ -81,32 +84,38 @@ def memorization(
     among = neighbors_within(training[0], near)
     kept = _different(*among)
     if len(kept) in (1, len(t)):  # all different, or nothing but one image
-        return _judge(images, training, near, _among_training(among[0], training, near))
+        return _judge(images, training, near, _among_training(among[0], training, near))[0]
     # What is repeated fills its own neighbourhood, and a copy of it would seem at home there.
     _, *different = together(g, *(rows[kept] for rows in own), device=device)
     near = min(neighbors, len(kept) - 1)
     fellows = _among_training(neighbors_within(different[0], near)[0], different, near)
-    return _nearest_of_all(_judge(images, different, near, fellows), images, training)
+    found, reach = _judge(images, different, near, fellows)
+    return _nearest_of_all(found, reach, images, training)
 
 
-def _judge(images: Points, training: list[Points], near: int, among: Floats) -> Memorization:
-    found = [neighbors_between(images, points, near) for points in training]
-    squared = np.concatenate([distances for distances, _ in found], axis=1)
-    rows = np.concatenate([index for _, index in found], axis=1)
+def _judge(
+    images: Points, training: list[Points], near: int, among: Floats
+) -> tuple[Memorization, Floats]:
+    """Judge every image, and say up to which distance it may be a copy: (m,)."""
+    neighbors = [neighbors_between(images, points, near) for points in training]
+    squared = np.concatenate([distances for distances, _ in neighbors], axis=1)
+    rows = np.concatenate([index for _, index in neighbors], axis=1)
     first = squared.argmin(axis=1)
     nearest = rows[np.arange(len(rows)), first]
     distance, ratio = _ratio(squared, near)
     fellow, usual = np.sqrt(among[:, :near].min(axis=1)), _ratio(among, near)[1]
     below = max(COPY, float(np.quantile(usual, RARE)))
-    return Memorization(
+    reach = np.maximum(fellow[nearest], np.median(fellow))
+    found = Memorization(
         nearest=nearest,
         mirrored=first >= near,
         distance=distance,
         ratio=ratio,
-        memorized=ratio < below,
+        memorized=(ratio < below) & (distance <= reach),
         authentic=distance > fellow[nearest],
         below=below,
     )
+    return found, reach
 
 
 def _different(squared: Floats, rows: Integers) -> Integers:
@@ -119,7 +128,9 @@ def _different(squared: Floats, rows: Integers) -> Integers:
     return np.unique(kind, return_index=True)[1]
 
 
-def _nearest_of_all(found: Memorization, images: Points, training: list[Points]) -> Memorization:
+def _nearest_of_all(
+    found: Memorization, reach: Floats, images: Points, training: list[Points]
+) -> Memorization:
     """Name the nearest of all training images where only different ones were compared."""
     nearest = [neighbors_between(images, points, 1) for points in training]
     squared = np.concatenate([distances for distances, _ in nearest], axis=1)
@@ -134,7 +145,7 @@ def _nearest_of_all(found: Memorization, images: Points, training: list[Points])
         mirrored=at > 0,
         distance=distance,
         ratio=ratio,
-        memorized=ratio < found.below,
+        memorized=(ratio < found.below) & (distance <= reach),
     )
 
 
