@@ -1,4 +1,4 @@
-"""``curadiff demo``: a whole study on a drawn data set, in a few minutes."""
+"""``curadiff demo``: a preview of all arms and a small study, on a drawn data set."""
 
 from __future__ import annotations
 
@@ -9,14 +9,26 @@ import time
 from pathlib import Path
 
 from .. import demo
-from ..api import import_images, study
+from ..api import import_images, preview, study
 from ..api.progress import reporting
 
 PEOPLE, TEST = 600, 60
+PREVIEW = {
+    "name": "demo-preview",
+    "budget": 150,
+    "random_draws": 2,
+    "count": 48,
+    "noise_seeds": [0],
+    "image_size": 64,
+    "variations": 60,
+    "embed": {"encoder": "builtin"},
+    "evaluate": {"encoder": "scattering", "bootstrap": 200},
+}
 SIZES = {
     "name": "demo",
+    "arms": ["random", "typicality"],
     "budget": 150,
-    "seeds": [0, 1],
+    "seeds": [0],
     "parallel": 2,
     "embed": {"encoder": "builtin"},
     "train": {
@@ -32,7 +44,7 @@ SIZES = {
 
 
 def run_demo(folder: str) -> None:
-    """Draw the photographs, run the study, say where everything is."""
+    """Draw the photographs, preview all arms, train two, say where everything is."""
     began = time.monotonic()
     root = Path(folder).resolve() / "tryon"
     print(
@@ -43,8 +55,12 @@ def run_demo(folder: str) -> None:
         demo.render(root, people=PEOPLE, test=TEST, progress=report)
     imported = import_images(root, name="tryon")
     print(imported)
-    result = study(f"{imported.dataset.name}:train", **SIZES)
+    source = f"{imported.dataset.name}:train"
+    previewed = preview(source, **PREVIEW)
+    print(f"\n{previewed}\n\nNow two small networks are trained on the same choices.\n")
+    result = study(source, **SIZES)
     print(f"\n{result}")
+    print(f"What all arms would draw, without training: {previewed.page}")
     print(f"From here that is: {program()} app {result.generated}")
     print(
         f"\nDone in {(time.monotonic() - began) / 60:.1f} minutes. These were demonstration sizes: "
