@@ -1,10 +1,15 @@
 """Work started in the App: the start answers, the end is seen, a failure opens the form again."""
 
+from pathlib import Path
+
 import pytest
+import yaml
 from curadiff import runs
 from curadiff.api import jobs
 from curadiff.operators import following, pool
 from fiftyone.operators.executor import ExecutionContext
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(autouse=True)
@@ -105,3 +110,8 @@ def test_an_import_that_ends_shows_its_data_set_and_one_that_fails_its_form(
     following.FollowJob().execute(ctx)
     (again,) = ctx.executor.named("prompt_user_for_operation")
     assert again["params"] == {**given, "fault": "it holds no images."}
+
+
+def test_every_panel_of_the_plugin_is_refreshed():
+    manifest = yaml.safe_load((ROOT / "fiftyone.yml").read_text())
+    assert list(following.PANELS) == manifest["panels"]
