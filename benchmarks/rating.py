@@ -1,7 +1,7 @@
 """How long a rater waits for the next pair: 50 raters at once on one server.
 
 Measured is the time inside the server from an answer's arrival to the next pair's, the
-vote on the disk of the database in between.
+vote on the disk of the database in between. The raters are a process of their own.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ import argparse
 import json
 import os
 import socket
+import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -68,7 +70,7 @@ def measure(raters, votes, pause):
             Image.fromarray(pixels).save(folders[arm] / f"{number}.png")
     name = f"bench-{os.getpid()}"
     rate_start(folders=folders, name=name, votes_per_rater=votes + 2)
-    seconds, faults = [], []
+    seconds = []
 
     def timed(*values, **named):
         return Timed(server.application(*values, **{**named, "rate": 1e9, "burst": 1e9}), seconds)
@@ -85,17 +87,12 @@ def measure(raters, votes, pause):
     thread.start()
     time.sleep(1)
     invite = store.rating().invite
-    people = [
-        threading.Thread(
-            target=person, args=(f"http://127.0.0.1:{port}", invite, votes, pause, faults)
-        )
-        for _ in range(raters)
-    ]
+    address = f"http://127.0.0.1:{port}"
+    words = [address, invite, str(raters), str(votes), str(pause)]
     began = time.perf_counter()
-    for one in people:
-        one.start()
-    for one in people:
-        one.join()
+    crowd = [sys.executable, __file__, "--crowd", *words]
+    done = subprocess.run(crowd, capture_output=True, text=True, check=False)
+    faults = json.loads(done.stdout) if done.returncode == 0 else [done.stderr[-500:]]
     took = time.perf_counter() - began
     end.set()
     thread.join()
@@ -112,7 +109,24 @@ def measure(raters, votes, pause):
     }
 
 
+def crowd(address, invite, raters, votes, pause):
+    """Let all raters vote at once; print what went wrong."""
+    faults = []
+    people = [
+        threading.Thread(target=person, args=(address, invite, int(votes), float(pause), faults))
+        for _ in range(int(raters))
+    ]
+    for one in people:
+        one.start()
+    for one in people:
+        one.join()
+    print(json.dumps(faults))
+
+
 def main() -> None:
+    if sys.argv[1:2] == ["--crowd"]:
+        crowd(*sys.argv[2:])
+        return
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--raters", type=int, default=50)
     parser.add_argument("--votes", type=int, default=20, help="of each rater")

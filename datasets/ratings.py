@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from pymongo import ASCENDING
+from pymongo import ASCENDING, WriteConcern
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
 from ..errors import DataError, EnvironmentFault, nearest
@@ -182,15 +183,13 @@ class RatingStore:
     def add_assignment(self, assignment: Assignment) -> None:
         """Add a pair; raises `Conflict` where its id is taken."""
         with _database("the pair"):
-            order = durable(STUDIES).find_one_and_update(
-                {"_id": self.key}, {"$inc": {"shown": 1}}, {"shown": 1}
-            )
-            durable(ASSIGNMENTS).insert_one(
+            # Not waited for: a vote that is on the disk makes all writes before it durable too.
+            durable(ASSIGNMENTS).with_options(write_concern=WriteConcern(1)).insert_one(
                 {
                     **dataclasses.asdict(assignment),
                     "_id": f"{self.key}/{assignment.id}",
                     "study": self.key,
-                    "order": (order or {}).get("shown", 0),
+                    "order": time.time_ns(),
                     "withdrawn": False,
                 }
             )

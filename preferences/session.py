@@ -65,6 +65,7 @@ class Session:
         self.store = store
         self.rating: Rating = store.rating()
         self.lock = threading.RLock()
+        self.turns: dict[str, threading.RLock] = {}
         self.seen: dict[str, float] = {}  # when each rater's page last asked
         self.stale = False  # a write failed: only the store knows whether it was done
         self._load()
@@ -96,6 +97,11 @@ class Session:
             if not vote.undone:
                 self.votes.setdefault(vote.rater, []).append(vote)
         self.stale = False
+
+    def _turn(self, rater: str) -> threading.RLock:
+        """Return what lets one rater's answers be stored one after the other."""
+        with self.lock:
+            return self.turns.setdefault(rater, threading.RLock())
 
     @contextmanager
     def _working(self) -> Iterator[None]:
@@ -166,27 +172,45 @@ class Session:
         offered = ANSWERS if self.rating.both_bad else ANSWERS[:3]
         if answer not in offered:
             raise Refused(f"answer must be one of {', '.join(offered)}.")
-        with self._working():
-            pair = self.assignments.get(assignment)
-            if pair is None or pair.rater != rater:
-                raise Refused("this pair is not open; here is the next one.")
-            given = next(
-                (vote for vote in self.votes.get(rater, []) if vote.assignment == assignment), None
-            )
-            if given is not None:
-                if given.answer == answer:
-                    return
-                raise Refused("this pair is answered already; take the answer back first.")
-            waiting = self._open(rater)
-            if not waiting or waiting[0].id != assignment:
-                raise Refused("another pair comes first; here it is.")
-            self._add(pair, answer, seconds)
+        with self._turn(rater):
+            with self._working():
+                vote = self._checked(rater, assignment, answer, seconds)
+            if vote is None:
+                return
+            try:
+                self.store.add_vote(vote)  # others go on while this is written to the disk
+            except Conflict:  # stored before an answer reached us, by this process or another
+                self.stale = True
+                return
+            except CuradiffError:
+                self.stale = True
+                raise
+            with self.lock:
+                self.revisions[assignment] = self.revisions.get(assignment, 0) + 1
+                own = self.votes.setdefault(rater, [])
+                if all(one.id != vote.id for one in own):  # unless the store was read meanwhile
+                    own.append(vote)
 
-    def _add(self, pair: Assignment, answer: Answer, seconds: float | None) -> None:
-        revision = self.revisions.get(pair.id, 0)
-        vote = Vote(
-            id=f"{pair.id}-{revision}",
-            rater=pair.rater,
+    def _checked(
+        self, rater: str, assignment: str, answer: Answer, seconds: float | None
+    ) -> Vote | None:
+        """Return the vote to store, None where the same answer is stored already."""
+        pair = self.assignments.get(assignment)
+        if pair is None or pair.rater != rater:
+            raise Refused("this pair is not open; here is the next one.")
+        given = next(
+            (vote for vote in self.votes.get(rater, []) if vote.assignment == assignment), None
+        )
+        if given is not None:
+            if given.answer == answer:
+                return None
+            raise Refused("this pair is answered already; take the answer back first.")
+        waiting = self._open(rater)
+        if not waiting or waiting[0].id != assignment:
+            raise Refused("another pair comes first; here it is.")
+        return Vote(
+            id=f"{pair.id}-{self.revisions.get(pair.id, 0)}",
+            rater=rater,
             assignment=pair.id,
             left=pair.left,
             right=pair.right,
@@ -199,13 +223,6 @@ class Session:
             at=time.time(),
             schedule_seed=self.rating.seed,
         )
-        try:
-            self.store.add_vote(vote)
-        except Conflict:  # stored before an answer reached us, by this process or another
-            self._load()
-            return
-        self.revisions[pair.id] = revision + 1
-        self.votes.setdefault(pair.rater, []).append(vote)
 
     def undo(self, rater: str, done: int) -> None:
         """Take back a rater's last vote; its pair is shown again.
@@ -218,7 +235,7 @@ class Session:
         Raises:
             Refused: There is none, or the page is out of date.
         """
-        with self._working():
+        with self._turn(rater), self._working():
             own = self.votes.get(rater, [])
             if done == len(own) + 1:
                 return
