@@ -19,7 +19,7 @@ from . import directory
 from .directory import Run
 from .files import TEMPORARY, read_json, remove, sync_folder, temporary
 from .launch import STARTING
-from .lease import Lease
+from .lease import Lease, held
 
 SHOWN = 5  # files of others that are named
 _RUN = (
@@ -122,9 +122,10 @@ def prepare(run: str | Path | Run) -> Deletion:
 def _refuse_at_work(every: list[Run]) -> None:
     for one in every:
         state = one.status["state"]
-        if state in directory.ACTIVE:
+        if state in directory.ACTIVE or held(one.path):
+            doing = state if state in directory.ACTIVE else "in use"
             raise RunError(
-                f"{one.id} is {state}; stop it first with: curadiff runs {one.id} --stop"
+                f"{one.id} is {doing}; stop it first with: curadiff runs {one.id} --stop"
             )
 
 
