@@ -25,29 +25,31 @@ SPREAD = 0.3  # standard deviation of raters' own log-strengths around the true 
 NU = 0.5
 
 
+def ask(client, method, path, **body):
+    """Ask as the page does: again, where it is told to wait."""
+    while (answer := client.request(method, path, **body)).status_code == 429:
+        time.sleep(0.3)
+    return answer.raise_for_status() if answer.status_code != 303 else answer
+
+
 def rater(address, invite, true, session, seed):
     """One person's page: answers every pair by their own taste."""
     generator = np.random.default_rng(seed)
     taste = {arm: value + generator.normal(0, SPREAD) for arm, value in true.items()}
     with httpx.Client(base_url=address, timeout=60) as client:
-        while (joined := client.post(f"/join/{invite}")).status_code == 429:
-            time.sleep(0.5)
+        joined = ask(client, "POST", f"/join/{invite}")
         own = joined.headers["location"].split("/")[-1]
         client.headers["Authorization"] = f"Bearer {own}"
-        now = client.get("/state").json()
+        now = ask(client, "GET", "/state").json()
         while now["pairs"]:
             shown = session.assignments[now["pairs"][0]]  # what a person would see in the pictures
             for side in ("left", "right"):
-                client.get(f"/image/{shown.id}/{side}").raise_for_status()
+                ask(client, "GET", f"/image/{shown.id}/{side}")
             a, b = np.exp(taste[shown.left_arm]), np.exp(taste[shown.right_arm])
             chances = np.array([a, b, NU * np.sqrt(a * b)])
             answer = generator.choice(["left", "right", "tie"], p=chances / chances.sum())
             body = {"pair": shown.id, "answer": str(answer), "seconds": 2.0}
-            answered = client.post("/vote", json=body)
-            if answered.status_code == 429:
-                time.sleep(0.2)
-                continue
-            now = answered.raise_for_status().json()
+            now = ask(client, "POST", "/vote", json=body).json()
 
 
 def main() -> None:
