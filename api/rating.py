@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -179,8 +180,8 @@ def rate_status(name: str) -> RatingStatus:
     """
     store = ratings.open_rating(name)
     rating, votes = store.rating(), preferences.effective(store.votes())
-    raters = {vote.rater for vote in votes} | set(store.raters().values())
-    given = {rater: sum(vote.rater == rater for vote in votes) for rater in raters}
+    given = Counter(dict.fromkeys(store.raters().values(), 0))  # those without a vote too
+    given.update(vote.rater for vote in votes)
     data = preferences.comparisons(votes)
     pairs = {
         (data.arms[i], data.arms[j]): len(data.of_pair(i, j))
@@ -188,7 +189,7 @@ def rate_status(name: str) -> RatingStatus:
         for j in range(i + 1, len(data.arms))
     }
     finished = sum(count >= rating.votes_per_rater for count in given.values())
-    return RatingStatus(name, len(votes), len(raters), finished, pairs, f"/join/{rating.invite}")
+    return RatingStatus(name, len(votes), len(given), finished, pairs, f"/join/{rating.invite}")
 
 
 def rate_results(name: str | None = None, *, file: Any = None, columns: Any = None) -> Results:
