@@ -10,12 +10,10 @@ from pathlib import Path
 from unittest.mock import patch
 
 import curadiff
-import numpy as np
 import pytest
-from curadiff import runs
-from PIL import Image
 
 from ..conftest import draw
+from ..pipeline.instant import generate
 from ..pipeline.test_study import SIZES
 
 curadiff.study  # noqa: B018, loads the module once here and not in every process
@@ -25,19 +23,6 @@ EVERY = int(os.environ.get("CURADIFF_KILL_EVERY", "9"))  # 1 tries every positio
 
 def start(run, **more):
     run.set_status("finished", step=2, steps=2, images_seen=8, loss=0.5)
-
-
-def generate(run, *, progress, count, seed, **more):
-    folder = run.path / "drawn"
-    folder.mkdir(exist_ok=True)
-    pixels = np.random.default_rng(len(run.id))
-    for n in range(count):
-        image = Image.fromarray(pixels.integers(0, 255, (16, 16, 3), np.uint8))
-        image.save(folder / f"{n:06d}.png")
-    told = {"run": run.id, "seeds": [seed + n for n in range(count)], "checkpoint": 2}
-    told |= {"weights": "ema", "sampler": "ddim", "steps": 2}
-    runs.write_json(folder / "generated.json", told)
-    return folder
 
 
 def photos() -> Path:

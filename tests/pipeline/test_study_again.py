@@ -19,6 +19,7 @@ from curadiff.errors import DataError, RunError, SettingsError, Stopped
 from PIL import Image
 
 from ..conftest import draw
+from . import instant
 from .test_study import SIZES
 
 SMALL = {**SIZES, "arms": ["random", "full"], "seeds": [0]}
@@ -38,20 +39,8 @@ def quick(monkeypatch):
         else:
             run.set_status("finished", step=2, steps=2, images_seen=8, loss=0.5)
 
-    def generate(run, *, progress, count, seed, **more):
-        folder = run.path / "drawn"
-        folder.mkdir(exist_ok=True)
-        pixels = np.random.default_rng(len(run.id))
-        for n in range(count):
-            image = Image.fromarray(pixels.integers(0, 255, (16, 16, 3), np.uint8))
-            image.save(folder / f"{n:06d}.png")
-        told = {"run": run.id, "seeds": [seed + n for n in range(count)], "checkpoint": 2}
-        told |= {"weights": "ema", "sampler": "ddim", "steps": 2}
-        runs.write_json(folder / "generated.json", told)
-        return folder
-
     monkeypatch.setattr(studying.diffusion, "start", start)
-    monkeypatch.setattr(studying, "generate", generate)
+    monkeypatch.setattr(studying, "generate", instant.generate)
     yield trained, failing
     for name in fo.list_datasets("*-tiny*"):
         fo.delete_dataset(name)
