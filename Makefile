@@ -24,9 +24,9 @@ DATASET ?= tryon-demo
 app: venv
 	$(BIN)/curadiff app $(DATASET)
 
-# All tests but those that take minutes each (kill and resume, large networks).
+# All tests but those that take minutes each (kill and resume, large networks); two at a time.
 test: venv
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile
 
 test-slow: venv
 	$(BIN)/python -m pytest -m slow

@@ -37,10 +37,11 @@ MONGOD = Path(str(FIFTYONE.origin)).parent / "db" / "bin" / "mongod" if FIFTYONE
 DATABASE: subprocess.Popen | None = None
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     """Start the database; it ends when the pipe to this process closes, however it dies."""
     global DATABASE
-    if MONGOD is None or not MONGOD.is_file():
+    only_hands_out = bool(getattr(config.option, "numprocesses", None))  # the workers run tests
+    if MONGOD is None or not MONGOD.is_file() or only_hands_out:
         return
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -65,6 +66,18 @@ def pytest_unconfigure() -> None:
     if DATABASE is not None:
         DATABASE.communicate(timeout=30)
     shutil.rmtree(SCRATCH, ignore_errors=True)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _no_fork_server_left():
+    """Keep a server that tests of the App have started from serving tests of other modules."""
+    yield
+    from curadiff.runs import forking
+
+    kept = forking.server()
+    if kept is not None:
+        kept.close()
+        forking._kept = None
 
 
 @pytest.fixture
