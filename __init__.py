@@ -2,35 +2,17 @@
 
 The repository root is both this package and the FiftyOne plugin
 ``@curadiff/studio``. FiftyOne re-executes this file on every App request, so it
-imports nothing heavy and holds no state; names load on first use.
+imports nothing heavy and holds no state; the verbs load on first use, as
+``__init__.pyi`` lists them.
 """
 
-from __future__ import annotations
+from typing import Any
 
-from typing import TYPE_CHECKING, Any
+import lazy_loader
 
-from .version import __version__
+from .version import __version__ as __version__
 
-if TYPE_CHECKING:
-    from types import ModuleType
-
-__all__ = ["__version__"]
-
-
-def __getattr__(name: str) -> Any:
-    import importlib
-
-    api = importlib.import_module(".api", __name__)
-    if name in api.__all__:
-        return getattr(api, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    import importlib
-
-    api: ModuleType = importlib.import_module(".api", __name__)
-    return sorted([*__all__, *api.__all__])
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
 
 
 def register(plugin: Any) -> None:

@@ -60,9 +60,9 @@ def make(samples: int, folder: Path):
 
 def in_process(dataset):
     """Time what the server does for one look: wall and CPU, and count what it sends."""
-    from curadiff.operators.panel import POLL, CuradiffPanel
-    from curadiff.operators.selections_panel import SelectionsPanel
-    from curadiff.operators.study_panel import StudyPanel
+    from curadiff.operators.panels.pipeline import POLL, CuradiffPanel
+    from curadiff.operators.panels.selections import SelectionsPanel
+    from curadiff.operators.panels.study import StudyPanel
     from fiftyone.operators.executor import ExecutionContext
 
     for kind in (CuradiffPanel, SelectionsPanel, StudyPanel):

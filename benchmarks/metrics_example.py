@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from curadiff import encoders
-from curadiff.images import open_rgb
+from curadiff.common.images import open_rgb
 from curadiff.metrics import evaluate
 from PIL import Image, ImageFilter
 

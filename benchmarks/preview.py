@@ -22,9 +22,10 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from curadiff import metrics, selectors
-from curadiff.diffusion import samplers, schedules
+from curadiff.diffusion import schedules
 from curadiff.diffusion.analytic import denoiser, harm
 from curadiff.diffusion.analytic.drawing import Model
+from curadiff.diffusion.sampling import samplers
 from PIL import Image, ImageFilter
 from torch import nn
 
@@ -96,7 +97,7 @@ def model(pictures, size=32):
 
 
 def draw(drawer, count):
-    made = [drawer.draw(range(at, at + PART), **DRAW) for at in range(0, count, PART)]
+    made = [drawer.sample(range(at, at + PART), **DRAW) for at in range(0, count, PART)]
     pictures = np.concatenate([one.pictures[..., 0] for one in made])[:count]
     return pictures, [source for one in made for source in one.sources][:count]
 

@@ -19,10 +19,10 @@ from pathlib import Path
 
 import httpx
 import numpy as np
-from curadiff.api.rating import rate_start
 from curadiff.datasets import ratings
 from curadiff.preferences import server, serving
 from curadiff.preferences.session import Session
+from curadiff.studies.rating import rate_start
 from PIL import Image
 
 

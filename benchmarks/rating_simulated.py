@@ -15,10 +15,10 @@ import time
 
 import httpx
 import numpy as np
-from curadiff.api import rate_results, rate_start
 from curadiff.datasets import ratings
 from curadiff.preferences.serving import serve
 from curadiff.preferences.session import Session
+from curadiff.studies.rating import rate_results, rate_start
 
 STEP = 0.4  # difference in log-strength between one arm and the next: 60 % against 40 %
 SPREAD = 0.3  # standard deviation of raters' own log-strengths around the true ones

@@ -16,7 +16,7 @@ import curadiff
 import fiftyone as fo
 import numpy as np
 from curadiff import selectors
-from curadiff.api.selecting import EXPLAINED
+from curadiff.workflows.selecting import EXPLAINED
 
 
 def main():

@@ -29,10 +29,10 @@ os.environ["RAYON_NUM_THREADS"] = "1"
 
 import numpy as np
 import torch
-from curadiff.neighbors import nearest
+from curadiff.common.knn import nearest
 from curadiff.selectors import METHODS, select
-from curadiff.selectors.frechet import PoolGaussian
-from curadiff.selectors.rows import unit_rows
+from curadiff.selectors.core.rows import unit_rows
+from curadiff.selectors.core.frechet import PoolGaussian
 from selection_mixture import mixture
 
 

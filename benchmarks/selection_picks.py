@@ -12,8 +12,8 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
-from curadiff.api.grids import grid
 from curadiff.selectors import METHODS, select
+from curadiff.workflows.contact_sheet import grid
 from PIL import Image, ImageDraw, ImageFont
 
 COLUMNS, SIDE, LABEL = 20, 56, 24

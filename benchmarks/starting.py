@@ -40,7 +40,7 @@ def begin_training(args, paths, number):
 def begin_job(args, paths, number):
     """Start a job that embeds pictures."""
     import curadiff
-    from curadiff.api import jobs
+    from curadiff.jobs import jobs
 
     dataset = curadiff.import_images(paths[0].parent, name=f"starting-{os.getpid()}").dataset
     run = jobs.prepare("embed", {"samples": dataset}, {"encoder": "builtin", "field": f"f{number}"})
@@ -91,7 +91,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=5)
     args = parser.parse_args()
     if args.what == "job":
-        from curadiff.api.jobs import IMPORTS as imports
+        from curadiff.jobs.jobs import IMPORTS as imports
     else:
         from curadiff.diffusion.jobs import IMPORTS
 

@@ -41,7 +41,8 @@ H100_BF16 = 989e12  # dense peak, FLOP per second, for MFU
 def ours(args, folder, paths):
     """Return our training and a function that does so many steps of it."""
     from curadiff import runs
-    from curadiff.diffusion import engine, loop, prepare
+    from curadiff.diffusion import prepare
+    from curadiff.diffusion.train import engine, loop
 
     s = settings(args)
     run = runs.create("train", s.model_dump(), folder=folder / "runs")
@@ -127,7 +128,8 @@ def train(args, folder, paths):
 
 def step_flop(training):
     """Count the floating-point operations of one step."""
-    from curadiff.diffusion import engine, network
+    from curadiff.diffusion.networks import network
+    from curadiff.diffusion.train import engine
     from torch.utils.flop_counter import FlopCounterMode
 
     with engine.eager(network.bare(training.state.network)), FlopCounterMode(display=False) as all_:
@@ -136,7 +138,10 @@ def step_flop(training):
 
 
 def sample(args, folder, paths):
-    from curadiff.diffusion import draw, engine, network, schedules
+    from curadiff.diffusion import schedules
+    from curadiff.diffusion.networks import network
+    from curadiff.diffusion.sampling import sample
+    from curadiff.diffusion.train import engine
     from diffusers import DDIMPipeline, DDIMScheduler
 
     s = settings(args)
@@ -157,7 +162,7 @@ def sample(args, folder, paths):
 
     def mine(count):
         for i in range(count):
-            draw.draw(
+            sample.draw(
                 wrapped,
                 range(i, i + s.batch_size),
                 size=s.image_size,

@@ -46,7 +46,9 @@ def settings(args):
 def diffusers_script(args, paths):
     """What diffusers' unconditional training script does in a step, on our network."""
     from accelerate import Accelerator
-    from curadiff.diffusion import engine, network, schedules
+    from curadiff.diffusion import schedules
+    from curadiff.diffusion.networks import network
+    from curadiff.diffusion.train import engine
     from diffusers import DDPMScheduler, UNet2DModel
     from diffusers.training_utils import EMAModel
     from torchvision import transforms
@@ -92,7 +94,7 @@ def diffusers_script(args, paths):
 
 def lucidrains_trainer(args, folder, paths):
     """Return steps of denoising-diffusion-pytorch's Trainer at its defaults."""
-    from curadiff.diffusion import engine
+    from curadiff.diffusion.train import engine
     from denoising_diffusion_pytorch import GaussianDiffusion, Trainer, Unet
 
     s = settings(args)

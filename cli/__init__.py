@@ -6,7 +6,7 @@ import os
 import shlex
 import sys
 
-from ..errors import CuradiffError
+from ..common.errors import CuradiffError
 from ..runs import interrupt
 from ..runs.launch import CALM
 from .flags import Parser

@@ -143,59 +143,65 @@ def add_commands(parser: Parser) -> None:
 
 
 def _import(words: argparse.Namespace) -> None:
-    from .. import api
 
-    print(api.import_images(words.SOURCE, **given_settings(words, VERBS["import"])))
+    from ..workflows import importing
+
+    print(importing.import_images(words.SOURCE, **given_settings(words, VERBS["import"])))
 
 
 def _embed(words: argparse.Namespace) -> None:
-    from .. import api
 
-    print(api.embed(words.DATASET, **given_settings(words, VERBS["embed"])))
+    from ..workflows import embedding
+
+    print(embedding.embed(words.DATASET, **given_settings(words, VERBS["embed"])))
 
 
 def _select(words: argparse.Namespace) -> None:
-    from .. import api
 
-    found = api.select(words.DATASET, **given_settings(words, VERBS["select"]))
+    from ..workflows import selecting
+
+    found = selecting.select(words.DATASET, **given_settings(words, VERBS["select"]))
     print(found)
     print(f"Train on it with: curadiff train {found.view._root_dataset.name}:{found.name}")
 
 
 def _train(words: argparse.Namespace) -> None:
-    from .. import api
+
+    from ..workflows import estimating, training
 
     settings = given_settings(words, VERBS["train"])
     if words.resume:
         if words.DATASET or words.estimate:
             words.parser.error("--resume goes on with a run; give no data set and no --estimate")
-        run = api.resume(words.resume, wait=not words.detach, **settings)
+        run = training.resume(words.resume, wait=not words.detach, **settings)
     elif words.DATASET is None:
         words.parser.error("a data set is needed, or --resume RUN")
     elif words.estimate:
-        print(api.estimate_training(words.DATASET, **settings))
+        print(estimating.estimate_training(words.DATASET, **settings))
         return
     else:
-        run = api.train(words.DATASET, wait=not words.detach, **settings)
+        run = training.train(words.DATASET, wait=not words.detach, **settings)
     print(f"{run.id}: {run.status['state']}, in {run.path}")
     print(f"Draw images with: curadiff generate {run.id}")
 
 
 def _generate(words: argparse.Namespace) -> None:
-    from .. import api
+
+    from ..workflows import generating
 
     given = given_settings(words, VERBS["generate"])
-    folder = api.generate(words.RUN, folder=words.folder, **given)
+    folder = generating.generate(words.RUN, folder=words.folder, **given)
     print(folder)
     print(f"Look at them with: curadiff import-generated {folder}")
 
 
 def _import_generated(words: argparse.Namespace) -> None:
-    from .. import api
+
+    from ..workflows import generating
 
     settings = given_settings(words, VERBS["import-generated"])
     names = {}
-    for found in api.import_generated(words.FOLDER, **settings):
+    for found in generating.import_generated(words.FOLDER, **settings):
         print(found)
         names[found.dataset.name] = None
     for name in names:
@@ -203,9 +209,10 @@ def _import_generated(words: argparse.Namespace) -> None:
 
 
 def _evaluate(words: argparse.Namespace) -> None:
-    from .. import api
 
-    found = api.evaluate(
+    from ..workflows import evaluating
+
+    found = evaluating.evaluate(
         words.GENERATED,
         words.REFERENCE,
         train=words.train,
@@ -216,7 +223,8 @@ def _evaluate(words: argparse.Namespace) -> None:
 
 
 def _study(words: argparse.Namespace) -> None:
-    from .. import api
+    from ..studies import engine
+    from ..workflows import estimating
     from .show import merged
 
     settings = settings_from_file(words.file) if words.file else {}
@@ -226,15 +234,16 @@ def _study(words: argparse.Namespace) -> None:
     settings.pop("source", None)
     settings = merged(settings, given_settings(words, VERBS["study"]))
     if words.estimate:
-        print(api.estimate_study(**settings))
+        print(estimating.estimate_study(**settings))
     else:
-        print(api.study(source, update_images=words.update_images, **settings))
+        print(engine.study(source, update_images=words.update_images, **settings))
 
 
 def _preview(words: argparse.Namespace) -> None:
-    from .. import api
 
-    print(api.preview(words.SOURCE, **given_settings(words, VERBS["preview"])))
+    from ..studies.preview import engine
+
+    print(engine.preview(words.SOURCE, **given_settings(words, VERBS["preview"])))
 
 
 def _runs(words: argparse.Namespace) -> None:
@@ -250,9 +259,9 @@ def _cache(words: argparse.Namespace) -> None:
 
 
 def _doctor(words: argparse.Namespace) -> int:
-    from .. import api
+    from ..workflows.doctor import doctor
 
-    found = api.doctor(fix=words.fix)
+    found = doctor(fix=words.fix)
     print(found.text(brief=words.brief))
     return 0 if found.healthy else 1
 

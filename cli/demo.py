@@ -9,8 +9,10 @@ import time
 from pathlib import Path
 
 from .. import demo
-from ..api import import_images, preview, study
-from ..api.progress import reporting
+from ..studies.engine import study
+from ..studies.preview.engine import preview
+from ..workflows.importing import import_images
+from ..workflows.progress import reporting
 
 PEOPLE, TEST = 600, 60
 PREVIEW = {

@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any, NoReturn
 
+from ..common.errors import SettingsError, nearest
 from ..config import Settings, choices, limits, plain_type
-from ..errors import SettingsError, nearest
 
 WIDTH = 60  # of choices that stand for a value in a line of help
 _SIGNS = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<", "multiple_of": "a multiple of"}

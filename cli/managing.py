@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from .. import runs
-from ..errors import RunError, SettingsError
+from ..common.errors import RunError, SettingsError
 from ..runs import Damaged, Run, launch, lease
 
 HIDDEN = ("heartbeat", "time", "pid")  # numbers of a status that mean nothing to a reader
@@ -127,7 +127,7 @@ def _ago(seconds: float) -> str:
 
 def _follow(run: Run) -> None:
     if run.kind == "train":
-        from ..api.training import follow
+        from ..workflows.training import follow
 
         follow(run)
         return
@@ -146,7 +146,9 @@ def _stop(run: Run) -> None:
 
 
 def _resume(run: Run) -> None:
-    from ..api import jobs, resume, resume_study
+    from ..jobs import jobs
+    from ..studies.engine import resume_study
+    from ..workflows.training import resume
 
     if run.kind == "study":
         print(resume_study(run))
@@ -157,7 +159,7 @@ def _resume(run: Run) -> None:
 
 def _delete(name: str, *, yes: bool) -> None:
     """Say what goes, ask, and delete it."""
-    from ..api import delete_run
+    from ..workflows.deleting import delete_run
 
     found = delete_run(name)
     print(f"This deletes {found}")

@@ -7,8 +7,8 @@ import json
 import sys
 from typing import Any
 
+from ..common.errors import DataError
 from ..config import RatePlanSettings, RateSettings
-from ..errors import DataError
 from .flags import Parser, add_settings, given_settings
 
 
@@ -79,40 +79,42 @@ def add_rate(commands: Any) -> None:
 
 
 def _start(words: argparse.Namespace) -> None:
-    from .. import api
+
+    from ..studies import rating
 
     folders = _pairs(words.folders, "ARM=FOLDER")
-    print(api.rate_start(words.DATASET, folders=folders, **given_settings(words, RateSettings)))
+    print(rating.rate_start(words.DATASET, folders=folders, **given_settings(words, RateSettings)))
 
 
 def _serve(words: argparse.Namespace) -> None:
-    from .. import api
 
-    link = api.rate_status(words.STUDY).link
+    from ..studies import rating
+
+    link = rating.rate_status(words.STUDY).link
     shown = f"[{words.host}]" if ":" in words.host else words.host
     print(f"Send raters this link: http://{shown}:{words.port}{link}")
     if words.host in ("127.0.0.1", "localhost"):
         print("It works on this machine only; others need --host, such as --host 0.0.0.0")
     print("Ctrl-C ends it; votes are kept, and the same command goes on.", flush=True)
-    api.rate_serve(words.STUDY, host=words.host, port=words.port, hosts=words.names)
+    rating.rate_serve(words.STUDY, host=words.host, port=words.port, hosts=words.names)
 
 
 def _status(words: argparse.Namespace) -> None:
-    from .. import api
     from ..datasets.ratings import rating_names
+    from ..studies import rating
 
     if words.STUDY is not None:
-        print(api.rate_status(words.STUDY))
+        print(rating.rate_status(words.STUDY))
         return
     names = rating_names()
     if not names:
         print("There is no study of people yet; start one with: curadiff rate start DATASET")
     for name in names:
-        print(api.rate_status(name))
+        print(rating.rate_status(name))
 
 
 def _results(words: argparse.Namespace) -> None:
-    from ..api.rating import against_study, rate_results
+    from ..studies.rating import against_study, rate_results
 
     columns = _pairs(words.columns, "OURS=THEIRS")
     found = rate_results(words.STUDY, file=words.file, columns=columns)
@@ -128,22 +130,25 @@ def _results(words: argparse.Namespace) -> None:
 
 
 def _export(words: argparse.Namespace) -> None:
-    from .. import api
 
-    print(api.rate_export(words.STUDY, words.FILE))
+    from ..studies import rating
+
+    print(rating.rate_export(words.STUDY, words.FILE))
 
 
 def _import(words: argparse.Namespace) -> None:
-    from .. import api
+
+    from ..studies import rating
 
     columns = _pairs(words.columns, "OURS=THEIRS")
-    print(f"{api.rate_import(words.STUDY, words.FILE, columns=columns)} votes added")
+    print(f"{rating.rate_import(words.STUDY, words.FILE, columns=columns)} votes added")
 
 
 def _plan(words: argparse.Namespace) -> None:
-    from .. import api
 
-    print(api.rate_plan(**given_settings(words, RatePlanSettings)))
+    from ..studies import rating
+
+    print(rating.rate_plan(**given_settings(words, RatePlanSettings)))
 
 
 COMMANDS = {

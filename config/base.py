@@ -22,7 +22,7 @@ from pydantic import (
 )
 from pydantic.fields import FieldInfo
 
-from ..errors import SettingsError, nearest
+from ..common.errors import SettingsError, nearest
 
 MOST_SEED = 2**53  # a whole number that JSON, the database and every generator hold exactly
 

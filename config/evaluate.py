@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import field_validator
 
-from ..errors import nearest
+from ..common.errors import nearest
 from .base import MOST_SEED, Settings, setting
 from .embed import ENCODER_HELP, Device, what_encoder_does
 

@@ -10,7 +10,7 @@ import re
 import shlex
 from pathlib import Path
 
-from ..errors import nearest
+from ..common.errors import nearest
 
 MOST_PROCESSES = 64  # on one machine, one per GPU: a wrong number must not fill it
 _COUNT = (r"\d{1,6}", "a whole number")

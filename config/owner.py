@@ -15,7 +15,7 @@ from typing import Any, get_args
 
 from pydantic.fields import FieldInfo
 
-from ..errors import EnvironmentFault, SettingsError
+from ..common.errors import EnvironmentFault, SettingsError
 from .base import Reason, Settings
 
 VARIABLE = "CURADIFF_APP_ALLOWS"

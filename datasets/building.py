@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from ..errors import Busy, DataError
+from ..common.errors import Busy, DataError
 from . import info, locking
 from .database import durable, fiftyone
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..errors import DataError
+from ..common.errors import DataError
 from ..layouts import Record
 from . import documents, identity, info
 from .database import fiftyone

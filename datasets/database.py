@@ -22,7 +22,7 @@ from typing import Any
 from pymongo import WriteConcern
 from pymongo.errors import ConnectionFailure
 
-from ..errors import EnvironmentFault
+from ..common.errors import EnvironmentFault
 from ..runs import home
 from ..runs.provenance import installed
 

@@ -19,7 +19,7 @@ import numpy as np
 from bson import ObjectId, json_util
 from pymongo import UpdateOne
 
-from ..errors import DataError
+from ..common.errors import DataError
 from . import info, names
 from .database import durable
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..errors import DataError
+from ..common.errors import DataError
 from . import building, documents, identity, info, locking, recovery
 from .database import fiftyone
 

@@ -13,7 +13,7 @@ from typing import Any
 from bson import ObjectId
 from bson.errors import InvalidId
 
-from ..errors import DataError
+from ..common.errors import DataError
 from . import info
 from .database import fiftyone
 

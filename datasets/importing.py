@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import DataError
+from ..common.errors import DataError
 from ..layouts import Record
 from . import building, documents, identity, info, locking, recovery
 from .comparing import Folder, Plan, compare, folder_for

@@ -15,7 +15,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ..errors import DataError
+from ..common.errors import DataError
 from .database import durable
 
 OURS = "curadiff"

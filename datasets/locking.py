@@ -20,7 +20,7 @@ from typing import Any
 
 from pymongo.errors import ConnectionFailure, DuplicateKeyError, PyMongoError
 
-from ..errors import Busy, EnvironmentFault, SettingsError
+from ..common.errors import Busy, EnvironmentFault, SettingsError
 from . import info, loaded, recovery
 from .database import durable, fiftyone
 

@@ -17,7 +17,7 @@ from typing import Any
 from pymongo import ASCENDING, WriteConcern
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
-from ..errors import DataError, EnvironmentFault, nearest
+from ..common.errors import DataError, EnvironmentFault, nearest
 from ..preferences import Assignment, Golden, Vote
 from ..preferences.store import Conflict, Picture, Rating
 from .database import durable, fiftyone

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import DataError, nearest
+from ..common.errors import DataError, nearest
 from . import info
 from .database import fiftyone
 from .resolving import all_samples

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from bson import ObjectId, json_util
 
-from ..errors import DataError
+from ..common.errors import DataError
 from . import info, locking, recovery
 from .database import durable, fiftyone
 from .loaded import commit

@@ -6,7 +6,7 @@ import warnings
 from contextlib import suppress
 from typing import Any
 
-from ..errors import Busy, DataError, nearest
+from ..common.errors import Busy, DataError, nearest
 from . import building, identity, locking, recovery
 from .database import fiftyone
 

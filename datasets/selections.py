@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from bson import ObjectId, json_util
 
-from ..errors import DataError, nearest
+from ..common.errors import DataError, nearest
 from . import info, locking, names, records, recovery
 from .database import durable
 from .loaded import commit

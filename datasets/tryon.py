@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ..images import size_of
+from ..common.images import size_of
 from ..layouts.pose import body_points
 from .database import fiftyone
 

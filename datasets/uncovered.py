@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..errors import DataError
+from ..common.errors import DataError
 from .database import fiftyone
 from .evaluations import prefix_of
 

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from bson import Binary, ObjectId
 
-from ..errors import DataError
+from ..common.errors import DataError
 from . import info, names, recovery
 from .database import durable, fiftyone
 from .names import Names

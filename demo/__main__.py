@@ -7,7 +7,7 @@ import sys
 
 from tqdm import tqdm
 
-from ..errors import CuradiffError
+from ..common.errors import CuradiffError
 from .render import render
 from .sheet import contact_sheet
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageChops, ImageFilter
 
-from ..errors import DataError, SettingsError
+from ..common.errors import DataError, SettingsError
 from .figure import draw_figure, draw_garment_alone, keypoints
 from .outliers import ELSEWHERE, OUTLIERS
 from .plan import Planned, plan

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from ..errors import DataError
-from ..images import open_rgb
+from ..common.errors import DataError
+from ..common.images import open_rgb
 from .truth import DemoTruth, Truth, load
 
 

@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from ..errors import DataError
-from ..runs.files import write_bytes, write_json
+from ..common.errors import DataError
+from ..common.files import write_bytes, write_json
 from .people import RARE
 from .plan import Planned
 

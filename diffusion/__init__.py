@@ -13,43 +13,6 @@
 Names load on first use, so that importing the package does not import torch.
 """
 
-from __future__ import annotations
+import lazy_loader
 
-import importlib
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from .generate import generate
-    from .jobs import change, freeze, prepare, start, stop, train_here
-    from .origin import adopt, begin_with
-
-MODULES = {
-    "adopt": "origin",
-    "begin_with": "origin",
-    "change": "jobs",
-    "freeze": "jobs",
-    "generate": "generate",
-    "prepare": "jobs",
-    "start": "jobs",
-    "stop": "jobs",
-    "train_here": "jobs",
-}
-__all__ = [
-    "adopt",
-    "begin_with",
-    "change",
-    "freeze",
-    "generate",
-    "prepare",
-    "start",
-    "stop",
-    "train_here",
-]
-
-
-def __getattr__(name: str) -> Any:
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    found = getattr(importlib.import_module(f".{MODULES[name]}", __name__), name)
-    globals()[name] = found  # a submodule of the same name would hide the function otherwise
-    return found
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -8,18 +8,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from ..common.errors import DataError, RunError, SettingsError
+from ..common.process import Process
 from ..config import TrainSettings, launch_words
-from ..errors import DataError, RunError, SettingsError
 from ..runs import Asked, Busy, Run, launch, lease
 from ..runs.forking import Child
-from ..runs.process import Process
-from . import manifest, origin, pixels
+from . import manifest, pixels
+from .init import initialize
 
-MODULE = "curadiff.diffusion.worker"
+MODULE = "curadiff.diffusion.train.worker"
 NOTES = 20  # on how images were read, that ``run.json`` keeps
-LOOP = ("torch._dynamo", "curadiff.diffusion.loop")  # PyTorch's optimizers import the first
+LOOP = ("torch._dynamo", "curadiff.diffusion.train.loop")  # PyTorch's optimizers import the first
 IMPORTS = {
-    "unet2d": (*LOOP, "diffusers.models.unets.unet_2d", "curadiff.diffusion.attention"),
+    "unet2d": (*LOOP, "diffusers.models.unets.unet_2d", "curadiff.diffusion.networks.attention"),
     "lucidrains": LOOP,
     "analytic": ("curadiff.diffusion.analytic.freezing",),
 }
@@ -83,7 +84,7 @@ def prepare(
     if not ids:
         raise DataError("there are no images to train on; select at least one.")
     if settings.start_from is not None:
-        origin.begin(run, settings.start_from)
+        initialize.begin(run, settings.start_from)
     made, skipped, notes = _read(ids, paths, settings)
     manifest.write(run, made)
     if held_out is not None and len(held_out):
@@ -231,7 +232,7 @@ def train_here(run: Run) -> str:
     Raises:
         CuradiffError: As the status of the run then says.
     """
-    from .worker import work
+    from .train.worker import work
 
     manifest.read(run)
     asked = Asked()
@@ -247,7 +248,7 @@ def freeze(run: Run) -> str:
     Raises:
         CuradiffError: As the status of the run then says.
     """
-    from .worker import work
+    from .train.worker import work
 
     return work(run, lambda: False)
 

@@ -13,8 +13,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypedDict
 
-from ..errors import DataError
-from ..images import content_hash
+from ..common.errors import DataError
+from ..common.images import content_hash
 from ..runs import Run, read_json, write_json
 
 NAME = "manifest.json"

@@ -20,11 +20,11 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import DataError, RunError
-from ..images import reading
-from ..preparation import RECIPE, square
+from ..common.errors import DataError, RunError
+from ..common.files import sweep, temporary
+from ..common.images import reading
+from ..common.preparation import RECIPE, square
 from ..runs import Run, caches, home, listing, make_folder, read_json
-from ..runs.files import sweep, temporary
 
 DIGEST = 16  # bytes of the checksum at the end of a file
 Notes = dict[int, str]  # by row, what to know of how an image was read; see `images.open_rgb`

@@ -28,8 +28,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import DataError, RunError
-from ..images import DECODING, content_hash
+from ..common.errors import DataError, RunError
+from ..common.images import DECODING, content_hash
 from ..runs import caches, home, make_folder
 
 PATIENCE = 60.0  # seconds to wait for another process's write

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ..errors import SettingsError, WeightsError, nearest
+from ..common.errors import SettingsError, WeightsError, nearest
 from .encoder import Encoder
 from .network import wrap
 from .pixels import Pixels

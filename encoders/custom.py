@@ -27,7 +27,7 @@ from typing import Any
 
 import torch
 
-from ..errors import CuradiffError, DataError, SettingsError, WeightsError, nearest
+from ..common.errors import CuradiffError, DataError, SettingsError, WeightsError, nearest
 from .encoder import Encoder
 from .network import wrap
 from .pixels import Pixels

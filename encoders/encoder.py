@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
-from ..errors import DataError, RunError
-from ..images import reading
-from ..preparation import Size, cut, identity
+from ..common.errors import DataError, RunError
+from ..common.images import reading
+from ..common.preparation import Size, cut, identity
 from .cache import Lookup
 
 Progress = Callable[[int, int], None]

@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from ..errors import EnvironmentFault, WeightsError
+from ..common.errors import EnvironmentFault, WeightsError
 from .encoder import Encoder
 from .network import wrap
 from .pixels import Pixels

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import DataError, EnvironmentFault
+from ..common.errors import DataError, EnvironmentFault
 from .encoder import Encoder
 from .pixels import Pixels
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import get_args
 
+from ..common.errors import SettingsError, nearest
 from ..config.embed import Dtype
-from ..errors import SettingsError, nearest
 from .encoder import Encoder
 
 DTYPES = get_args(Dtype)

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import SettingsError, WeightsError, nearest
+from ..common.errors import SettingsError, WeightsError, nearest
 from .encoder import Encoder
 from .network import wrap
 from .pixels import Pixels, scaled

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import WeightsError
+from ..common.errors import WeightsError
 from ..runs import home, make_folder
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..errors import DataError, nearest
+from ..common.errors import DataError, nearest
 from . import dresscode, folder, vitonhd
 from .records import Record, Records
 

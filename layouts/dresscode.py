@@ -17,7 +17,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from ..errors import DataError
+from ..common.errors import DataError
 from .files import LeftOut, few
 from .pairs import read_pairs
 from .records import Record, Records, plural

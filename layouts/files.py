@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..errors import DataError
-from ..images import SEVERAL, formats, frames, readable, sniff
+from ..common.errors import DataError
+from ..common.images import SEVERAL, formats, frames, readable, sniff
 from .records import plural
 
 ENDINGS = (

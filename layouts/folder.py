@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from ..errors import DataError
-from ..images import formats, readable
+from ..common.errors import DataError
+from ..common.images import formats, readable
 from .companions import attach
 from .files import JUNK, LeftOut
 from .records import Record, Records, plural

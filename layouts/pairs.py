@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..errors import DataError
+from ..common.errors import DataError
 
 
 def find_pairs(split: Path) -> Path | None:

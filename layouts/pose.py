@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from ..errors import DataError
+from ..common.errors import DataError
 
 DRESS_CODE_SIZE = (384, 512)  # pixels in which Dress Code gives its points
 

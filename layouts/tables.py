@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from ..errors import DataError, nearest
+from ..common.errors import DataError, nearest
 from .files import few
 from .records import Record, Value, plural
 

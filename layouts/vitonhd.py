@@ -18,8 +18,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..errors import DataError
-from ..images import size_of
+from ..common.errors import DataError
+from ..common.images import size_of
 from .files import LeftOut
 from .pairs import find_pairs, read_pairs
 from .pose import body_points

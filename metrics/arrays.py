@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import DataError
+from ..common.errors import DataError
 
 Array = npt.NDArray[Any]
 Floats = npt.NDArray[np.float64]

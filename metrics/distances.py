@@ -14,9 +14,9 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 
-from ..errors import DataError
-from ..neighbors import product
-from ..smallest import Smallest
+from ..common.errors import DataError
+from ..common.knn import product
+from ..common.running_top_k import Smallest
 from .arrays import Array, Floats, Integers
 
 BLOCK = 2048  # rows per block: 16 MB of float32 bounds

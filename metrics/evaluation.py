@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import DataError
+from ..common.errors import DataError
 from .arrays import Array
 from .table import ABOUT, as_html, as_text
 

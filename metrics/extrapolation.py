@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..errors import DataError
+from ..common.errors import DataError
 from .arrays import pair
 from .frechet import distance, gaussian, influence
 

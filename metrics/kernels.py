@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from ..neighbors import product
+from ..common.knn import product
 from .arrays import Array, Floats, pair, unit_length
 from .distances import blocks, pick_device
 

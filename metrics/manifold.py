@@ -14,7 +14,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 import torch
 
-from ..smallest import Smallest
+from ..common.running_top_k import Smallest
 from .arrays import Array, Booleans, Floats, Integers
 from .distances import (
     SPARE,

@@ -8,7 +8,7 @@ import numpy as np
 import scipy.sparse
 import scipy.sparse.csgraph
 
-from ..errors import DataError
+from ..common.errors import DataError
 from .arrays import Booleans, Floats, Integers, embeddings, pair
 from .distances import Points, neighbors_between, neighbors_within, together
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ..errors import DataError
+from ..common.errors import DataError
 from .arrays import Array
 from .context import Context
 from .statistics import METRICS, Values

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from ..errors import DataError, SettingsError, nearest
+from ..common.errors import DataError, SettingsError, nearest
 from .arrays import Array, Integers, pair
 from .bootstrap import interval
 from .context import Context

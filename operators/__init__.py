@@ -7,21 +7,8 @@ from typing import Any
 
 def register(plugin: Any) -> None:
     """Register every operator and panel with FiftyOne."""
-    from . import (
-        access,
-        elsewhere,
-        following,
-        models,
-        panel,
-        people,
-        pool,
-        previews,
-        removing,
-        selections_panel,
-        study_panel,
-        verdicts,
-        welcome,
-    )
+    from . import access, evaluations, following, models, navigation, pool, removing
+    from .panels import people, pipeline, previews, selections, study, welcome
 
     access.watch()
     for doorway in (
@@ -34,17 +21,17 @@ def register(plugin: Any) -> None:
         models.ResumeTraining,
         models.GenerateSamples,
         models.ImportGenerated,
-        verdicts.EvaluateGenerated,
-        verdicts.RunStudy,
+        evaluations.EvaluateGenerated,
+        evaluations.RunStudy,
         people.StartRating,
         previews.PreviewSelections,
         removing.DeleteMade,
-        elsewhere.ShowSamples,
+        navigation.ShowSamples,
         following.FollowJob,
         welcome.Welcome,
-        panel.CuradiffPanel,
-        selections_panel.SelectionsPanel,
-        study_panel.StudyPanel,
+        pipeline.CuradiffPanel,
+        selections.SelectionsPanel,
+        study.StudyPanel,
         people.PeoplePanel,
     ):
         plugin.register(access.guarded(doorway))

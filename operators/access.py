@@ -22,7 +22,7 @@ from urllib.parse import urlsplit
 import fiftyone as fo
 import fiftyone.operators as foo
 
-from ..errors import DataError, RequestRefused
+from ..common.errors import DataError, RequestRefused
 
 SERVER = "fiftyone.server.app"
 CHECKED = "curadiff_request_checked"  # set on the context of a request that may be answered

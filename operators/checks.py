@@ -10,10 +10,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from .. import encoders, runs
-from ..api import planning
+from ..common.errors import CuradiffError
 from ..config import StudySettings, faults
 from ..datasets import reading, selections
-from ..errors import CuradiffError
+from ..studies import planning
 
 
 def embedding(dataset: Any, values: Mapping[str, Any]) -> dict[str, str]:

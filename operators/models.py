@@ -6,14 +6,14 @@ from typing import Any, ClassVar
 
 from fiftyone.operators import types
 
-from .. import api, runs
-from ..api import estimating, measuring
+from .. import runs
+from ..common.errors import RunError
 from ..config import GenerateSettings, LinkSettings, Settings, TrainSettings
 from ..datasets import selections
 from ..datasets.resolving import all_samples
-from ..errors import RunError
+from ..workflows import estimating, measuring
 from . import checks, defaults, forms
-from .doorway import Doorway, choose, job, refuse, runs_menu, told_to
+from .base import Doorway, choose, job, refuse, runs_menu, told_to
 from .pool import say, target
 
 SELECTION = "selection"
@@ -64,17 +64,21 @@ class TrainDiffusion(Doorway):
 
     def act(self, ctx: Any) -> dict[str, Any]:
         """Start the training."""
+        from ..workflows import training
+
         settings, samples = self.settings(ctx), _chosen(ctx)
         if ctx.delegated:
-            run = api.train(samples, progress=told_to(ctx), **settings)
+            run = training.train(samples, progress=told_to(ctx), **settings)
             return {"run": run.id, "message": f"{run.id} is trained. {_changed(run)}".strip()}
-        run = api.train(samples, wait=False, progress=False, **settings)
+        run = training.train(samples, wait=False, progress=False, **settings)
         said = f"{run.id} is training; the Curadiff panel shows it. {_changed(run)}".strip()
         return {"run": run.id, "message": said}
 
     def __call__(self, samples: Any, **settings: Any) -> Any:
         """Train; see ``curadiff.train``."""
-        return api.train(samples, **settings)
+        from ..workflows import training
+
+        return training.train(samples, **settings)
 
 
 class StopTraining(Doorway):
@@ -97,12 +101,16 @@ class StopTraining(Doorway):
 
     def act(self, ctx: Any) -> dict[str, Any]:
         """Ask it to end."""
-        run = api.stop(_given_run(ctx))
+        from ..workflows import training
+
+        run = training.stop(_given_run(ctx))
         return {"run": run.id, "message": f"{run.id} writes a checkpoint and ends."}
 
     def __call__(self, run: Any) -> Any:
         """Stop a training; see ``curadiff.stop``."""
-        return api.stop(run)
+        from ..workflows import training
+
+        return training.stop(run)
 
 
 class ResumeTraining(Doorway):
@@ -140,17 +148,21 @@ class ResumeTraining(Doorway):
 
     def act(self, ctx: Any) -> dict[str, Any]:
         """Start it again."""
+        from ..workflows import training
+
         steps = ctx.params.get("steps")
         longer = {} if steps is None else {"steps": steps}
         if ctx.delegated:
-            run = api.resume(_given_run(ctx), progress=told_to(ctx), **longer)
+            run = training.resume(_given_run(ctx), progress=told_to(ctx), **longer)
             return {"run": run.id, "message": f"{run.id} is trained."}
-        run = api.resume(_given_run(ctx), wait=False, progress=False, **longer)
+        run = training.resume(_given_run(ctx), wait=False, progress=False, **longer)
         return {"run": run.id, "message": f"{run.id} goes on."}
 
     def __call__(self, run: Any, **options: Any) -> Any:
         """Resume a training; see ``curadiff.resume``."""
-        return api.resume(run, **options)
+        from ..workflows import training
+
+        return training.resume(run, **options)
 
 
 class GenerateSamples(Doorway):
@@ -192,7 +204,9 @@ class GenerateSamples(Doorway):
 
     def __call__(self, run: Any, **settings: Any) -> Any:
         """Draw images; see ``curadiff.generate``."""
-        return api.generate(run, **settings)
+        from ..workflows import generating
+
+        return generating.generate(run, **settings)
 
 
 class ImportGenerated(Doorway):
@@ -221,15 +235,19 @@ class ImportGenerated(Doorway):
 
     def act(self, ctx: Any) -> dict[str, Any]:
         """Add them."""
+        from ..workflows import generating
+
         folder = ctx.params.get("folder")
         if not folder:
             raise RunError("folder is needed: a folder that generate made.")
-        done = api.import_generated(runs.inside_runs(folder), **self.settings(ctx))
+        done = generating.import_generated(runs.inside_runs(folder), **self.settings(ctx))
         return {"dataset": done.dataset.name, "added": done.added, "message": str(done)}
 
     def __call__(self, folder: Any, **settings: Any) -> Any:
         """Add generated images; see ``curadiff.import_generated``."""
-        return api.import_generated(folder, **settings)
+        from ..workflows import generating
+
+        return generating.import_generated(folder, **settings)
 
 
 def offer_to_measure(

@@ -8,7 +8,7 @@ from fiftyone.operators import types
 
 from ..datasets import info, pairs
 from ..datasets.generated import source_name
-from . import layout
+from .panels import layout
 
 SHOWN = 6  # pairs at a time
 

@@ -8,14 +8,13 @@ from typing import Any, ClassVar
 import fiftyone as fo
 from fiftyone.operators import types
 
-from .. import api
-from ..api import mapping
+from ..common.errors import CuradiffError, DataError
 from ..config import EmbedSettings, ImportSettings, SelectSettings, Settings
 from ..datasets import reading, resolving, selections
-from ..errors import CuradiffError, DataError
+from ..workflows import mapping
 from . import checks, defaults, forms
 from .access import folder_of_images
-from .doorway import Doorway, choose, in_app, job, refuse
+from .base import Doorway, choose, in_app, job, refuse
 
 NUMBERS = (fo.IntField, fo.FloatField)
 
@@ -59,7 +58,9 @@ class ImportImages(Doorway):
 
     def __call__(self, source: Any, **settings: Any) -> Any:
         """Import now; see ``curadiff.import_images``."""
-        return api.import_images(source, **settings)
+        from ..workflows import importing
+
+        return importing.import_images(source, **settings)
 
 
 class ComputeEmbeddings(Doorway):
@@ -99,7 +100,9 @@ class ComputeEmbeddings(Doorway):
 
     def __call__(self, samples: Any, **settings: Any) -> Any:
         """Embed now; see ``curadiff.embed``."""
-        return api.embed(samples, **settings)
+        from ..workflows import embedding
+
+        return embedding.embed(samples, **settings)
 
 
 class SelectSamples(Doorway):
@@ -150,14 +153,18 @@ class SelectSamples(Doorway):
 
     def act(self, ctx: Any) -> dict[str, Any]:
         """Select; quick enough to wait for."""
-        done = api.select(ctx.target_view(), **self.settings(ctx))
+        from ..workflows import selecting
+
+        done = selecting.select(ctx.target_view(), **self.settings(ctx))
         if ctx.executor is not None:
             ctx.ops.reload_dataset()
         return {"name": done.name, "count": len(done.ids), "message": str(done)}
 
     def __call__(self, samples: Any, **settings: Any) -> Any:
         """Select now; see ``curadiff.select``."""
-        return api.select(samples, **settings)
+        from ..workflows import selecting
+
+        return selecting.select(samples, **settings)
 
 
 class MapEmbeddings(Doorway):
@@ -192,7 +199,7 @@ class MapEmbeddings(Doorway):
         return {"key": key, "message": f"Choose {key!r} in the Embeddings panel."}
 
     def __call__(self, samples: Any, **options: Any) -> str:
-        """Map now; see ``curadiff.api.mapping.map_embeddings``."""
+        """Map now; see ``curadiff.workflows.mapping.map_embeddings``."""
         return mapping.map_embeddings(samples, **options)
 
 

@@ -6,11 +6,11 @@ from typing import Any, ClassVar
 
 from fiftyone.operators import types
 
-from .. import api, runs
-from ..api.overview import of
+from .. import runs
+from ..common.errors import DataError
 from ..datasets import identity, selections
-from ..errors import DataError
-from .doorway import Doorway, choose
+from ..workflows.overview import of
+from .base import Doorway, choose
 
 SELECTION, RUN = "selection:", "run:"
 
@@ -68,9 +68,11 @@ def deletable(dataset: Any) -> dict[str, str]:
 
 def consequences(ctx: Any, what: str) -> str:
     """Say what goes and what stays when something is deleted."""
+    from ..workflows import deleting
+
     kind, _, name = what.partition(":")
     if f"{kind}:" == RUN:
-        return str(api.delete_run(runs.open_by_id(name)))
+        return str(deleting.delete_run(runs.open_by_id(name)))
     stored = selections.read_selection(ctx.dataset, name)
     return (
         f"The tag, the saved view and the fields of {name} ({len(stored.ids):,} samples). The "
@@ -85,8 +87,10 @@ def delete(dataset: Any, what: str) -> None:
         DataError: There is no such selection.
         RunError: There is no such run, or it is at work.
     """
+    from ..workflows import deleting
+
     kind, _, name = what.partition(":")
     if f"{kind}:" == RUN:
-        api.delete_run(runs.open_by_id(name), yes=True)
+        deleting.delete_run(runs.open_by_id(name), yes=True)
     else:
         selections.delete_selection(dataset, name)

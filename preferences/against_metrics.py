@@ -10,7 +10,7 @@ from itertools import permutations
 import numpy as np
 from scipy import stats
 
-from ..errors import DataError
+from ..common.errors import DataError
 from .comparisons import Floats
 from .intervals import LEVEL
 from .results import Results

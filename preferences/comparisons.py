@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import DataError
+from ..common.errors import DataError
 from .votes import Vote, effective
 
 Floats = npt.NDArray[np.float64]

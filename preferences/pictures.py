@@ -9,8 +9,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from ..images import open_rgb
-from ..preparation import square
+from ..common.images import open_rgb
+from ..common.preparation import square
 
 KEPT = 64 * 2**20  # bytes of encoded images that are kept for the next rater
 

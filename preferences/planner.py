@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from scipy import stats
 
-from ..errors import SettingsError
+from ..common.errors import SettingsError
 
 
 @dataclass(frozen=True)

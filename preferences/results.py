@@ -9,7 +9,7 @@ from html import escape
 from itertools import combinations
 from typing import Any
 
-from ..errors import DataError
+from ..common.errors import DataError
 from . import agreement
 from .agreement import Rater, Share
 from .comparisons import Comparisons, comparisons

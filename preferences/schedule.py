@@ -15,7 +15,7 @@ from itertools import combinations
 
 import numpy as np
 
-from ..errors import DataError, SettingsError
+from ..common.errors import DataError, SettingsError
 from .votes import Answer, Kind
 
 REPEAT_AFTER = 5  # a repeat comes at least so many pairs after what it repeats

@@ -24,7 +24,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ..errors import CuradiffError, DataError
+from ..common.errors import CuradiffError, DataError
 from .pictures import Pictures
 from .session import Refused, Session
 

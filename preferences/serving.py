@@ -8,7 +8,7 @@ import threading
 from hypercorn.asyncio import serve as run
 from hypercorn.config import Config
 
-from ..errors import EnvironmentFault
+from ..common.errors import EnvironmentFault
 from .server import application
 from .session import Session
 

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from ..errors import CuradiffError, DataError
+from ..common.errors import CuradiffError, DataError
 from .schedule import Assignment, Schedule
 from .store import Conflict, Picture, Rating, Store
 from .votes import ANSWERS, Answer, Vote

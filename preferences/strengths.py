@@ -16,7 +16,7 @@ import numpy as np
 from scipy.optimize import linprog
 from scipy.sparse.csgraph import connected_components
 
-from ..errors import DataError
+from ..common.errors import DataError
 from .comparisons import Comparisons, Floats, Integers
 
 STEPS = 100

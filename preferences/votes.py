@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
-from ..errors import DataError, nearest
+from ..common.errors import DataError, nearest
 
 Answer = Literal["left", "right", "tie", "both_bad"]
 ANSWERS: tuple[Answer, ...] = ("left", "right", "tie", "both_bad")

@@ -1,7 +1,7 @@
 """The run directory: where long work writes what it does, and others read it."""
 
+from ..common.files import read_json, write_bytes, write_json
 from .addressing import inside_runs, open_by_id
-from .asked import Asked, interrupt
 from .directory import (
     ACTIVE,
     Damaged,
@@ -16,8 +16,8 @@ from .directory import (
     open_run,
     survey,
 )
-from .files import read_json, write_bytes, write_json
 from .lease import Busy, Lease, held
+from .stop_request import Asked, interrupt
 
 __all__ = [
     "ACTIVE",

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from ..errors import RunError, nearest
+from ..common.errors import RunError, nearest
 from .directory import Run, home, listing
 
 ID = r"\w[\w.+-]*"

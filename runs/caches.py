@@ -12,9 +12,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import SettingsError, nearest
+from ..common.errors import SettingsError, nearest
+from ..common.files import remove, sweep
 from .directory import home
-from .files import remove, sweep
 
 DEFAULT_GB = {"pixels": 4.0, "sheets": 0.1, "speeds": 0.1, "reports": 0.5}
 KINDS = tuple(DEFAULT_GB)

@@ -14,10 +14,10 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..errors import RunError
+from ..common.errors import RunError
+from ..common.files import TEMPORARY, read_json, remove, sync_folder, temporary
 from . import directory
 from .directory import Run
-from .files import TEMPORARY, read_json, remove, sync_folder, temporary
 from .launch import STARTING
 from .lease import Lease, held
 

@@ -25,10 +25,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ..errors import RunError, nearest
+from ..common.errors import RunError, nearest
+from ..common.files import read_json, remove, sweep, sync_folder, temporary, write_json
+from ..common.process import Process
 from . import lease
-from .files import read_json, remove, sweep, sync_folder, temporary, write_json
-from .process import Process
 from .provenance import provenance
 
 PROCESS = "process.json"

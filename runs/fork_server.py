@@ -132,7 +132,6 @@ def _touched() -> bool:
 
 def become(words: list[str]) -> NoReturn:
     """Do in a forked process what ``bootstrap`` does in a fresh one."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
     if words[0] in HOW:
         arrange(words.pop(0))
     if "numpy" in sys.modules:

@@ -7,12 +7,13 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 
-from ..errors import RunError
-from . import environment, forking, lease, process
+from ..common import process
+from ..common.errors import RunError
+from ..common.files import write_json
+from ..common.process import Process
+from . import environment, forking, lease
 from .directory import ACTIVE, PROCESS, Run
-from .files import write_json
 from .forking import BOOTSTRAP, Child
-from .process import Process
 
 CALM = {"OMP_WAIT_POLICY": "PASSIVE"}
 """Threads that wait spin by default, which on shared cores takes them from those that work."""

@@ -21,10 +21,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from ..errors import RunError
-from . import process
-from .files import remove, sweep, temporary
-from .process import Process
+from ..common import process
+from ..common.errors import RunError
+from ..common.files import remove, sweep, temporary
+from ..common.process import Process
 
 NAME = "lease"
 STOP = "stop.json"  # asks the process that it names to end
@@ -196,7 +196,7 @@ def ask_to_stop(folder: Path, whom: Process) -> bool:
     """
     if whom.here:
         return whom.signal()
-    from .files import write_bytes
+    from ..common.files import write_bytes
 
     write_bytes(Path(folder) / STOP, json.dumps(whom.to_json()).encode())
     return False

@@ -16,33 +16,7 @@ if __name__ == "selectors":
     sys.modules["selectors"] = _module
     _spec.loader.exec_module(_module)
 else:
-    from typing import TYPE_CHECKING
+    import lazy_loader
 
-    from .duplicates import exact_duplicates, near_duplicates, suggested_radius
-    from .registry import METHODS
-    from .selection import Selection, options_of, select
-
-    if TYPE_CHECKING:
-        from .report import Report, report
-
-    def __getattr__(name: str) -> object:
-        """Load the report on first use: it draws with plotly, which choosing does not need."""
-        if name not in ("Report", "report"):
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        import importlib
-
-        found = getattr(importlib.import_module(".report", __name__), name)
-        globals()[name] = found  # the submodule of the same name would hide it otherwise
-        return found
-
-    __all__ = [
-        "METHODS",
-        "Report",
-        "Selection",
-        "exact_duplicates",
-        "near_duplicates",
-        "options_of",
-        "report",
-        "select",
-        "suggested_radius",
-    ]
+    # The report draws with plotly, which choosing does not need.
+    __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

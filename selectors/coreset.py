@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from .greedy import farthest_first
-from .picks import Picks
-from .pool import Pool, positive_weights
-from .rows import Array, chunks, take
+from .core.greedy import farthest_first
+from .core.method_result import Picks
+from .core.pool import Pool, positive_weights
+from .core.rows import Array, chunks, take
 
 
 def coreset(pool: Pool, budget: int) -> Picks:

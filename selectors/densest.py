@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..errors import SettingsError
-from .density import measure_density
-from .picks import Picks
-from .pool import Pool, positive_weights
+from ..common.errors import SettingsError
+from .core.density import measure_density
+from .core.method_result import Picks
+from .core.pool import Pool, positive_weights
 
 
 def densest(pool: Pool, budget: int, *, neighbors: int | None = None) -> Picks:

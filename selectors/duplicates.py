@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from ..equals import digests, distinct
-from ..errors import SettingsError
-from ..neighbors import nearest
-from .rows import unit_rows
+from ..common.equal_rows import digests, distinct
+from ..common.errors import SettingsError
+from ..common.knn import nearest
+from .core.rows import unit_rows
 
 Array = np.ndarray[Any, Any]
 Find = Callable[[Array, Array, int], tuple[Array, Array]]  # see density.measure_density_by

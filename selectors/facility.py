@@ -7,9 +7,9 @@ import heapq
 import numpy as np
 import torch
 
-from ..neighbors import full_precision
-from .picks import Picks
-from .pool import Pool, positive_weights
+from ..common.knn import full_precision
+from .core.method_result import Picks
+from .core.pool import Pool, positive_weights
 
 WHOLE = 2**30  # bytes up to which all similarities are kept
 LOOK = 32  # most candidates that are looked at together

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from ..neighbors import full_precision
-from .picks import Picks
-from .pool import Pool, positive_weights
-from .rows import Array
-from .uniform import draws
+from ..common.knn import full_precision
+from .core.method_result import Picks
+from .core.pool import Pool, positive_weights
+from .core.rows import Array
+from .random_subset import draws
 
 ITERATIONS = 15
 BLOCK = 2048

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from .core.method_result import Picks
 from .coreset import coreset
 from .densest import densest
 from .facility import facility_location
 from .kmeans import kmeans
-from .picks import Picks
+from .random_subset import uniform
 from .top import top
 from .typicality import typicality
 from .typiclust import typiclust
-from .uniform import uniform
 from .zcore import zcore
 
 METHODS: dict[str, Callable[..., Picks]] = {

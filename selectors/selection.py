@@ -11,16 +11,16 @@ from typing import Any
 
 import numpy as np
 
+from ..common.errors import SettingsError
+from ..common.errors import nearest as nearest_name
+from ..common.knn import nearest, square_distances
 from ..config import SelectSettings
-from ..errors import SettingsError
-from ..errors import nearest as nearest_name
-from ..neighbors import nearest, square_distances
-from .density import Density, measure_density
-from .picks import Picks
-from .pool import Pool, make_pool
+from .core.density import Density, measure_density
+from .core.method_result import Picks
+from .core.pool import Pool, make_pool
+from .core.rows import Array, FileRows, chunks, take
+from .core.units import together_picks, unit_labels
 from .registry import FROM_FILE, METHODS
-from .rows import Array, FileRows, chunks, take
-from .units import together_picks, unit_labels
 
 
 @dataclass
@@ -181,7 +181,7 @@ def select(
         raise SettingsError(
             f"{what} needs the embeddings in memory, and memory_budget={memory_budget:,} does "
             f"not hold {pool.x.nbytes:,} bytes of them; raise it, take "
-            f"{', '.join(FROM_FILE)}, or curadiff.selectors.rounds.two_rounds."
+            f"{', '.join(FROM_FILE)}, or curadiff.selectors.core.rounds.two_rounds."
         )
     choose = partial(METHODS[method], **options)
     if together is None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..errors import SettingsError
-from .picks import Picks
-from .pool import Pool
+from ..common.errors import SettingsError
+from .core.method_result import Picks
+from .core.pool import Pool
 
 
 def top(pool: Pool, budget: int) -> Picks:

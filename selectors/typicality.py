@@ -6,14 +6,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..errors import SettingsError
+from ..common.errors import SettingsError
+from .core.density import OUTLIER_RATE, Density, measure_density
+from .core.frechet import PoolGaussian
+from .core.greedy import farthest_first
+from .core.method_result import Picks
+from .core.pool import Pool, positive_weights
+from .core.rows import Array
 from .coreset import most_central
-from .density import OUTLIER_RATE, Density, measure_density
-from .frechet import PoolGaussian
-from .greedy import farthest_first
-from .picks import Picks
-from .pool import Pool, positive_weights
-from .rows import Array
 
 COARSE, FINE = (0.7, 0.85, 1.0, 1.15, 1.3), (-0.1, -0.05, 0.05, 0.1)
 

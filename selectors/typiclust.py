@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..errors import SettingsError
-from ..neighbors import nearest
+from ..common.errors import SettingsError
+from ..common.knn import nearest
+from .core.method_result import Picks
+from .core.pool import Pool, positive_weights
 from .kmeans import _members, by_cluster, clusters
-from .picks import Picks
-from .pool import Pool, positive_weights
 
 MOST_CLUSTERS = 500  # beyond that a cluster holds too few samples to tell which is typical
 

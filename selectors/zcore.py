@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from scipy.spatial import KDTree
 
-from ..errors import SettingsError
-from .picks import Picks
-from .pool import Pool
+from ..common.errors import SettingsError
+from .core.method_result import Picks
+from .core.pool import Pool
 
 SUBSPACES, PROBES = 256, 512
 CROWD = 20  # neighbours that a winner makes redundant

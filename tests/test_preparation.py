@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 from curadiff import encoders
+from curadiff.common.images import open_rgb
+from curadiff.common.preparation import cut, identity, sizes, square
 from curadiff.diffusion import pixels
-from curadiff.images import open_rgb
-from curadiff.preparation import cut, identity, sizes, square
 from PIL import Image
 
 

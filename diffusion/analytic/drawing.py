@@ -13,8 +13,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ...config import TrainSettings
-from .. import draw, samplers
-from ..randomness import normal, stream
+from ..sampling import sample, samplers
+from ..train.randomness import normal, stream
 from . import freezing, rendering, windows
 from .denoiser import Denoiser, Sampling, Weights
 from .sources import Source
@@ -52,7 +52,7 @@ class Model:
             small = torch.cat([small, small.flip(-1)])
         self.denoiser = Denoiser(small, radius)
 
-    def draw(
+    def sample(
         self,
         seeds: Sequence[int],
         *,
@@ -140,7 +140,7 @@ class Model:
 
         x_0 = samplers.SAMPLERS[sampler](picture, x, levels, visited, more)
         shown = pictures if self.size > self.side else x_0
-        return Drawn(draw.to_uint8(shown.expand(-1, 3, -1, -1)), found)
+        return Drawn(sample.to_uint8(shown.expand(-1, 3, -1, -1)), found)
 
 
 def open_model(run_path: Path, step: int, settings: TrainSettings, device: torch.device) -> Model:

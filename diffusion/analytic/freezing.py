@@ -9,11 +9,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from ...common.errors import RunError
+from ...common.files import remove, sync_folder, temporary
 from ...config import TrainSettings
-from ...errors import RunError
 from ...runs import Run, write_json
-from ...runs.files import remove, sync_folder, temporary
-from .. import checkpoint, draw, engine, manifest, pixels, schedules
+from .. import manifest, pixels, schedules
+from ..sampling import sample
+from ..train import checkpoint, engine
 
 FILE = "pictures.npy"
 STEP = 1
@@ -54,11 +56,11 @@ class Freezing:
         s = self.settings
         model = drawing.open_model(self.run.path, STEP, s, device)
         levels = schedules.alpha_bar(s.schedule, s.timesteps).tolist()
-        made = model.draw(
+        made = model.sample(
             range(PICTURES), alpha_bar=levels, sampler="ddim", evaluations=EVALUATIONS
         )
         path = self.run.path / "grids" / f"step-{s.steps:08d}.png"
-        draw.save_grid(made.pictures, path, columns=COLUMNS)
+        sample.save_grid(made.pictures, path, columns=COLUMNS)
 
 
 def freeze(run_path: Path, prepared: Path) -> Path:

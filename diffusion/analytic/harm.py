@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ...neighbors import nearest
+from ...common.knn import nearest
 from .sources import Source
 
 WIDTH = 1.96  # standard errors on each side of a 95 % interval

@@ -17,9 +17,9 @@ from pathlib import Path
 import numpy as np
 from PIL import PngImagePlugin
 
-from ...errors import RunError
-from ...images import png_text
-from ...runs.files import temporary
+from ...common.errors import RunError
+from ...common.files import temporary
+from ...common.images import png_text
 from .denoiser import Weights
 
 FILE = "sources.npz"

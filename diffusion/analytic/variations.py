@@ -14,8 +14,10 @@ import numpy as np
 
 from ...config import TrainSettings
 from ...runs import Run
-from .. import checkpoint, drawn, engine, schedules
-from ..randomness import stream
+from .. import schedules
+from ..sampling import image_folder
+from ..train import checkpoint, engine
+from ..train.randomness import stream
 from . import drawing, sources
 
 PART = 16  # drawn together; a variation does not depend on which others are
@@ -49,14 +51,14 @@ def vary(
     model = None
     n = run.record["images"]
     rows = np.sort(stream("variations").permutation(n)[:count]).tolist()
-    missing = [row for row in rows if not (folder / drawn.file_name(row)).exists()]
+    missing = [row for row in rows if not (folder / image_folder.file_name(row)).exists()]
     levels = schedules.alpha_bar(settings.schedule, settings.timesteps).tolist()
     for at in range(0, len(missing), PART):
         model = model or drawing.open_model(run.path, step, settings, engine.device_of(device))
         part = missing[at : at + PART]
         made = model.vary(part, alpha_bar=levels, sampler="ddim", evaluations=evaluations)
         for row, picture, source in zip(part, made.pictures, made.sources, strict=True):
-            drawn.write(folder / drawn.file_name(row), picture, source.text())
+            image_folder.write(folder / image_folder.file_name(row), picture, source.text())
         if progress is not None:
             progress(len(rows) - len(missing) + at + len(part), len(rows))
     return folder, rows
@@ -64,4 +66,4 @@ def vary(
 
 def load(folder: Path, rows: list[int]) -> list[sources.Source]:
     """Read what variations are made of, in the order of ``rows``."""
-    return [sources.read(folder / drawn.file_name(row)) for row in rows]
+    return [sources.read(folder / image_folder.file_name(row)) for row in rows]

@@ -7,8 +7,8 @@ import sys  # the plugin's classes are not those of the package: errors are told
 import fiftyone.operators as foo
 import pytest
 from curadiff import runs
+from curadiff.common.errors import DataError, RequestRefused, RunError
 from curadiff.config import TrainSettings
-from curadiff.errors import DataError, RequestRefused, RunError
 from curadiff.operators import access
 from fiftyone.operators.executor import ExecutionContext, ExecutionError
 

@@ -5,7 +5,7 @@ import pytest
 from curadiff import encoders, runs
 from curadiff.config import EvaluateSettings, StudySettings
 from curadiff.encoders import presence, weights
-from curadiff.operators import checks, defaults, forms, models, pool, verdicts
+from curadiff.operators import checks, defaults, evaluations, forms, models, pool
 from fiftyone.operators.executor import ExecutionContext
 
 
@@ -53,14 +53,14 @@ def test_the_default_weights_are_looked_for_where_open_clip_gets_them():
 
 @pytest.mark.parametrize(
     "operator",
-    [pool.ComputeEmbeddings, pool.SelectSamples, models.TrainDiffusion, verdicts.RunStudy],
+    [pool.ComputeEmbeddings, pool.SelectSamples, models.TrainDiffusion, evaluations.RunStudy],
 )
 def test_a_form_that_opens_is_not_red(offline, embedded, operator):
     assert wrong(form_of(operator, embedded)) == {}
 
 
 def test_a_study_begins_with_what_fits_and_says_which_images(offline, embedded):
-    form = form_of(verdicts.RunStudy, embedded)
+    form = form_of(evaluations.RunStudy, embedded)
     assert form.properties["size"].view.label == (
         f"The study takes all 40 images of {embedded.name}."
     )
@@ -85,8 +85,8 @@ def test_a_study_begins_with_what_fits_and_says_which_images(offline, embedded):
         (pool.SelectSamples, {"budget": 41}, {"budget": "budget must be <= 40"}),
         (models.TrainDiffusion, {"selection": "-", "name": "a/b"}, {"name": "letters, digits"}),
         (models.TrainDiffusion, {"selection": "-", "name": "taken"}, {"name": "exists"}),
-        (verdicts.RunStudy, {"budget": 33}, {"budget": "only 32 images"}),
-        (verdicts.RunStudy, {"embed": {"encoder": "clap"}}, {"encoder": "got 'clap'"}),
+        (evaluations.RunStudy, {"budget": 33}, {"budget": "only 32 images"}),
+        (evaluations.RunStudy, {"embed": {"encoder": "clap"}}, {"encoder": "got 'clap'"}),
     ],
 )
 def test_a_wrong_value_is_marked_before_the_form_closes(
@@ -119,7 +119,7 @@ def test_what_a_form_shows_is_what_it_starts_and_a_program_gets_the_documented_d
     uri = "@curadiff/studio/any"
     page = ExecutionContext(request_params={**asked, "prompt_id": "prompt"}, operator_uri=uri)
     program = ExecutionContext(request_params=asked, operator_uri=uri)
-    study = verdicts.RunStudy()
+    study = evaluations.RunStudy()
     assert study.settings(page)["embed"] == {"encoder": "builtin", "batch_size": 8}
     assert study.settings(page)["budget"] == 8
     assert study.settings(program) == {"name": "one", "embed": {"batch_size": 8}}

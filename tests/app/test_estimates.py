@@ -2,9 +2,9 @@
 
 import pytest
 from curadiff import runs
-from curadiff.api import estimating, measuring
+from curadiff.common.errors import RunError, SettingsError
 from curadiff.config import StudySettings, TrainSettings
-from curadiff.errors import RunError, SettingsError
+from curadiff.workflows import estimating, measuring
 
 
 def test_without_an_earlier_training_the_time_is_not_guessed(home):
@@ -57,7 +57,7 @@ TINY = {
 
 
 def test_a_measurement_takes_real_steps_and_answers_for_the_same_network(home, monkeypatch):
-    monkeypatch.setattr("curadiff.diffusion.progress.SECONDS", 0.05)
+    monkeypatch.setattr("curadiff.diffusion.train.progress.SECONDS", 0.05)
     settings = TrainSettings(**TINY, steps=1000)
     assert estimating.training(settings, 40).seconds is None
     speed = measuring.measure(**TINY)
@@ -76,7 +76,7 @@ def test_shell_and_python_say_it_too_and_start_nothing(home, dataset, monkeypatc
     import curadiff
     from curadiff.cli import main
 
-    monkeypatch.setattr("curadiff.diffusion.progress.SECONDS", 0.05)
+    monkeypatch.setattr("curadiff.diffusion.train.progress.SECONDS", 0.05)
     cost = curadiff.estimate_training(dataset, measure=False, **TINY, steps=40)
     assert (cost.images_seen, cost.exposure, cost.seconds) == (80, 2, None)
     cost = curadiff.estimate_training(dataset, **TINY, steps=40)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 from curadiff import runs
-from curadiff.api import jobs
+from curadiff.jobs import jobs
 from curadiff.operators import following, pool
 from fiftyone.operators.executor import ExecutionContext
 

@@ -2,8 +2,8 @@
 
 import pytest
 from curadiff import config
+from curadiff.common.errors import SettingsError
 from curadiff.config import VERBS
-from curadiff.errors import SettingsError
 from curadiff.operators import forms
 from fiftyone.operators import types
 

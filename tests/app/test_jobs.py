@@ -6,8 +6,8 @@ import time
 
 import pytest
 from curadiff import runs
-from curadiff.api import jobs
-from curadiff.errors import CuradiffError, DataError, RunError, SettingsError
+from curadiff.common.errors import CuradiffError, DataError, RunError, SettingsError
+from curadiff.jobs import jobs
 
 
 def until(run, *states, seconds=90):

@@ -3,9 +3,9 @@
 import curadiff
 import numpy as np
 import pytest
+from curadiff.common.errors import DataError
 from curadiff.datasets import generated
 from curadiff.datasets.uncovered import uncovered
-from curadiff.errors import DataError
 
 
 @pytest.fixture

@@ -6,11 +6,11 @@ from types import SimpleNamespace
 
 import pytest
 from curadiff import cli
-from curadiff.api import jobs
 from curadiff.cli import commands
-from curadiff.errors import EnvironmentFault
-from curadiff.operators.doorway import Doorway
-from curadiff.operators.frame import Frame
+from curadiff.common.errors import EnvironmentFault
+from curadiff.jobs import jobs
+from curadiff.operators.base import Doorway
+from curadiff.operators.panels.base import Frame
 from pymongo.errors import AutoReconnect, ServerSelectionTimeoutError
 
 SENTENCE = "the connection to FiftyOne's database was lost (connection refused)"

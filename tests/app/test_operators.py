@@ -1,5 +1,6 @@
 """Operators outside the App: called from Python, executed, delegated."""
 
+import importlib
 import os
 import subprocess
 import sys
@@ -226,10 +227,11 @@ def test_a_finished_training_goes_on_when_more_steps_are_given(dataset, home, mo
         asked = shown(run="done", **steps)["steps"]
         assert asked.error_message == "done has finished; give more than 9 steps."
     assert not shown(run="done", steps=12)["steps"].invalid
-    plugin = sys.modules[type(verb("resume_training")).__module__]
+    operators = sys.modules[type(verb("resume_training")).__module__].__package__
+    training = importlib.import_module("..workflows.training", operators)
     given = []
     monkeypatch.setattr(
-        plugin.api, "resume", lambda name, **rest: given.append(rest) or runs.open_run(name)
+        training, "resume", lambda name, **rest: given.append(rest) or runs.open_run(name)
     )
     context = {"dataset": dataset, "params": {"run": "done", "steps": 12}}
     foo.execute_operator(f"{URI}/resume_training", context)

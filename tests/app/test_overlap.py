@@ -6,11 +6,11 @@ import curadiff
 import fiftyone as fo
 import numpy as np
 import pytest
-from curadiff.api import overlap
-from curadiff.api.mapping import map_embeddings
+from curadiff.common.errors import DataError
 from curadiff.datasets import info, workspaces
-from curadiff.errors import DataError
-from curadiff.operators.selections_panel import chosen
+from curadiff.operators.panels.selections import chosen
+from curadiff.workflows import overlap
+from curadiff.workflows.mapping import map_embeddings
 from PIL import Image
 
 

@@ -7,12 +7,12 @@ import fiftyone.operators as foo
 import numpy as np
 import pytest
 from curadiff import config, runs
-from curadiff.api.mapping import map_embeddings, principal_plane
-from curadiff.api.overview import Overview, overview
+from curadiff.common.errors import EnvironmentFault, SettingsError
 from curadiff.datasets import generated, pairs, reading
-from curadiff.errors import EnvironmentFault, SettingsError
-from curadiff.operators.panel import CuradiffPanel
-from curadiff.operators.steps import draw, next_step
+from curadiff.operators.panels.pipeline import CuradiffPanel
+from curadiff.operators.panels.steps import draw, next_step
+from curadiff.workflows.mapping import map_embeddings, principal_plane
+from curadiff.workflows.overview import Overview, overview
 from fiftyone.core.odm import get_db_conn
 
 
@@ -104,12 +104,12 @@ def test_a_map_by_umap_is_an_option_and_says_how_to_get_it(embedded, monkeypatch
         def fit_transform(self, x):
             return x[:, :2]
 
-    monkeypatch.setattr("curadiff.api.mapping.has_umap", lambda: False)
+    monkeypatch.setattr("curadiff.workflows.mapping.has_umap", lambda: False)
     with pytest.raises(EnvironmentFault, match="pip install umap-learn, or map with pca"):
         map_embeddings(embedded, method="umap")
     with pytest.raises(SettingsError, match=r"got 'ump' \(did you mean 'umap'\?\)"):
         map_embeddings(embedded, method="ump")
-    monkeypatch.setattr("curadiff.api.mapping.has_umap", lambda: True)
+    monkeypatch.setattr("curadiff.workflows.mapping.has_umap", lambda: True)
     monkeypatch.setitem(sys.modules, "umap", types.SimpleNamespace(UMAP=Umap))
     key = map_embeddings(embedded, method="umap")
     embedded.reload()

@@ -10,9 +10,9 @@ from types import SimpleNamespace
 import curadiff
 import fiftyone as fo
 import pytest
-from curadiff.api import jobs
 from curadiff.datasets import ratings
-from curadiff.operators.people import PeoplePanel
+from curadiff.jobs import jobs
+from curadiff.operators.panels.people import PeoplePanel
 from curadiff.preferences.session import Session
 
 pytestmark = pytest.mark.app

@@ -5,14 +5,14 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from curadiff import runs
-from curadiff.api.overview import overview
-from curadiff.api.previews import LABEL
+from curadiff.common.errors import DataError, RunError
 from curadiff.config import PreviewSettings
 from curadiff.datasets import attribution, generated
-from curadiff.errors import DataError, RunError
-from curadiff.operators import previews
-from curadiff.operators.panel import CuradiffPanel
-from curadiff.operators.steps import draw
+from curadiff.operators.panels import previews
+from curadiff.operators.panels.pipeline import CuradiffPanel
+from curadiff.operators.panels.steps import draw
+from curadiff.studies.preview import LABEL
+from curadiff.workflows.overview import overview
 from fiftyone.operators import types
 
 

@@ -3,9 +3,10 @@
 import curadiff
 import pytest
 from curadiff import runs
+from curadiff.common.errors import DataError
 from curadiff.datasets import selections
-from curadiff.errors import DataError
-from curadiff.operators import judged, removing
+from curadiff.operators import removing
+from curadiff.operators.panels import evaluation
 from fiftyone.operators.executor import ExecutionContext
 
 
@@ -55,10 +56,10 @@ def test_an_evaluation_is_shown_with_null_interval_and_counts():
     }
     missing = {"value": None, "n_real": 40, "n_generated": 30, "reason": "no training images"}
     records = {"frechet_distance": record, "memorized": missing}
-    text = judged.markdown({"values": {"records": records, "notes": ["few images"]}})
+    text = evaluation.markdown({"values": {"records": records, "notes": ["few images"]}})
     row = next(line for line in text.splitlines() if line.startswith("| frechet_distance"))
     for words in ("12.5", "2.5", "+10", "11", "14", "40 / 30", "20 / 15"):
         assert words in row
     assert "- memorized: no training images" in text
     assert "- few images" in text
-    assert judged.markdown({"values": {"values": {}}}) == ""
+    assert evaluation.markdown({"values": {"values": {}}}) == ""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from curadiff.common.errors import SettingsError
 from curadiff.config import GenerateSettings, TrainSettings, launch_flags, launch_words
 from curadiff.config.launching import LAUNCH_FLAGS
-from curadiff.errors import SettingsError
 
 GOOD = {
     "--multi_gpu --num-processes=8": ["--multi_gpu", "--num_processes=8"],

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 
 import pytest
+from curadiff.common.errors import EnvironmentFault
 from curadiff.config import VERBS, refused_in_app
 from curadiff.config.base import setting
 from curadiff.config.owner import PERMISSIONS, allowed_in_app
-from curadiff.errors import EnvironmentFault
 
 CODE, FILES = {"code"}, {"files"}
 DANGEROUS = [  # verb, values, the setting that is refused, what allows it

@@ -5,8 +5,8 @@ from __future__ import annotations
 import curadiff
 import fiftyone as fo
 import pytest
+from curadiff.common.errors import DataError
 from curadiff.datasets import identity
-from curadiff.errors import DataError
 from PIL import Image
 
 

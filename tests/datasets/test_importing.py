@@ -8,8 +8,8 @@ import curadiff
 import fiftyone as fo
 import pytest
 from curadiff import demo
+from curadiff.common.errors import DataError
 from curadiff.datasets import tryon, writing
-from curadiff.errors import DataError
 
 
 @pytest.fixture(scope="module")

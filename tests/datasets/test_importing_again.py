@@ -9,8 +9,8 @@ import curadiff
 import fiftyone as fo
 import pytest
 from curadiff import runs
+from curadiff.common.errors import DataError
 from curadiff.datasets import building, identity, locking, reading, resolving
-from curadiff.errors import DataError
 from PIL import Image
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import fiftyone as fo
 import pytest
+from curadiff.common.errors import DataError
 from curadiff.datasets import info
-from curadiff.errors import DataError
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ from datetime import timedelta
 
 import fiftyone as fo
 import pytest
+from curadiff.common.errors import Busy, DataError, SettingsError
 from curadiff.datasets import locking
 from curadiff.datasets.database import durable
-from curadiff.errors import Busy, DataError, SettingsError
 
 
 @pytest.fixture

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import fiftyone as fo
 import pytest
+from curadiff.common.errors import DataError
 from curadiff.datasets import names
 from curadiff.datasets.names import Names
-from curadiff.errors import DataError
 
 EVERYTHING = Names(
     tags=["train"],

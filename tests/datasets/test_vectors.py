@@ -6,8 +6,8 @@ import curadiff
 import fiftyone as fo
 import numpy as np
 import pytest
+from curadiff.common.errors import DataError
 from curadiff.datasets import info
-from curadiff.errors import DataError
 
 
 def test_vectors_from_before_there_were_records_are_adopted(embedded):

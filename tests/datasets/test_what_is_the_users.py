@@ -8,10 +8,10 @@ import fiftyone as fo
 import fiftyone.brain as fob
 import numpy as np
 import pytest
-from curadiff.api.mapping import map_embeddings
+from curadiff.common.errors import Busy, DataError
 from curadiff.datasets import attribution, info, locking, names, workspaces
 from curadiff.datasets.sidebar import fold
-from curadiff.errors import Busy, DataError
+from curadiff.workflows.mapping import map_embeddings
 
 POINTS = np.arange(8, dtype=np.float32).reshape(4, 2)
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from curadiff import demo, layouts
+from curadiff.common.errors import DataError, SettingsError
 from curadiff.demo import truth as truths
 from curadiff.demo.__main__ import main
 from curadiff.demo.people import RARE, SHARES
 from curadiff.demo.plan import plan, quota
-from curadiff.errors import DataError, SettingsError
 from PIL import Image
 
 

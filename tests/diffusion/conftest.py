@@ -79,7 +79,7 @@ def prepared(pictures, tiny):
 @pytest.fixture
 def weights():
     """Read the last checkpoint's files as bytes, by name."""
-    from curadiff.diffusion import checkpoint
+    from curadiff.diffusion.train import checkpoint
 
     def read(run):
         folder = checkpoint.path_of(run.path, checkpoint.steps(run.path)[-1])

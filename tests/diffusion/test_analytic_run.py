@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 import torch
 from curadiff import runs
+from curadiff.common.errors import RunError, SettingsError
 from curadiff.config import GenerateSettings, TrainSettings
-from curadiff.diffusion import checkpoint, generate, network, prepare, schedules, train_here
+from curadiff.diffusion import generate, prepare, schedules, train_here
 from curadiff.diffusion.analytic import sources
-from curadiff.errors import RunError, SettingsError
+from curadiff.diffusion.networks import network
+from curadiff.diffusion.train import checkpoint
 from PIL import Image
 
 SETTINGS = {"network": "analytic", "image_size": 16, "decide_size": 16, "device": "cpu"}
@@ -119,7 +121,7 @@ def test_gray_images_are_decided_in_one_channel_from_the_same_noise(tmp_path):
     )
     assert model.denoiser.images.shape[0] == 1
     levels = schedules.alpha_bar("karras", 1000).tolist()
-    made = model.draw([0, 1], alpha_bar=levels, sampler="ddim", evaluations=5).pictures
+    made = model.sample([0, 1], alpha_bar=levels, sampler="ddim", evaluations=5).pictures
     assert (made == made[..., :1]).all()
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from curadiff.diffusion import network
+from curadiff.diffusion.networks import network
 
 
 @pytest.fixture(params=["unet2d", "lucidrains"])

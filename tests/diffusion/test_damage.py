@@ -9,9 +9,11 @@ import warnings
 import numpy as np
 import pytest
 from curadiff import runs
+from curadiff.common.errors import DataError, RunError
 from curadiff.config import GenerateSettings
-from curadiff.diffusion import checkpoint, drawn, generate, pixels, train_here
-from curadiff.errors import DataError, RunError
+from curadiff.diffusion import generate, pixels, train_here
+from curadiff.diffusion.sampling import image_folder
+from curadiff.diffusion.train import checkpoint
 from PIL import Image
 
 
@@ -91,7 +93,7 @@ def test_images_are_drawn_from_weights_that_are_as_written(trained):
     flip(checkpoint.path_of(trained.path, 6) / "ema.safetensors")
     with pytest.warns(UserWarning, match=r"step-00000006 is damaged .* The one of step 3 is used"):
         folder = generate(trained, GenerateSettings(count=1, steps=2))
-    assert drawn.read(folder).record["checkpoint"] == 3
+    assert image_folder.read(folder).record["checkpoint"] == 3
 
 
 @pytest.fixture
@@ -127,7 +129,7 @@ def test_a_damaged_pixel_cache_is_made_anew(cached, damage):
 
 
 def test_pixels_go_with_the_last_run_that_used_them(prepared):
-    from curadiff.api import delete_run
+    from curadiff.workflows.deleting import delete_run
 
     a, b = prepared("a"), prepared("b")
     (file,) = pixels.used_by(a)
@@ -147,8 +149,8 @@ def folder(tmp_path, home):
     folder.mkdir(parents=True)
     for number in range(3):
         picture = np.full((8, 8, 3), 50 * number, np.uint8)
-        drawn.write(folder / drawn.file_name(number), picture)
-    record = {"run": "one", "count": 3, "seeds": [5, 6, 7], "files": drawn.listed(folder, 3)}
+        image_folder.write(folder / image_folder.file_name(number), picture)
+    record = {"run": "one", "count": 3, "seeds": [5, 6, 7], "files": image_folder.listed(folder, 3)}
     runs.write_json(folder / "generated.json", {**record, "complete": True})
     return folder
 
@@ -156,21 +158,21 @@ def folder(tmp_path, home):
 def test_files_that_the_record_does_not_list_are_not_looked_at(folder):
     for stray in (".tmp-123-000001.png", ".tmp-x-000001.png", "mine.png", "000003.png", "x.txt"):
         (folder / stray).write_bytes(b"stray")
-    found = drawn.read(folder)
+    found = image_folder.read(folder)
     assert [path.name for path in found.paths] == [f"00000{n}.png" for n in range(3)]
     assert found.seeds == [5, 6, 7]
     (folder / "000001.png").unlink()
-    assert drawn.read(folder).seeds == [5, 7]
+    assert image_folder.read(folder).seeds == [5, 7]
 
 
 def test_images_that_are_not_those_drawn_are_named_and_drawn_again(folder):
     flip(folder / "000001.png", -20)
     Image.new("RGB", (8, 8), "red").save(folder / "000002.png")
     with pytest.raises(RunError, match=r"2 of 3 images .* first 000001\.png; draw them again"):
-        drawn.read(folder)
+        image_folder.read(folder)
     with pytest.warns(UserWarning, match="2 images .* were damaged, first 000001"):
-        drawn.put_aside_damaged(folder, 3)
-    assert drawn.absent(folder, 3) == [1, 2]
+        image_folder.put_aside_damaged(folder, 3)
+    assert image_folder.absent(folder, 3) == [1, 2]
     assert (folder / ".damaged-000002.png").exists()  # somebody may have put it there
 
 
@@ -181,8 +183,8 @@ def test_an_image_cut_off_before_the_record_listed_it_is_drawn_again(folder, kee
     path.write_bytes(path.read_bytes()[:keep])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        drawn.put_aside_damaged(folder, 3)
-    assert drawn.absent(folder, 3) == [1]
+        image_folder.put_aside_damaged(folder, 3)
+    assert image_folder.absent(folder, 3) == [1]
 
 
 @pytest.mark.parametrize(
@@ -204,7 +206,7 @@ def test_an_image_cut_off_before_the_record_listed_it_is_drawn_again(folder, kee
 def test_an_edited_record_is_a_sentence(folder, content):
     (folder / "generated.json").write_text(content)
     with pytest.raises((RunError, DataError), match=r"generated\.json is"):
-        drawn.read(folder)
+        image_folder.read(folder)
 
 
 def test_an_edited_value_of_a_record_is_noticed(folder):
@@ -212,13 +214,13 @@ def test_an_edited_value_of_a_record_is_noticed(folder):
     path.write_text(path.read_text().replace("\n  6,", "\n  8,"))
     assert json.loads(path.read_text())["seeds"] == [5, 8, 7]
     with pytest.raises(RunError, match="was edited"):
-        drawn.read(folder)
+        image_folder.read(folder)
 
 
 def test_one_process_draws_into_a_folder(trained):
     folder = generate(trained, GenerateSettings(count=1, steps=2))
     with (
-        runs.Lease(folder, name=drawn.LEASE),
+        runs.Lease(folder, name=image_folder.LEASE),
         pytest.raises(RunError, match="is in use by this process"),
     ):
         generate(trained, GenerateSettings(count=1, steps=2))

@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from curadiff import runs
+from curadiff.common.errors import RunError, SettingsError
 from curadiff.config import GenerateSettings
-from curadiff.diffusion import checkpoint, generate, train_here
-from curadiff.errors import RunError, SettingsError
+from curadiff.diffusion import generate, train_here
+from curadiff.diffusion.train import checkpoint
 from PIL import Image
 
 
@@ -66,7 +67,7 @@ def test_an_image_depends_on_its_seed_alone(trained, tmp_path, sampler):
 
 
 def test_the_network_always_sees_the_same_shape(trained, monkeypatch):
-    from curadiff.diffusion import network
+    from curadiff.diffusion.networks import network
 
     shapes = set()
 
@@ -86,7 +87,7 @@ def test_the_network_always_sees_the_same_shape(trained, monkeypatch):
 )
 def test_large_images_go_through_the_network_in_smaller_parts(image_size, device, expected):
     import torch
-    from curadiff.diffusion.generate import rows
+    from curadiff.diffusion.sampling.generate import rows
 
     assert rows(image_size, torch.device(device)) == expected
     assert rows(1024, torch.device(device)) == 4
@@ -124,13 +125,13 @@ def test_a_folder_with_other_images_is_refused(trained, tmp_path):
 
 
 def test_more_images_of_the_same_kind_begin_with_those_that_are_there(trained, monkeypatch):
-    from curadiff.diffusion import draw
+    from curadiff.diffusion.sampling import sample
 
     few = generate(trained, settings(count=16))
     whole = read(generate(trained, settings(count=40), folder=trained.path / "whole"))
-    real, drawn_ = draw.draw, []
+    real, drawn_ = sample.draw, []
     monkeypatch.setattr(
-        draw, "draw", lambda net, seeds, **rest: drawn_.extend(seeds) or real(net, seeds, **rest)
+        sample, "draw", lambda net, seeds, **rest: drawn_.extend(seeds) or real(net, seeds, **rest)
     )
     many = generate(trained, settings(count=40))
     assert min(drawn_) == 16
@@ -218,7 +219,7 @@ def test_a_process_that_fails_is_told_with_its_last_words(trained, tmp_path, mon
 
 
 def test_images_that_cannot_be_written_are_an_error(trained, tmp_path):
-    from curadiff.diffusion.drawn import write
+    from curadiff.diffusion.sampling.image_folder import write
 
     (tmp_path / "000000.png").mkdir()
     (tmp_path / "000000.png" / "x").touch()

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 from curadiff.config import GenerateSettings, TrainSettings
-from curadiff.diffusion import checkpoint, engine, generate, jobs, loop, start, train_here
+from curadiff.diffusion import generate, jobs, start, train_here
+from curadiff.diffusion.train import checkpoint, engine, loop
 from curadiff.runs import forking
 from PIL import Image
 from safetensors.torch import load_file
@@ -56,7 +57,7 @@ def weights_of(run):
 
 @pytest.mark.parametrize("precision", ["bf16", "fp16"])
 def test_resuming_is_exact(prepared, precision):
-    from curadiff.diffusion.worker import work
+    from curadiff.diffusion.train.worker import work
 
     values = {**GPU, "mixed_precision": precision, "grid_every": 99}
     whole, parts = prepared("whole", **values), prepared("parts", **values)

@@ -5,22 +5,16 @@ import warnings
 import pytest
 import torch
 from curadiff import runs
+from curadiff.common.errors import DataError, RunError, SettingsError
+from curadiff.common.images import content_hash
 from curadiff.config import GenerateSettings
-from curadiff.diffusion import (
-    adopt,
-    average,
-    checkpoint,
-    generate,
-    lucidrains_file,
-    prepare,
-    samplers,
-    schedules,
-    train_here,
-)
-from curadiff.diffusion.lucidrains import Lucidrains
-from curadiff.diffusion.objective import Objective, to_picture
-from curadiff.errors import DataError, RunError, SettingsError
-from curadiff.images import content_hash
+from curadiff.diffusion import adopt, generate, prepare, schedules, train_here
+from curadiff.diffusion.networks import lucidrains_file
+from curadiff.diffusion.networks.lucidrains import Lucidrains
+from curadiff.diffusion.sampling import samplers
+from curadiff.diffusion.train import checkpoint
+from curadiff.diffusion.train import ema as average
+from curadiff.diffusion.train.objective import Objective, to_picture
 
 peer = pytest.importorskip("denoising_diffusion_pytorch.denoising_diffusion_pytorch")
 
@@ -173,7 +167,7 @@ def test_their_checkpoint_is_drawn_from_and_trained_on(their_file, pictures, tin
     settings = GenerateSettings(count=2, steps=5, device="cpu", weights="raw")
     assert len(list(generate(run, settings).glob("*.png"))) == 2
     from curadiff.config import TrainSettings
-    from curadiff.diffusion.generate import load_network
+    from curadiff.diffusion.sampling.generate import load_network
 
     ours = load_network(run, TrainSettings(**run.settings), step=2, weights="raw", device=CPU)
     x, t = torch.randn(1, 3, 16, 16), torch.tensor([7])

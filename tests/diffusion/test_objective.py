@@ -3,7 +3,7 @@
 import pytest
 import torch
 from curadiff.diffusion import schedules
-from curadiff.diffusion.objective import Objective, to_picture, weights
+from curadiff.diffusion.train.objective import Objective, to_picture, weights
 
 CPU = torch.device("cpu")
 KINDS = ("epsilon", "sample", "v_prediction")

@@ -4,9 +4,11 @@ from contextlib import nullcontext
 
 import pytest
 import torch
+from curadiff.common.errors import EnvironmentFault
 from curadiff.config import GenerateSettings
-from curadiff.diffusion import draw, engine, generate, train_here
-from curadiff.errors import EnvironmentFault
+from curadiff.diffusion import generate, train_here
+from curadiff.diffusion.sampling import sample
+from curadiff.diffusion.train import engine
 
 CUDA, CPU = torch.device("cuda"), torch.device("cpu")
 
@@ -57,12 +59,12 @@ def test_images_are_drawn_in_the_runs_format(prepared, monkeypatch, given, want)
     run = prepared("one", mixed_precision=given, steps=1, checkpoint_every=1)
     train_here(run)
     seen = []
-    real = draw.draw
+    real = sample.draw
 
     def watched(*args, **options):
         seen.append(options["autocast"])
         return real(*args, **options)
 
-    monkeypatch.setattr(draw, "draw", watched)
+    monkeypatch.setattr(sample, "draw", watched)
     generate(run, GenerateSettings(count=2, steps=1, device="cpu"))
     assert seen == [want]

@@ -5,8 +5,8 @@ import hashlib
 import numpy as np
 import pytest
 from curadiff import runs
+from curadiff.common.errors import DataError, RunError
 from curadiff.diffusion import manifest, pixels, prepare, train_here
-from curadiff.errors import DataError, RunError
 from PIL import Image, ImageDraw
 
 

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from curadiff.diffusion import checkpoint, loop, progress, start, stop, train_here
-from curadiff.errors import EnvironmentFault, RunError, SettingsError
+from curadiff.common.errors import EnvironmentFault, RunError, SettingsError
+from curadiff.diffusion import start, stop, train_here
+from curadiff.diffusion.train import checkpoint, loop, progress
 from safetensors.torch import load_file
 
 # Two channels per normalized group: with one, biases before it have no gradient but
@@ -187,7 +188,7 @@ def test_processes_that_accelerate_did_not_start_are_missed(prepared):
 
 @pytest.mark.slow
 def test_a_batch_that_cannot_be_shared_is_refused(tiny):
-    from curadiff.diffusion.engine import check_processes
+    from curadiff.diffusion.train.engine import check_processes
 
     with pytest.raises(SettingsError, match="accumulate x processes = 3, got 4"):
         check_processes(3, tiny(accelerate="--num_processes=3"))

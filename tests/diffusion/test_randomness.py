@@ -2,7 +2,7 @@
 
 import numpy as np
 import torch
-from curadiff.diffusion import randomness
+from curadiff.diffusion.train import randomness
 
 CPU = torch.device("cpu")
 

@@ -5,7 +5,8 @@ import math
 import numpy as np
 import pytest
 import torch
-from curadiff.diffusion import samplers, schedules
+from curadiff.diffusion import schedules
+from curadiff.diffusion.sampling import samplers
 
 MEAN, STD = 0.3, 0.5
 

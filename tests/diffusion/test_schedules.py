@@ -40,7 +40,7 @@ def test_sigmoid_follows_its_formula_and_is_not_what_diffusers_calls_sigmoid():
 
 
 def test_a_missing_schedule_is_refused_by_the_settings(tiny):
-    from curadiff.errors import SettingsError
+    from curadiff.common.errors import SettingsError
 
     with pytest.raises(SettingsError, match="schedule must be one of linear, cosine, sigmoid"):
         tiny(schedule="cosin")

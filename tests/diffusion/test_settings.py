@@ -1,9 +1,9 @@
 """Presets, and combinations that cannot be trained."""
 
 import pytest
+from curadiff.common.errors import SettingsError
 from curadiff.config import TrainSettings
 from curadiff.config.train import PRESETS
-from curadiff.errors import SettingsError
 
 
 def test_the_defaults_are_those_of_the_study():

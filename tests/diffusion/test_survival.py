@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 from curadiff import runs
+from curadiff.common.errors import RunError
 from curadiff.config import GenerateSettings
-from curadiff.diffusion import checkpoint, generate, prepare, train_here
-from curadiff.errors import RunError
+from curadiff.diffusion import generate, prepare, train_here
+from curadiff.diffusion.train import checkpoint
 
 LONG = {"steps": 40, "checkpoint_every": 4, "grid_every": 1000}
 
@@ -31,7 +32,7 @@ train_here(runs.Run(Path({path!r})))
 def child(run, **environment):
     """Train in a process that starts fast, because its server has imported everything."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["curadiff.diffusion.loop", "diffusers"])
+    context.set_forkserver_preload(["curadiff.diffusion.train.loop", "diffusers"])
     code = TRAIN.format(environment=environment, path=str(run.path))
     process = context.Process(target=exec, args=(code, {}))
     process.start()
@@ -128,7 +129,7 @@ def test_a_full_disk_keeps_the_last_checkpoint_and_says_so(small_disk, pictures,
 
 
 def first_save(run):
-    from curadiff.diffusion.worker import work
+    from curadiff.diffusion.train.worker import work
 
     asked = iter([False, True])
     assert work(run, lambda: next(asked)) == "stopped"

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import torch
 from curadiff import runs
-from curadiff.diffusion import change, checkpoint, start, stop, train_here
-from curadiff.errors import DataError, EnvironmentFault, RunError, SettingsError
+from curadiff.common.errors import DataError, EnvironmentFault, RunError, SettingsError
+from curadiff.diffusion import change, start, stop, train_here
+from curadiff.diffusion.train import checkpoint
 from PIL import Image
 
 
@@ -51,7 +52,7 @@ def test_the_run_directory_is_a_standard_pipeline_with_the_averaged_weights(prep
 
 def test_training_learns(prepared, tiny):
     run = prepared("one", steps=150, checkpoint_every=150, ema_warmup=50, multipliers="1-2")
-    from curadiff.diffusion import engine, loop
+    from curadiff.diffusion.train import engine, loop
 
     training = loop.Training(run, engine.accelerator(tiny(), run.path), lambda: False)
     losses = []
@@ -74,7 +75,7 @@ def test_resuming_is_bit_exact(prepared, weights):
     whole, parts = prepared("whole", grid_every=99), prepared("parts", grid_every=99)
     train_here(whole)
     asked = iter([False, False, False, False, True])  # stops after step 5
-    from curadiff.diffusion.worker import work
+    from curadiff.diffusion.train.worker import work
 
     assert work(parts, lambda: next(asked)) == "stopped"
     assert parts.status["state"] == "stopped"
@@ -85,7 +86,7 @@ def test_resuming_is_bit_exact(prepared, weights):
 
 
 def test_who_asks_to_stop_does_not_wait_for_a_sample_grid(prepared):
-    from curadiff.diffusion.worker import work
+    from curadiff.diffusion.train.worker import work
 
     run = prepared("one")
     asked = [0]
@@ -101,7 +102,7 @@ def test_who_asks_to_stop_does_not_wait_for_a_sample_grid(prepared):
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_training_in_this_process_hears_a_signal_too(prepared, monkeypatch, weights, number):
-    from curadiff.diffusion import loop
+    from curadiff.diffusion.train import loop
 
     whole, run = prepared("whole"), prepared("one")
     train_here(whole)
@@ -123,7 +124,7 @@ def test_training_in_this_process_hears_a_signal_too(prepared, monkeypatch, weig
 
 
 def test_the_last_grid_is_drawn_once(prepared, monkeypatch):
-    from curadiff.diffusion import grid
+    from curadiff.diffusion.sampling import grid
 
     drawn = []
     monkeypatch.setattr(grid, "save", lambda network, path, **_: drawn.append(path) or path.touch())
@@ -253,7 +254,7 @@ def test_a_missing_gpu_is_said_in_one_sentence(prepared, monkeypatch):
 
 
 def test_nan_is_rolled_back_once_and_training_goes_on(prepared, monkeypatch):
-    from curadiff.diffusion import loop
+    from curadiff.diffusion.train import loop
 
     run = prepared("one", checkpoint_every=2)
     step = loop.Training.train_step
@@ -276,7 +277,7 @@ def test_nan_is_rolled_back_once_and_training_goes_on(prepared, monkeypatch):
 def test_nan_that_comes_again_stops_with_step_and_last_good_checkpoint(
     prepared, monkeypatch, every, where
 ):
-    from curadiff.diffusion import loop
+    from curadiff.diffusion.train import loop
 
     run = prepared("one", checkpoint_every=every)
     step = loop.Training.train_step
@@ -300,7 +301,7 @@ def test_nan_that_comes_again_stops_with_step_and_last_good_checkpoint(
 
 def test_a_tracker_gets_the_logged_values(prepared, monkeypatch):
     from accelerate.tracking import GeneralTracker
-    from curadiff.diffusion import engine
+    from curadiff.diffusion.train import engine
 
     class Fake(GeneralTracker):
         name = "fake"
@@ -322,7 +323,7 @@ def test_a_tracker_gets_the_logged_values(prepared, monkeypatch):
 
 
 def test_a_tracker_that_is_not_installed_is_said(prepared, monkeypatch):
-    from curadiff.diffusion import engine
+    from curadiff.diffusion.train import engine
 
     monkeypatch.setattr(engine, "get_available_trackers", list)
     with pytest.raises(EnvironmentFault, match=r"tracker is wandb.*pip install wandb"):
@@ -331,7 +332,7 @@ def test_a_tracker_that_is_not_installed_is_said(prepared, monkeypatch):
 
 @pytest.mark.parametrize("asked_in_step", [1, 4])
 def test_who_asks_to_stop_waits_for_a_part_of_a_step_only(prepared, weights, asked_in_step):
-    from curadiff.diffusion.worker import work
+    from curadiff.diffusion.train.worker import work
 
     values = {"accumulate": 4, "grid_every": 99, "checkpoint_every": 6}
     whole, parts = prepared("whole", **values), prepared("parts", **values)
@@ -347,7 +348,7 @@ def test_who_asks_to_stop_waits_for_a_part_of_a_step_only(prepared, weights, ask
 
 def test_tensorboard_can_show_a_training(prepared):
     pytest.importorskip("tensorboard")
-    from curadiff.diffusion.worker import work
+    from curadiff.diffusion.train.worker import work
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     run = prepared("one", tracker="tensorboard", grid_every=99)
@@ -365,7 +366,7 @@ def test_tensorboard_can_show_a_training(prepared):
 
 def test_weights_and_biases_writes_into_the_run_and_goes_on_there(prepared, monkeypatch):
     pytest.importorskip("wandb")
-    from curadiff.diffusion.worker import work
+    from curadiff.diffusion.train.worker import work
 
     monkeypatch.setenv("WANDB_MODE", "offline")
     run = prepared("one", tracker="wandb", grid_every=99)

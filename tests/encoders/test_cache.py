@@ -10,8 +10,8 @@ import time
 import numpy as np
 import pytest
 from curadiff import encoders
+from curadiff.common.errors import RunError, SettingsError
 from curadiff.encoders import cache
-from curadiff.errors import RunError, SettingsError
 from PIL import Image
 
 

@@ -7,9 +7,9 @@ import pytest
 import timm
 import torch
 from curadiff import encoders
+from curadiff.common.errors import WeightsError
+from curadiff.common.images import open_rgb
 from curadiff.encoders.dinov2 import original_positions
-from curadiff.errors import WeightsError
-from curadiff.images import open_rgb
 from PIL import Image
 from torch.nn import functional as F
 from torchvision import transforms

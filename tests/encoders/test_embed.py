@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 from curadiff import encoders
-from curadiff.errors import DataError
-from curadiff.images import open_rgb
+from curadiff.common.errors import DataError
+from curadiff.common.images import open_rgb
 from PIL import Image, ImageOps
 
 

@@ -8,8 +8,8 @@ import pytest
 import timm
 import torch
 from curadiff import encoders
-from curadiff.errors import SettingsError, WeightsError
-from curadiff.images import open_rgb
+from curadiff.common.errors import SettingsError, WeightsError
+from curadiff.common.images import open_rgb
 from safetensors.torch import save_file
 
 

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 from curadiff import encoders
-from curadiff.errors import DataError, EnvironmentFault, SettingsError, WeightsError
+from curadiff.common.errors import DataError, EnvironmentFault, SettingsError, WeightsError
 
 
 @pytest.mark.parametrize(

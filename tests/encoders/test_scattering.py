@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 from curadiff import encoders
+from curadiff.common.errors import SettingsError
 from curadiff.encoders import scattering
-from curadiff.errors import SettingsError
 from PIL import Image
 
 

@@ -9,9 +9,9 @@ import time
 import pytest
 import torch
 from curadiff import encoders
+from curadiff.common.errors import WeightsError
 from curadiff.encoders import weights
 from curadiff.encoders.weights import Source, locate
-from curadiff.errors import WeightsError
 from safetensors.torch import save_file
 
 SOURCE = Source(repo="someone/model", files=("model.safetensors", "pytorch_model.bin"))
@@ -84,7 +84,7 @@ def dead_endpoint(request):
 def test_an_unreachable_hub_costs_seconds_not_minutes(tmp_path, dead_endpoint):
     code = (
         "import time; from curadiff.encoders.weights import Source, locate\n"
-        "from curadiff.errors import WeightsError\n"
+        "from curadiff.common.errors import WeightsError\n"
         "import huggingface_hub; begun = time.monotonic()\n"
         "try: locate('mine', Source(repo='someone/model', files=('model.safetensors',)))\n"
         "except WeightsError as fault: print(time.monotonic() - begun, fault)\n"

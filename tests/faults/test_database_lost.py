@@ -13,9 +13,9 @@ import curadiff
 import fiftyone as fo
 import numpy as np
 import pytest
+from curadiff.common.errors import EnvironmentFault
 from curadiff.datasets import counting, generated, identity, selections
 from curadiff.datasets.database import lost_in_words
-from curadiff.errors import EnvironmentFault
 from fiftyone.core.odm import database as odm
 from PIL import Image
 from pymongo.errors import ConnectionFailure

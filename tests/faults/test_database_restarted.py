@@ -15,8 +15,8 @@ import fiftyone as fo
 import numpy as np
 import pytest
 import torch
+from curadiff.common.errors import EnvironmentFault
 from curadiff.datasets.database import lost_in_words
-from curadiff.errors import EnvironmentFault
 from fiftyone.core.odm import database as odm
 from PIL import Image
 
@@ -104,7 +104,7 @@ def state(images):
 
 def embed(encoder, field="vec", **more):
     def work():
-        with patch("curadiff.api.embedding.CHUNK", 2):
+        with patch("curadiff.workflows.embedding.CHUNK", 2):
             curadiff.embed(NAME, encoder=encoder, field=field, progress=False, **more)
 
     return work

@@ -8,8 +8,8 @@ import curadiff
 import fiftyone as fo
 import numpy as np
 import pytest
+from curadiff.common.errors import DataError
 from curadiff.datasets import selections
-from curadiff.errors import DataError
 
 NAME = "small"
 curadiff.select  # noqa: B018, loads the module once here and not in every process

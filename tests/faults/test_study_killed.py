@@ -36,14 +36,14 @@ def state():
 
 
 def study():
-    from curadiff.api import studying
+    from curadiff.studies import engine
 
     settings = {**SIZES, "arms": ["random"], "budget": 4}
     settings["evaluate"] = {**SIZES["evaluate"], "bootstrap": 0, "null_draws": 0}
     settings["generate"] = {"count": 4, "steps": 2}
     with (
-        patch.object(studying.diffusion, "start", start),
-        patch.object(studying, "generate", generate),
+        patch.object(engine.diffusion, "start", start),
+        patch.object(engine, "generate", generate),
     ):
         found = curadiff.study(NAME, progress=False, **settings)
     return [(o["arm"], o["seed"], o["images"], o["values"]) for o in found.outcomes]

@@ -6,8 +6,8 @@ import curadiff
 import fiftyone as fo
 import numpy as np
 import pytest
+from curadiff.common.errors import DataError
 from curadiff.datasets import info, records, selections
-from curadiff.errors import DataError
 from PIL import Image
 
 NAME = "small"

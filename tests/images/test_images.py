@@ -11,9 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from curadiff.errors import DataError
-from curadiff.images import content_hash, open_rgb
-from curadiff.preparation import square
+from curadiff.common.errors import DataError
+from curadiff.common.images import content_hash, open_rgb
+from curadiff.common.preparation import square
 from PIL import Image, ImageOps
 
 RED, GREEN, BLUE = (220, 30, 40), (20, 190, 60), (30, 50, 200)
@@ -294,7 +294,7 @@ def test_content_hash_is_of_the_bytes(tmp_path):
 
 
 def test_reading_images_needs_neither_fiftyone_nor_torch():
-    code = "import sys, curadiff.images; print({'fiftyone', 'torch'} & set(sys.modules))"
+    code = "import sys, curadiff.common.images; print({'fiftyone', 'torch'} & set(sys.modules))"
     done = subprocess.run(
         [sys.executable, "-P", "-c", code], capture_output=True, text=True, check=True
     )

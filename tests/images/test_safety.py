@@ -10,8 +10,8 @@ import zlib
 
 import numpy as np
 import pytest
-from curadiff.errors import DataError, SettingsError
-from curadiff.images import formats, memory, open_rgb, readable, size_of, sniff
+from curadiff.common.errors import DataError, SettingsError
+from curadiff.common.images import formats, memory, open_rgb, readable, size_of, sniff
 from PIL import Image, ImageFile, PngImagePlugin
 
 
@@ -260,8 +260,8 @@ def test_many_threads_of_hostile_images_stay_within_the_limit(tmp_path):
     code = (
         "import re, sys\n"
         "from concurrent.futures import ThreadPoolExecutor\n"
-        "from curadiff.images import reading\n"
-        "from curadiff.preparation import square\n"
+        "from curadiff.common.images import reading\n"
+        "from curadiff.common.preparation import square\n"
         "def peak():\n"
         "    status = open('/proc/self/status').read()\n"
         "    return int(re.search(r'VmHWM:\\s+(\\d+)', status)[1]) >> 10\n"

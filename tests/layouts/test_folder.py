@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from curadiff import layouts
-from curadiff.errors import DataError
+from curadiff.common.errors import DataError
 from PIL import Image
 
 

@@ -5,7 +5,7 @@ import unicodedata
 
 import pytest
 from curadiff import layouts
-from curadiff.errors import DataError
+from curadiff.common.errors import DataError
 
 
 @pytest.fixture

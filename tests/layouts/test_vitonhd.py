@@ -4,7 +4,7 @@ import random
 
 import pytest
 from curadiff import layouts
-from curadiff.errors import DataError
+from curadiff.common.errors import DataError
 
 EVERY = ["zip", "sample", "older"]
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from curadiff.errors import DataError
+from curadiff.common.errors import DataError
 from curadiff.metrics import cmmd, evaluate, kernel_distance
 from curadiff.metrics.distances import pick_device
 

@@ -2,9 +2,9 @@ import json
 
 import numpy as np
 import pytest
+from curadiff.common.errors import DataError, SettingsError
 from curadiff.config import EvaluateSettings
 from curadiff.config.evaluate import METRICS as CONFIGURED
-from curadiff.errors import DataError, SettingsError
 from curadiff.metrics import (
     METRICS,
     density_coverage,

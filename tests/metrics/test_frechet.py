@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import scipy.linalg
-from curadiff.errors import DataError
+from curadiff.common.errors import DataError
 from curadiff.metrics import frechet_distance
 from curadiff.metrics.frechet import distance, from_moments
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from curadiff.errors import DataError
+from curadiff.common.errors import DataError
 from curadiff.metrics import density_coverage, distances, precision_recall
 from curadiff.metrics.manifold import manifold
 

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from curadiff.errors import DataError
+from curadiff.common.errors import DataError
 from curadiff.metrics import evaluate, memorization
 
 

@@ -2,7 +2,7 @@ import math
 
 import numpy as np
 import pytest
-from curadiff.errors import DataError
+from curadiff.common.errors import DataError
 from curadiff.metrics import vendi
 
 

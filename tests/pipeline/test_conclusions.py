@@ -6,8 +6,14 @@ from itertools import combinations, permutations
 
 import numpy as np
 import pytest
-from curadiff.api import comparing, conclusions
-from curadiff.api.conclusions import BETTER, NOT_DISTINGUISHABLE, NOTHING, UNUSABLE, conclude
+from curadiff.studies import comparing, conclusions
+from curadiff.studies.conclusions import (
+    BETTER,
+    NOT_DISTINGUISHABLE,
+    NOTHING,
+    UNUSABLE,
+    conclude,
+)
 
 REAL = {"frechet_distance": 0.1, "precision": 0.8, "recall": 0.6}
 

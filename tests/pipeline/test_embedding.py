@@ -5,8 +5,8 @@ from __future__ import annotations
 import curadiff
 import numpy as np
 import pytest
+from curadiff.common.errors import DataError
 from curadiff.encoders import cache
-from curadiff.errors import DataError
 
 NETWORK = """
 import torch

@@ -12,11 +12,11 @@ import curadiff
 import numpy as np
 import pytest
 from curadiff import encoders, runs
-from curadiff.api import conditions
-from curadiff.api.overview import overview
+from curadiff.common.errors import DataError
 from curadiff.datasets import generated, info
-from curadiff.errors import DataError
 from curadiff.metrics import frechet_distance
+from curadiff.workflows import conditions
+from curadiff.workflows.overview import overview
 
 QUICK = {"encoder": "builtin", "bootstrap": 0, "counts": "subsample", "progress": False}
 

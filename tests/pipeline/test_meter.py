@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 from curadiff import runs
-from curadiff.api import meter as meters
 from curadiff.config import StudySettings
+from curadiff.studies import meter as meters
 
 TWO = {"arms": ["full", "random"], "seeds": [0], "generate": {"count": 10, "steps": 3}}
 

@@ -13,9 +13,9 @@ import fiftyone as fo
 import numpy as np
 import pytest
 from curadiff import diffusion, encoders, runs
-from curadiff.api import studying
-from curadiff.errors import DataError, SettingsError
+from curadiff.common.errors import DataError, SettingsError
 from curadiff.metrics import evaluate as measured
+from curadiff.studies import engine
 from PIL import Image, ImageDraw, ImageOps
 
 SIDE, EACH = 32, 40
@@ -182,9 +182,9 @@ def drawing(model):
 
 @pytest.mark.parametrize("model", ["copies", "mirrored", "gray"])
 def test_a_study_of_a_known_model(folders, home, monkeypatch, model):
-    monkeypatch.setattr(studying, "generate", drawing(MODELS[model]))
-    monkeypatch.setattr(studying.diffusion, "start", lambda *_, **__: None)
-    monkeypatch.setattr(studying, "follow", lambda run, **_: run)
+    monkeypatch.setattr(engine, "generate", drawing(MODELS[model]))
+    monkeypatch.setattr(engine.diffusion, "start", lambda *_, **__: None)
+    monkeypatch.setattr(engine, "follow", lambda run, **_: run)
     images = curadiff.import_images(folders / "train", name="oracle-photos").dataset
     images.add_samples(
         [fo.Sample(filepath=str(path)) for path in (folders / "held_out").glob("*.png")],

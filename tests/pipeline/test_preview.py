@@ -11,10 +11,10 @@ import fiftyone as fo
 import numpy as np
 import pytest
 from curadiff import cli, runs
-from curadiff.api.previews import LABEL
-from curadiff.api.previews.arms import arms, drawing_order
+from curadiff.common.errors import DataError, RunError, SettingsError
 from curadiff.config import PreviewSettings
-from curadiff.errors import DataError, RunError, SettingsError
+from curadiff.studies.preview import LABEL
+from curadiff.studies.preview.arms import arms, drawing_order
 
 SIZES = {
     "name": "tiny",
@@ -108,9 +108,9 @@ def test_the_same_call_does_nothing_again_and_an_added_arm_is_all_that_is_drawn(
 
 
 def test_an_interrupted_preview_goes_on(embedded, home, monkeypatch):
-    from curadiff.api import previewing
+    from curadiff.studies.preview import engine
 
-    real, calls = previewing._Preview._forecast, []
+    real, calls = engine._Preview._forecast, []
 
     def interrupted(self, arm, judge):
         calls.append(arm.key)
@@ -118,7 +118,7 @@ def test_an_interrupted_preview_goes_on(embedded, home, monkeypatch):
             raise KeyboardInterrupt
         return real(self, arm, judge)
 
-    monkeypatch.setattr(previewing._Preview, "_forecast", interrupted)
+    monkeypatch.setattr(engine._Preview, "_forecast", interrupted)
     settings = {**SIZES, "arms": ["random", "kmeans"], "fields": False}
     with pytest.raises(KeyboardInterrupt):
         curadiff.preview(embedded, progress=False, **settings)
@@ -126,7 +126,7 @@ def test_an_interrupted_preview_goes_on(embedded, home, monkeypatch):
     assert run.status["state"] == "stopped"
     assert "data:image" in (run.path / "preview.html").read_text()
     pictures = {p: p.stat().st_mtime_ns for p in run.path.rglob("*.png")}
-    monkeypatch.setattr(previewing._Preview, "_forecast", real)
+    monkeypatch.setattr(engine._Preview, "_forecast", real)
     result = curadiff.preview(embedded, progress=False, **settings)
     assert {p: p.stat().st_mtime_ns for p in pictures} == pictures
     assert all(outcome["drawn"] for outcome in result.outcomes)
@@ -186,7 +186,7 @@ def test_the_shell_prints_the_table(embedded, home, capsys):
 
 
 def test_the_seeds_of_two_noise_seeds_do_not_meet():
-    from curadiff.api.previewing import APART
+    from curadiff.studies.preview.engine import APART
 
     most = PreviewSettings.model_fields["count"].metadata
     assert max(getattr(limit, "le", 0) or 0 for limit in most) < APART

@@ -1,6 +1,6 @@
 """A preview's table from values written by hand."""
 
-from curadiff.api.previews import LABEL, table
+from curadiff.studies.preview import LABEL, table
 
 
 def outcome(arm, name, frechet, *, interval=None, outliers=2):

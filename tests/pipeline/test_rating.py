@@ -6,12 +6,12 @@ import random
 
 import curadiff
 import pytest
-from curadiff.api import people
-from curadiff.api import rating as rating_verbs
 from curadiff.cli import main
+from curadiff.common.errors import Busy, DataError, SettingsError
 from curadiff.datasets import ratings
-from curadiff.errors import Busy, DataError, SettingsError
 from curadiff.preferences.session import Session
+from curadiff.studies import rating as rating_verbs
+from curadiff.studies.report import people
 
 
 @pytest.fixture

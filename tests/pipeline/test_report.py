@@ -9,10 +9,11 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from curadiff import runs
-from curadiff.api import comparing, reporting
-from curadiff.api.conclusions import conclude
-from curadiff.api.used import used
 from curadiff.config import StudySettings
+from curadiff.studies import comparing
+from curadiff.studies.conclusions import conclude
+from curadiff.studies.report import reporting
+from curadiff.studies.used_settings import used
 from PIL import Image
 
 from .test_conclusions import outcome

@@ -9,7 +9,7 @@ import curadiff
 import fiftyone as fo
 import pytest
 from curadiff import runs
-from curadiff.errors import DataError, SettingsError, Stopped
+from curadiff.common.errors import DataError, SettingsError, Stopped
 
 SIZES = {
     "name": "tiny",
@@ -73,17 +73,17 @@ def test_a_study_from_a_folder(photos, home):
 @pytest.fixture
 def beside(monkeypatch):
     """Tell the state of every training each time the study waits for one."""
-    from curadiff.api import studying
+    from curadiff.studies import engine
 
     seen = []
-    real = studying.follow
+    real = engine.follow
 
     def follow(run, **more):
         others = runs.listing("train", folder=run.path.parent)
         seen.append({other.id: other.status["state"] for other in others})
         return real(run, **more)
 
-    monkeypatch.setattr(studying, "follow", follow)
+    monkeypatch.setattr(engine, "follow", follow)
     return seen
 
 
@@ -100,12 +100,12 @@ def test_the_next_training_starts_beside_the_one_before(dataset, home, beside):
 
 @pytest.mark.slow
 def test_a_stopped_study_stops_all_its_trainings(dataset, home, monkeypatch):
-    from curadiff.api import studying
+    from curadiff.studies import engine
 
     def interrupted(run, **more):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(studying, "follow", interrupted)
+    monkeypatch.setattr(engine, "follow", interrupted)
     long = {**SIZES["train"], "steps": 100_000}
     with pytest.raises(Stopped, match="0 of 2 trainings done; go on with: curadiff runs tiny"):
         curadiff.study(dataset, progress=False, **{**SIZES, "parallel": 2, "train": long})
@@ -120,8 +120,8 @@ def test_a_budget_beyond_the_pool_is_refused_before_any_work(dataset, home):
 
 
 def test_the_group_field_keeps_groups_together(dataset, home):
-    from curadiff.api import planning
     from curadiff.config import StudySettings
+    from curadiff.studies import planning
 
     ids = dataset.values("id")
     dataset.set_values("sender", [f"s{i // 4}" for i in range(len(ids))])
@@ -136,16 +136,16 @@ def test_the_group_field_keeps_groups_together(dataset, home):
 
 
 def test_too_few_images_to_hold_any_out(dataset, home):
-    from curadiff.api import planning
     from curadiff.config import StudySettings
+    from curadiff.studies import planning
 
     with pytest.raises(DataError, match="both need at least 2"):
         planning.split(dataset.limit(2), StudySettings(**SIZES))
 
 
 def test_a_study_of_an_older_version_goes_on(home):
-    from curadiff.api.study_directory import open_study
     from curadiff.config import StudySettings
+    from curadiff.studies.directory import open_study
 
     photos = {"name": "photos", "id": "1" * 24, "folders": []}
     run = open_study(StudySettings(**SIZES), photos)
@@ -210,7 +210,7 @@ FEW = ("covered", "nearest_generated_id", "nearest_generated_distance")
 
 
 def test_trainings_watch_held_out_images_that_can_be_read(embedded):
-    from curadiff.api import planning
+    from curadiff.studies import planning
 
     view = embedded.limit(10)
     embedded.set_values("builtin", {view.first().id: None}, key_field="id")

@@ -13,9 +13,9 @@ import fiftyone as fo
 import numpy as np
 import pytest
 from curadiff import runs
-from curadiff.api import cells, copies, planning, study_directory
+from curadiff.common.errors import DataError, RunError, SettingsError, Stopped
 from curadiff.config import StudySettings
-from curadiff.errors import DataError, RunError, SettingsError, Stopped
+from curadiff.studies import cells, copies, directory, planning
 from PIL import Image
 
 from ..conftest import draw
@@ -28,7 +28,7 @@ SMALL = {**SIZES, "arms": ["random", "full"], "seeds": [0]}
 @pytest.fixture
 def quick(monkeypatch):
     """Replace training and drawing; returns what was trained, and which trainings fail."""
-    from curadiff.api import studying
+    from curadiff.studies import engine
 
     trained, failing = [], {}
 
@@ -39,8 +39,8 @@ def quick(monkeypatch):
         else:
             run.set_status("finished", step=2, steps=2, images_seen=8, loss=0.5)
 
-    monkeypatch.setattr(studying.diffusion, "start", start)
-    monkeypatch.setattr(studying, "generate", instant.generate)
+    monkeypatch.setattr(engine.diffusion, "start", start)
+    monkeypatch.setattr(engine, "generate", instant.generate)
     yield trained, failing
     for name in fo.list_datasets("*-tiny*"):
         fo.delete_dataset(name)
@@ -175,14 +175,14 @@ def test_an_unfinished_preparation_of_a_training_is_done_again(dataset, home, qu
 def test_a_folder_of_the_studys_name_that_is_no_study_is_left_alone(dataset, home, quick):
     photograph = draw(home / "runs" / "quick" / "holiday.png", 1)
     with pytest.raises(SettingsError, match="exists and is no study; choose another name"):
-        study_directory.open_study(StudySettings(**{**SIZES, "name": "quick"}), {"name": "x"})
+        directory.open_study(StudySettings(**{**SIZES, "name": "quick"}), {"name": "x"})
     assert photograph.exists()
 
 
 def test_stopping_says_what_goes_on(dataset, home, quick, monkeypatch):
-    from curadiff.api import studying
+    from curadiff.studies import engine
 
-    real = studying.follow
+    real = engine.follow
 
     def interrupted(run, **more):
         if run.id == "tiny-full-s0":
@@ -190,7 +190,7 @@ def test_stopping_says_what_goes_on(dataset, home, quick, monkeypatch):
         return real(run, **more)
 
     with monkeypatch.context() as patch:
-        patch.setattr(studying, "follow", interrupted)
+        patch.setattr(engine, "follow", interrupted)
         with pytest.raises(Stopped) as stopped:
             go(dataset)
     assert str(stopped.value) == (

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 from curadiff import runs
+from curadiff.common.errors import RunError
 from curadiff.datasets import writing
-from curadiff.errors import RunError
 
 TINY = {
     "image_size": 16, "base_channels": 16, "multipliers": "1", "layers": 1, "steps": 2,
@@ -59,7 +59,7 @@ def test_the_same_command_goes_on_and_another_one_is_told_how(asked, dataset):
     ],
 )
 def test_the_advice_fits_the_error(home, status, resumed):
-    from curadiff.api.training import follow
+    from curadiff.workflows.training import follow
 
     run = runs.create("train", {}, name="one")
     run.set_status(**status)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import curadiff
 import pytest
-from curadiff.errors import DataError, SettingsError
+from curadiff.common.errors import DataError, SettingsError
 
 from ..conftest import draw
 

@@ -8,8 +8,8 @@ import curadiff
 import fiftyone as fo
 import numpy as np
 import pytest
+from curadiff.common.errors import DataError, RunError, SettingsError
 from curadiff.datasets import info, reading, selections, writing
-from curadiff.errors import DataError, RunError, SettingsError
 from PIL import Image
 
 TRAIN = {

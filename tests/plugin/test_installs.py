@@ -104,6 +104,7 @@ def test_a_link_is_an_install(installation):
     assert "diffusers" in wanted
 
 
+@pytest.mark.slow
 def test_requirements_that_are_met_are_installed_without_a_change(installation):
     (installation.plugins / "curadiff").symlink_to(ROOT, target_is_directory=True)
     before = installed_versions()

@@ -14,7 +14,7 @@ import signal
 import sys
 from pathlib import Path
 
-from curadiff.api.rating import rate_serve, rate_start
+from curadiff.studies.rating import rate_serve, rate_start
 from fiftyone.core.odm import database
 
 

@@ -4,8 +4,8 @@ import inspect
 
 import numpy as np
 import pytest
+from curadiff.common.errors import SettingsError
 from curadiff.config import RatePlanSettings
-from curadiff.errors import SettingsError
 from curadiff.preferences import plan
 from curadiff.preferences.planner import decisive_votes
 

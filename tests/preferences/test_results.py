@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from curadiff.errors import DataError
+from curadiff.common.errors import DataError
 from curadiff.preferences import Vote, read_votes, results, votes_of_rankings, write_votes
 from curadiff.preferences.against_metrics import agreement_with, predicts_votes
 from curadiff.preferences.agreement import krippendorff_alpha

@@ -4,7 +4,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from curadiff.errors import DataError, SettingsError
+from curadiff.common.errors import DataError, SettingsError
 from curadiff.preferences import Golden, Schedule
 
 ARMS = {arm: [f"{arm}{number}" for number in range(12)] for arm in ("x", "y", "z", "w")}

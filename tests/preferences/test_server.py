@@ -7,7 +7,7 @@ import random
 from pathlib import Path
 
 import pytest
-from curadiff.errors import EnvironmentFault
+from curadiff.common.errors import EnvironmentFault
 from curadiff.preferences import results
 from curadiff.preferences.server import application
 from curadiff.preferences.session import ABANDONED, Refused, Session

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from curadiff.errors import DataError
+from curadiff.common.errors import DataError
 from curadiff.preferences.comparisons import Comparisons
 from curadiff.preferences.strengths import fit
 

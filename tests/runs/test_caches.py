@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 import pytest
-from curadiff.errors import SettingsError
+from curadiff.common.errors import SettingsError
 from curadiff.runs import caches
 
 

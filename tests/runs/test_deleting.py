@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import pytest
 from curadiff import runs
-from curadiff.errors import RunError
+from curadiff.common.errors import RunError
 from curadiff.runs import deleting
 
 
@@ -181,7 +181,8 @@ def test_a_study_goes_with_its_trainings_unless_one_is_at_work(home):
 
 KILLED = """
 import os, sys
-from curadiff.runs import deleting, files
+from curadiff.common import files
+from curadiff.runs import deleting
 left = int(sys.argv[2])
 def counted(event, arguments):
     global left

@@ -8,8 +8,8 @@ import sys
 
 import pytest
 from curadiff import runs
+from curadiff.common.errors import RunError
 from curadiff.datasets import views
-from curadiff.errors import RunError
 from curadiff.runs import environment, launch
 
 CLUSTER = {
@@ -113,7 +113,7 @@ def test_the_home_is_closed_to_others(home, tmp_path, monkeypatch):
 
 def test_a_job_and_its_files_keep_the_databases_address_to_themselves(dataset, home, monkeypatch):
     import fiftyone as fo
-    from curadiff.api import jobs
+    from curadiff.jobs import jobs
 
     secret = "s3cret-word"
     uri = f"{os.environ['FIFTYONE_DATABASE_URI']}/?appname={secret}"
@@ -136,7 +136,7 @@ def test_a_job_and_its_files_keep_the_databases_address_to_themselves(dataset, h
 
 def test_a_job_of_before_loses_the_address_that_its_record_has(dataset, home):
     import fiftyone as fo
-    from curadiff.api import jobs
+    from curadiff.jobs import jobs
 
     run = jobs.prepare("embed", {"samples": dataset}, {})
     old = {

@@ -14,8 +14,9 @@ from dataclasses import replace
 
 import pytest
 from curadiff import runs
-from curadiff.errors import RunError
-from curadiff.runs import launch, lease, process
+from curadiff.common import process
+from curadiff.common.errors import RunError
+from curadiff.runs import launch, lease
 
 POLL = """
 import sys
@@ -28,7 +29,7 @@ while True:
 NO_LOCKS = """
 import errno, fcntl, os, sys, time, warnings
 from pathlib import Path
-from curadiff.errors import RunError
+from curadiff.common.errors import RunError
 from curadiff.runs import Lease
 warnings.simplefilter("ignore")
 def none(handle, what):
@@ -228,7 +229,7 @@ def test_one_of_eight_simultaneous_starts_starts(home):
     code = """
 import sys
 from pathlib import Path
-from curadiff.errors import RunError
+from curadiff.common.errors import RunError
 from curadiff.runs import Run, launch
 print("ready", flush=True)
 sys.stdin.readline()

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 from curadiff import runs
-from curadiff.errors import RunError
-from curadiff.runs import files, launch
+from curadiff.common import files
+from curadiff.common.errors import RunError
+from curadiff.runs import launch
 
 HOLD = """
 import sys, time
@@ -111,7 +112,8 @@ def test_a_launcher_that_died_before_its_child_began_leaves_it_interrupted(home)
     code = """
 import os, sys
 from curadiff import runs
-from curadiff.runs import files, launch
+from curadiff.common import files
+from curadiff.runs import launch
 launch._spawn = lambda *words: os._exit(1)
 launch.start(runs.open_run(sys.argv[1]), ["true"])
 """
@@ -169,7 +171,7 @@ def test_what_a_killed_process_was_writing_is_swept_by_the_next(tmp_path, home):
     code = """
 import os, sys
 from pathlib import Path
-from curadiff.runs import files
+from curadiff.common import files
 os.fsync = lambda handle: os.kill(os.getpid(), 9)
 files.write_bytes(Path(sys.argv[1]), b"half")
 """

@@ -3,7 +3,8 @@ import itertools
 import numpy as np
 import pytest
 import torch
-from curadiff.selectors import greedy, select
+from curadiff.selectors import select
+from curadiff.selectors.core import greedy
 
 
 def plain_greedy(x, budget, scale, start):

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
-from curadiff.equals import digests, distinct
-from curadiff.errors import SettingsError
+from curadiff.common.equal_rows import digests, distinct
+from curadiff.common.errors import SettingsError
 from curadiff.selectors import exact_duplicates, near_duplicates, suggested_radius
-from curadiff.selectors.density import measure_density
+from curadiff.selectors.core.density import measure_density
 
 
 def test_groups_equal_brute_force(clusters, unit):

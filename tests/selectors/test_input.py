@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from curadiff.errors import DataError, SettingsError
+from curadiff.common.errors import DataError, SettingsError
 from curadiff.selectors import METHODS, select
 
 X = np.random.default_rng(0).normal(size=(20, 4))

@@ -4,8 +4,9 @@ import resource
 
 import numpy as np
 import pytest
-from curadiff.errors import SettingsError
-from curadiff.selectors import rows, select
+from curadiff.common.errors import SettingsError
+from curadiff.selectors import select
+from curadiff.selectors.core import rows
 
 N = 3000
 

@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
-from curadiff.errors import DataError
+from curadiff.common.errors import DataError
 from curadiff.selectors import facility, select
 
 

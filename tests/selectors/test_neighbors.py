@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 import torch
-from curadiff.errors import DataError
-from curadiff.neighbors import nearest
-from curadiff.smallest import Smallest
+from curadiff.common.errors import DataError
+from curadiff.common.knn import nearest
+from curadiff.common.running_top_k import Smallest
 from sklearn.neighbors import NearestNeighbors
 
 

@@ -3,10 +3,10 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
-from curadiff.errors import DataError
-from curadiff.selectors import report, select
-from curadiff.selectors import report_figures as figures
-from curadiff.selectors.frechet import PoolGaussian
+from curadiff.common.errors import DataError
+from curadiff.selectors import select
+from curadiff.selectors.report.report import figures, report
+from curadiff.selectors.core.frechet import PoolGaussian
 from scipy import linalg
 
 

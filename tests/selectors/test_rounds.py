@@ -2,9 +2,9 @@ import itertools
 
 import numpy as np
 import pytest
-from curadiff.errors import DataError
+from curadiff.common.errors import DataError
 from curadiff.selectors import select
-from curadiff.selectors.rounds import two_rounds
+from curadiff.selectors.core.rounds import two_rounds
 
 
 def radius(x, rows):

@@ -8,16 +8,17 @@ import sys
 
 import numpy as np
 import pytest
-from curadiff.errors import EnvironmentFault
-from curadiff.selectors import select, sharded_command
-from curadiff.selectors.sharded import select_sharded
+from curadiff.common.errors import EnvironmentFault
+from curadiff.selectors import select
+from curadiff.selectors.distributed import command
+from curadiff.selectors.distributed.sharded import select_sharded
 
 RANK = """
 import json, sys
 import numpy as np, torch
 import torch.distributed as dist
-from curadiff.errors import SettingsError
-from curadiff.selectors.sharded import select_sharded
+from curadiff.common.errors import SettingsError
+from curadiff.selectors.distributed.sharded import select_sharded
 torch.set_num_threads(1)
 dist.init_process_group("gloo")
 x = np.load(sys.argv[1], mmap_mode="r")
@@ -114,7 +115,7 @@ def test_launchers_select_from_files(launcher, method, said, clusters, tmp_path)
     x, _ = clusters(n=500)
     np.save(tmp_path / "a.npy", x[:180])
     np.save(tmp_path / "b.npy", x[180:].astype(np.float16))
-    words = ["-m", "curadiff.selectors.sharded_command", "a.npy", "b.npy", "--budget", "40"]
+    words = ["-m", "curadiff.selectors.distributed.command", "a.npy", "b.npy", "--budget", "40"]
     done = subprocess.run(
         [sys.executable, "-m", *launcher, *words, "--method", method, "--out", "picks.npz"],
         cwd=tmp_path,
@@ -145,6 +146,6 @@ def test_what_the_command_cannot_use_is_a_sentence(words, sentence, tmp_path, mo
     np.save(tmp_path / "b.npy", np.eye(4, 3) + 1)
     (tmp_path / "text.npy").write_text("no array")
     monkeypatch.chdir(tmp_path)
-    assert sharded_command.main([*words, "--out", "picks.npz"]) == 1
+    assert command.main([*words, "--out", "picks.npz"]) == 1
     assert sentence in capsys.readouterr().err
     assert not (tmp_path / "picks.npz").exists()

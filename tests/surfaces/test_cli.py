@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 from curadiff import diffusion, runs
-from curadiff.api.selecting import SelectResult
 from curadiff.cli import flags, main
 from curadiff.cli.app import ROOT, link_plugin
 from curadiff.cli.show import merged
 from curadiff.config import VERBS, TrainSettings, choices
+from curadiff.workflows.selecting import SelectResult
 
 
 def said(capsys, *words: str) -> tuple[int, str, str]:

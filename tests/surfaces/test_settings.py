@@ -6,8 +6,8 @@ import pytest
 from curadiff import cli
 from curadiff.cli.commands import add_commands
 from curadiff.cli.flags import Parser, given_settings, settings_from_file
+from curadiff.common.errors import SettingsError
 from curadiff.config import VERBS, Settings, choices, faults, limits, plain_type
-from curadiff.errors import SettingsError
 
 FIELDS = [
     (verb, name)

@@ -9,10 +9,11 @@ import fiftyone as fo
 import numpy as np
 import pytest
 from curadiff import runs
-from curadiff.api import dividing, judging, sources, training
+from curadiff.common.errors import DataError
 from curadiff.config import EmbedSettings, EvaluateSettings, StudySettings, TrainSettings
 from curadiff.datasets import generated, identity, reading, views
-from curadiff.errors import DataError
+from curadiff.studies import judging, splitting
+from curadiff.workflows import sources, training
 
 QUICK = {"encoder": "builtin", "bootstrap": 0, "counts": "subsample", "progress": False}
 
@@ -169,8 +170,8 @@ def test_the_second_slice_of_a_grouped_data_set_works_through_all_verbs(here, ho
     made.delete()
     config = StudySettings(name="sliced", arms=["full"], embed=EmbedSettings(encoder="builtin"))
     run = runs.create("study", config.model_dump(mode="json"), name="sliced")
-    frozen = dividing.freeze(run, grouped, second)
-    divided = dividing.divide(run, config, grouped, frozen, "builtin")
+    frozen = splitting.freeze(run, grouped, second)
+    divided = splitting.divide(run, config, grouped, frozen, "builtin")
     assert sorted(divided.pool + divided.held_out) == sorted(second.values("id"))
     sides = {"pool": divided.pool, "held_out": divided.held_out}
     judge = judging.Judge(

@@ -1,0 +1,1 @@
+"""What every package may use: errors, images, files, exact nearest neighbours."""

@@ -1,0 +1,9 @@
+from .init.initialize import adopt as adopt
+from .init.initialize import begin_with as begin_with
+from .jobs import change as change
+from .jobs import freeze as freeze
+from .jobs import prepare as prepare
+from .jobs import start as start
+from .jobs import stop as stop
+from .jobs import train_here as train_here
+from .sampling.generate import generate as generate

@@ -1,0 +1,127 @@
+"""Begin a training with weights that were trained before, instead of random ones."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ...common.errors import RunError
+from ...common.files import remove, temporary
+from ...common.images import content_hash
+from ...config import TrainSettings
+from ...runs import Run, lease, open_run
+from . import growing
+
+if TYPE_CHECKING:
+    from torch import nn
+
+WEIGHTS = "begins_with.safetensors"  # in a run that begins with another's weights
+THEIRS = ".pt"  # how a checkpoint of denoising-diffusion-pytorch ends
+GROWS = ", or one level more whose first width comes twice"
+SHARED = ("network", "widths", "layers", "prediction", "timesteps")  # what weights are made for
+
+
+def begin(run: Run, source: str) -> None:
+    """Do what the setting ``start_from`` says.
+
+    Raises:
+        DataError: The file is not such a checkpoint.
+        RunError: There is no such run, it has no weights yet, or it trained another network.
+    """
+    if source.endswith(THEIRS):
+        adopt(run, Path(source))
+    else:
+        begin_with(run, open_run(source))
+
+
+def begin_with(run: Run, other: Run) -> int:
+    """Begin a run with the averaged weights of another, and a new optimizer.
+
+    The weights are copied into the run, so that the other one may be deleted. Its image size,
+    schedule and weighting may differ: a network trained on small pictures is a good beginning
+    for larger ones. A ``unet2d`` may also have one level less, see `growing`.
+
+    Returns:
+        The step of the other run's checkpoint.
+
+    Raises:
+        RunError: The other has no checkpoint yet, or trained another network or prediction.
+    """
+    from ..train import checkpoint
+
+    if other.record["kind"] != "train":
+        raise RunError(f"{other.id} is a run of {other.record['kind']}; give one of train.")
+    step = checkpoint.whole(other.path, "ema.safetensors")
+    if step is None:
+        raise RunError(
+            f"{other.id} has no checkpoint to start from yet; it is {other.status['state']}."
+        )
+    ours, theirs = TrainSettings(**run.settings), TrainSettings(**other.settings)
+    may_grow = ours.network == "unet2d" and growing.fits(ours.widths, theirs.widths)
+    for name in SHARED:
+        if getattr(ours, name) != getattr(theirs, name) and not (name == "widths" and may_grow):
+            words = "widths (base_channels times multipliers)" if name == "widths" else name
+            raise RunError(
+                f"{other.id} was trained with {words} {getattr(theirs, name)}, and here it is "
+                f"{getattr(ours, name)}; give the same, so that its weights fit"
+                f"{GROWS if name == 'widths' and ours.network == 'unet2d' else ''}."
+            )
+    weights = checkpoint.path_of(other.path, step) / "ema.safetensors"
+    part = temporary(run.path / WEIGHTS)
+    try:
+        shutil.copyfile(weights, part)
+        part.replace(run.path / WEIGHTS)
+    except OSError as fault:
+        remove(part)
+        raise RunError(f"could not copy {weights}: {fault.strerror}; free some space.") from fault
+    told = {"run": other.id, "step": step, "sha256": content_hash(run.path / WEIGHTS)}
+    run.add(started_from=told)
+    return step
+
+
+def load(run_path: Path, network: nn.Module) -> None:
+    """Put the weights that a run begins with into its network, if it begins with another's."""
+    path = run_path / WEIGHTS
+    if path.exists():
+        from safetensors.torch import load_file
+
+        told = Run(run_path).record.get("started_from", {}).get("sha256")
+        if told is not None and content_hash(path) != told:
+            raise RunError(f"{path} is damaged: its checksum is another; start a new training.")
+        weights = load_file(path)
+        if weights.keys() != network.state_dict().keys():
+            weights = growing.grow(weights, network)
+        network.load_state_dict(weights)
+
+
+def adopt(run: Run, path: Path) -> int:
+    """Begin a run of network ``lucidrains`` with a .pt file of that repository.
+
+    Weights, their average and the optimizer's moments become the run's checkpoint,
+    so that it can be sampled from, or trained on to the settings' steps. `prepare`
+    does it for the setting ``start_from``.
+
+    Returns:
+        The step that the file was written at.
+
+    Raises:
+        DataError: The file is not such a checkpoint.
+        RunError: The run's network, schedule or prediction is another.
+    """
+    from ..networks import lucidrains_file
+    from ..train import checkpoint
+
+    settings = TrainSettings(**run.settings)
+    if settings.network != "lucidrains":
+        raise RunError(
+            f"{run.id} trains the network {settings.network}; a .pt file of "
+            "denoising-diffusion-pytorch needs lucidrains."
+        )
+    step, tensors = lucidrains_file.read(Path(path), settings)
+    origin = {"path": str(Path(path).absolute()), "sha256": content_hash(path), "step": step}
+    with lease.Lease(run.path):
+        state = {"attempt": 0, "scaler": None, "adopted": origin}
+        checkpoint.save(run.path, step, tensors, state, keep=settings.keep_checkpoints)
+    run.add(started_from=origin)
+    return step

@@ -1,0 +1,1 @@
+"""From a trained network to pictures: samplers, one batch, a folder of many images."""

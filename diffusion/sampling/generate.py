@@ -1,0 +1,289 @@
+"""Draw many images from a trained run into a folder, resumably."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from ...common.errors import RunError, SettingsError
+from ...config import GenerateSettings, TrainSettings
+from ...runs import Lease, Run, environment, launch, write_json
+from ...runs.bootstrap import LAUNCHER
+from .. import schedules
+from ..analytic import drawing, freezing, sources
+from ..networks import network
+from ..train import checkpoint, engine
+from . import image_folder, sample
+
+DRAWER = "curadiff.diffusion.sampling.worker"
+WEIGHTS = {"ema": "ema", "raw": "model"}  # file of a checkpoint
+AGAIN = "Freeze the images again: train once more."
+POLL = 0.5  # seconds between two looks at how far the processes are
+
+
+def generate(
+    run: Run,
+    settings: GenerateSettings,
+    *,
+    folder: str | Path | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Path:
+    """Draw images ``000000.png`` ... and describe them in ``generated.json``.
+
+    Image i depends on the checkpoint, the sampler and seed + i alone: not on the batch
+    size, the number of processes, or which images are there already. Those are kept, so
+    the same call goes on after an interruption.
+
+    Args:
+        run: A training with at least one checkpoint; the last one is used.
+        settings: How many, and how.
+        folder: Where to; by default ``<run>/generated/<name after the settings>``, which takes
+            over images that are drawn already when only their number is another.
+        progress: Called with (done, total) after each batch.
+
+    Returns:
+        The folder.
+
+    Raises:
+        RunError: The run has no checkpoint, the folder holds images of other settings, or
+            another process draws into it.
+        SettingsError: More steps than the training has noise levels.
+    """
+    trained = TrainSettings(**run.settings)
+    twice = settings.sampler == "heun"  # it asks twice at a level
+    most = trained.timesteps * (2 if twice else 1)
+    if settings.steps > most:
+        raise SettingsError(
+            f"steps must be <= {most}, {'twice ' if twice else ''}the noise levels of {run.id}, "
+            f"got {settings.steps}."
+        )
+    analytic = trained.network == "analytic"
+    file = freezing.FILE if analytic else f"{WEIGHTS[settings.weights]}.safetensors"
+    try:
+        step = checkpoint.whole(run.path, file)
+    except checkpoint.Unreadable as fault:
+        raise RunError(f"{fault} {AGAIN if analytic else ''}".rstrip()) from fault
+    if step is None:
+        raise RunError(
+            f"{run.id} has no checkpoint yet; train it first: it is {run.status['state']}."
+        )
+    own = run.path / "generated" / image_folder.name(settings, step)
+    folder = own if folder is None else Path(folder).absolute()
+    _make(folder)
+    told = image_folder.record(run, settings, step)
+    with Lease(folder, name=image_folder.LEASE):
+        image_folder.claim(folder, told)
+        if folder == own:
+            image_folder.take_over(folder, told)
+        image_folder.put_aside_damaged(folder, settings.count)
+        missing = image_folder.absent(folder, settings.count)
+        if missing and settings.processes > 1:
+            _draw_in_processes(run, settings, folder, progress)
+        elif missing:
+            draw_missing(run, settings, step, folder, missing, progress)
+        if analytic:
+            sources.collect(
+                folder, [image_folder.file_name(number) for number in range(settings.count)]
+            )
+        files = image_folder.listed(folder, settings.count)
+        write_json(folder / image_folder.RECORD, {**told, "files": files, "complete": True})
+    if progress is not None:
+        progress(settings.count, settings.count)
+    return folder
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as fault:
+        raise RunError(
+            f"could not make {folder}: {fault.strerror}; give a folder that you can write to."
+        ) from fault
+
+
+def load_network(
+    run: Run, settings: TrainSettings, *, step: int, weights: str, device: torch.device
+) -> torch.nn.Module:
+    """Build a run's network with the weights of a checkpoint, ``ema`` or ``raw``."""
+    built = network.build(settings)
+    name = WEIGHTS[weights]
+    tensors, _ = checkpoint.load(run.path, step, name)
+    network.bare(built).load_state_dict(tensors[name])
+    built = built.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return built.to(device).requires_grad_(False)
+
+
+def rows(image_size: int, device: torch.device) -> int:
+    """Say how many images go through the network together, always.
+
+    The seeds ``k * rows`` to ``(k + 1) * rows - 1`` are drawn in one part, also where
+    only one of them is wanted. So an image is the same whatever else is drawn.
+    """
+    usual = 32 if device.type == "cuda" else 16  # at up to 128 pixels
+    return max(4, min(usual, usual * 128**2 // image_size**2))
+
+
+def _draw_in_processes(
+    run: Run,
+    settings: GenerateSettings,
+    folder: Path,
+    progress: Callable[[int, int], None] | None,
+) -> None:
+    """Share the images among processes, and wait for them.
+
+    Raises:
+        RunError: One of them failed; its last words are told.
+    """
+    words = [str(run.path), str(folder), settings.model_dump_json()]
+    with tempfile.TemporaryFile("w+") as output:
+        children = [
+            subprocess.Popen(
+                launch.command(DRAWER, *words, str(rank), how="--child"),
+                cwd=run.path,
+                env=environment.of_child({LAUNCHER: str(os.getpid())}),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+            for rank in range(settings.processes)
+        ]
+        try:
+            while any(child.poll() is None for child in children):
+                if any(child.returncode for child in children):
+                    break
+                time.sleep(POLL)
+                if progress is not None:
+                    missing = image_folder.absent(folder, settings.count)
+                    progress(settings.count - len(missing), settings.count)
+        finally:
+            for child in children:
+                if child.poll() is None:
+                    child.terminate()
+                child.wait()
+        output.seek(0)
+        said = output.read().strip().splitlines()
+    failed = [child.returncode for child in children if child.returncode]
+    if failed:
+        last = said[-1] if said else f"exit status {failed[0]}"
+        raise RunError(f"drawing into {folder} failed: {last} Run the same command again to go on.")
+
+
+def draw_missing(
+    run: Run,
+    settings: GenerateSettings,
+    step: int,
+    folder: Path,
+    missing: list[int],
+    progress: Callable[[int, int], None] | None = None,
+    *,
+    rank: int = 0,
+) -> None:
+    """Draw the numbered images in this process; files are written while the next are drawn.
+
+    As one of several ``settings.processes`` it draws the parts that are its own.
+    """
+    trained = TrainSettings(**run.settings)
+    device = engine.device_of(settings.device)
+    if device.type == "cuda":
+        device = torch.device("cuda", rank % torch.cuda.device_count())
+    size = rows(trained.image_size, device)
+    wanted = {settings.seed + number: number for number in missing}
+    parts = sorted({seed // size for seed in wanted})
+    parts = [part for part in parts if part % settings.processes == rank]
+    if not parts:
+        return
+    made_by = _by_images if trained.network == "analytic" else _by_network
+    pictures_of = made_by(run, settings, step=step, device=device, size=size)
+    together = max(1, settings.batch_size // size)
+    done = settings.count - len(missing)
+    with ThreadPoolExecutor(4) as pool:
+        writing: list[Any] = []
+        for first in range(0, len(parts), together):
+            seeds = [
+                part * size + i for part in parts[first : first + together] for i in range(size)
+            ]
+            made = pictures_of(seeds)
+            for job in writing:
+                job.result()
+            writing = [
+                pool.submit(
+                    image_folder.write, folder / image_folder.file_name(wanted[seed]), picture, text
+                )
+                for seed, (picture, text) in zip(seeds, made, strict=True)
+                if seed in wanted
+            ]
+            done += len(writing)
+            if progress is not None:
+                progress(done, settings.count)
+        for job in writing:
+            job.result()
+
+
+Made = list[tuple[np.ndarray, Any]]  # pictures (h, w, 3) uint8, each with its file's text or None
+
+
+def _by_network(
+    run: Run, settings: GenerateSettings, *, step: int, device: torch.device, size: int
+) -> Callable[[list[int]], Made]:
+    """Return what draws a picture per seed with a run's network."""
+    trained = TrainSettings(**run.settings)
+    model = load_network(run, trained, step=step, weights=settings.weights, device=device)
+    autocast = engine.drawing_precision(trained.mixed_precision, device)
+
+    def pictures_of(seeds: list[int], evaluations: int = settings.steps) -> Made:
+        pictures = sample.draw(
+            model,
+            seeds,
+            size=trained.image_size,
+            alpha_bar=schedules.alpha_bar(trained.schedule, trained.timesteps).tolist(),
+            prediction=trained.prediction,
+            sampler=settings.sampler,
+            evaluations=evaluations,
+            device=device,
+            autocast=autocast,
+            rows=size,
+        )
+        return [(picture, None) for picture in pictures]
+
+    if device.type == "cuda" and settings.count * settings.steps >= engine.COMPILE_PAYS * size:
+        bare, model = network.bare(model), engine.Replayed(model)
+        engine.compile_or_say(
+            bare,
+            lambda: pictures_of(list(range(size)), 1),
+            cache=run.path / "compile-cache",
+            graphs=True,
+        )
+    return pictures_of
+
+
+def _by_images(
+    run: Run, settings: GenerateSettings, *, step: int, device: torch.device, size: int
+) -> Callable[[list[int]], Made]:
+    """Return what draws a picture per seed with the images that a run has frozen."""
+    trained = TrainSettings(**run.settings)
+    model = drawing.open_model(run.path, step, trained, device)
+    levels = schedules.alpha_bar(trained.schedule, trained.timesteps).tolist()
+
+    def pictures_of(seeds: list[int]) -> Made:
+        made: Made = []
+        for at in range(0, len(seeds), size):
+            found = model.sample(
+                seeds[at : at + size],
+                alpha_bar=levels,
+                sampler=settings.sampler,
+                evaluations=settings.steps,
+            )
+            texts = [source.text() for source in found.sources]
+            made += zip(found.pictures, texts, strict=True)
+        return made
+
+    return pictures_of

@@ -1,0 +1,62 @@
+"""Leave the run directory as a standard diffusers pipeline.
+
+``DDPMPipeline.from_pretrained(run.path)`` loads it: ``model_index.json``, the
+averaged weights in ``unet/`` and the noise schedule in ``scheduler/``.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from ...common.files import sync_folder, temporary
+from ...config import TrainSettings
+from ...runs import write_json
+from .. import schedules
+from ..networks import network
+
+WEIGHTS = "diffusion_pytorch_model.safetensors"
+
+
+def publish(run_path: Path, settings: TrainSettings, averaged: Path) -> None:
+    """Write the pipeline around a file of averaged weights.
+
+    The weights are linked, not copied, where the file system can; the new file
+    replaces the old in one step, so that a reader always finds a whole model.
+    """
+    import diffusers
+
+    made_by = {"_diffusers_version": diffusers.__version__}
+    for folder in ("unet", "scheduler"):
+        (run_path / folder).mkdir(exist_ok=True)
+    config = {"_class_name": "UNet2DModel", **made_by, **network.unet2d_config(settings)}
+    write_json(run_path / "unet" / "config.json", config, checksum=False)
+    scheduler = {"_class_name": "DDPMScheduler", **made_by, **scheduler_config(settings)}
+    write_json(run_path / "scheduler" / "scheduler_config.json", scheduler, checksum=False)
+    part = temporary(run_path / "unet" / WEIGHTS)
+    try:
+        os.link(averaged, part)
+    except OSError:
+        shutil.copyfile(averaged, part)
+    part.replace(run_path / "unet" / WEIGHTS)
+    sync_folder(run_path / "unet")
+    index = {
+        "_class_name": "DDPMPipeline",
+        **made_by,
+        "scheduler": ["diffusers", "DDPMScheduler"],
+        "unet": ["diffusers", "UNet2DModel"],
+    }
+    write_json(run_path / "model_index.json", index, checksum=False)
+
+
+def scheduler_config(settings: TrainSettings) -> dict[str, object]:
+    """Say how diffusers' schedulers are built so that they mean the same noise levels."""
+    return {
+        "num_train_timesteps": settings.timesteps,
+        "trained_betas": schedules.betas(settings.schedule, settings.timesteps).tolist(),
+        "prediction_type": settings.prediction,
+        "clip_sample": True,
+        "timestep_spacing": "trailing",
+        "variance_type": "fixed_small",
+    }

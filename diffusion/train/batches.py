@@ -1,0 +1,92 @@
+"""From a step's number to the pictures on the device."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ...config import TrainSettings
+from ..sampling import sample
+from . import randomness
+
+
+class Batches:
+    """The prepared pictures, and what each step takes of them.
+
+    Args:
+        pictures: (n, 3, h, w) uint8 from `pixels.load`; they move to a GPU when they take
+            less than half of its free memory.
+        settings: Decide batch size, parts, flips and seed.
+        device: Where the network is.
+        processes: How many share a batch.
+        process: Which of them this one is.
+    """
+
+    def __init__(
+        self,
+        pictures: np.ndarray,
+        settings: TrainSettings,
+        *,
+        device: torch.device,
+        processes: int = 1,
+        process: int = 0,
+    ) -> None:
+        self.settings, self.device = settings, device
+        self.processes, self.process = processes, process
+        self.pictures = _resident(pictures, device)
+
+    def __len__(self) -> int:
+        return len(self.pictures)
+
+    def plan(self, step: int, attempt: int) -> randomness.Plan:
+        """Say what the whole batch of a step is, over all processes."""
+        s = self.settings
+        return randomness.plan(
+            seed=s.seed,
+            step=step,
+            batch_size=s.batch_size,
+            images=len(self.pictures),
+            timesteps=s.timesteps,
+            flip=s.horizontal_flip,
+            attempt=attempt,
+        )
+
+    def part(self, plan: randomness.Plan, number: int) -> randomness.Plan:
+        """Take this process's part of a batch, one of ``accumulate``."""
+        s = self.settings
+        size = s.batch_size // (self.processes * s.accumulate)
+        first = self.process * s.accumulate + number
+        return plan.part(slice(first * size, (first + 1) * size))
+
+    def take(self, part: randomness.Plan) -> tuple[Tensor, Tensor]:
+        """Return the clean pictures, (b, 3, h, w) in [-1, 1], and their noise levels, (b,)."""
+        index, flip, t = self._to_device(part)
+        x_0 = sample.to_unit(self._gather(index, part.index))
+        return torch.where(flip.view(-1, 1, 1, 1), x_0.flip(-1), x_0), t
+
+    def _gather(self, index: Tensor, host_index: np.ndarray) -> Tensor:
+        if self.pictures.device == self.device:
+            return self.pictures[index]
+        return self.pictures[torch.from_numpy(host_index)].to(self.device, non_blocking=True)
+
+    def _to_device(self, part: randomness.Plan) -> tuple[Tensor, Tensor, Tensor]:
+        """Copy index, flip and t in one transfer that the host does not wait for."""
+        packed = torch.from_numpy(np.stack([part.index, part.flip.astype(np.int64), part.t]))
+        if self.device.type == "cuda":
+            packed = packed.pin_memory()
+        index, flip, t = packed.to(self.device, non_blocking=True)
+        return index, flip.bool(), t
+
+
+def _resident(pictures: np.ndarray, device: torch.device) -> Tensor:
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
+        host = torch.from_numpy(pictures)  # still on disk, memory-mapped
+    if device.type == "cuda":
+        free, _ = torch.cuda.mem_get_info(device)
+        if host.nbytes < free / 2:
+            return host.to(device)
+    return host

@@ -1,0 +1,312 @@
+"""The training loop.
+
+    plan the batch from (seed, step) -> noise it -> loss -> step -> average
+
+Between two log entries the host never waits for the device. The state of the
+training is in `State`; everything random is in `randomness`; so what happens
+after step s does not depend on how s was reached.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from contextlib import nullcontext
+from pathlib import Path
+from typing import cast
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor, nn
+
+from ...common.errors import RunError
+from ...config import TrainSettings
+from ...runs import Run
+from .. import manifest, pixels, schedules
+from ..init import initialize
+from ..networks import network
+from ..sampling import grid, pipeline
+from . import checkpoint, engine, randomness, validation
+from .batches import Batches
+from .objective import Objective
+from .progress import Progress
+from .state import State
+
+
+class Training:
+    """One training, from a prepared run directory to its last step.
+
+    Args:
+        run: Prepared with `jobs.prepare`.
+        accelerator: From `engine.accelerator`.
+        stop_asked: Says whether to checkpoint and end; asked after every step and between
+            the parts of one.
+    """
+
+    def __init__(self, run: Run, accelerator: Accelerator, stop_asked: Callable[[], bool]) -> None:
+        self.run, self.accelerator, self.stop_asked = run, accelerator, stop_asked
+        self.settings = s = TrainSettings(**run.settings)
+        self.device = accelerator.device
+        self.main = accelerator.is_main_process  # the one that writes
+        images = manifest.read(run)
+        manifest.check_unchanged(images)
+        self.batches = Batches(
+            pixels.load(images["paths"], images["sha256"], s.image_size),
+            s,
+            device=self.device,
+            processes=accelerator.num_processes,
+            process=accelerator.process_index,
+        )
+        self.held_out = validation.held_out(run, s.image_size, self.device)
+        inner = network.build(s).to(self.device)
+        if self.device.type == "cuda":
+            inner = inner.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.state = State(inner, network.bare(inner), s)
+        self.forward: nn.Module = accelerator.prepare_model(inner)
+        self.compiled = "no"
+        self.graphs = engine.wants_graphs(s, self.device, accelerator.num_processes)
+        self.scaler = accelerator.scaler
+        self.alpha_bar = schedules.alpha_bar(s.schedule, s.timesteps)
+        self.objective = Objective(
+            self.alpha_bar,
+            prediction=s.prediction,
+            min_snr=s.min_snr,
+            weighting=s.weighting,
+            device=self.device,
+        )
+        self.step, self.attempt = 0, 0
+        self.loss_sum = torch.zeros((), device=self.device)
+        self.loss_count = 0
+        self.rolled_back_to: int | None = None
+        self.group = engine.host_group(accelerator)
+        self.progress = Progress(run, step=0, steps=s.steps, batch_size=s.batch_size)
+
+    def run_to_end(self) -> str:
+        """Train until the last step or until asked to stop: ``finished`` or ``stopped``."""
+        s = self.settings
+        if engine.wants_compile(s, self.device):
+            began = time.monotonic()
+            self.compiled = self._compile()
+            if self.main:
+                seconds = round(time.monotonic() - began, 1)
+                self.run.set_status("starting", compile_seconds=seconds, message="compiled")
+        self._begin()
+        state = self._train()
+        if state == "finished" and self.main and not self.grid_file().exists():
+            self.save_grid()
+        self.accelerator.end_training()  # trackers write what they hold back
+        return state
+
+    def _train(self) -> str:
+        s = self.settings
+        while self.step < s.steps:
+            if not self.train_step():
+                self._save_before_ending()
+                return "stopped"
+            at_checkpoint = self.step % s.checkpoint_every == 0 or self.step == s.steps
+            stop, log = engine.agreed([self.stop_asked(), self._log_is_due()], self.group)
+            if (log or at_checkpoint or stop) and not self._log():
+                self._roll_back()
+                continue
+            if at_checkpoint or stop:
+                self.save()
+                if stop and self.step < s.steps:
+                    return "stopped"
+                if self.main and self.held_out is not None:
+                    self.validate(self.held_out)
+            if self.main and self.step % (s.grid_every or s.checkpoint_every) == 0:
+                self.save_grid()
+        return "finished"
+
+    def _log_is_due(self) -> bool:
+        """Tell whether to log now: the process that writes decides, as its clock alone goes on."""
+        return self.main and (self.progress.due() or self.step == 1)
+
+    def train_step(self) -> bool:
+        """Do one optimizer step; False when it was given up because a stop is asked for.
+
+        Giving up between two parts of a batch loses nothing: the step's gradients are
+        dropped, and it is done from its start when training goes on.
+        """
+        s = self.settings
+        loss_before = self.loss_sum.clone() if s.accumulate > 1 else None
+        plan = self.batches.plan(self.step, self.attempt)
+        self.state.set_learning_rate(self.step)
+        for number in range(s.accumulate):
+            if (
+                loss_before is not None
+                and number > 0
+                and engine.agreed([self.stop_asked()], self.group)[0]
+            ):
+                self.state.optimizer.zero_grad(set_to_none=True)
+                self.loss_sum, self.loss_count = loss_before, self.loss_count - number
+                return False
+            last = number == s.accumulate - 1  # then processes exchange their gradients
+            with nullcontext() if last else self.accelerator.no_sync(self.forward):
+                loss = self._loss(self.batches.part(plan, number))
+                self.accelerator.backward(loss / s.accumulate)
+            self.loss_sum += loss.detach()
+            self.loss_count += 1
+        self._update()
+        self.step += 1
+        self.state.averaged(self.step)
+        return True
+
+    def _save_before_ending(self) -> None:
+        """Write a checkpoint of the steps since the last one, if they are worth it."""
+        saved = (checkpoint.steps(self.run.path) or [0])[-1]
+        if self.step > saved and (self.loss_count == 0 or self._log()):
+            self.save()
+
+    def _loss(self, part: randomness.Plan) -> Tensor:
+        x_0, t = self.batches.take(part)
+        noise = randomness.normal(part.noise, x_0.shape[1:], self.device)
+        return self.objective.losses(self.forward, x_0, t, noise).mean()
+
+    def _update(self) -> None:
+        weights = list(self.state.weights.values())
+        if self.scaler is not None:
+            self.scaler.unscale_(self.state.optimizer)
+        if self.settings.clip is not None:
+            nn.utils.clip_grad_norm_(weights, self.settings.clip)
+        if self.scaler is not None:
+            self.scaler.step(self.state.optimizer)
+            self.scaler.update()
+        else:
+            self.state.optimizer.step()
+        self.state.optimizer.zero_grad(set_to_none=True)
+
+    def _compile(self) -> str:
+        """Compile the network; where that fails, train without and say why."""
+        if self.graphs:
+            self.forward = engine.Replayed(self.forward)
+
+        def use() -> None:
+            self._loss(self.batches.part(self.batches.plan(0, 0), 0)).backward()
+            self.state.optimizer.zero_grad(set_to_none=True)
+
+        cache = self.run.path / "compile-cache"
+        bare = network.bare(self.state.network)
+        said = engine.compile_or_say(bare, use, cache=cache, graphs=self.graphs)
+        self.state.optimizer.zero_grad(set_to_none=True)  # of a use that failed midway
+        return said
+
+    def _log(self) -> bool:
+        """Write an entry; False when the training has left the finite numbers."""
+        norms = torch._foreach_norm(list(self.state.weights.values()))  # pyright: ignore
+        seen = torch.stack([self.loss_sum / max(self.loss_count, 1), torch.stack(norms).sum()])
+        loss, size = cast(Tensor, self.accelerator.reduce(seen, "mean")).tolist()  # the host waits
+        self.loss_sum.zero_()
+        self.loss_count = 0
+        finite = math.isfinite(loss) and math.isfinite(size)
+        if finite and self.main:
+            rate = self.state.optimizer.param_groups[0]["lr"]
+            self.progress.write(self.step, loss=round(loss, 6), learning_rate=rate)
+            self.accelerator.log({"loss": loss, "learning_rate": rate}, step=self.step)
+        return finite
+
+    def _begin(self) -> None:
+        """Take up the last checkpoint, if there is one."""
+        found = checkpoint.newest(self.run.path, put_aside=self.main)
+        self._restore(found)
+        if self.settings.tracker != "none":
+            self.accelerator.init_trackers(
+                "curadiff", self.settings.model_dump(), engine.tracker_options(self.run)
+            )
+        if self.main:
+            need = checkpoint.disk_bytes(self.state.count(), self.settings.keep_checkpoints)
+            lacking = checkpoint.lacking(self.run.path, need)
+            message = f"training on {self.device}; needs up to {need / 1e9:.2f} GB of disk{lacking}"
+            if found is not None and found.passed_over:
+                message = f"{found.passed_over}; going on from step {found.step}"
+            self.run.set_status(
+                "running",
+                step=self.step,
+                steps=self.settings.steps,
+                images=len(self.batches),
+                weights=self.state.count(),
+                device=str(self.device),
+                precision=self.accelerator.mixed_precision,
+                processes=self.accelerator.num_processes,
+                compiled=self.compiled,
+                disk_bytes_at_most=need,
+                message=message,
+            )
+
+    def _restore(self, found: checkpoint.Checkpoint | None) -> None:
+        """Go to the state of a checkpoint; None is the beginning."""
+        if found is not None:
+            self.state.restore(found.tensors)
+            self.attempt = max(self.attempt, found.state["attempt"])
+            if self.scaler is not None and found.state["scaler"] is not None:
+                self.scaler.load_state_dict(found.state["scaler"])
+        else:
+            fresh = network.bare(network.build(self.settings).to(self.device))
+            initialize.load(self.run.path, fresh)
+            self.state.reset(dict(fresh.named_parameters()))
+        self.step = 0 if found is None else found.step
+        if self.main:
+            self.progress.rewind(self.step)
+
+    def _roll_back(self) -> None:
+        """Go back to the last checkpoint after NaN or infinity, once from each.
+
+        Raises:
+            RunError: It happened again.
+        """
+        found = checkpoint.newest(self.run.path, put_aside=self.main)
+        good = 0 if found is None else found.step
+        if self.rolled_back_to == good:
+            what = f"the checkpoint at step {good}, which is kept" if good else "the beginning"
+            keeping = f"start_from={self.run.id} and " if good else ""
+            raise RunError(
+                f"the loss or the weights stopped being finite near step {self.step}, again after "
+                f"going back to {what}; start a new training with {keeping}a lower "
+                f"learning_rate (it is {self.settings.learning_rate}) or mixed_precision no."
+            )
+        self.rolled_back_to = good
+        self.attempt += 1
+        self._restore(found)
+
+    def save(self) -> None:
+        """Write a checkpoint and publish the averaged weights as a pipeline."""
+        if self.main:
+            scaler = None if self.scaler is None else self.scaler.state_dict()
+            folder = checkpoint.save(
+                self.run.path,
+                self.step,
+                self.state.tensors(),
+                {"attempt": self.attempt, "scaler": scaler},
+                keep=self.settings.keep_checkpoints,
+            )
+            if self.settings.network == "unet2d":
+                pipeline.publish(self.run.path, self.settings, folder / "ema.safetensors")
+        self.accelerator.wait_for_everyone()
+
+    def validate(self, held_out: Tensor) -> None:
+        """Log the averaged weights' loss by noise level, on trained and on held-out images."""
+        seen = validation.some(self.batches.pictures, self.device)
+        pictures = {"train": seen, "held_out": held_out}
+        with self.state.with_average(), engine.eager(network.bare(self.state.network)):
+            losses = {
+                name: validation.by_level(self.state.network, self.objective, some)
+                for name, some in pictures.items()
+            }
+        self.progress.note(self.step, loss_by_level=losses)
+
+    def grid_file(self) -> Path:
+        """Say where pictures of this step are drawn to."""
+        return self.run.path / "grids" / f"step-{self.step:08d}.png"
+
+    def save_grid(self) -> None:
+        """Draw pictures from the averaged weights."""
+        with self.state.with_average(), engine.eager(network.bare(self.state.network)):
+            grid.save(
+                self.state.network,
+                self.grid_file(),
+                settings=self.settings,
+                alpha_bar=self.alpha_bar.tolist(),
+                device=self.device,
+                give_up=self.stop_asked if self.step < self.settings.steps else None,
+            )

@@ -1,0 +1,125 @@
+"""What a training is made of between two steps: weights, average, optimizer.
+
+Together with (seed, step) these determine everything that follows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ...common.errors import RunError
+from ...config import TrainSettings
+from . import ema
+
+MOMENTS = ("exp_avg", "exp_avg_sq")
+
+
+class State:
+    """Weights, their average, and the optimizer's moments of one training.
+
+    Args:
+        network: As the loss calls it.
+        bare: The module in it whose state-dict names are published.
+        settings: Decide learning rate, warm-up and averaging.
+    """
+
+    def __init__(self, network: nn.Module, bare: nn.Module, settings: TrainSettings) -> None:
+        self.network = network
+        self.settings = settings
+        self.weights = dict(bare.named_parameters())
+        self.average = {name: weight.detach().clone() for name, weight in self.weights.items()}
+        self.optimizer = torch.optim.AdamW(
+            self.weights.values(),
+            lr=settings.learning_rate,
+            betas=(0.9, 0.99),
+            weight_decay=settings.weight_decay,
+            fused=True,
+        )
+
+    def count(self) -> int:
+        """Return the number of weights."""
+        return sum(weight.numel() for weight in self.weights.values())
+
+    def set_learning_rate(self, step: int) -> float:
+        """Set the rate for a step counted from 0: up over ``warmup``, down over ``cooldown``."""
+        s = self.settings
+        rate = s.learning_rate * min(
+            1.0, (step + 1) / (s.warmup + 1), (s.steps - step) / (s.cooldown + 1)
+        )
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        return rate
+
+    def averaged(self, step: int) -> None:
+        """Update the average after ``step`` steps."""
+        s = self.settings
+        kept = ema.keep(step, decay=s.ema_decay, every=s.ema_every, warmup=s.ema_warmup)
+        if kept is not None:
+            ema.update(list(self.average.values()), list(self.weights.values()), kept)
+
+    @contextmanager
+    def with_average(self) -> Iterator[None]:
+        """Put the average in the place of the weights for a while."""
+        self._exchange()
+        try:
+            yield
+        finally:
+            self._exchange()
+
+    def _exchange(self) -> None:
+        for name, weight in self.weights.items():
+            weight.data, self.average[name] = self.average[name], weight.data
+
+    def reset(self, weights: dict[str, nn.Parameter]) -> None:
+        """Begin from these weights: they are also the average, and there are no moments."""
+        with torch.no_grad():
+            for name, weight in self.weights.items():
+                weight.copy_(weights[name])
+                self.average[name].copy_(weights[name])
+        self.optimizer.state.clear()
+
+    def tensors(self) -> dict[str, dict[str, Tensor]]:
+        """Return everything as named tensors, one group per checkpoint file."""
+        moments: dict[str, Tensor] = {}
+        for name, weight in self.weights.items():
+            for key, value in self.optimizer.state[weight].items():
+                moments[f"{key}.{name}"] = value
+        return {"model": dict(self.weights), "ema": dict(self.average), "optimizer": moments}
+
+    def restore(self, tensors: dict[str, dict[str, Tensor]]) -> None:
+        """Take over what `tensors` returned.
+
+        Raises:
+            RunError: They are the tensors of another network.
+        """
+        moments = tensors["optimizer"]
+        for name, weight in self.weights.items():
+            _take(self.average[name], tensors["ema"], name)
+            _take(weight, tensors["model"], name)
+        saved: dict[int, dict[str, Any]] = {}
+        for place, (name, weight) in enumerate(self.weights.items()):
+            if f"step.{name}" not in moments:
+                continue  # no step of the optimizer was taken yet
+            saved[place] = {"step": moments[f"step.{name}"].clone()}
+            for key in MOMENTS:
+                saved[place][key] = _take(torch.empty_like(weight), moments, f"{key}.{name}")
+        groups = self.optimizer.state_dict()["param_groups"]
+        self.optimizer.load_state_dict({"state": saved, "param_groups": groups})
+
+
+def _take(into: Tensor, tensors: dict[str, Tensor], name: str) -> Tensor:
+    """Copy a tensor of the same shape: a loaded one maps its file, and copying would broadcast."""
+    found = tensors.get(name)
+    if found is None or found.shape != into.shape:
+        what = "missing" if found is None else f"of shape {tuple(found.shape)}"
+        raise RunError(
+            f"the checkpoint is one of another network: {name} is {what}, and "
+            f"{tuple(into.shape)} is needed; start a new training."
+        )
+    with torch.no_grad():
+        return into.detach().copy_(found)

@@ -1,0 +1,106 @@
+"""The process that trains: ``worker RUN_DIRECTORY``, started through `jobs.start`."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from contextlib import nullcontext, suppress
+from pathlib import Path
+
+from ...common.errors import CuradiffError
+from ...config import TrainSettings
+from ...runs import Asked, Lease, Run, open_run
+
+
+def work(run: Run, stop_asked: Callable[[], bool]) -> str:
+    """Train a prepared run to its end, say how it ended, and return that state.
+
+    Raises:
+        CuradiffError: Something that the user can mend; the status says the same.
+    """
+    settings = TrainSettings(**run.settings)
+    if settings.network == "analytic":
+        return _freeze(run, settings)
+    from . import engine, loop
+
+    try:
+        accelerator = engine.accelerator(settings, run.path)
+        main = accelerator.is_main_process
+        engine.check_processes(accelerator.num_processes, settings)
+    except CuradiffError as fault:
+        _failed(run, str(fault), advised=True)
+        raise
+    with Lease(run.path) if main else nullcontext():
+        if main:
+            run.set_status("starting", error=None, message="reading the images")
+        try:
+            training = loop.Training(run, accelerator, stop_asked)
+            state = training.run_to_end()
+        except Exception as fault:
+            if main:
+                error, advised = str(fault), isinstance(fault, CuradiffError)
+                if not advised:
+                    error = f"{type(fault).__name__}: {error}; see {run.path / 'output.log'}."
+                _failed(run, error, advised=advised)
+            raise
+        if main:
+            message = f"{state} at step {training.step} of {settings.steps}"
+            run.set_status(state, step=training.step, eta_seconds=None, message=message)
+    return state
+
+
+def _freeze(run: Run, settings: TrainSettings) -> str:
+    """Keep the images of the network that needs no training."""
+    from ..analytic.freezing import Freezing
+
+    with Lease(run.path):
+        run.set_status("starting", error=None, message="reading the images")
+        try:
+            state = Freezing(run).run_to_end()
+        except CuradiffError as fault:
+            _failed(run, str(fault), advised=True)
+            raise
+        message = "the images are kept; this network is not trained"
+        run.set_status(state, step=settings.steps, eta_seconds=None, message=message)
+    return state
+
+
+def _failed(run: Run, error: str, *, advised: bool) -> None:
+    """Say why a training has failed; where that cannot be written, the log has it."""
+    with suppress(CuradiffError):
+        run.set_status("failed", error=error, message=error, advised=advised)
+
+
+def share_cores() -> None:
+    """Let idle threads sleep instead of spin; only before torch is imported.
+
+    OpenMP's threads otherwise spin while they wait for one another, and on cores
+    that others use too a training becomes tens of times slower than on one thread.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
+def main(words: list[str]) -> int:
+    """Train the run directory named on the command line.
+
+    Alone, the process outlives whoever started it; as one of several it ends with their
+    launcher, which ``bootstrap`` sees to.
+    """
+    share_cores()
+    asked = Asked()
+    asked.listen()
+    try:
+        work(open_run(Path(words[0])), asked)
+    except CuradiffError as fault:
+        print(fault, file=sys.stderr)
+        return 1
+    except Exception:
+        traceback.print_exc()
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

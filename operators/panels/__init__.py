@@ -1,0 +1,1 @@
+"""The panels of the App, and the cards that they are made of."""

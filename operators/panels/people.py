@@ -1,0 +1,230 @@
+"""The human study in the App: start one, ask people, and see what they answered."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, ClassVar
+
+import plotly.graph_objects as go
+from fiftyone.operators import types
+
+from ... import runs
+from ...config import RateSettings, Settings
+from ...datasets import ratings
+from ...jobs import jobs
+from ...preferences import Results
+from ...runs import Run
+from .. import forms
+from ..base import Doorway, choose, refuse
+from . import layout
+from .base import Frame, told
+
+POLL = 4000  # milliseconds between two looks while people vote
+BY = "compare"
+FIELD, TAGS = "field", "tags"
+
+
+class StartRating(Doorway):
+    """People choose between two images."""
+
+    slug = "start_rating"
+    title = "Start a study of people"
+    about = "Ask people which of two images is better: generated sets, or any tagged images."
+    button = "Start"
+    icon = "how_to_vote"
+    model: ClassVar[type[Settings]] = RateSettings
+    risk = types.RiskLevel.LOW
+
+    def fill(self, ctx: Any, form: types.Object) -> None:
+        """Ask what is compared."""
+        dataset = ctx.dataset
+        by_field = dataset.get_field("arm") is not None
+        tags = [tag for tag in dataset.distinct("tags") if tag]
+        listed = {FIELD: "the arms of these generated images"} if by_field else {}
+        if len(tags) > 1:
+            listed[TAGS] = "images with different tags"
+        if not listed:
+            refuse(
+                form,
+                "There is nothing to compare yet: import generated images, or tag two or more "
+                "sets of images.",
+            )
+            return
+        choose(form, BY, listed, label="Compare")
+        if (ctx.params.get(BY) or next(iter(listed))) == TAGS:
+            menu = types.Choices()
+            for tag in tags:
+                menu.add_choice(tag, label=tag)
+            form.list("tags", types.String(), label="Tags", required=True, view=menu)
+        forms.add_settings(form, RateSettings, ctx.params, leave_out=("tags", "arms", "by"))
+
+    def settings(self, ctx: Any) -> dict[str, Any]:
+        """Return the settings that the form gives, the tags only where they are compared."""
+        given = dict(ctx.params)
+        if (given.get(BY) or FIELD) != TAGS:
+            given.pop("tags", None)
+        found = forms.given(RateSettings, given)
+        RateSettings(**found)
+        return found
+
+    def act(self, ctx: Any) -> dict[str, Any]:
+        """Store the study."""
+        from ...studies import rating
+
+        started = rating.rate_start(ctx.dataset, **self.settings(ctx))
+        return {
+            "study": started.name,
+            "message": f"{started.name} is ready; ask people in the Curadiff people panel.",
+        }
+
+    def __call__(self, source: Any, **settings: Any) -> Any:
+        """Start a study; see ``curadiff.rate_start``."""
+        from ...studies import rating
+
+        return rating.rate_start(source, **settings)
+
+
+class PeoplePanel(Frame):
+    """Studies of people: their link, how far they are, and what the votes mean."""
+
+    slug: ClassVar[str] = "curadiff_people"
+    title: ClassVar[str] = "Curadiff people"
+    icon: ClassVar[str] = "how_to_vote"
+    about: ClassVar[str] = (
+        "Bars are how often the first arm was preferred, a tie counts half; lines are 95 % "
+        "intervals that allow for raters who differ."
+    )
+
+    def on_choose(self, ctx: Any) -> None:
+        """Another study."""
+        ctx.panel.set_state("study", ctx.params.get("value"))
+
+    def ask(self, ctx: Any) -> None:
+        """Serve the page of a study in a process of its own."""
+        with told(ctx):
+            name = ctx.params["study"]
+            ratings.open_rating(name)
+            jobs.start("rate-serve", {"study": name}, {})
+            ctx.ops.notify("The page is starting; its link appears here.", variant="info")
+
+    def stop(self, ctx: Any) -> None:
+        """End the page; votes are kept."""
+        with told(ctx):
+            run = runs.open_by_id(ctx.params["run"])
+            jobs.stop(run)
+            ctx.ops.notify("The page ends; all votes are kept.", variant="info")
+
+    def draw(self, ctx: Any, page: types.Object) -> None:
+        """Add the study that was chosen, the newest one at first."""
+        from ...studies import rating
+
+        names = ratings.rating_names()
+        head = layout.row(page, "**Which images do people prefer?**")
+        layout.button(head, "Start a study", self.open_form, operator="start_rating")
+        if not names:
+            page.view(
+                "none",
+                types.AlertView(
+                    severity="info",
+                    label="No study of people yet",
+                    description="Start one on a data set of generated images, or on two or more "
+                    "tagged sets. People vote on a page of their own and see no names.",
+                ),
+            )
+            return
+        chosen = ctx.panel.get_state("study")
+        name = chosen if chosen in names else names[-1]
+        if len(names) > 1:
+            menu = types.DropdownView(label="Study")
+            for one in reversed(names):
+                menu.add_choice(one, label=one)
+            page.enum("which", menu.values(), default=name, view=menu, on_change=self.on_choose)
+        status = rating.rate_status(name)
+        done = (
+            f"{status.finished} of {status.raters} raters are done"
+            if status.raters
+            else ("nobody has joined yet")
+        )
+        row = layout.row(page, f"**{name}**: {status.votes} votes; {done}.")
+        server = _server(name)
+        if server is None:
+            layout.button(row, "Ask people", self.ask, study=name)
+        else:
+            layout.button(row, "Stop asking", self.stop, run=server.id)
+            address = server.status.get("address")
+            if address:
+                layout.text(page, f"Raters open this link, on this machine: [{address}]({address})")
+                layout.text(page, f"On others: `curadiff rate serve {name} --host 0.0.0.0`")
+            else:
+                layout.text(page, str(server.status.get("message") or "The page is starting."))
+            timer = types.TimerView(interval=POLL, on_interval=self.on_refresh)
+            page.obj("timer", view=timer)
+        if status.votes:
+            _results(page, rating.rate_results(name))
+
+
+def _server(name: str) -> Run | None:
+    """Return the job that serves a study's page, None where none does."""
+    for run in reversed(runs.listing("job")):
+        record = run.record
+        serves = record.get("verb") == "rate-serve" and record["inputs"].get("study") == name
+        if serves and run.status["state"] in runs.ACTIVE:
+            return run
+    return None
+
+
+def _results(page: types.Object, found: Results) -> None:
+    for sentence in found.sentences[1:]:
+        layout.text(page, sentence)
+    height = 90 + 45 * len(found.pairs)
+    figure = go.Figure(
+        go.Bar(
+            x=[100 * pair.rate for pair in found.pairs],
+            y=[f"{pair.first} over {pair.second}" for pair in found.pairs],
+            orientation="h",
+            error_x={
+                "type": "data",
+                "symmetric": False,
+                "array": [100 * (pair.interval[1] - pair.rate) for pair in found.pairs],
+                "arrayminus": [100 * (pair.rate - pair.interval[0]) for pair in found.pairs],
+            },
+            hovertemplate="%{x:.0f} %<extra></extra>",
+        )
+    )
+    figure.add_vline(x=50, line_dash="dot")
+    figure.update_layout(
+        height=height,
+        margin={"l": 8, "r": 8, "t": 8, "b": 36},
+        xaxis={"range": [0, 100], "title": "preferred, % of votes"},
+        yaxis={"automargin": True, "autorange": "reversed"},
+    )
+    drawn = json.loads(figure.to_json())
+    drawn["layout"].pop("template")  # colours are the App's
+    plots = types.Object()
+    page.define_property("plots", plots, view=layout.wrapping())
+    plots.plot(
+        "preferred",
+        data=drawn["data"],
+        layout=drawn["layout"],
+        height=f"{height}px",
+        config={"displayModeBar": False, "scrollZoom": False},
+        componentsProps=layout.flexible(320),
+    )
+    table = types.TableView(componentsProps={"item": {"sx": {"minWidth": 0, "overflowX": "auto"}}})
+    columns = ("pair", "wins", "ties", "losses", "votes", "raters", "preferred", "interval")
+    for column in columns:
+        table.add_column(column, label=column)
+    rows = [
+        {
+            "pair": f"{pair.first} over {pair.second}",
+            "wins": pair.wins,
+            "ties": pair.ties,
+            "losses": pair.losses,
+            "votes": pair.votes,
+            "raters": pair.raters,
+            "preferred": f"{pair.rate:.0%}",
+            "interval": f"{pair.interval[0]:.0%} to {pair.interval[1]:.0%}",
+        }
+        for pair in found.pairs
+    ]
+    page.list("table", types.Object(), default=rows, view=table)

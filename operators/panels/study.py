@@ -1,0 +1,285 @@
+"""The panel "Curadiff study": arms compared, with seeds, band, table and pictures."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import fiftyone as fo
+from fiftyone.operators import types
+
+from ... import runs
+from ...datasets import generated, info, selections
+from ...datasets.resolving import all_samples
+from ...runs import Run
+from ...studies import comparing
+from ...studies.conclusions import BETTER, UNUSABLE, conclude
+from ...studies.report import charts
+from ...workflows.overview import of
+from .. import uncovered
+from . import layout
+from .base import Frame, told
+
+PLOTTED = ("frechet_distance", "precision", "recall", "coverage")
+SEVERITY = {BETTER: "success", UNUSABLE: "warning"}
+POLL = 5000  # milliseconds; a study takes hours
+TITLES = {"held_out": "held-out images", "pool": "the images that could be trained on"}
+
+
+class StudyPanel(Frame):
+    """One study: what came out, how sure it is, what the models draw."""
+
+    slug: ClassVar[str] = "curadiff_study"
+    title: ClassVar[str] = "Curadiff study"
+    icon: ClassVar[str] = "leaderboard"
+    about: ClassVar[str] = (
+        "Bars are means over seeds, dots are seeds, the gray band is what chance does: the seeds "
+        "of the random arm."
+    )
+
+    def on_change_dataset(self, ctx: Any) -> None:
+        """Another data set: forget which study was shown."""
+        ctx.panel.set_state("study", None)
+
+    def on_choose(self, ctx: Any) -> None:
+        """Another study."""
+        ctx.panel.set_state("study", ctx.params.get("value"))
+
+    def open_bar(self, ctx: Any) -> None:
+        """Show the samples behind a bar or a dot: what the arm drew, or was trained on."""
+        arm, _, seed = str(ctx.params.get("id") or ctx.params.get("x")).partition("|")
+        with told(ctx):
+            ctx.ops.set_view(_samples(ctx, arm, int(seed) if seed else None))
+
+    def open_uncovered(self, ctx: Any) -> None:
+        """Show the real images that no generated image of an arm, or of any, is near."""
+        with told(ctx):
+            uncovered.show(ctx, runs.open_by_id(ctx.params["study"]), ctx.params["arm"])
+
+    def draw(self, ctx: Any, page: types.Object) -> None:
+        """Add the study that was chosen, the newest one at first."""
+        found = {run.id: run for run in of(source_of(ctx)) if run.kind == "study"}
+        if not found:
+            page.view(
+                "none",
+                types.AlertView(
+                    severity="info",
+                    label="No study yet",
+                    description="Start one in the Curadiff panel: it trains one model per way of "
+                    "choosing and per seed, and compares them.",
+                ),
+            )
+            return
+        chosen = ctx.panel.get_state("study")
+        run = found.get(chosen) or list(found.values())[-1]
+        if len(found) > 1:
+            menu = types.DropdownView(label="Study")
+            for name in reversed(found):
+                menu.add_choice(name, label=name)
+            page.enum("which", menu.values(), default=run.id, view=menu, on_change=self.on_choose)
+        self._draw(ctx, page, run)
+
+    def _draw(self, ctx: Any, page: types.Object, run: Run) -> None:
+        status, outcomes = run.status, uncovered.outcomes_of(run)
+        if status["state"] != "finished":
+            layout.text(page, f"**{run.id}** {status['state']}: {status.get('message', '')}")
+            layout.bar(page, float(status.get("progress") or 0), _count(status, outcomes))
+        if status["state"] in runs.ACTIVE:
+            page.obj("timer", view=types.TimerView(interval=POLL, on_interval=self.on_refresh))
+        if not outcomes:
+            layout.text(page, "The first values come when the first training is evaluated.")
+            return
+        against = next(name for name in TITLES if name in outcomes[0]["values"])
+        missing = uncovered.unfinished(run, outcomes)
+        answer = conclude(outcomes, against, missing=missing)
+        summary = comparing.table(outcomes, against)
+        summary = {arm: summary[arm] for arm in answer.order}
+        page.view(
+            "verdict",
+            types.AlertView(
+                severity=SEVERITY.get(answer.word, "info"),
+                label=f"{run.id}: {answer.word}",
+                description=" ".join([answer.text, *answer.notes]),
+            ),
+        )
+        self._buttons(ctx, page, run)
+        self._bars(page, summary, run, against, outcomes)
+        _table(page, summary, outcomes, against)
+        uncovered.draw(page, run, answer.order, self)
+        _pictures(page, run, outcomes, answer.order)
+
+    def _buttons(self, ctx: Any, page: types.Object, run: Run) -> None:
+        row = page.h_stack("buttons", gap=1, align_x="left", align_y="center")
+        report = run.path / "report.html"
+        if report.exists():
+            layout.link(row, "Open the report", report)
+        source = run.record["dataset"]
+        made = run.record.get("generated") or f"{source}-{run.id}"
+        other = source if ctx.dataset.name == made else made
+        if fo.dataset_exists(other):
+            label = "Open the real images" if other == source else "Open the generated images"
+            layout.button(row, label, self.open_dataset, name=other)
+
+    def _bars(
+        self,
+        page: types.Object,
+        summary: Mapping[str, Mapping[str, comparing.Spread]],
+        run: Run,
+        against: str,
+        outcomes: Sequence[Mapping[str, Any]],
+    ) -> None:
+        arms = run.settings["arms"]
+        random = next((arm["name"] for arm in arms if arm["method"] == "random"), None)
+        counts = comparing.counts_text(outcomes, against)
+        band = f" The gray band spans the seeds of {random}." if random else ""
+        layout.text(
+            page,
+            f"Compared with {TITLES[against]} ({counts} per value). Bars are means, dots are "
+            f"seeds.{band} Click a bar or a dot to see the samples behind it.",
+        )
+        plots = types.Object()
+        page.define_property("plots", plots, view=layout.wrapping())
+        for name in PLOTTED:
+            if any(name in row for row in summary.values()):
+                data, shape = figure(charts.bars(summary, [name], random=random))
+                _name_points(data, summary, name)
+                title, better = comparing.SHOWN[name]
+                plots.plot(
+                    name,
+                    label=f"{title[0].upper()}{title[1:]} ({better} is better)",
+                    data=data,
+                    layout={**shape, "height": 240},
+                    height="240px",
+                    config={"displayModeBar": False, "scrollZoom": False},
+                    on_click=self.open_bar,
+                    componentsProps=layout.flexible(320),
+                )
+
+
+def _count(status: Mapping[str, Any], outcomes: Sequence[Mapping[str, Any]]) -> str:
+    """Say how many trainings are done: ``1 of 8 trainings done``."""
+    whole = f" of {status['trainings']}" if status.get("trainings") else ""
+    many = status.get("trainings") or len(outcomes)
+    return f"{len(outcomes)}{whole} {'training' if many == 1 else 'trainings'} done"
+
+
+def source_of(ctx: Any) -> str | None:
+    """Return the name of the real images' data set, whichever of the two is open."""
+    if ctx.dataset is None:
+        return None
+    kept = info.read(ctx.dataset)
+    origin = generated.known_source(kept)
+    if origin is None:
+        return ctx.dataset.name
+    return generated.source_name(kept) or origin["name"]
+
+
+def figure(drawn: Any) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Return a plot's data and the part of its layout that leaves colours to the App."""
+    told = json.loads(drawn.to_json())
+    kept = {name: told["layout"][name] for name in ("shapes",) if name in told["layout"]}
+    kept |= {"margin": {"t": 8, "l": 44, "r": 8, "b": 28}, "bargap": 0.35}
+    kept["yaxis"] = {"rangemode": "tozero"}
+    return told["data"], kept
+
+
+def _name_points(
+    data: list[dict[str, Any]], summary: Mapping[str, Mapping[str, comparing.Spread]], name: str
+) -> None:
+    """Give bars and dots ids that a click hands back: ``arm`` and ``arm|seed``."""
+    have = {arm: row[name] for arm, row in summary.items() if name in row}
+    bars, dots = data[0], data[1]
+    bars["ids"], bars["y"] = list(have), [told.mean for told in have.values()]
+    points = [(arm, seed, v) for arm, told in have.items() for seed, v in told.values.items()]
+    dots["ids"] = [f"{arm}|{seed}" for arm, seed, _ in points]
+    dots["x"] = [arm for arm, _, _ in points]
+    dots["y"] = [value for _, _, value in points]
+    dots["customdata"] = [seed for _, seed, _ in points]
+    bars["x"] = list(have)
+
+
+def _table(
+    page: types.Object,
+    summary: comparing.Summary,
+    outcomes: Sequence[Mapping[str, Any]],
+    against: str,
+) -> None:
+    columns, real = comparing.columns(summary), comparing.real_scores(outcomes, against)
+    table = types.TableView(componentsProps={"item": {"sx": {"minWidth": 0, "overflowX": "auto"}}})
+    table.add_column("arm", label="Arm")
+    for name in columns:
+        title, better = comparing.SHOWN[name]
+        table.add_column(name, label=f"{title} {'↓' if better == 'lower' else '↑'}")
+        if name in comparing.WITH_EXCESS:
+            table.add_column(f"{name}_excess", label="excess")
+    table.add_column("images", label="Trained on")
+    table.add_column("exposure", label="Each seen")
+    rows = []
+    for arm, values in summary.items():
+        mine = [outcome for outcome in outcomes if outcome["arm"] == arm]
+        row = {name: str(values.get(name, "–")) for name in columns}
+        row |= {
+            f"{name}_excess": comparing.number(values[name].excess or 0)
+            for name in comparing.WITH_EXCESS
+            if name in values and values[name].excess is not None
+        }
+        row |= {"arm": arm, "images": f"{mine[0]['images']:,}"}
+        rows.append(row | {"exposure": f"{mine[0]['exposure']:.0f}×"})
+    if real:
+        scores = {name: comparing.number(real[name].value) for name in columns if name in real}
+        rows.append({"arm": comparing.REAL, **scores})
+    page.list("table", types.Object(), default=rows, view=table)
+    layout.text(
+        page,
+        "Best arm first; two seeds are both shown, more as mean ± standard deviation. The last "
+        "row is what real images score in place of generated ones. "
+        f"{comparing.real_counts_text(outcomes, against, real)} Equal steps are not equal epochs: "
+        "a small training set is seen more often, and may be learnt by heart.",
+    )
+
+
+def _pictures(
+    page: types.Object,
+    run: Run,
+    outcomes: Sequence[Mapping[str, Any]],
+    order: Sequence[str],
+) -> None:
+    seeds = list(dict.fromkeys(outcome["seed"] for outcome in outcomes))
+    shown = {
+        (arm, seed): path
+        for seed in seeds
+        for arm in order
+        if (path := run.path / "grids" / f"{arm}-s{seed}.png").exists()
+    }
+    if not shown:
+        return
+    layout.text(page, "**What the models draw.** The same place in every grid began as the same "
+               "noise.")  # fmt: skip
+    grid = types.Object()
+    page.define_property("grids", grid, view=layout.wrapping())
+    for (arm, seed), path in shown.items():
+        one = types.Object()
+        view = types.GridView(
+            orientation="vertical", gap=0, align_x="stretch", componentsProps=layout.flexible(180)
+        )
+        grid.define_property(f"grid_{arm}_{seed}".replace("-", "_"), one, view=view)
+        layout.text(one, f"{arm}, seed {seed}")
+        layout.image(one, path, f"25 images of {arm}, seed {seed}", width="100%")
+
+
+def _samples(ctx: Any, arm: str, seed: int | None) -> Any:
+    """Return the view behind a bar: of the open data set, generated or real."""
+    if "generated" in info.read(ctx.dataset):
+        made = ctx.dataset.match(fo.ViewField("arm") == arm)
+        return made if seed is None else made.match(fo.ViewField("training_seed") == seed)
+    found = [run for run in of(ctx.dataset.name) if run.kind == "study"]
+    run = next((r for r in found if r.id == ctx.panel.get_state("study")), found[-1])
+    told = next(
+        o for o in uncovered.outcomes_of(run) if o["arm"] == arm and seed in (None, o["seed"])
+    )
+    if told["selection"] is None:
+        split = runs.read_json(run.path / "split.json")
+        return all_samples(ctx.dataset).select(split["pool"])
+    stored = selections.read_selection(ctx.dataset, told["selection"])
+    return all_samples(ctx.dataset).select(stored.ids, ordered=True)

@@ -1,0 +1,98 @@
+"""A training while it runs: how far, how fast, the loss, the newest pictures, the log."""
+
+from __future__ import annotations
+
+from fiftyone.operators import types
+
+from ... import runs
+from ...runs import Run
+from ...studies.comparing import number
+from ...studies.report import charts
+from ...workflows.overview import newest_grid
+from . import layout, steps
+from .study import figure
+
+POINTS = 300  # of the loss curve; more cannot be seen
+TAIL = 12  # lines of the log
+
+
+def draw(card: types.Object, run: Run) -> None:
+    """Add what there is to see of a training to its card."""
+    status = run.status
+    state, total = status["state"], run.settings["steps"]
+    if state in runs.ACTIVE:
+        layout.bar(card, status.get("step", 0) / total, steps.progress(status))
+    if status.get("error"):
+        name = f"error_{len(card.properties)}"
+        card.view(name, types.Error(label=status["error"]))
+    facts = facts_of(run)
+    if facts:
+        layout.text(card, facts)
+    row = types.Object()
+    wrap = types.GridView(orientation="2d", gap=2, align_x="left")
+    card.define_property(f"live{len(card.properties)}", row, view=wrap)
+    _curve(row, run)
+    grid = newest_grid(run)
+    if grid is not None:
+        step = int(grid.stem.removeprefix("step-"))
+        drawn = types.Object()
+        row.define_property("drawn", drawn, view=types.GridView(orientation="vertical", gap=0))
+        layout.text(drawn, f"What it draws at step {step:,}")
+        layout.image(drawn, grid, f"What {run.id} draws at step {step:,}", height="210px")
+    _log(card, run)
+
+
+def facts_of(run: Run) -> str:
+    """Say how a training goes: loss, speed, how often each image was seen."""
+    status, record = run.status, run.record
+    parts = []
+    if status.get("loss") is not None:
+        parts.append(f"loss {number(status['loss'])}")
+    if status.get("images_per_second"):
+        parts.append(f"{number(status['images_per_second'])} images/s")
+    images = record.get("images")
+    if images and status.get("images_seen"):
+        parts.append(f"{images:,} images, each seen {status['images_seen'] / images:,.0f}×")
+    if status.get("device"):
+        parts.append(f"on {status['device']}")
+    return ", ".join(parts)
+
+
+def _curve(where: types.Object, run: Run) -> None:
+    entries = [entry for entry in run.log() if entry.get("loss") is not None]
+    if len(entries) < 2:
+        return
+    entries = entries[:: max(1, len(entries) // POINTS)]
+    data, shape = figure(charts.losses({run.id: entries}, {run.id: "loss"}))
+    shape |= {"height": 190, "yaxis": {"type": "log", "nticks": 5, "rangemode": "normal"}}
+    where.plot(
+        f"loss_{run.id}".replace("-", "_").replace(".", "_"),
+        label="Loss over steps",
+        data=data,
+        layout=shape,
+        height="190px",
+        config={"displayModeBar": False, "scrollZoom": False},
+        componentsProps=layout.flexible(280),
+    )
+
+
+def _log(card: types.Object, run: Run) -> None:
+    path = run.path / "output.log"
+    if not path.exists() or not path.stat().st_size:
+        return
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - 4000))
+        lines = file.read().decode(errors="replace").splitlines()[-TAIL:]
+    inside = types.Object()
+    layout.text(inside, "```\n" + "\n".join(lines) + "\n```")
+    layout.link(inside, "The whole log", path)
+    card.define_property(
+        f"log_{len(card.properties)}",
+        inside,
+        view=types.ObjectView(label="Log", collapsible=True),
+    )
+
+
+def is_shown(run: Run, trainings: list[Run]) -> bool:
+    """Tell whether a training is drawn in full: while it runs, and the newest."""
+    return run.status["state"] in runs.ACTIVE or run is trainings[-1]

@@ -1,0 +1,9 @@
+from .duplicates import exact_duplicates as exact_duplicates
+from .duplicates import near_duplicates as near_duplicates
+from .duplicates import suggested_radius as suggested_radius
+from .registry import METHODS as METHODS
+from .report import Report as Report
+from .report import report as report
+from .selection import Selection as Selection
+from .selection import options_of as options_of
+from .selection import select as select

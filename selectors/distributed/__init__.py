@@ -1,0 +1,1 @@
+"""Exact selection over several processes, each with a part of the rows."""

@@ -1,0 +1,118 @@
+"""Select from files of embeddings with several processes, started like a training.
+
+On GPUs ``accelerate launch --multi_gpu``, on CPUs ``torchrun --nproc-per-node 4``, then
+``-m curadiff.selectors.distributed.command part-*.npy --budget 1000 --out picks.npz``.
+
+The files are read as one pool, in the order given, memory-mapped; each process takes an equal
+part of the rows. ``picks.npz`` holds ``indices`` and ``scores`` in the order of the choice. Also
+runs without a launcher, as one process.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.distributed as dist
+
+from ...common.errors import CuradiffError, DataError
+from ..core.rows import Array
+from .sharded import METHODS, select_sharded
+
+HOURS = 12  # that ranks wait for one another: density takes long on large pools
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Choose and write the picks; return the exit code."""
+    given = _parser().parse_args(words)
+    try:
+        files = _mapped(given.files)
+        if "RANK" in os.environ:
+            dist.init_process_group("gloo", timeout=timedelta(hours=HOURS))
+        else:
+            alone = {"init_method": "tcp://127.0.0.1:0", "rank": 0, "world_size": 1}
+            dist.init_process_group("gloo", **alone)
+        try:
+            _choose(files, given)
+        finally:
+            dist.destroy_process_group()
+    except CuradiffError as fault:
+        print(fault, file=sys.stderr)
+        return 1
+    return 0
+
+
+def _choose(files: list[Array], given: argparse.Namespace) -> None:
+    rank, count = dist.get_rank(), dist.get_world_size()
+    total = sum(map(len, files))
+    cut = [total * place // count for place in range(count + 1)]
+    device = given.device
+    if device == "cuda":
+        device = f"cuda:{int(os.environ.get('LOCAL_RANK', 0)) % torch.cuda.device_count()}"
+    own = {"memory_budget": given.memory_budget}
+    if given.method == "typicality":
+        own = {"alpha": given.alpha, "neighbors": given.neighbors}
+    rows, scores = select_sharded(
+        _part(files, cut[rank], cut[rank + 1]),
+        given.budget,
+        method=given.method,
+        device=device,
+        **own,
+    )
+    if rank == 0:
+        np.savez(given.out, indices=rows, scores=scores)
+        print(
+            f"{len(rows)} of {total:,} rows chosen by {given.method} on {count} "
+            f"process{'es' * (count > 1)}; see {given.out}"
+        )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description="Choose from .npy files with several processes")
+    parser.add_argument("files", nargs="+", type=Path, help=".npy files of one embedding per row")
+    parser.add_argument("--budget", type=int, default=1000, help="how many to choose")
+    parser.add_argument("--method", choices=METHODS, default="coreset")
+    parser.add_argument("--alpha", type=float, default=1.0, help="of typicality")
+    parser.add_argument("--neighbors", type=int, help="of typicality")
+    parser.add_argument("--memory-budget", type=int, help="bytes per process; coreset only")
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    parser.add_argument("--out", type=Path, required=True, help="where to write the picks (.npz)")
+    return parser
+
+
+def _mapped(paths: list[Path]) -> list[Array]:
+    found = []
+    for path in paths:
+        try:
+            x = np.load(path, mmap_mode="r")
+        except (OSError, ValueError) as fault:
+            raise DataError(f"{path} cannot be read ({fault}); give .npy files.") from None
+        if x.ndim != 2 or (found and x.shape[1] != found[0].shape[1]):
+            what = f"{x.shape[1]} features per row" if x.ndim == 2 else f"the shape {x.shape}"
+            like = f" and {paths[0]} has {found[0].shape[1]}" if found else ""
+            raise DataError(f"{path} has {what}{like}; give matrices of one encoder.")
+        found.append(x)
+    return found
+
+
+def _part(files: list[Array], begin: int, end: int) -> Array:
+    """Rows ``begin`` to ``end`` of the files after one another, mapped if one file has them all."""
+    parts, at = [], 0
+    for x in files:
+        piece = x[max(begin - at, 0) : max(end - at, 0)]
+        at += len(x)
+        if len(piece):
+            parts.append(piece)
+    if not parts:
+        return files[0][:0]
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

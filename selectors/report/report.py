@@ -1,0 +1,213 @@
+"""``report``: what selections of one pool are like, in numbers and pictures."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+
+from ...common.errors import DataError
+from ...common.knn import nearest
+from ..core.frechet import PoolGaussian
+from ..core.rows import Array, unit_rows
+from ..duplicates import stars
+from ..selection import Selection, coverage_of
+from . import figures
+
+BANDS = 10  # random subsets of the same size
+
+
+@dataclass(frozen=True)
+class Report:
+    """Numbers of each selection by its name, and figures by theirs."""
+
+    numbers: dict[str, dict[str, Any]]  # JSON values only
+    overlap: dict[str, dict[str, float]]  # Jaccard index between selections
+    figures: dict[str, go.Figure]
+
+    def to_html(self, path: str | Path) -> Path:
+        """Write a page that needs no network."""
+        path = Path(path)
+        parts = [
+            figure.to_html(full_html=False, include_plotlyjs=place == 0)
+            for place, figure in enumerate(self.figures.values())
+        ]
+        table = figures.table(self.numbers)
+        path.write_text(
+            '<!doctype html><html lang="en"><meta charset="utf-8"><title>Selections</title>'
+            "<style>body{font-family:sans-serif;max-width:70em;margin:2em auto;padding:0 1em}"
+            "td,th{padding:.2em .8em;text-align:right;font-variant-numeric:tabular-nums}"
+            "th:first-child{text-align:left}</style><h1>Selections</h1>"
+            + table
+            + "".join(parts)
+            + _notes(self.numbers),
+            encoding="utf-8",
+        )
+        return path
+
+
+def report(
+    x: Array,
+    selections: Mapping[str, Selection],
+    labels: Sequence[Any] | Array | None = None,
+    *,
+    quotas: Mapping[Any, int] | None = None,
+    bands: int = BANDS,
+) -> Report:
+    """Compare selections of one pool with the pool, with random subsets and with each other.
+
+    Args:
+        x: (n, d) the embeddings that were selected from.
+        selections: By name.
+        labels: (n,) class or slice of each sample, for shares.
+        quotas: How many were wanted of each label, for shortfalls.
+        bands: How many random subsets of the same size make a band.
+
+    Returns:
+        Numbers and plotly figures.
+
+    Raises:
+        DataError: There is no selection, or one is of another pool.
+    """
+    unit = unit_rows(np.asanyarray(x))
+    _check(unit, selections, labels)
+    pool = PoolGaussian(unit)
+    first = next(iter(selections.values()))
+    head = stars(unit, first.near_radius)
+    names = None if labels is None else np.asarray(labels)
+    bands_at: dict[int, list[dict[str, float]]] = {}
+    numbers = {}
+    for name, chosen in selections.items():
+        count = len(chosen.indices)
+        if count not in bands_at:
+            rng = [np.random.default_rng(seed) for seed in range(bands)]
+            rows = [r.choice(len(unit), count, replace=False) for r in rng]
+            bands_at[count] = [_figures_of(pool, row, head, first, names) for row in rows]
+        numbers[name] = _numbers(pool, chosen, head, first, names, quotas, bands_at[count])
+    sets = {name: set(chosen.indices.tolist()) for name, chosen in selections.items()}
+    overlap = {
+        a: {b: len(sets[a] & sets[b]) / max(1, len(sets[a] | sets[b])) for b in sets} for a in sets
+    }
+    return Report(numbers, overlap, _draw(unit, pool, selections, numbers, overlap, names))
+
+
+def _check(
+    unit: Array, selections: Mapping[str, Selection], labels: Sequence[Any] | Array | None
+) -> None:
+    n = len(unit)
+    if not selections:
+        raise DataError("report needs at least one selection, got none.")
+    for name, chosen in selections.items():
+        if len(chosen.density) != n or not len(chosen.indices):
+            raise DataError(
+                f"{name!r} selected {len(chosen.indices)} of {len(chosen.density)} samples and x "
+                f"has {n}; give the embeddings that it was selected from."
+            )
+    if labels is not None and len(labels) != n:
+        raise DataError(f"labels must be one for each of {n} rows, got {len(labels)}.")
+
+
+def _numbers(
+    pool: PoolGaussian,
+    chosen: Selection,
+    head: Array,
+    first: Selection,
+    labels: Array | None,
+    quotas: Mapping[Any, int] | None,
+    band: list[dict[str, float]],
+) -> dict[str, Any]:
+    rows = chosen.indices
+    distance = chosen.nearest_pick_distance
+    found: dict[str, Any] = {
+        "count": len(rows),
+        "shortfall": chosen.shortfall,
+        "stop_reason": chosen.stop_reason,
+        "settings": chosen.settings,
+        "embedding_hash": chosen.embedding_hash,
+        "coverage_max": float(distance.max()),
+        "coverage_p99": float(np.quantile(distance, 0.99)),
+        "coverage_mean": float(distance.mean()),
+        "min_pair_distance": smallest_gap(pool.unit[rows]),
+    }
+    for name, value in _figures_of(pool, rows, head, first, labels).items():
+        values = [one[name] for one in band]
+        found[name] = value
+        found[f"{name}_random"] = [min(values), float(np.mean(values)), max(values)]
+    if labels is not None:
+        found["shares"] = _shares(labels[rows])
+        found["pool_shares"] = _shares(labels)
+    if quotas is not None and labels is not None:
+        have = {str(k): int((labels[rows] == k).sum()) for k in quotas}
+        missing = {str(k): int(v) - have[str(k)] for k, v in quotas.items()}
+        found["quota_shortfalls"] = {k: v for k, v in missing.items() if v > 0}
+    return found
+
+
+def _figures_of(
+    pool: PoolGaussian, rows: Array, head: Array, first: Selection, labels: Array | None
+) -> dict[str, float]:
+    """Numbers that a random subset has as well."""
+    found = {
+        "frechet_distance": pool.distance(rows) if len(rows) > 1 else 0.0,
+        "outlier_share": float(first.flagged[rows].mean()),
+        "duplicate_share": 1 - len(np.unique(head[rows])) / len(rows),
+    }
+    if labels is not None:
+        names, place = np.unique(labels, return_inverse=True)
+        share = np.bincount(place) / len(place)
+        here = np.bincount(place[rows], minlength=len(names)) / len(rows)
+        found["share_distance"] = float(np.abs(here - share).sum() / 2)
+    return found
+
+
+def smallest_gap(unit: Array) -> float:
+    """Smallest Euclidean distance between two rows; 0 for a single one."""
+    if len(unit) < 2:
+        return 0.0
+    return float(nearest(unit, unit, 1, exclude_self=True)[0].min())
+
+
+def _shares(labels: Array) -> dict[str, float]:
+    names, counts = np.unique(labels, return_counts=True)
+    return {str(name): count / len(labels) for name, count in zip(names, counts, strict=True)}
+
+
+def _draw(
+    unit: Array,
+    pool: PoolGaussian,
+    selections: Mapping[str, Selection],
+    numbers: dict[str, dict[str, Any]],
+    overlap: dict[str, dict[str, float]],
+    labels: Array | None,
+) -> dict[str, go.Figure]:
+    longest = max(len(chosen.indices) for chosen in selections.values())
+    random = np.random.default_rng(0).choice(len(unit), longest, replace=False)
+    curves = {name: chosen.coverage_radius for name, chosen in selections.items()}
+    densities = next(iter(selections.values())).density
+    picks = {name: chosen.indices for name, chosen in selections.items()}
+    drawn = {
+        "coverage": figures.coverage(curves, coverage_of(unit, random)),
+        "frechet": figures.band(numbers, "frechet_distance", "Frechet distance to the pool"),
+        "density": figures.density(densities, picks),
+        "faults": figures.faults(numbers),
+        "overlap": figures.overlap(overlap),
+        "map": figures.scatter(figures.plane(unit, pool), picks, labels),
+    }
+    if labels is not None:
+        drawn["shares"] = figures.shares(numbers)
+    return drawn
+
+
+def _notes(numbers: dict[str, dict[str, Any]]) -> str:
+    lines = [
+        f"<li><b>{html.escape(name)}</b>: {html.escape(found['stop_reason'])} "
+        f"Settings: {html.escape(str(found['settings']))}; "
+        f"embeddings {found['embedding_hash']}.</li>"
+        for name, found in numbers.items()
+    ]
+    return f"<h2>How each was made</h2><ul>{''.join(lines)}</ul>"

@@ -1,0 +1,1 @@
+"""Compare arms over seeds: what is planned, what is done, what may be concluded."""

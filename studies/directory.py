@@ -1,0 +1,142 @@
+"""A study's run directory: made once, opened again only for the same study."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from .. import runs
+from ..common.errors import SettingsError
+from ..config import StudySettings
+from ..runs import Run
+
+MAY_CHANGE = ("arms", "seeds", "device", "parallel")
+"""Settings that only add work, or say where it is done."""
+
+
+def put_aside(folder: Path) -> None:
+    """Rename a folder that stands where a run is to be made; what is in it stays."""
+    if not folder.exists():
+        return
+    number = 1
+    while (aside := folder.with_name(f".damaged-{number}-{folder.name}")).exists():
+        number += 1
+    folder.rename(aside)
+
+
+def open_study(config: StudySettings, known: Mapping[str, Any], folder: Path | None = None) -> Run:
+    """Open the study of that name, or make it.
+
+    Args:
+        config: Its settings.
+        known: The data set, as `datasets.identity.identity` tells it.
+        folder: The folder that was given as its source, if one was.
+
+    Raises:
+        SettingsError: It exists with other settings, or is one of another data set or folder.
+    """
+    settings = config.model_dump(mode="json")
+    path = runs.home() / "runs" / config.name
+    if not (path / "run.json").exists():
+        if path.exists():
+            raise SettingsError(
+                f"name: {path} exists and is no study; choose another name, or move that folder."
+            )
+        run = runs.create("study", settings, name=config.name)
+        _note_source(run, known, folder)
+        return run
+    run = runs.open_run(path)
+    if run.kind != "study":
+        raise SettingsError(f"name: {config.name} is a {run.kind} run; choose another name.")
+    record = run.record
+    if "dataset" in record:
+        _check_source(config.name, record, known, folder)
+    different = _differences(_today(run.settings), settings)
+    if different:
+        raise SettingsError(
+            f"the study {config.name} was started with other settings ({'; '.join(different)}); "
+            "give the same ones to go on, or choose another name. Arms and seeds may be added."
+        )
+    run.add(settings=settings)
+    _note_source(run, known, folder)
+    return run
+
+
+def _note_source(run: Run, known: Mapping[str, Any], folder: Path | None) -> None:
+    record = run.record
+    source = str(folder) if folder else record.get("source")
+    run.add(dataset=known["name"], identity=dict(known), source=source)
+
+
+def _check_source(
+    name: str, record: Mapping[str, Any], known: Mapping[str, Any], folder: Path | None
+) -> None:
+    """Refuse to go on with another data set or folder; its images are compared later."""
+    before = record.get("identity") or {"name": record["dataset"]}
+    same = before.get("id") == known["id"] if before.get("id") else False
+    if not same and record["dataset"] != known["name"]:
+        raise SettingsError(
+            f"name: the study {name} is one of {record['dataset']!r}, not of {known['name']!r}; "
+            "choose another name."
+        )
+    source = record.get("source")
+    if source and folder and source != str(folder) and Path(source).is_dir():
+        raise SettingsError(
+            f"name: the study {name} is one of the folder {source}, not of {folder}; choose "
+            "another name."
+        )
+
+
+def check_encoders(run: Run, now: Mapping[str, str | None]) -> None:
+    """Refuse encoders or weights other than those that a study was begun with; note them.
+
+    Args:
+        run: The study.
+        now: Identity of each encoder by its role, ``selection`` and ``judge``.
+
+    Raises:
+        SettingsError: One differs.
+    """
+    before = run.record.get("encoders") or {}
+    for role, key in now.items():
+        if before.get(role) not in (None, key):
+            raise SettingsError(
+                f"the study {run.id} was begun with the {role} encoder {before[role]}, which is "
+                f"{key} now; bring the former weights back, or choose another name."
+            )
+    if before != now:
+        run.add(encoders=dict(now))
+
+
+def _today(settings: dict[str, Any]) -> dict[str, Any]:
+    """Give settings of an older version what was added since, at its default."""
+    try:
+        return StudySettings(**settings).model_dump(mode="json")
+    except SettingsError:  # something was removed or narrowed since: that is a difference
+        return settings
+
+
+def _differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
+    """Name the settings that differ, except those that only add work or change its speed."""
+    before, now = _flat(old), _flat(new)
+    found = [
+        f"{name} was {before.get(name)}, now {now.get(name)}"
+        for name in sorted(before.keys() | now.keys())
+        if before.get(name) != now.get(name) and name.rpartition(".")[2] not in MAY_CHANGE
+    ]
+    arms = {arm["name"]: arm for arm in old["arms"]}
+    found += [
+        f"arm {arm['name']} was {arms[arm['name']]}, now {arm}"
+        for arm in new["arms"]
+        if arms.get(arm["name"], arm) != arm
+    ]
+    return found
+
+
+def _flat(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in settings.items():
+        inner = _flat(value, f"{prefix}{name}.") if isinstance(value, dict) else None
+        found.update(inner if inner is not None else {prefix + name: value})
+    return found

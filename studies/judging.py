@@ -1,0 +1,162 @@
+"""The study's judge: the same reference features for every arm."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .. import encoders
+from ..common import preparation
+from ..config import EvaluateSettings
+from ..datasets.resolving import all_samples
+from ..runs import Run, read_json
+from ..workflows.conditions import Conditions
+from ..workflows.evaluating import Images, compare, featurize, side
+
+
+class Judge:
+    """Compares generated images with held-out images and with the whole pool.
+
+    Features of the real images are computed once, when first needed.
+
+    Args:
+        config: Settings of the evaluation.
+        dataset: The real images' data set.
+        pool: Ids of the images that arms may train on.
+        held_out: Ids of the images that they may not; empty to compare with the pool only.
+        mirrored: Whether the trainings see mirrored images, which copies may then be of.
+        image_size: Side of the squares that the trainings see, and draw.
+        selected_with: Identities of the encoders that arms are selected by.
+        study: Name of the study.
+    """
+
+    def __init__(
+        self,
+        config: EvaluateSettings,
+        dataset: Any,
+        *,
+        pool: list[str],
+        held_out: list[str],
+        mirrored: bool,
+        image_size: int,
+        selected_with: Sequence[str] = (),
+        study: str,
+    ) -> None:
+        subsample = config.counts == "refuse"  # a study goes on and states the counts
+        self.config = config.changed(counts="subsample") if subsample else config
+        self.dataset, self.study = dataset, study
+        self.mirrored = mirrored and config.mirrored
+        self.selected_with = tuple(selected_with)
+        asked = config.reference_size
+        pixels = image_size if asked == "auto" else asked
+        self.size = None if isinstance(pixels, str) else (pixels, pixels)
+        self.ids = {"held_out": held_out, "pool": pool} if held_out else {"pool": pool}
+
+    @cached_property
+    def encoder(self) -> encoders.Encoder:
+        """The judge's encoder."""
+        config = self.config
+        return encoders.load(config.encoder, weights=config.weights, device=config.device)
+
+    @property
+    def preparation(self) -> str:
+        """Name of what is done to real and generated images before they are judged."""
+        return preparation.identity(self.size)
+
+    @property
+    def conditions(self) -> Conditions:
+        """What every comparison of the study is made with."""
+        return Conditions(self.encoder.key, self.size, self.selected_with)
+
+    @cached_property
+    def references(self) -> dict[str, Images]:
+        """The real images by reference name."""
+        return {
+            name: featurize(
+                side(all_samples(self.dataset).select(ids)),
+                self.encoder.at(self.size),
+                role=name,
+                config=self.config,
+                mirrored=name == "pool" and self.mirrored,
+                progress=False,
+            )
+            for name, ids in self.ids.items()
+        }
+
+    def compare(self, generated: Any, folder: Path, training: Run, *, key: str) -> dict[str, Any]:
+        """Evaluate the images of one folder and store what was found.
+
+        Values of both references are stored; fields of the images are those of the first
+        one alone, or they would bury all others in the App.
+
+        Args:
+            generated: Data set that holds the images.
+            folder: Where their files are.
+            training: The training that made them.
+            key: Name of the evaluation.
+
+        Returns:
+            ``values``, ``full`` and ``counts``, each by reference name, and the conditions of
+            the comparison.
+        """
+        view = generated.match({"filepath": {"$regex": f"^{re.escape(str(folder))}/"}})
+        made = featurize(
+            side(view),
+            self.encoder.at(self.size),
+            role="generated",
+            config=self.config,
+            progress=False,
+        )
+        found: dict[str, Any] = {"values": {}, "full": {}, "counts": {}}
+        found |= self.conditions.to_json()
+        for name, reference in self.references.items():
+            config = self.config.changed(key=key if name == self.main else f"{key}-{name}")
+            evaluation = compare(
+                made,
+                reference,
+                self._training(training),
+                config=config,
+                judged=self.conditions,
+                stand_in=self._others(name),
+                held_out=self._others("pool") if name == "pool" else None,
+                study=self.study,
+                fields=name == self.main,
+            )
+            found["values"][name] = evaluation.values
+            found["full"][name] = evaluation.to_json()
+            found["counts"][name] = [len(evaluation.real_rows), len(evaluation.generated_rows)]
+        return found
+
+    @property
+    def main(self) -> str:
+        """The reference that arms are ranked by."""
+        return next(iter(self.ids))
+
+    def _others(self, name: str) -> np.ndarray | None:
+        """Return the features of the real images that are not in this reference."""
+        return next((images.x for other, images in self.references.items() if other != name), None)
+
+    def _training(self, training: Run) -> Images:
+        """Pick a training's own images, with their features, out of the pool."""
+        pool = self.references["pool"]
+        manifest = read_json(training.path / "manifest.json")
+        wanted = {*manifest["ids"], *manifest["paths"]}  # older versions wrote sample ids
+        rows = [
+            row
+            for row, called in enumerate(zip(pool.ids, pool.names, pool.paths, strict=True))
+            if not wanted.isdisjoint(called)
+        ]
+        return Images(
+            [pool.ids[row] for row in rows],
+            [pool.paths[row] for row in rows],
+            [pool.names[row] for row in rows],
+            pool.x[rows],
+            {},
+            pool.dataset,
+            None if pool.x_mirrored is None else pool.x_mirrored[rows],
+        )

@@ -1,0 +1,292 @@
+"""``evaluate``: compare generated images with real ones."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .. import encoders, metrics
+from ..common.errors import DataError
+from ..config import EvaluateSettings
+from ..datasets import evaluations, reading
+from ..datasets.database import lost_in_words
+from ..datasets.generated import source_of
+from . import conditions
+from .progress import Progress, reporting
+from .sources import find, images_of
+
+OF_STUDY = ("covered", "nearest_generated", "nearest_generated_distance")
+"""What a study writes on real images per training: enough to see what a model never draws."""
+
+
+NOT_OF_METRICS = {"encoder", "weights", "mirrored", "key", "batch_size", "reference_size"}
+
+
+@dataclass(frozen=True)
+class Images:
+    """One side of a comparison: readable images with their features.
+
+    Attributes:
+        ids: Sample ids, or file names where the images are a folder's.
+        paths: Files, in the same order.
+        names: What calls an image on any machine, in the same order.
+        x: (n, d) float32 features, in the same order.
+        faults: Why files were left out, by file.
+        dataset: The FiftyOne data set, None for a folder.
+        x_mirrored: (n, d) features of the same images mirrored, where they were asked for.
+    """
+
+    ids: list[str]
+    paths: list[str]
+    names: list[str]
+    x: np.ndarray
+    faults: dict[str, str]
+    dataset: Any = None
+    x_mirrored: np.ndarray | None = None
+
+    @property
+    def given(self) -> int:
+        """How many images there were, unreadable ones included."""
+        return len(self.ids) + len(self.faults)
+
+
+@dataclass(frozen=True)
+class Side:
+    """One side of a comparison before its images are read.
+
+    Attributes:
+        files: Ids, files and names.
+        dataset: The FiftyOne data set, None for a folder.
+        view: The FiftyOne view, or the folder.
+    """
+
+    files: reading.Pool
+    dataset: Any
+    view: Any
+
+
+@lost_in_words()
+def evaluate(
+    generated: Any,
+    reference: Any,
+    *,
+    train: Any = None,
+    progress: Progress = True,
+    **settings: Any,
+) -> metrics.Evaluation:
+    """Compare generated images with real ones, and store what was found.
+
+    Real images are judged as the model saw them: cut and resized to the size of the
+    generated ones, unless ``reference_size`` says otherwise. With two FiftyOne sources,
+    values go to a custom run and ``info`` of the generated data set, and one value per
+    sample to fields of both; with folders nothing is stored.
+
+    Args:
+        generated: Data set, view, data set name or folder with the generated images.
+        reference: The same for the real images to compare with.
+        train: The same for the images that the model was trained on, for memorization.
+        progress: Show a bar (True), nothing (False), or call ``progress(done, total)``.
+        **settings: See `EvaluateSettings`.
+
+    Returns:
+        All values, with the counts they come from.
+
+    Raises:
+        SettingsError: A setting is wrong.
+        DataError: A side has too few readable images, the sides are swapped, or the
+            generated images are of several sizes.
+        WeightsError: The encoder's weights are not here.
+    """
+    config = EvaluateSettings(**settings)
+    given = {"generated": generated, "reference": reference, "training": train}
+    sides = {role: side(source) for role, source in given.items() if source is not None}
+    _refuse_swapped(sides["generated"], sides["reference"])
+    size = conditions.size_for(config, sides["generated"].files.paths)
+    encoder = encoders.load(config.encoder, weights=config.weights, device=config.device)
+    images = {
+        role: featurize(
+            side,
+            encoder.at(size),
+            role=role,
+            config=config,
+            mirrored=role == "training" and config.mirrored,
+            progress=progress,
+        )
+        for role, side in sides.items()
+    }
+    trained = sides.get("training")
+    chosen_by = conditions.selection_encoders(
+        sides["generated"].view,
+        None if trained is None else trained.dataset,
+        [] if trained is None else trained.files.ids,
+    )
+    return compare(
+        images["generated"],
+        images["reference"],
+        images.get("training"),
+        config=config,
+        judged=conditions.Conditions(encoder.key, size, chosen_by),
+    )
+
+
+def compare(
+    generated: Images,
+    reference: Images,
+    training: Images | None,
+    *,
+    config: EvaluateSettings,
+    judged: conditions.Conditions,
+    stand_in: np.ndarray | None = None,
+    held_out: np.ndarray | None = None,
+    study: str | None = None,
+    fields: bool = True,
+) -> metrics.Evaluation:
+    """Evaluate features, and store what was found where both sides are data sets.
+
+    Args:
+        generated: The generated images.
+        reference: The real images to compare with.
+        training: The images that the model was trained on, for memorization.
+        config: Settings of the evaluation.
+        judged: How the features were made.
+        stand_in: (s, d) features of real images that are not in the reference, for the nulls.
+        held_out: (h, d) features of real images that no model was trained on, for the null
+            of memorization.
+        study: Name of the study that this is one of many evaluations of: each generated
+            image is in one of them, each real one in all, and so gets `OF_STUDY` alone.
+        fields: Whether to write fields of the images at all.
+    """
+    by_role = {"generated": generated, "reference": reference, "training": training}
+    there = {role: images for role, images in by_role.items() if images is not None}
+    if config.counts == "refuse" and generated.given == reference.given:
+        # Equal counts were given: unreadable files alone are no reason to stop, but are named.
+        config = config.changed(counts="subsample")
+    values = metrics.evaluate(
+        real=reference.x,
+        generated=generated.x,
+        train=None if training is None else training.x,
+        train_mirrored=None if training is None else training.x_mirrored,
+        stand_in=stand_in,
+        held_out=held_out,
+        **config.model_dump(exclude=NOT_OF_METRICS),
+    )
+    notes = list(judged.notes)
+    for role, images in there.items():
+        notes += conditions.left_out(role, images.faults, images.given)
+        rows = {"generated": values.generated_rows, "reference": values.real_rows}.get(role)
+        if rows is not None:
+            notes += conditions.not_drawn(role, images.paths, set(rows.tolist()))
+        notes += conditions.enlarged(role, images.paths, judged.size)
+    found = dataclasses.replace(
+        values,
+        settings={**values.settings, **judged.to_json()},
+        notes=[*notes, *values.notes],
+    )
+    if generated.dataset is not None and reference.dataset is not None:
+        stored = found if fields else dataclasses.replace(found, generated={}, real={})
+        if study is not None:
+            few = {name: values for name, values in stored.real.items() if name in OF_STUDY}
+            stored = dataclasses.replace(stored, real=few)
+        _store(generated, reference, training, stored, config=config, judged=judged, study=study)
+    return found
+
+
+def featurize(
+    side: Side,
+    encoder: encoders.Encoder,
+    *,
+    role: str,
+    config: EvaluateSettings,
+    mirrored: bool = False,
+    progress: Progress = True,
+) -> Images:
+    """Compute the judge's features of one side; unreadable files are left out and named."""
+    files, size = side.files, config.batch_size
+    with reporting(progress, f"features of {role}", "image") as report:
+        found = encoder.embed(files.paths, batch_size=size, progress=report, cache=True)
+    good = np.flatnonzero(found.ok)
+    if len(good) < 2:
+        first = next(iter(found.faults.values()), "")
+        raise DataError(f"{role} has {len(good)} readable images, at least 2 are needed. {first}")
+    kept = [files.paths[row] for row in good]
+    return Images(
+        [files.ids[row] for row in good],
+        kept,
+        [files.names[row] for row in good],
+        found.features[good],
+        found.faults,
+        side.dataset,
+        encoder.mirrored().embed(kept, batch_size=size, cache=True).features if mirrored else None,
+    )
+
+
+def _store(
+    generated: Images,
+    reference: Images,
+    training: Images | None,
+    found: metrics.Evaluation,
+    *,
+    config: EvaluateSettings,
+    judged: conditions.Conditions,
+    study: str | None,
+) -> None:
+    """Write values and fields to both data sets; rows become sample ids on the way."""
+    generated_ids = [generated.ids[row] for row in found.generated_rows]
+    reference_ids = [reference.ids[row] for row in found.real_rows]
+    training_ids = [] if training is None else training.ids
+    evaluations.write_evaluation(
+        generated.dataset,
+        reference.dataset,
+        config.key,
+        values=found.to_json(),
+        config={
+            "settings": config.model_dump(mode="json"),
+            **judged.to_json(),
+            "reference": reference.dataset.name,
+            "n_generated": len(generated_ids),
+            "n_reference": len(reference_ids),
+        },
+        generated_ids=generated_ids,
+        generated_fields=_with_ids(
+            found.generated, {"nearest": reference_ids, "nearest_train": training_ids}
+        ),
+        reference_ids=reference_ids,
+        reference_fields=_with_ids(found.real, {"nearest_generated": generated_ids}),
+        shared=study,
+    )
+
+
+def _with_ids(
+    fields: Mapping[str, np.ndarray], ids_of: Mapping[str, list[str]]
+) -> dict[str, np.ndarray]:
+    """Replace rows by the ids of the samples that they are: ``nearest`` -> ``nearest_id``."""
+    found = {}
+    for name, values in fields.items():
+        if name in ids_of:
+            found[f"{name}_id"] = np.array([ids_of[name][row] for row in values], dtype=object)
+        else:
+            found[name] = values
+    return found
+
+
+def side(source: Any) -> Side:
+    """Find the images of one side: those of a folder, or of a data set or view."""
+    found = find(source)
+    files, dataset = images_of(found)
+    return Side(files, dataset, found)
+
+
+def _refuse_swapped(made: Side, real: Side) -> None:
+    """Refuse sides that were given the wrong way round, where the data sets say so."""
+    if made.dataset is None or real.dataset is None:
+        return
+    if source_of(real.dataset) == str(made.dataset._doc.id) and source_of(made.dataset) is None:
+        raise DataError(
+            f"{real.dataset.name!r} holds the images that were generated from "
+            f"{made.dataset.name!r}, so the two are the wrong way round; give the generated "
+            f"images first: {real.dataset.name} {made.dataset.name}"
+        )

@@ -1,0 +1,86 @@
+"""``import``: from photographs to a FiftyOne data set."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from .. import layouts
+from ..common.errors import SettingsError
+from ..config import ImportSettings
+from ..datasets import counting, importing, reading
+from ..datasets.database import lost_in_words
+from ..datasets.writing import key_of
+from .sources import folder_of
+
+
+@dataclass(frozen=True)
+class Imported:
+    """What an import did.
+
+    Attributes:
+        dataset: The FiftyOne data set.
+        added: Samples added now.
+        total: Samples that it holds.
+        notes: What was left out or missing, one sentence each.
+        updated: Samples that took over values from the folder.
+        repointed: Samples whose files had moved and were found again.
+    """
+
+    dataset: Any
+    added: int
+    total: int
+    notes: tuple[str, ...] = ()
+    updated: int = 0
+    repointed: int = 0
+
+    def __str__(self) -> str:
+        said = f"{self.dataset.name}: {self.total:,} images, {self.added:,} new"
+        for count, what in ((self.updated, "updated"), (self.repointed, "found again")):
+            said += f", {count:,} {what}" if count else ""
+        return "\n".join([said, *self.notes])
+
+
+@lost_in_words()
+def import_images(source: Any, **settings: Any) -> Imported:
+    """Make a persistent FiftyOne data set from photographs.
+
+    Args:
+        source: A folder of images, the root of a VITON-HD download, or a FiftyOne
+            data set, view or name of one (which is copied under ``name``).
+        **settings: See `ImportSettings`.
+
+    Raises:
+        SettingsError: A setting is wrong.
+        DataError: The source has no images, or the data set of that name holds something else
+            or the images of another folder.
+    """
+    config = ImportSettings(**settings)
+    folder = folder_of(source)
+    if folder is None:
+        _, view = reading.resolve(source)
+        if config.name is None:
+            raise SettingsError("name is needed when the source is a FiftyOne data set or view.")
+        return _imported(importing.from_samples(config.name, view))
+    records = layouts.read(folder, config.layout, companions=config.companions == "attach")
+    name = config.name or key_of(folder.name).replace("_", "-")
+    outcome = importing.from_records(
+        name,
+        records,
+        source=str(folder),
+        add=config.add,
+        update=config.update,
+        repoint=config.repoint,
+    )
+    return _imported(outcome, records.notes)
+
+
+def _imported(outcome: importing.Outcome, notes: tuple[str, ...] = ()) -> Imported:
+    return Imported(
+        outcome.dataset,
+        outcome.added,
+        counting.exact(outcome.dataset),
+        (*notes, *outcome.notes),
+        outcome.updated,
+        outcome.repointed,
+    )

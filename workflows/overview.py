@@ -1,0 +1,146 @@
+"""Where a data set stands: what every step of the pipeline has made of it so far."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from .. import runs
+from ..datasets import counting, generated, identity, info, reading, writing
+from ..datasets.unloaded import glance
+from ..runs import Run
+
+
+@dataclass(frozen=True)
+class Overview:
+    """The pipeline of one data set.
+
+    Attributes:
+        dataset: Its name.
+        images: How many samples it has.
+        embeddings: Per field: ``field``, ``encoder``, ``done``.
+        selections: Per selection its run's configuration, oldest first.
+        trainings: Runs of trainings outside studies, oldest first.
+        studies: Runs of studies, oldest first.
+        jobs: Runs of jobs, oldest first.
+        generated: Per linked data set: ``name``, ``images``, ``arms``.
+        evaluations: Per evaluation outside studies: ``key``, ``dataset`` and its configuration.
+        source: Name of the data set that these images were generated from, if they were.
+        previews: Runs of previews, oldest first.
+    """
+
+    dataset: str
+    images: int
+    embeddings: list[dict[str, Any]] = field(default_factory=list)
+    selections: list[dict[str, Any]] = field(default_factory=list)
+    trainings: list[Run] = field(default_factory=list)
+    studies: list[Run] = field(default_factory=list)
+    jobs: list[Run] = field(default_factory=list)
+    generated: list[dict[str, Any]] = field(default_factory=list)
+    evaluations: list[dict[str, Any]] = field(default_factory=list)
+    source: str | None = None
+    previews: list[Run] = field(default_factory=list)
+
+
+def overview(dataset: Any) -> Overview:
+    """Look at a FiftyOne data set and at the runs that were made of it.
+
+    Reads counts and records, never vectors, so it is quick on large data sets. The states of
+    runs are read first, and once: what a run that is finished wrote is then seen in full.
+    """
+    ours = info.read(dataset)
+    origin = generated.known_source(ours)
+    source: str | None = (generated.source_name(ours) or origin["name"]) if origin else None
+    mine = [runs.Snapshot(run) for run in of(dataset.name, identity.id_of(dataset))]
+    studies = [run for run in mine if run.kind == "study"]
+    if source:
+        found = of(source, origin["id"] if origin else None)
+        studies = [runs.Snapshot(run) for run in found if run.kind == "study"]
+    linked = [dataset.name] if source else generated.linked_names(ours)
+    made = _generated(linked)
+    previews = [run for run in mine if run.kind == "preview"]
+    inside = {run.path for run in [*studies, *previews]}
+    theirs = tuple(f"{writing.key_of(run.id)}_" for run in studies)
+    images = len(dataset)
+    marker = (images, *((run.id, run.status["state"]) for run in mine if run.kind == "job"))
+    return Overview(
+        dataset.name,
+        images,
+        embeddings=[
+            {
+                "field": name,
+                "encoder": reading.encoder_of(dataset, name),
+                "done": counting.filled(dataset, name, marker=marker),
+            }
+            for name in reading.embedding_fields(dataset)
+        ],
+        selections=list(writing.runs_of(dataset, "select").values()),
+        trainings=[
+            run for run in mine if run.kind == "train" and run.path.parent.parent not in inside
+        ],
+        studies=studies,
+        jobs=[run for run in mine if run.kind == "job"],
+        generated=[told for told, _ in made],
+        evaluations=[e for _, found in made for e in found if not e["key"].startswith(theirs)],
+        source=source,
+        previews=previews,
+    )
+
+
+def of(dataset: str, id: str | None = None) -> list[Run]:
+    """List the runs that were made of a data set, oldest first.
+
+    Args:
+        dataset: Its name.
+        id: Its id: runs that recorded one are found by it, also after a rename, and those of a
+            former data set of the name are left out.
+    """
+    return [run for run in runs.survey()[0] if _is_about(run.record, dataset, id)]
+
+
+def _is_about(record: dict[str, Any], dataset: str, id: str | None) -> bool:
+    inputs = record.get("inputs") or {}
+    known = [record.get("identity"), *(_identity(given) for given in inputs.values())]
+    known = [one for one in known if one and one.get("id")]
+    if id is not None and any(one["id"] == id for one in known):
+        return True
+    if dataset not in (record.get("datasets") or [record.get("dataset")]):
+        return False
+    same = [one for one in known if one["name"] == dataset]
+    return not same or id is None or any(identity.current_name(one) == dataset for one in same)
+
+
+def _identity(given: Any) -> Any:
+    return given.get("identity") if isinstance(given, dict) else None
+
+
+def active(found: Sequence[Run]) -> list[Run]:
+    """Pick the runs that a process works in right now."""
+    return [run for run in found if run.status["state"] in runs.ACTIVE]
+
+
+def newest_grid(run: Run) -> Path | None:
+    """Return the newest picture of what a training draws, None before the first."""
+    return max((run.path / "grids").glob("step-*.png"), default=None)
+
+
+def _generated(linked: Sequence[str]) -> list[tuple[dict[str, Any], list[dict[str, Any]]]]:
+    found = []
+    for name in linked:
+        seen = glance(name)
+        if seen is None:
+            continue
+        count, notes = seen
+        told = {"name": name, "images": count, "arms": len(set(_arms(notes)))}
+        evaluations = [
+            {"key": key, "dataset": name, **config}
+            for key, config in notes.get("evaluations", {}).items()
+        ]
+        found.append((told, evaluations))
+    return found
+
+
+def _arms(notes: dict[str, Any]) -> list[str]:
+    return [told["arm"] for told in notes.get("runs", {}).values()]

@@ -1,0 +1,246 @@
+"""``select``: tag the samples to train on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .. import runs, selectors
+from ..common.errors import DataError
+from ..config import SelectSettings
+from ..datasets import locking, reading, selections
+from ..datasets.database import lost_in_words
+from ..datasets.resolving import all_samples
+from ..datasets.writing import ids_hash, key_of, recorded
+from ..runs import caches
+
+EXPLAINED = selections.OF_POOL
+
+
+@dataclass(frozen=True)
+class SelectResult:
+    """What a selection did.
+
+    Attributes:
+        name: The selection's tag and saved view.
+        ids: Chosen sample ids, in pick order.
+        view: FiftyOne view of them, in pick order.
+        config: Settings, counts and hashes, as stored with the run.
+        repeated: True when the same selection was there already and nothing was done.
+    """
+
+    name: str
+    ids: list[str]
+    view: Any
+    config: dict[str, Any]
+    repeated: bool = False
+
+    def __repr__(self) -> str:
+        again = ", repeated" if self.repeated else ""
+        return f"SelectResult({self.name!r}, {len(self.ids):,} samples{again})"
+
+    def __str__(self) -> str:
+        if self.repeated:
+            return f"{self.name}: the same selection is there already, nothing to do"
+        text = f"{self.name}: {len(self.ids)} of {self.config['pool_size']} samples tagged"
+        if self.config["shortfall"]:
+            text += f", {self.config['shortfall']} fewer than asked: {self.config['stop_reason']}"
+        if self.config.get("report"):
+            text += f"\nReport: {self.config['report']}"
+        if self.config["missing"]:
+            text += f"; {self.config['missing']} samples without embedding were left out"
+        return text
+
+
+@lost_in_words()
+def select(samples: Any, **settings: Any) -> SelectResult:
+    """Choose samples; write a tag, a rank, a saved view and a run with the frozen ids.
+
+    The same settings on the same samples do nothing a second time. Another selection
+    of the same name is replaced only with ``overwrite=True``.
+
+    Args:
+        samples: A FiftyOne data set, its name, or a view: the pool.
+        **settings: See `SelectSettings`.
+
+    Raises:
+        SettingsError: A setting is wrong.
+        DataError: The pool cannot be used, or the name is taken.
+    """
+    config = SelectSettings(**settings)
+    dataset, view = reading.resolve(samples)
+    name = config.name or f"{config.method}-{config.budget}"
+    with locking.exclusive(dataset, "select"):  # so that nothing is read half-written
+        pool = _pool(view, config)
+        wishes = _wishes(pool, config, dataset)
+        fingerprint = _fingerprint(config, pool, wishes)
+        done = _repeated(dataset, name, config, fingerprint)
+        if done is not None:
+            return done
+        explained = EXPLAINED if pool.x is not None else ()  # without embeddings nothing is
+        selections.check_name(dataset, name, explained)
+    chosen = _choose(pool, config, wishes)
+    with locking.exclusive(dataset, "select"):
+        done = _repeated(dataset, name, config, fingerprint)  # meanwhile, by another process
+        if done is not None:
+            return done
+        stored = _store(dataset, name, pool, chosen, config, wishes, fingerprint)
+    shown = all_samples(dataset).select(stored.ids, ordered=True)
+    return SelectResult(name, stored.ids, shown, stored.config)
+
+
+def _repeated(
+    dataset: Any, name: str, config: SelectSettings, fingerprint: str
+) -> SelectResult | None:
+    """Return the same selection where it is there already, None where none of its name is.
+
+    Raises:
+        DataError: Another one of its name is there, and is not to be overwritten.
+    """
+    old = recorded(dataset, f"select_{key_of(name)}")
+    if old is None or old.get("name", name) != name:
+        return None  # `selections.check_name` refuses a name of equal letters
+    if old["fingerprint"] == fingerprint:
+        if not selections.has_view(dataset, name):
+            return None  # it was deleted by hand: make it again
+        stored = selections.read_selection(dataset, name)
+        shown = all_samples(dataset).select(stored.ids, ordered=True)
+        return SelectResult(name, stored.ids, shown, stored.config, repeated=True)
+    if not config.overwrite:
+        raise DataError(
+            f"{dataset.name!r} has another selection named {name!r} ({old['count']} samples by "
+            f"{old['selection_method']}); choose another name, or overwrite."
+        )
+    return None
+
+
+def choose(pool: reading.Pool, config: SelectSettings, dataset: Any) -> selectors.Selection:
+    """Choose from a pool and write nothing; rows of the answer are those of the pool."""
+    return _choose(pool, config, _wishes(pool, config, dataset))
+
+
+def _choose(
+    pool: reading.Pool, config: SelectSettings, wishes: dict[str, Any]
+) -> selectors.Selection:
+    x = np.ones((len(pool.ids), 1), np.float32) if pool.x is None else pool.x
+    return selectors.select(
+        x,
+        config.budget,
+        method=config.method,
+        ids=pool.names,
+        seed=config.seed,
+        device=config.device,
+        **wishes,
+        **selectors.options_of(config),
+    )
+
+
+def _wishes(pool: reading.Pool, config: SelectSettings, dataset: Any) -> dict[str, Any]:
+    """Read what the settings say about single samples: kept, excluded, groups and weights."""
+    found: dict[str, Any] = {}
+    row = {id: number for number, id in enumerate(pool.ids)}
+    if config.keep is not None:
+        kept = selections.read_selection(dataset, config.keep).ids
+        found["preselected"] = [row[id] for id in kept if id in row]
+    if config.exclude_tag is not None:
+        tagged = all_samples(dataset).match_tags(config.exclude_tag).values("id")
+        found["exclude"] = [row[id] for id in tagged if id in row]
+    fields = {
+        "groups": config.group_field,
+        "together": config.together_field,
+        "weights": config.weight_field,
+    }
+    for name, path in fields.items():
+        if path is not None:
+            found[name] = reading.field_values(dataset, pool.ids, path)
+    if config.counts is not None:
+        found["quotas"] = config.counts
+    return found
+
+
+def _pool(view: Any, config: SelectSettings) -> reading.Pool:
+    if (
+        config.method == "random"
+        and not config.field
+        and not reading.embedding_fields(view._dataset)
+    ):
+        return reading.read_paths(view)
+    return reading.read_embeddings(view, config.field)
+
+
+def _fingerprint(config: SelectSettings, pool: reading.Pool, wishes: dict[str, Any]) -> str:
+    """Tell whether a selection would come out the same: settings, wishes, ids, embeddings."""
+    settings = config.model_dump(mode="json", exclude={"overwrite", "name", "device"})
+    asked = json.dumps([settings, wishes], sort_keys=True, default=str)
+    digest = hashlib.sha256(asked.encode())
+    digest.update(ids_hash(pool.ids).encode())
+    if pool.x is not None:
+        digest.update(np.ascontiguousarray(pool.x).tobytes())
+    return digest.hexdigest()
+
+
+def _store(
+    dataset: Any,
+    name: str,
+    pool: reading.Pool,
+    chosen: selectors.Selection,
+    config: SelectSettings,
+    wishes: dict[str, Any],
+    fingerprint: str,
+) -> selections.StoredSelection:
+    reported = _report(dataset, name, pool, chosen, wishes) if config.report else {}
+    seen = pool.x is not None  # without embeddings there is nothing to explain
+    explained = {field: (pool.ids, getattr(chosen, field)) for field in EXPLAINED if seen}
+    return selections.write_selection(
+        dataset,
+        name,
+        ids=[pool.ids[row] for row in chosen.indices],
+        scores=chosen.scores,
+        config={
+            "settings": config.model_dump(mode="json"),
+            "selection_method": config.method,
+            "fingerprint": fingerprint,
+            "field": config.field,
+            "encoder": pool.encoder,
+            "pool_size": len(pool.ids),
+            "pool_hash": ids_hash(pool.ids),
+            "missing": pool.missing,
+            "stop_reason": chosen.stop_reason,
+            "shortfall": int(chosen.shortfall),
+            "used": chosen.settings,
+            "coverage_radius": float(chosen.coverage_radius[-1]) if seen else None,
+            "flagged": int(np.sum(chosen.flagged)) if seen else None,
+            "pool_fields": list(explained),
+            **reported,
+        },
+        results={"coverage_radius": chosen.coverage_radius.tolist()} if seen else {},
+        pool_fields=explained,
+    )
+
+
+def _report(
+    dataset: Any,
+    name: str,
+    pool: reading.Pool,
+    chosen: selectors.Selection,
+    wishes: dict[str, Any],
+) -> dict[str, Any]:
+    """Compare a selection with its pool; return the page's path and its numbers."""
+    if pool.x is None:
+        raise DataError(f"a report needs embeddings; run: curadiff embed {dataset.name}")
+    quotas = wishes.get("quotas")
+    found = selectors.report(
+        pool.x,
+        {name: chosen},
+        labels=wishes.get("groups"),
+        quotas=quotas if isinstance(quotas, dict) else None,
+    )
+    path = runs.home() / "reports" / key_of(dataset.name) / f"{key_of(name)}.html"
+    runs.make_folder(path.parent)
+    found.to_html(path)
+    caches.trim("reports", keep=path)
+    return {"report": str(path), "numbers": found.numbers[name]}
