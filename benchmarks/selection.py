@@ -31,8 +31,8 @@ import numpy as np
 import torch
 from curadiff.common.knn import nearest
 from curadiff.selectors import METHODS, select
-from curadiff.selectors.core.rows import unit_rows
 from curadiff.selectors.core.frechet import PoolGaussian
+from curadiff.selectors.core.rows import unit_rows
 from selection_mixture import mixture
 
 

@@ -18,8 +18,8 @@ from pathlib import Path
 import numpy as np
 import torch
 from curadiff.selectors import select
-from curadiff.selectors.core.rows import unit_rows
 from curadiff.selectors.core.frechet import PoolGaussian
+from curadiff.selectors.core.rows import unit_rows
 
 SIZES, BUDGETS, REPEATS = (3, 8, 15), (300, 1000), 3
 

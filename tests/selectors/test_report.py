@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from curadiff.common.errors import DataError
 from curadiff.selectors import select
-from curadiff.selectors.report.report import figures, report
 from curadiff.selectors.core.frechet import PoolGaussian
+from curadiff.selectors.report.report import figures, report
 from scipy import linalg
 
 
