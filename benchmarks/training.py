@@ -138,6 +138,7 @@ def step_flop(training):
 
 
 def sample(args, folder, paths):
+    from curadiff.common.devices import choose_device
     from curadiff.diffusion import schedules
     from curadiff.diffusion.networks import network
     from curadiff.diffusion.sampling import sample
@@ -145,7 +146,7 @@ def sample(args, folder, paths):
     from diffusers import DDIMPipeline, DDIMScheduler
 
     s = settings(args)
-    device = engine.device_of(s.device)
+    device = choose_device(s.device)
     wrapped = network.build(s).to(device).requires_grad_(False)
     levels = schedules.alpha_bar(s.schedule, s.timesteps)
     pipe = DDIMPipeline(

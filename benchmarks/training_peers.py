@@ -46,6 +46,7 @@ def settings(args):
 def diffusers_script(args, paths):
     """What diffusers' unconditional training script does in a step, on our network."""
     from accelerate import Accelerator
+    from curadiff.common.devices import choose_device
     from curadiff.diffusion import schedules
     from curadiff.diffusion.networks import network
     from curadiff.diffusion.train import engine
@@ -55,7 +56,7 @@ def diffusers_script(args, paths):
 
     s = settings(args)
     engine.AcceleratorState._reset_state()
-    precision = engine.precision_of(s.mixed_precision, engine.device_of(s.device))
+    precision = engine.precision_of(s.mixed_precision, choose_device(s.device))
     accelerator = Accelerator(mixed_precision=precision, cpu=not args.gpu)
     model = UNet2DModel(**network.unet2d_config(s))
     ema = EMAModel(model.parameters(), use_ema_warmup=True)

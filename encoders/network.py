@@ -8,30 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..common.errors import DataError, EnvironmentFault
+from ..common.devices import choose_device
+from ..common.errors import DataError
 from .encoder import Encoder
 from .pixels import Pixels
 
 if TYPE_CHECKING:
     import torch
-
-
-def pick_device(device: str) -> str:
-    """Resolve ``auto`` to the best device here, and check one that was named.
-
-    Raises:
-        EnvironmentFault: The named device is not there.
-    """
-    import torch
-
-    there = {"cpu": True, "cuda": torch.cuda.is_available()}
-    there["mps"] = torch.backends.mps.is_available()
-    if device == "auto":
-        return next(name for name in ("cuda", "mps", "cpu") if there[name])
-    if not there.get(device.split(":")[0], False):
-        usable = ", ".join(name for name, found in there.items() if found)
-        raise EnvironmentFault(f"device {device} is not usable here (usable: {usable}, auto).")
-    return device
 
 
 def wrap(
@@ -60,7 +43,7 @@ def wrap(
     """
     import torch
 
-    place = pick_device(device)
+    place = choose_device(device)
     module = network.to(place).eval()
     layout = torch.contiguous_format
 
@@ -69,7 +52,7 @@ def wrap(
             torch.inference_mode(),
             # TF32 would cost convolutions three digits
             torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False),
-            torch.autocast(place.split(":")[0], dtype=torch.bfloat16, enabled=low),
+            torch.autocast(place.type, dtype=torch.bfloat16, enabled=low),
         ):
             parts = []
             for part in np.split(stack, range(most, len(stack), most)):
@@ -79,8 +62,8 @@ def wrap(
             return torch.cat(parts).float().cpu().numpy()
 
     # On a CPU a few pictures at a time stay in the processor's cache.
-    most = 4 * torch.get_num_threads() if place == "cpu" else sys.maxsize
-    convolutional = place == "cpu" and _is_convolutional(module)
+    most = 4 * torch.get_num_threads() if place.type == "cpu" else sys.maxsize
+    convolutional = place.type == "cpu" and _is_convolutional(module)
     needed = 4 if convolutional or dtype == "bfloat16" else 1  # large networks are slow here
     probe = _patterns(pixels.size or 64)[:needed]
     exact = compute(probe, low=False)
@@ -100,7 +83,7 @@ def wrap(
         key=f"{identity}|{pixels}|{dtype}",
         preprocess=pixels,
         forward=compute,
-        device=place,
+        device=str(place),
         dtype=dtype,
         error=error,
     )

@@ -14,30 +14,13 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 
-from ..common.errors import DataError
+from ..common.devices import choose_device
 from ..common.knn import product
 from ..common.running_top_k import Smallest
 from .arrays import Array, Floats, Integers
 
 BLOCK = 2048  # rows per block: 16 MB of float32 bounds
 PAIRS = 256  # exact distances at a time: their differences stay in the cache
-
-
-def pick_device(device: str) -> torch.device:
-    """Turn ``auto`` into a GPU when there is one.
-
-    Raises:
-        DataError: CUDA was asked for and is not there.
-    """
-    available = torch.cuda.is_available()
-    if device == "auto":
-        # Kernel distances need float64, which Apple's GPUs do not have.
-        return torch.device("cuda" if available else "cpu")
-    if device.startswith("cuda") and not available:
-        raise DataError(
-            f"device={device} needs a GPU that torch can use and there is none; use device=cpu."
-        )
-    return torch.device("cpu" if device == "mps" else device)
 
 
 class Points:
@@ -66,7 +49,8 @@ class Points:
 def together(*sets: Array, device: str = "cpu") -> list[Points]:
     """Prepare sets for comparison: all are moved by the same mean, which shortens the norms."""
     center = np.mean([rows.mean(axis=0, dtype=np.float64) for rows in sets], axis=0)
-    return [Points(rows, center, pick_device(device)) for rows in sets]
+    place = choose_device(device, float64=True)
+    return [Points(rows, center, place) for rows in sets]
 
 
 def blocks(count: int, size: int = BLOCK) -> Iterator[slice]:

@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
+from ..common.devices import choose_device
 from ..common.knn import product
 from .arrays import Array, Floats, pair, unit_length
-from .distances import blocks, pick_device
+from .distances import blocks
 
 Kernel = Callable[[torch.Tensor], torch.Tensor]  # inner products -> kernel values
 
@@ -83,7 +84,7 @@ def gaussian(real: Array, generated: Array, device: str = "cpu", sigma: float = 
 
 
 def _mmd(real: Array, generated: Array, kernel: Kernel, unbiased: bool, device: str) -> Discrepancy:
-    where = pick_device(device)
+    where = choose_device(device, float64=True)
     r, g = (torch.from_numpy(rows.astype(np.float64)).to(where) for rows in (real, generated))
     within_real = _sums(r, kernel, unbiased) / (len(r) - unbiased)  # (n,) mean over fellows
     within_generated = _sums(g, kernel, unbiased) / (len(g) - unbiased)

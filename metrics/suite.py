@@ -7,11 +7,11 @@ from typing import Any, Literal
 
 import numpy as np
 
+from ..common.devices import choose_device
 from ..common.errors import DataError, SettingsError, nearest
 from .arrays import Array, Integers, pair
 from .bootstrap import interval
 from .context import Context
-from .distances import pick_device
 from .evaluation import Evaluation, Record
 from .fields import generated_fields, real_fields
 from .manifold import Rule
@@ -83,7 +83,7 @@ def evaluate(
     s = h if stand_in is None else pair("real", r, "stand_in", stand_in)[1]
     chosen = _chosen(metrics, t is not None)
     real_rows, generated_rows = _rows(len(r), len(g), counts, np.random.default_rng(seed))
-    pick_device(device)
+    choose_device(device, float64=True)
     context = Context(
         real=r[real_rows],
         generated=g[generated_rows],

@@ -9,13 +9,14 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from ...common.devices import choose_device
 from ...common.errors import RunError
 from ...common.files import remove, sync_folder, temporary
 from ...config import TrainSettings
 from ...runs import Run, write_json
 from .. import manifest, pixels, schedules
 from ..sampling import sample
-from ..train import checkpoint, engine
+from ..train import checkpoint
 
 FILE = "pictures.npy"
 STEP = 1
@@ -43,7 +44,7 @@ class Freezing:
         pixels.load(images["paths"], images["sha256"], s.image_size)  # decodes what is not cached
         freeze(run.path, pixels.cache_path(images["sha256"], s.image_size))
         count = len(images["ids"])
-        device = engine.device_of(s.device)
+        device = choose_device(s.device)
         facts = {"steps": s.steps, "images": count, "images_seen": count, "weights": 0}
         run.set_status("running", **facts, device=str(device), message="drawing a sample grid")
         self._draw_grid(device)

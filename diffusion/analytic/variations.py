@@ -12,11 +12,12 @@ from pathlib import Path
 
 import numpy as np
 
+from ...common.devices import choose_device
 from ...config import TrainSettings
 from ...runs import Run
 from .. import schedules
 from ..sampling import image_folder
-from ..train import checkpoint, engine
+from ..train import checkpoint
 from ..train.randomness import stream
 from . import drawing, sources
 
@@ -54,7 +55,7 @@ def vary(
     missing = [row for row in rows if not (folder / image_folder.file_name(row)).exists()]
     levels = schedules.alpha_bar(settings.schedule, settings.timesteps).tolist()
     for at in range(0, len(missing), PART):
-        model = model or drawing.open_model(run.path, step, settings, engine.device_of(device))
+        model = model or drawing.open_model(run.path, step, settings, choose_device(device))
         part = missing[at : at + PART]
         made = model.vary(part, alpha_bar=levels, sampler="ddim", evaluations=evaluations)
         for row, picture, source in zip(part, made.pictures, made.sources, strict=True):

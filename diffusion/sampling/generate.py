@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from ...common.devices import choose_device
 from ...common.errors import RunError, SettingsError
 from ...config import GenerateSettings, TrainSettings
 from ...runs import Lease, Run, environment, launch, write_json
@@ -192,7 +193,7 @@ def draw_missing(
     As one of several ``settings.processes`` it draws the parts that are its own.
     """
     trained = TrainSettings(**run.settings)
-    device = engine.device_of(settings.device)
+    device = choose_device(settings.device)
     if device.type == "cuda":
         device = torch.device("cuda", rank % torch.cuda.device_count())
     size = rows(trained.image_size, device)

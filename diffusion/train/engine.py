@@ -14,6 +14,7 @@ from accelerate.state import AcceleratorState
 from accelerate.tracking import get_available_trackers
 from torch import Tensor, nn
 
+from ...common.devices import choose_device
 from ...common.errors import EnvironmentFault, SettingsError
 from ...config import TrainSettings, launch_flags
 from ...runs import Run
@@ -26,29 +27,6 @@ CACHE_VARIABLE = "TORCHINDUCTOR_CACHE_DIR"
 AS_GRAPHS = "yes, as CUDA graphs"
 
 Precision = Literal["no", "bf16", "fp16"]
-
-
-def device_of(name: str) -> torch.device:
-    """Turn a setting into a device; ``auto`` takes a GPU when there is one.
-
-    Raises:
-        EnvironmentFault: The device asked for is not there.
-    """
-    there = {
-        "cpu": True,
-        "cuda": torch.cuda.is_available(),
-        "mps": torch.backends.mps.is_available(),
-    }
-    if name == "auto" and os.environ.get("ACCELERATE_USE_CPU", "").lower() in ("1", "true", "yes"):
-        name = "cpu"  # accelerate launch --cpu
-    if name == "auto":
-        name = next(kind for kind in ("cuda", "mps", "cpu") if there[kind])
-    if not there[name]:
-        raise EnvironmentFault(
-            f"device is {name}, and PyTorch {torch.__version__} finds none here; "
-            "choose device auto or cpu, or install a PyTorch build for it."
-        )
-    return torch.device(name)
 
 
 def precision_of(name: str, device: torch.device) -> Precision:
@@ -90,7 +68,7 @@ def accelerator(settings: TrainSettings, folder: Path) -> Accelerator:
     Raises:
         EnvironmentFault: Device, precision or tracker are not to be had here.
     """
-    where = device_of(settings.device)
+    where = choose_device(settings.device)
     precision = precision_of(settings.mixed_precision, where)
     tracker = tracker_of(settings.tracker)
     AcceleratorState._reset_state()  # the precision of an earlier training in this process

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from ...common.devices import choose_device
 from ...common.errors import DataError, SettingsError
 from .rows import Array, unit_rows
 
@@ -110,28 +111,9 @@ def make_pool(
         room=room,
         weights=_weights(weights, n, order),
         seed=int(seed),
-        device=choose_device(device),
+        device=choose_device(device, float64=True),
     )
     return pool, order
-
-
-def choose_device(device: str) -> torch.device:
-    """Turn ``auto`` into a GPU where there is one.
-
-    Raises:
-        SettingsError: The device is not there.
-    """
-    if device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        chosen = torch.device(device)
-        torch.empty(1, device=chosen)
-    except (RuntimeError, AssertionError) as fault:
-        raise SettingsError(
-            f"device {device!r} cannot be used here ({str(fault).splitlines()[0]}); "
-            "take auto or cpu."
-        ) from None
-    return chosen
 
 
 def _sorted_ids(ids: Sequence[Any] | Array | None, n: int) -> tuple[Array, Array]:

@@ -18,6 +18,7 @@ import numpy as np
 import torch
 import torch.distributed as dist
 
+from ...common.devices import choose_device
 from ...common.equal_rows import digests
 from ...common.errors import EnvironmentFault, SettingsError
 from ...common.knn import full_precision
@@ -26,7 +27,6 @@ from ..core.greedy import Block, Greedy
 from ..core.pool import (
     Pool,
     check_budget,
-    choose_device,
     chosen_rows,
     positive_weights,
     slots,
@@ -146,7 +146,7 @@ def _part(
         room=room,
         weights=None,
         seed=0,
-        device=choose_device(device),
+        device=choose_device(device, float64=True),
     )
 
 

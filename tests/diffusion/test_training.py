@@ -245,7 +245,9 @@ def test_images_that_changed_since_the_start_are_noticed(prepared, pictures):
 def test_a_missing_gpu_is_said_in_one_sentence(prepared, monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     run = prepared("one", device="cuda")
-    with pytest.raises(EnvironmentFault, match=r"device is cuda, and PyTorch .* finds none here"):
+    with pytest.raises(
+        EnvironmentFault, match=r"device is cuda, and PyTorch .* finds no such device"
+    ):
         train_here(run)
     assert run.status["error"].startswith("device is cuda")
     run = prepared("two", mixed_precision="fp16")
