@@ -12,8 +12,8 @@ Array = np.ndarray[Any, Any]
 
 def digests(rows: Array) -> Array:
     """Return two numbers per row that are equal where rows are equal, (n, 2) int64."""
-    found = b"".join(blake2b(row.tobytes(), digest_size=16).digest() for row in rows)
-    return np.frombuffer(found, np.int64).reshape(len(rows), 2)
+    joined = b"".join(blake2b(row.tobytes(), digest_size=16).digest() for row in rows)
+    return np.frombuffer(joined, np.int64).reshape(len(rows), 2)
 
 
 def distinct(digest: Array, order: Array) -> tuple[Array, Array]:

@@ -17,7 +17,7 @@ import torch
 
 from .equal_rows import digests, distinct
 from .errors import DataError
-from .running_top_k import Smallest
+from .running_top_k import RunningTopK
 
 Array = np.ndarray[Any, Any]
 
@@ -77,11 +77,11 @@ def nearest(
     search = _Search(reference, torch.device(device), block_bytes)
     distances = np.empty((len(query), k))
     rows = np.empty((len(query), k), np.int64)
-    found = search.pairs(k) if exclude_self and query is reference else None
+    candidates = search.pairs(k) if exclude_self and query is reference else None
     for start in range(0, len(query), search.height):
         part = slice(start, start + search.height)
         skip = None if exclude is None else np.asarray(exclude)[part]
-        first = None if found is None else (found[0][part], found[1][part])
+        first = None if candidates is None else (candidates[0][part], candidates[1][part])
         distances[part], rows[part] = search.look(query[part], k, skip, first)
     return distances, rows
 
@@ -92,13 +92,13 @@ def square_distances(query: Array, reference: Array, rows: Array) -> Array:
     Returns:
         (m, k) float64, exactly 0 for identical rows.
     """
-    found = np.empty(rows.shape)
+    square = np.empty(rows.shape)
     step = max(1, CACHE // (8 * max(1, rows.shape[1]) * query.shape[1]))
     for start in range(0, len(rows), step):
         part = slice(start, start + step)
         gap = query[part, None, :].astype(np.float64) - reference[rows[part]]
-        found[part] = np.einsum("mkd,mkd->mk", gap, gap)
-    return found
+        square[part] = np.einsum("mkd,mkd->mk", gap, gap)
+    return square
 
 
 @contextlib.contextmanager
@@ -146,13 +146,13 @@ class _Search:
     ) -> tuple[Array, Array]:
         """Neighbours of one block of queries; look wider where rounding leaves doubt."""
         n = len(self.reference)
-        wanted = self._wanted(k, skip is not None)
+        count = self._candidate_count(k, skip is not None)
         distances = np.empty((len(query), k))
         rows = np.empty((len(query), k), np.int64)
         open_ = np.arange(len(query))
         while len(open_):
             ask = query[open_]
-            near, unseen = first or self._candidates(ask, wanted)
+            near, unseen = first or self._candidates(ask, count)
             first = None
             exact = square_distances(ask, self.reference, near)
             if skip is not None:
@@ -161,13 +161,13 @@ class _Search:
             kept = np.take_along_axis(exact, order, 1)
             distances[open_] = np.sqrt(kept)
             rows[open_] = np.take_along_axis(near, order, 1)
-            sure = (kept[:, -1] < unseen) | (wanted == n)
+            sure = (kept[:, -1] < unseen) | (count == n)
             open_ = open_[~sure]
-            if len(open_) and wanted >= MANY * (k + SPARE) and self.copies is not None:
+            if len(open_) and count >= MANY * (k + SPARE) and self.copies is not None:
                 ask, left_out = query[open_], None if skip is None else skip[open_]
                 distances[open_], rows[open_] = self.copies.look(ask, k, left_out)
                 break
-            wanted = min(n, 4 * wanted)
+            count = min(n, 4 * count)
         return distances, rows
 
     @cached_property
@@ -176,13 +176,13 @@ class _Search:
         kept, place = distinct(digests(self.reference), np.arange(len(self.reference)))
         return None if len(kept) == len(place) else _Copies(self, kept, place)
 
-    def _wanted(self, k: int, skipping: bool) -> int:
+    def _candidate_count(self, k: int, skipping: bool) -> int:
         return min(len(self.reference), k + SPARE + skipping)
 
     def pairs(self, k: int) -> tuple[Array, Array]:
         """Candidates of every row among all others, each tile of distances computed once."""
         n = len(self.reference)
-        near = Smallest(n, self._wanted(k, True), self.device)
+        near = RunningTopK(n, self._candidate_count(k, True), self.device)
         for top in range(0, n, self.tile):
             one = slice(top, top + self.tile)
             twice = -2 * self.moved[one]
@@ -190,22 +190,22 @@ class _Search:
                 two = slice(left, left + self.tile)
                 gap = product(twice, self.moved[two])
                 gap.add_(self.square[one, None]).add_(self.square[None, two])
-                near.see(one, gap, left)
+                near.update(one, gap, left)
                 if left > top:
-                    near.see(two, gap, top, turned=True)
+                    near.update(two, gap, top, transposed=True)
         unseen = near.value[:, -1] - self._error(self.square)
         return near.row.cpu().numpy(), unseen.double().cpu().numpy()
 
-    def _candidates(self, query: Array, wanted: int) -> tuple[Array, Array]:
-        """The ``wanted`` nearest rows by float32, and a lower bound for all others."""
+    def _candidates(self, query: Array, count: int) -> tuple[Array, Array]:
+        """The ``count`` nearest rows by float32, and a lower bound for all others."""
         moved = self._move(query)
         square = (moved * moved).sum(1)  # (m,)
-        near = Smallest(len(query), wanted, self.device)
+        near = RunningTopK(len(query), count, self.device)
         twice = -2 * moved
         for start in range(0, len(self.reference), self.width):
             part = slice(start, start + self.width)
             gap = product(twice, self.moved[part]).add_(self.square[None, part])
-            near.see(slice(None), gap, start)
+            near.update(slice(None), gap, start)
         unseen = near.value[:, -1] + square - self._error(square)
         return near.row.cpu().numpy(), unseen.double().cpu().numpy()
 
@@ -232,9 +232,9 @@ class _Copies:
         near, index = self.kept.look(query, min(k + 1, len(self.rows)), None)
         distances, rows = np.empty((len(query), k)), np.empty((len(query), k), np.int64)
         for place in range(len(query)):
-            found = [self.rows[row][: k + 1] for row in index[place]]  # one may be left out
-            distance = np.repeat(near[place], [len(equal) for equal in found])
-            row = np.concatenate(found)
+            equal_rows = [self.rows[row][: k + 1] for row in index[place]]  # one may be left out
+            distance = np.repeat(near[place], [len(equal) for equal in equal_rows])
+            row = np.concatenate(equal_rows)
             if skip is not None:
                 distance, row = distance[row != skip[place]], row[row != skip[place]]
             order = np.lexsort((row, distance))[:k]

@@ -8,7 +8,7 @@ import torch
 HEAD = 512  # columns of a first look, which tells what is worth a second one
 
 
-class Smallest:
+class RunningTopK:
     """The smallest distances seen so far for every row of a set, tile by tile.
 
     Attributes:
@@ -23,43 +23,43 @@ class Smallest:
         self.value = torch.full((count, keep), torch.inf, device=device)
         self.row = torch.zeros((count, keep), dtype=torch.int64, device=device)
 
-    def see(self, at: slice, gap: torch.Tensor, first: int, *, turned: bool = False) -> None:
+    def update(self, at: slice, gap: torch.Tensor, first: int, *, transposed: bool = False) -> None:
         """Take in the distances of the rows ``at`` to others.
 
         Args:
             at: Which rows.
-            gap: (rows, others) float32; (others, rows) where ``turned``.
+            gap: (rows, others) float32; (others, rows) where ``transposed``.
             first: Number of the first of the others.
-            turned: Whether the rows lie across.
+            transposed: Whether the rows lie across.
         """
-        others = gap.shape[0 if turned else 1]
+        others = gap.shape[0 if transposed else 1]
         head = max(HEAD, 16 * self.keep) if gap.device.type == "cpu" else others
         if bool(torch.isinf(self.value[at, -1]).any()):
-            self._sort_in(at, gap[:head] if turned else gap[:, :head], first, turned)
+            self._sort_in(at, gap[:head] if transposed else gap[:, :head], first, transposed)
             if head >= others:
                 return
-            gap, first = gap[head:] if turned else gap[:, head:], first + head
+            gap, first = gap[head:] if transposed else gap[:, head:], first + head
         if gap.device.type == "cpu":
-            self._sift(at, gap, first, turned)
+            self._sift(at, gap, first, transposed)
         else:
-            self._sort_in(at, gap, first, turned)
+            self._sort_in(at, gap, first, transposed)
 
-    def _sift(self, at: slice, gap: torch.Tensor, first: int, turned: bool) -> None:
+    def _sift(self, at: slice, gap: torch.Tensor, first: int, transposed: bool) -> None:
         """Look at what lies below the largest value kept, which is little after a few tiles."""
         limit = self.value[at, -1]
-        below = gap < (limit if turned else limit[:, None])
+        below = gap < (limit if transposed else limit[:, None])
         i, j = np.divmod(np.flatnonzero(below.numpy()), gap.shape[1])
         if not len(i):
             return
         value = gap.numpy()[i, j]
-        if turned:
+        if transposed:
             short = np.uint16 if gap.shape[1] <= 2**16 else j.dtype  # sorted by radix
             order = np.argsort(j.astype(short), kind="stable")
             i, j, value = j[order], i[order], value[order]
         count = np.bincount(i, minlength=len(limit))
         most = int(count.max())
-        if 4 * most > gap.shape[0 if turned else 1]:
-            self._sort_in(at, gap, first, turned)
+        if 4 * most > gap.shape[0 if transposed else 1]:
+            self._sort_in(at, gap, first, transposed)
             return
         place = np.arange(len(i)) - (np.cumsum(count) - count)[i]
         values = np.full((len(count), most), np.inf, np.float32)
@@ -67,8 +67,8 @@ class Smallest:
         values[i, place], rows[i, place] = value, j + first
         self._merge(at, torch.from_numpy(values), torch.from_numpy(rows))
 
-    def _sort_in(self, at: slice, gap: torch.Tensor, first: int, turned: bool) -> None:
-        gap = gap.T.contiguous() if turned else gap
+    def _sort_in(self, at: slice, gap: torch.Tensor, first: int, transposed: bool) -> None:
+        gap = gap.T.contiguous() if transposed else gap
         value, place = gap.topk(min(self.keep, gap.shape[1]), dim=1, largest=False, sorted=False)
         self._merge(at, value, place + first)
 

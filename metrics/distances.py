@@ -16,7 +16,7 @@ import torch
 
 from ..common.devices import choose_device
 from ..common.knn import product
-from ..common.running_top_k import Smallest
+from ..common.running_top_k import RunningTopK
 from .arrays import Array, Floats, Integers
 
 BLOCK = 2048  # rows per block: 16 MB of float32 bounds
@@ -77,7 +77,9 @@ def exact(a: Points, i: Integers, b: Points, j: Integers) -> Floats:
 SPARE = 3  # candidates kept beyond the neighbours asked for
 
 
-def settle(a: Points, b: Points, near: Smallest, k: int, *, same: bool) -> tuple[Floats, Integers]:
+def settle(
+    a: Points, b: Points, near: RunningTopK, k: int, *, same: bool
+) -> tuple[Floats, Integers]:
     """Turn bounds into the k exact nearest neighbours of every row of ``a`` in ``b``.
 
     Returns:
@@ -127,7 +129,7 @@ def neighbors_within(a: Points, k: int) -> tuple[Floats, Integers]:
 
     Only blocks on and above the diagonal are computed; each serves both sides.
     """
-    near = Smallest(len(a), min(k + SPARE, len(a) - 1), a.device)
+    near = RunningTopK(len(a), min(k + SPARE, len(a) - 1), a.device)
     for left in blocks(len(a)):
         for right in blocks(len(a)):
             if right.start < left.start:
@@ -136,15 +138,15 @@ def neighbors_within(a: Points, k: int) -> tuple[Floats, Integers]:
             if right.start == left.start:
                 bound.fill_diagonal_(torch.inf)
             else:
-                near.see(right, bound, left.start, turned=True)
-            near.see(left, bound, right.start)
+                near.update(right, bound, left.start, transposed=True)
+            near.update(left, bound, right.start)
     return settle(a, a, near, k, same=True)
 
 
 def neighbors_between(a: Points, b: Points, k: int) -> tuple[Floats, Integers]:
     """Return the k nearest rows of ``b`` for every row of ``a``, each (n, k)."""
-    near = Smallest(len(a), min(k + SPARE, len(b)), a.device)
+    near = RunningTopK(len(a), min(k + SPARE, len(b)), a.device)
     for left in blocks(len(a)):
         for right in blocks(len(b)):
-            near.see(left, bounds(a, left, b, right), right.start)
+            near.update(left, bounds(a, left, b, right), right.start)
     return settle(a, b, near, k, same=False)

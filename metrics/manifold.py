@@ -14,7 +14,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 import torch
 
-from ..common.running_top_k import Smallest
+from ..common.running_top_k import RunningTopK
 from .arrays import Array, Booleans, Floats, Integers
 from .distances import (
     SPARE,
@@ -78,16 +78,16 @@ def manifold(
     balls = _Balls(r, g, real_balls, wide_balls, rule, density_rule)
     recall = _Recall(r, g, generated_balls, rule)
     realism = _Realism(r, g, real_balls)
-    near_real = Smallest(len(g), min(1 + SPARE, len(r)), g.device)
-    near_generated = Smallest(len(r), min(1 + SPARE, len(g)), r.device)
+    near_real = RunningTopK(len(g), min(1 + SPARE, len(r)), g.device)
+    near_generated = RunningTopK(len(r), min(1 + SPARE, len(g)), r.device)
     for left in blocks(len(r)):
         for right in blocks(len(g)):
             bound = bounds(r, left, g, right)  # (left, right)
-            near_generated.see(left, bound, right.start)
-            balls.see(left, right, bound)
-            recall.see(left, right, bound)
-            near_real.see(right, bound, left.start, turned=True)
-            realism.see(right, left, bound)
+            near_generated.update(left, bound, right.start)
+            balls.update(left, right, bound)
+            recall.update(left, right, bound)
+            near_real.update(right, bound, left.start, transposed=True)
+            realism.update(right, left, bound)
     to_real, nearest = settle(g, r, near_real, 1, same=False)
     to_generated, nearest_generated = settle(r, g, near_generated, 1, same=False)
     return Manifold(
@@ -140,7 +140,7 @@ class _Balls:
         self.held = np.zeros(len(r), np.int64)
         self.smallest = np.full(len(g), np.inf)  # squared radius
 
-    def see(self, left: slice, right: slice, bound: torch.Tensor) -> None:
+    def update(self, left: slice, right: slice, bound: torch.Tensor) -> None:
         i, j = _where(bound <= self.reach[left, None])
         if not len(i):
             return
@@ -167,7 +167,7 @@ class _Recall:
         self.reach = _just_above(balls, r.device)  # (m,)
         self.found = np.zeros(len(r), np.bool_)
 
-    def see(self, left: slice, right: slice, bound: torch.Tensor) -> None:
+    def update(self, left: slice, right: slice, bound: torch.Tensor) -> None:
         near = (bound <= self.reach[None, right]).any(dim=1).numpy(force=True)
         rows = np.flatnonzero(near & ~self.found[left])
         if not len(rows):
@@ -199,7 +199,7 @@ class _Realism:
         self.best = torch.full((len(g),), torch.inf, device=g.device)
         self.at = np.zeros(len(g), np.int64)
 
-    def see(self, right: slice, left: slice, bound: torch.Tensor) -> None:
+    def update(self, right: slice, left: slice, bound: torch.Tensor) -> None:
         scaled = torch.addcmul(self.barred[left, None], bound, self.weight[left, None])
         least = scaled.amin(dim=0)
         better = torch.where(least < self.best[right], least, -torch.inf)

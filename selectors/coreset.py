@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from .core.greedy import farthest_first
-from .core.method_result import Picks
+from .core.method_result import MethodResult
 from .core.pool import Pool, positive_weights
 from .core.rows import Array, chunks, take
 
 
-def coreset(pool: Pool, budget: int) -> Picks:
+def coreset(pool: Pool, budget: int) -> MethodResult:
     """Greedy k-center: always the sample farthest from what is chosen.
 
     The largest distance of any sample to its nearest chosen one is at most twice
@@ -23,12 +23,12 @@ def coreset(pool: Pool, budget: int) -> Picks:
     weight = positive_weights(pool, "coreset")
     start = None if pool.weights is not None else most_central(pool)
     order, scores = farthest_first(pool, budget, scale=weight, allowed=pool.candidate, start=start)
-    return Picks(order, scores)
+    return MethodResult(order, scores)
 
 
 def most_central(pool: Pool) -> int:
     """Return the candidate nearest to the mean of all rows, the lowest of equals."""
-    allowed = pool.candidate & (pool.room[pool.slot] > 0)
+    allowed = pool.candidate & (pool.quota_left[pool.quota_group] > 0)
     rows, align = most_aligned(pool.x, summed(pool.x) / len(pool), allowed)
     return int(rows[np.argmax(align >= align.max() - 1e-12)])
 

@@ -6,11 +6,11 @@ import numpy as np
 
 from ..common.errors import SettingsError
 from .core.density import measure_density
-from .core.method_result import Picks
+from .core.method_result import MethodResult
 from .core.pool import Pool, positive_weights
 
 
-def densest(pool: Pool, budget: int, *, neighbors: int | None = None) -> Picks:
+def densest(pool: Pool, budget: int, *, neighbors: int | None = None) -> MethodResult:
     """Take the samples with the smallest mean distance to their nearest distinct neighbours.
 
     It trades diversity for fidelity on purpose. Weights multiply the density 1 / rho.
@@ -29,4 +29,4 @@ def densest(pool: Pool, budget: int, *, neighbors: int | None = None) -> Picks:
     density = measure_density(pool.x, neighbors=neighbors, device=pool.device)
     score = weight / np.maximum(density.rho, 1e-9)
     order = pool.first(np.argsort(-score, kind="stable"), budget)
-    return Picks(order, score[order], density.note, density)
+    return MethodResult(order, score[order], density.note, density)

@@ -49,9 +49,9 @@ def near_duplicates(x: Array, radius: float | None = None) -> list[Array]:
         apart = unit[kept]
         k = min(2, len(apart) - 1)
         radius = suggested_radius(nearest(apart, apart, k, exclude_self=True)[0]) if k else 0.0
-    head = stars(unit, radius)
-    order = np.argsort(head, kind="stable")
-    groups = np.split(order, np.flatnonzero(np.diff(head[order])) + 1)
+    representative = stars(unit, radius)
+    order = np.argsort(representative, kind="stable")
+    groups = np.split(order, np.flatnonzero(np.diff(representative[order])) + 1)
     return [group for group in groups if len(group) > 1]
 
 
@@ -113,26 +113,26 @@ def collapse(find: Find, n: int, radius: float, order: Array) -> Array:
     Returns:
         (n,) the row that stands for each row; representatives stand for themselves.
     """
-    head = np.full(n, -1, np.int64)
-    close = _within(find, n, radius)
+    representative = np.full(n, -1, np.int64)
+    neighbors = _within(find, n, radius)
     for row in order:
-        if head[row] < 0:
-            head[row] = row
-            around = close.get(int(row))
+        if representative[row] < 0:
+            representative[row] = row
+            around = neighbors.get(int(row))
             if around is not None:
-                head[around[head[around] < 0]] = row
-    return head
+                representative[around[representative[around] < 0]] = row
+    return representative
 
 
 def _within(find: Find, n: int, radius: float) -> dict[int, Array]:
     """Rows within the radius of each row that has any, itself left out."""
     every = np.arange(n)
     k, rows = min(LISTED, n - 1), every
-    found: dict[int, Array] = {}
+    close: dict[int, Array] = {}
     while len(rows) and k > 0:
         distance, index = find(rows, every, k)
         full = (distance[:, -1] <= radius) & (k < n - 1)  # there may be more
         for place in np.flatnonzero((distance[:, 0] <= radius) & ~full):
-            found[int(rows[place])] = index[place][distance[place] <= radius]
+            close[int(rows[place])] = index[place][distance[place] <= radius]
         rows, k = rows[full], min(8 * k, n - 1)
-    return found
+    return close

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from ..common.knn import full_precision
-from .core.method_result import Picks
+from .core.method_result import MethodResult
 from .core.pool import Pool, positive_weights
 
 WHOLE = 2**30  # bytes up to which all similarities are kept
@@ -16,7 +16,7 @@ LOOK = 32  # most candidates that are looked at together
 TILE = 512  # rows of a tile of the similarities
 
 
-def facility_location(pool: Pool, budget: int) -> Picks:
+def facility_location(pool: Pool, budget: int) -> MethodResult:
     """Maximize the summed similarity of every sample to its most similar chosen one.
 
     Similarity is (1 + cosine) / 2. Greedy, so the sum is at least 1 - 1/e of the
@@ -30,7 +30,7 @@ def facility_location(pool: Pool, budget: int) -> Picks:
         return _greedy(pool, budget, positive_weights(pool, "facility-location"))
 
 
-def _greedy(pool: Pool, budget: int, weight: np.ndarray) -> Picks:
+def _greedy(pool: Pool, budget: int, weight: np.ndarray) -> MethodResult:
     similar = _Similarities(pool)
     worth = torch.from_numpy(weight.astype(np.float32)).to(pool.device)
     best = torch.zeros(len(pool), device=pool.device)  # similarity to the nearest chosen one
@@ -40,8 +40,8 @@ def _greedy(pool: Pool, budget: int, weight: np.ndarray) -> Picks:
 
     for start in range(0, len(pool.preselected), LOOK):
         best = torch.maximum(best, similar(pool.preselected[start : start + LOOK]).amax(0))
-    room = pool.room.copy()
-    first = np.flatnonzero(pool.candidate & (room[pool.slot] > 0))
+    quota_left = pool.quota_left.copy()
+    first = np.flatnonzero(pool.candidate & (quota_left[pool.quota_group] > 0))
     # Gains only shrink, so those of earlier picks are bounds: (-gain, row, picks it counts).
     heap: list[tuple[float, int, int]] = []
     for start in range(0, len(first), LOOK):
@@ -53,15 +53,15 @@ def _greedy(pool: Pool, budget: int, weight: np.ndarray) -> Picks:
     look = 1
     while len(order) < budget and heap:
         gain, row, counts = heap[0]
-        slot = pool.slot[row]
-        if room[slot] == 0:
+        quota_group = pool.quota_group[row]
+        if quota_left[quota_group] == 0:
             heapq.heappop(heap)
         elif counts == len(order):
             heapq.heappop(heap)
             order.append(row)
             scores.append(-gain)
             best = torch.maximum(best, similar(np.array([row]))[0])
-            room[slot] -= 1
+            quota_left[quota_group] -= 1
             look = 1
         else:
             stale: list[int] = []
@@ -70,7 +70,7 @@ def _greedy(pool: Pool, budget: int, weight: np.ndarray) -> Picks:
             for g, old in zip(gains(np.array(stale)), stale, strict=True):
                 heapq.heappush(heap, (-g, old, len(order)))
             look = min(2 * look, LOOK)
-    return Picks(np.array(order, np.int64), np.array(scores))
+    return MethodResult(np.array(order, np.int64), np.array(scores))
 
 
 class _Similarities:

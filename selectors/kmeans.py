@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from ..common.knn import full_precision
-from .core.method_result import Picks
+from .core.method_result import MethodResult
 from .core.pool import Pool, positive_weights
 from .core.rows import Array
 from .random_subset import draws
@@ -15,7 +15,7 @@ ITERATIONS = 15
 BLOCK = 2048
 
 
-def kmeans(pool: Pool, budget: int) -> Picks:
+def kmeans(pool: Pool, budget: int) -> MethodResult:
     """Cluster into as many clusters as are wanted; take the sample nearest to each mean.
 
     Largest clusters come first; a cluster with a preselected sample is served
@@ -29,7 +29,7 @@ def kmeans(pool: Pool, budget: int) -> Picks:
     order = pool.first(ranking, budget)
     distance = np.empty(len(pool))
     distance[member] = gap
-    return Picks(order, -distance[order])
+    return MethodResult(order, -distance[order])
 
 
 def clusters(pool: Pool, member: Array, count: int, weight: Array) -> tuple[Array, Array]:
@@ -74,7 +74,7 @@ def by_cluster(pool: Pool, member: Array, label: Array, cost: Array) -> Array:
 
 def _members(pool: Pool) -> Array:
     """Rows that take part: candidates and what is chosen already."""
-    part = pool.candidate & (pool.room[pool.slot] > 0)
+    part = pool.candidate & (pool.quota_left[pool.quota_group] > 0)
     part[pool.preselected] = True
     return np.flatnonzero(part)
 

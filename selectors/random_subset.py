@@ -6,12 +6,12 @@ import hashlib
 
 import numpy as np
 
-from .core.method_result import Picks
+from .core.method_result import MethodResult
 from .core.pool import Pool, positive_weights
 from .core.rows import Array
 
 
-def uniform(pool: Pool, budget: int) -> Picks:
+def random_subset(pool: Pool, budget: int) -> MethodResult:
     """Choose uniformly without replacement, by sample id and seed.
 
     Every id is turned into a number with the seed, and the smallest numbers win.
@@ -23,7 +23,7 @@ def uniform(pool: Pool, budget: int) -> Picks:
     weight = positive_weights(pool, "random")
     wait = -np.log(draws(pool.ids, pool.seed)) / weight
     order = pool.first(np.argsort(wait, kind="stable"), budget)
-    return Picks(order, -wait[order])
+    return MethodResult(order, -wait[order])
 
 
 def draws(ids: Array, seed: int) -> Array:

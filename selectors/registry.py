@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from .core.method_result import Picks
+from .core.method_result import MethodResult
 from .coreset import coreset
 from .densest import densest
 from .facility import facility_location
 from .kmeans import kmeans
-from .random_subset import uniform
+from .random_subset import random_subset
 from .top import top
 from .typicality import typicality
 from .typiclust import typiclust
 from .zcore import zcore
 
-METHODS: dict[str, Callable[..., Picks]] = {
-    "random": uniform,
+METHODS: dict[str, Callable[..., MethodResult]] = {
+    "random": random_subset,
     "coreset": coreset,
     "typicality": typicality,
     "facility-location": facility_location,

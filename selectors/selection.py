@@ -16,10 +16,10 @@ from ..common.errors import nearest as nearest_name
 from ..common.knn import nearest, square_distances
 from ..config import SelectSettings
 from .core.density import Density, measure_density
-from .core.method_result import Picks
+from .core.method_result import MethodResult
 from .core.pool import Pool, make_pool
 from .core.rows import Array, FileRows, chunks, take
-from .core.units import together_picks, unit_labels
+from .core.units import select_units, unit_labels
 from .registry import FROM_FILE, METHODS
 
 
@@ -43,32 +43,32 @@ class Selection:
     @cached_property
     def density(self) -> Array:
         """(n,) rho: mean distance to the nearest distinct samples; small where it is crowded."""
-        return self._given(self._density.rho)
+        return self._in_given_order(self._density.rho)
 
     @cached_property
     def outlier_score(self) -> Array:
         """(n,) how far a sample stands apart; above 1 it is flagged."""
-        return self._given(self._density.outlier_score)
+        return self._in_given_order(self._density.outlier_score)
 
     @cached_property
     def flagged(self) -> Array:
         """(n,) bool: is it an outlier?"""
-        return self._given(self._density.flagged)
+        return self._in_given_order(self._density.flagged)
 
     @cached_property
     def representative(self) -> Array:
         """(n,) the row that stands for a sample and its near-duplicates."""
-        return self._given(self._order[self._density.head])
+        return self._in_given_order(self._order[self._density.representative])
 
     @cached_property
     def nearest_pick(self) -> Array:
         """(n,) the chosen or preselected row that is nearest."""
-        return self._given(self._order[self._picks[self._nearest[1][:, 0]]])
+        return self._in_given_order(self._order[self._picks[self._nearest[1][:, 0]]])
 
     @cached_property
     def nearest_pick_distance(self) -> Array:
         """(n,) Euclidean distance to `nearest_pick`, between rows of length 1."""
-        return self._given(self._nearest[0][:, 0])
+        return self._in_given_order(self._nearest[0][:, 0])
 
     @cached_property
     def coverage_radius(self) -> Array:
@@ -101,10 +101,10 @@ class Selection:
     @cached_property
     def _nearest(self) -> tuple[Array, Array]:
         pool, picks = self._pool, take(self._pool.x, self._picks)
-        found = [nearest(part, picks, 1, device=pool.device) for _, part in chunks(pool.x, 2**16)]
-        return np.concatenate([f[0] for f in found]), np.concatenate([f[1] for f in found])
+        parts = [nearest(part, picks, 1, device=pool.device) for _, part in chunks(pool.x, 2**16)]
+        return np.concatenate([d for d, _ in parts]), np.concatenate([rows for _, rows in parts])
 
-    def _given(self, values: Array) -> Array:
+    def _in_given_order(self, values: Array) -> Array:
         """Put values of pool rows in the order of the given rows."""
         out = np.empty_like(values)
         out[self._order] = values
@@ -185,21 +185,21 @@ def select(
         )
     choose = partial(METHODS[method], **options)
     if together is None:
-        picks: Picks = choose(pool, int(budget))
+        result: MethodResult = choose(pool, int(budget))
     else:
-        picks = together_picks(pool, int(budget), unit_labels(together, len(pool))[order], choose)
-    shortfall = int(budget) - len(picks.order)
+        result = select_units(pool, int(budget), unit_labels(together, len(pool))[order], choose)
+    shortfall = int(budget) - len(result.order)
     reason = "" if shortfall else "The budget was reached."
     used = {"method": method, "budget": int(budget), "seed": int(seed)}
     return Selection(
-        indices=order[picks.order],
-        scores=picks.scores,
-        stop_reason=" ".join(part for part in (reason, picks.note) if part),
+        indices=order[result.order],
+        scores=result.scores,
+        stop_reason=" ".join(part for part in (reason, result.note) if part),
         shortfall=shortfall,
-        settings={**used, **_defaults(method), **options, **(picks.settings or {})},
+        settings={**used, **_defaults(method), **options, **(result.settings or {})},
         _pool=pool,
         _order=order,
-        _known=picks.density,
+        _known=result.density,
     )
 
 
@@ -240,8 +240,8 @@ def coverage_of(unit: Array, picks: Array, begun: int = 0) -> Array:
 
 def _defaults(method: str) -> dict[str, Any]:
     """Keywords of a method and their defaults."""
-    found = inspect.signature(METHODS[method]).parameters.values()
-    return {p.name: p.default for p in found if p.kind is p.KEYWORD_ONLY}
+    parameters = inspect.signature(METHODS[method]).parameters.values()
+    return {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY}
 
 
 def _check_options(method: str, options: dict[str, Any]) -> None:

@@ -10,7 +10,7 @@ from ..common.errors import SettingsError
 from .core.density import OUTLIER_RATE, Density, measure_density
 from .core.frechet import PoolGaussian
 from .core.greedy import farthest_first
-from .core.method_result import Picks
+from .core.method_result import MethodResult
 from .core.pool import Pool, positive_weights
 from .core.rows import Array
 from .coreset import most_central
@@ -26,7 +26,7 @@ def typicality(
     neighbors: int | None = None,
     min_distance: float | None = None,
     outlier_rate: float = OUTLIER_RATE,
-) -> Picks:
+) -> MethodResult:
     """Density-scaled k-center with guards.
 
     rho is a sample's mean distance to its K nearest distinct neighbours.
@@ -65,53 +65,53 @@ def typicality(
         neighbors=neighbors,
         min_distance=min_distance,
         outlier_rate=outlier_rate,
-        order=heads_first(pool.candidate, pool.preselected),
+        order=representatives_first(pool.candidate, pool.preselected),
         device=pool.device,
     )
-    distinct = density.head == np.arange(len(pool))
+    distinct = density.representative == np.arange(len(pool))
     allowed = pool.candidate & distinct & ~density.flagged
     rho = safe_rho(density.rho)
     if isinstance(alpha, str):
-        alpha, picks = _search(pool, budget, rho, weight, allowed)
+        alpha, result = _search(pool, budget, rho, weight, allowed)
     else:
-        picks = _spread(pool, budget, rho, weight, allowed, alpha)
+        result = _spread(pool, budget, rho, weight, allowed, alpha)
     notes = [density.note] if density.note else []
-    if len(picks.order) < budget:
-        notes.append(_why(pool, budget, len(picks.order), density, distinct))
+    if len(result.order) < budget:
+        notes.append(_shortfall_reason(pool, budget, len(result.order), density, distinct))
     settings = {"alpha": alpha, "neighbors": neighbors, "min_distance": density.min_distance}
-    return replace(picks, note=" ".join(notes), density=density, settings=settings)
+    return replace(result, note=" ".join(notes), density=density, settings=settings)
 
 
 def _spread(
     pool: Pool, budget: int, rho: Array, weight: Array, allowed: Array, alpha: float
-) -> Picks:
+) -> MethodResult:
     start = None
     if alpha == 0 and pool.weights is None:
         start = most_central(replace(pool, candidate=allowed)) if allowed.any() else None
     scale = weight * rho**-alpha
     order, scores = farthest_first(pool, budget, scale=scale, allowed=allowed, start=start)
-    return Picks(order, scores)
+    return MethodResult(order, scores)
 
 
 def _search(
     pool: Pool, budget: int, rho: Array, weight: Array, allowed: Array
-) -> tuple[float, Picks]:
+) -> tuple[float, MethodResult]:
     """Line search: the Frechet distance has one narrow minimum near 1."""
     if allowed.sum() < 3 or budget < 2:
         return 1.0, _spread(pool, budget, rho, weight, allowed, 1.0)
     target = PoolGaussian(pool.x[allowed])
     place = np.cumsum(allowed) - 1
-    tried: dict[float, tuple[float, Picks]] = {}
+    tried: dict[float, tuple[float, MethodResult]] = {}
 
     def best(alphas: list[float]) -> float:
         for alpha in alphas:
-            picks = _spread(pool, budget, rho, weight, allowed, alpha)
-            tried[alpha] = target.distance(place[picks.order]), picks
+            result = _spread(pool, budget, rho, weight, allowed, alpha)
+            tried[alpha] = target.distance(place[result.order]), result
         return min(tried, key=lambda alpha: tried[alpha][0])
 
     middle = best(list(COARSE))
-    found = best([round(middle + step, 2) for step in FINE])
-    return found, tried[found][1]
+    alpha = best([round(middle + step, 2) for step in FINE])
+    return alpha, tried[alpha][1]
 
 
 def _check(
@@ -129,7 +129,9 @@ def _check(
         raise SettingsError(f"outlier_rate must be between 0 and 0.5, got {outlier_rate}.")
 
 
-def _why(pool: Pool, budget: int, count: int, density: Density, distinct: Array) -> str:
+def _shortfall_reason(
+    pool: Pool, budget: int, count: int, density: Density, distinct: Array
+) -> str:
     twin = int((pool.candidate & ~distinct).sum())
     far = int((pool.candidate & distinct & density.flagged).sum())
     return (
@@ -144,7 +146,7 @@ def usual_neighbors(candidates: int, budget: int) -> int:
     return int(np.clip(round(2 * candidates / budget), 5, 20))
 
 
-def heads_first(candidate: Array, preselected: Array) -> Array:
+def representatives_first(candidate: Array, preselected: Array) -> Array:
     """Order rows by who stands for near-duplicates: what is chosen, candidates, the rest."""
     rank = np.where(candidate, 1, 2)
     rank[preselected] = 0

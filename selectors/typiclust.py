@@ -6,14 +6,14 @@ import numpy as np
 
 from ..common.errors import SettingsError
 from ..common.knn import nearest
-from .core.method_result import Picks
+from .core.method_result import MethodResult
 from .core.pool import Pool, positive_weights
 from .kmeans import _members, by_cluster, clusters
 
 MOST_CLUSTERS = 500  # beyond that a cluster holds too few samples to tell which is typical
 
 
-def typiclust(pool: Pool, budget: int, *, neighbors: int | None = None) -> Picks:
+def typiclust(pool: Pool, budget: int, *, neighbors: int | None = None) -> MethodResult:
     """Cluster, then take from each cluster in turn the sample in its densest place.
 
     Typicality is the inverse of the mean distance to the nearest neighbours within the
@@ -47,4 +47,4 @@ def typiclust(pool: Pool, budget: int, *, neighbors: int | None = None) -> Picks
     order = pool.first(by_cluster(pool, member, label, -typical), budget)
     score = np.empty(len(pool))
     score[member] = typical
-    return Picks(order, score[order])
+    return MethodResult(order, score[order])

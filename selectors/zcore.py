@@ -6,14 +6,14 @@ import numpy as np
 from scipy.spatial import KDTree
 
 from ..common.errors import SettingsError
-from .core.method_result import Picks
+from .core.method_result import MethodResult
 from .core.pool import Pool
 
 SUBSPACES, PROBES = 256, 512
 CROWD = 20  # neighbours that a winner makes redundant
 
 
-def zcore(pool: Pool, budget: int) -> Picks:
+def zcore(pool: Pool, budget: int) -> MethodResult:
     """Score samples by coverage minus redundancy in random subspaces; take the highest.
 
     In each random pair of dimensions, probes are thrown over the range of the data
@@ -43,4 +43,4 @@ def zcore(pool: Pool, budget: int) -> Picks:
             share *= (times / np.maximum(share.sum(1), 1e-300))[:, None]
             np.subtract.at(score, around, share)
     order = pool.first(np.argsort(-score, kind="stable"), budget)
-    return Picks(order, score[order])
+    return MethodResult(order, score[order])

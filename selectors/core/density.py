@@ -27,7 +27,7 @@ class Density:
     rho: Array  # (n,) mean distance to the nearest distinct samples; small where it is crowded
     outlier_score: Array  # (n,) above 1 is flagged
     flagged: Array  # (n,) bool
-    head: Array  # (n,) representative of its near-duplicates
+    representative: Array  # (n,) representative of its near-duplicates
     min_distance: float  # radius within which samples are near-duplicates
     note: str  # what could not be done as asked, as a sentence, or ""
 
@@ -37,7 +37,7 @@ class Density:
             self.rho[place],
             self.outlier_score[place],
             self.flagged[place],
-            rows[self.head[place]],
+            rows[self.representative[place]],
             self.min_distance,
             self.note,
         )
@@ -68,8 +68,8 @@ def measure_density(
             return nearest(unit, unit, k, exclude_self=True, device=device)
         itself = np.minimum(np.searchsorted(reference, query), len(reference) - 1)
         skip = np.where(reference[itself] == query, itself, -1)
-        found = nearest(unit[query], unit[reference], k, exclude=skip, device=device)
-        return found[0], reference[found[1]]
+        distance, place = nearest(unit[query], unit[reference], k, exclude=skip, device=device)
+        return distance, reference[place]
 
     return measure_density_by(
         find,
@@ -95,7 +95,7 @@ def measure_density_by(
     Args:
         find: Takes ascending query rows, ascending reference rows and k; returns distances and
             rows (m, k) of the nearest references, a row itself left out.
-        digest: (n, 2) from `equals.digests`: equal rows are looked at once.
+        digest: (n, 2) from `equal_rows.digests`: equal rows are looked at once.
         neighbors: As in `measure_density`.
         min_distance: As in `measure_density`.
         outlier_rate: As in `measure_density`.
@@ -121,10 +121,10 @@ def measure_density_by(
     distance, index = find(every, every, k)
     if min_distance is None:
         min_distance = suggested_radius(distance)
-    head = every
+    representative = every
     if distance[:, 0].min() <= min_distance:
-        head = collapse(find, n, min_distance, order)
-    kept = np.flatnonzero(head == every)
+        representative = collapse(find, n, min_distance, order)
+    kept = np.flatnonzero(representative == every)
     count = len(kept)
     notes = []
     if count <= neighbors:
@@ -134,17 +134,17 @@ def measure_density_by(
     if count < GUARDED and outlier_rate:
         notes.append(f"Outliers were not looked for among fewer than {GUARDED} distinct samples.")
     if count == 1:
-        return _alone(n, head, min_distance, " ".join(notes))
+        return _alone(n, representative, min_distance, " ".join(notes))
     k = min(k, count - 1)
-    distance, index = _among(find, kept, head, distance[:, :k], index[:, :k])
+    distance, index = _among(find, kept, representative, distance[:, :k], index[:, :k])
     rho = distance[:, : min(neighbors, k)].mean(1)  # (kept,)
     score = np.zeros(count)
     if count >= GUARDED:
         score = outlier_scores(distance, index, outlier_rate or OUTLIER_RATE)
-    place = np.searchsorted(kept, head)  # a near-duplicate has its representative's values
+    place = np.searchsorted(kept, representative)  # near-duplicates have its values
     flagged = (score > 1) & (outlier_rate > 0)
     note = " ".join(notes)
-    return Density(rho[place], score[place], flagged[place], head, min_distance, note)
+    return Density(rho[place], score[place], flagged[place], representative, min_distance, note)
 
 
 def outlier_scores(distance: Array, index: Array, rate: float) -> Array:
@@ -188,10 +188,10 @@ def _standard(value: Array) -> Array:
     return (value - middle) / spread if spread > 1e-9 else np.zeros_like(value)
 
 
-def _alone(n: int, head: Array, min_distance: float, note: str) -> Density:
+def _alone(n: int, representative: Array, min_distance: float, note: str) -> Density:
     """All samples are the same picture."""
     zero = np.zeros(n)
-    return Density(zero, zero, zero > 0, head, min_distance, note)
+    return Density(zero, zero, zero > 0, representative, min_distance, note)
 
 
 def _within(find: Find, taken: Array) -> Find:
@@ -205,11 +205,11 @@ def _within(find: Find, taken: Array) -> Find:
 
 
 def _among(
-    find: Find, kept: Array, head: Array, distance: Array, index: Array
+    find: Find, kept: Array, representative: Array, distance: Array, index: Array
 ) -> tuple[Array, Array]:
     """Neighbours of the representatives among the representatives, as places in ``kept``."""
     distance, index = distance[kept], index[kept]
-    stale = (head[index] != index).any(1)  # lists that hold a near-duplicate
+    stale = (representative[index] != index).any(1)  # lists that hold a near-duplicate
     if stale.any():
         distance[stale], index[stale] = find(kept[stale], kept, index.shape[1])
     return distance, np.searchsorted(kept, index)

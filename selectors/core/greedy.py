@@ -23,13 +23,13 @@ import numpy as np
 import torch
 
 from ...common.knn import full_precision, square_distances
+from .nearest_centre import DOUBT, exact_square_to_nearest, square_to_nearest
 from .pool import Pool
 from .rows import FileRows, release, take
 
 Array = np.ndarray[Any, Any]
 
 DIAMETER = 2.0  # of the unit sphere: the distance of a row while nothing is chosen
-DOUBT = 4e-6  # float32 error of a squared distance between unit rows, generously
 CLOSED = -float("inf")  # value of a row that cannot be taken
 SAME = 1e-12  # relative difference below which float64 values are equal
 ROUND = 1024  # rows of one round
@@ -64,7 +64,7 @@ class Block:
     x: torch.Tensor  # (m, d)
     near: torch.Tensor  # (m,) squared distance to the nearest centre; float32
     scale2: Array  # (m,) squared factors
-    slot: Array  # (m,)
+    quota_group: Array  # (m,)
     outside: float  # no other row's scaled squared distance is above this
 
 
@@ -77,13 +77,13 @@ class Greedy:
     def __init__(self, pool: Pool, budget: int, scale: Array, allowed: Array) -> None:
         self.pool, self.budget, self.scale2 = pool, budget, scale.astype(np.float64) ** 2
         self.offset = 0  # this process's first row in the whole pool
-        self.room = pool.room.copy()
+        self.quota_left = pool.quota_left.copy()
         self.x = torch.from_numpy(pool.x).to(pool.device)  # (n, d)
         self.factor = torch.from_numpy(self.scale2.astype(np.float32)).to(pool.device)
         # Squared distances to the nearest centre, of an earlier round.
         self.near = torch.full((len(pool),), DIAMETER**2, device=pool.device)
         self.seen = np.zeros(len(pool), np.int64)  # centres that a row was compared with
-        self.open = allowed & pool.candidate & (self.room[pool.slot] > 0)
+        self.open = allowed & pool.candidate & (self.quota_left[pool.quota_group] > 0)
         self.centres = np.empty((len(pool.preselected) + budget, pool.x.shape[1]), np.float32)
         self.rows: list[int] = []  # of the centres, preselected ones first
         self.worth: list[float] = []  # squared factors of the picks
@@ -101,7 +101,7 @@ class Greedy:
         begun = len(self.pool.preselected)
         if start is not None and not begun and self.open[start]:
             first = self.pool.x[start]
-            self._take(start, first, float(self.scale2[start]), int(self.pool.slot[start]))
+            self._take(start, first, float(self.scale2[start]), int(self.pool.quota_group[start]))
         self._sweep()
         width = ROUND
         while len(self.rows) - begun < self.budget:
@@ -140,8 +140,8 @@ class Greedy:
             rows = rows[top.indices[:width].cpu().numpy()]
         rows = np.sort(rows)  # ascending, so that argmax meets low rows first
         near = self.near[torch.from_numpy(rows).to(self.near.device)]
-        x, slot = self._rows(rows), self.pool.slot[rows]
-        return Block(rows + self.offset, x, near, self.scale2[rows], slot, stale)
+        x, quota_group = self._rows(rows), self.pool.quota_group[rows]
+        return Block(rows + self.offset, x, near, self.scale2[rows], quota_group, stale)
 
     def _rows(self, rows: Array) -> torch.Tensor:
         if isinstance(self.pool.x, FileRows):
@@ -174,10 +174,10 @@ class Greedy:
                 width *= 4
                 continue
             width = CORE
-            fresh = torch.from_numpy(self.centres[before : len(self.rows)]).to(near.device)
-            torch.minimum(near, _gaps(block.x, fresh), out=near)
+            added = torch.from_numpy(self.centres[before : len(self.rows)]).to(near.device)
+            torch.minimum(near, square_to_nearest(block.x, added), out=near)
             near[torch.from_numpy(taken).to(near.device)] = CLOSED
-            full = self.room[block.slot] == 0
+            full = self.quota_left[block.quota_group] == 0
             if full.any():
                 near[torch.from_numpy(full).to(near.device)] = CLOSED
         mine = (block.rows >= self.offset) & (block.rows < self.offset + len(self.pool))
@@ -194,7 +194,7 @@ class Greedy:
         points = block.x[place].cpu().numpy()
         factor = block.scale2[core].astype(np.float32)
         value, doubt = factor * near[place].cpu().numpy(), DOUBT * factor
-        slot, taken = block.slot[core], []
+        quota_group, taken = block.quota_group[core], []
         while len(self.rows) < until:
             best = int(value.argmax())
             floor = value[best] - doubt[best]
@@ -205,23 +205,25 @@ class Greedy:
                 best = self._best(block, points, core, rivals)
             taken.append(best)
             at = core[best]
-            self._take(int(block.rows[at]), points[best], float(block.scale2[at]), int(slot[best]))
+            self._take(
+                int(block.rows[at]), points[best], float(block.scale2[at]), int(quota_group[best])
+            )
             gap = np.maximum(2 - 2 * (points @ points[best]), 0)
             np.minimum(value, factor * gap, out=value)
             value[best] = CLOSED
-            if self.room[slot[best]] == 0:
-                value[slot == slot[best]] = CLOSED
+            if self.quota_left[quota_group[best]] == 0:
+                value[quota_group == quota_group[best]] = CLOSED
         return core[taken]
 
-    def _take(self, row: int, point: Array, scale2: float, slot: int) -> None:
+    def _take(self, row: int, point: Array, scale2: float, quota_group: int) -> None:
         self.worth.append(scale2)
         self._add(row, point)
         self.exact.pop(row, None)
-        self.room[slot] -= 1
+        self.quota_left[quota_group] -= 1
         if 0 <= row - self.offset < len(self.pool):
             self._close(np.array([row - self.offset]))
-        if self.room[slot] == 0:
-            self._close(np.flatnonzero(self.pool.slot == slot))
+        if self.quota_left[quota_group] == 0:
+            self._close(np.flatnonzero(self.pool.quota_group == quota_group))
 
     def _close(self, rows: Array) -> None:
         self.open[rows] = False
@@ -237,7 +239,9 @@ class Greedy:
         if len(centres):
             for start in range(0, len(self.near), SWEEP):
                 near = self.near[start : start + SWEEP]
-                torch.minimum(near, _gaps(self.x[start : start + SWEEP], centres), out=near)
+                torch.minimum(
+                    near, square_to_nearest(self.x[start : start + SWEEP], centres), out=near
+                )
                 release(self.pool.x)
             self.seen[:] = len(centres)
 
@@ -252,7 +256,7 @@ class Greedy:
                 continue
             place = torch.from_numpy(part).to(self.x.device)
             centres = torch.from_numpy(missed).to(self.x.device)
-            near = torch.minimum(self.near[place], _gaps(self._rows(part), centres))
+            near = torch.minimum(self.near[place], square_to_nearest(self._rows(part), centres))
             self.near[place] = near
         self.seen[rows] = count
 
@@ -265,8 +269,8 @@ class Greedy:
         stale = np.flatnonzero((seen < count) & (value > 0))
         if len(stale):
             since = int(seen[stale].min())
-            fresh = _exact(points[places[stale]], self.centres[since:count])
-            value[stale] = np.minimum(value[stale], fresh)
+            exact = exact_square_to_nearest(points[places[stale]], self.centres[since:count])
+            value[stale] = np.minimum(value[stale], exact)
             for at in stale:
                 self.exact[int(rows[at])] = (float(value[at]), count)
         value = value * block.scale2[core[places]]
@@ -275,30 +279,11 @@ class Greedy:
     def _scores(self, begun: int) -> Array:
         """Scaled distance of each pick to those before it."""
         points = self.centres[: len(self.rows)]
-        found = np.full(len(points) - begun, DIAMETER**2)
+        square = np.full(len(points) - begun, DIAMETER**2)
         for at in range(max(begun, 1), len(points), 1024):
             part = np.arange(at, min(at + 1024, len(points)))
             dots = points[part] @ points[: part[-1]].T
             dots[np.arange(dots.shape[1]) >= part[:, None]] = -np.inf
             near = dots.argmax(1)[:, None]
-            found[part - begun] = square_distances(points[part], points, near)[:, 0]
-        return np.sqrt(found * np.array(self.worth))
-
-
-def _gaps(x: torch.Tensor, centres: torch.Tensor) -> torch.Tensor:
-    """Squared distance of each row to the nearest of some centres, in float32."""
-    # centres first: the processor's matrix product is faster that way round
-    return (2 - 2 * (centres @ x.T).amax(0)).clamp_(min=0)
-
-
-def _exact(points: Array, centres: Array) -> Array:
-    """Squared distance of each point to its nearest centre, in float64 by difference.
-
-    Float32 products first tell which centres can be the nearest.
-    """
-    dots = points @ centres.T  # (m, c)
-    at, centre = np.nonzero(dots >= dots.max(1, keepdims=True) - DOUBT)
-    gap = square_distances(points[at], centres, centre[:, None])[:, 0]
-    found = np.full(len(points), np.inf)
-    np.minimum.at(found, at, gap)
-    return found
+            square[part - begun] = square_distances(points[part], points, near)[:, 0]
+        return np.sqrt(square * np.array(self.worth))

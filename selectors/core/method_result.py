@@ -10,7 +10,7 @@ from .rows import Array
 
 
 @dataclass(frozen=True)
-class Picks:
+class MethodResult:
     """Rows in the order they were taken, and why."""
 
     order: Array  # (k,) int64 rows of the pool

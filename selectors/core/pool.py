@@ -26,8 +26,8 @@ class Pool:
     ids: Array  # (n,) ascending
     candidate: Array  # (n,) bool: may be chosen
     preselected: Array  # (p,) int64 rows that are chosen already
-    slot: Array  # (n,) int64: which quota a row counts for
-    room: Array  # (slots,) int64: how many rows each quota takes
+    quota_group: Array  # (n,) int64: which quota a row counts for
+    quota_left: Array  # (quotas,) int64: how many rows each quota takes
     weights: Array | None  # (n,) float64
     seed: int
     device: torch.device
@@ -38,12 +38,12 @@ class Pool:
     def first(self, ranking: Array, budget: int) -> Array:
         """Walk down a ranking of rows; take each that is a candidate and fits its quota."""
         ranking = ranking[self.candidate[ranking]]
-        slot = self.slot[ranking]
-        order = np.argsort(slot, kind="stable")
-        begin = np.searchsorted(slot[order], slot[order])  # where the row's slot begins
+        quota_group = self.quota_group[ranking]
+        order = np.argsort(quota_group, kind="stable")
+        begin = np.searchsorted(quota_group[order], quota_group[order])  # of the row's group
         before = np.empty(len(ranking), np.int64)
-        before[order] = np.arange(len(ranking)) - begin  # rows of the same slot ahead of it
-        return ranking[before < self.room[slot]][:budget]
+        before[order] = np.arange(len(ranking)) - begin  # rows of the same group ahead of it
+        return ranking[before < self.quota_left[quota_group]][:budget]
 
 
 def positive_weights(pool: Pool, method: str) -> Array:
@@ -97,7 +97,7 @@ def make_pool(
     candidate[chosen] = False
     candidate[out] = False
     check_budget(budget, int(candidate.sum()), n)
-    slot, room = slots(groups, quotas, candidate, budget)
+    quota_group, quota_left = quota_groups(groups, quotas, candidate, budget)
     if not isinstance(seed, int | np.integer) or seed < 0:
         raise SettingsError(f"seed must be a whole number >= 0, got {seed!r}.")
     back = np.empty(n, np.int64)
@@ -107,8 +107,8 @@ def make_pool(
         ids=names,
         candidate=candidate[order],
         preselected=back[chosen],
-        slot=slot[order],
-        room=room,
+        quota_group=quota_group[order],
+        quota_left=quota_left,
         weights=_weights(weights, n, order),
         seed=int(seed),
         device=choose_device(device, float64=True),
@@ -161,13 +161,13 @@ def check_budget(budget: int, available: int, n: int) -> None:
         )
 
 
-def slots(
+def quota_groups(
     groups: Sequence[Any] | Array | None,
     quotas: Mapping[Any, int] | str | None,
     candidate: Array,
     budget: int,
 ) -> tuple[Array, Array]:
-    """Give every row a slot and every slot its room; the rooms add up to the budget."""
+    """Return each row's quota group and how many each group takes, together the budget."""
     n = len(candidate)
     if groups is None and quotas is None:
         return np.zeros(n, np.int64), np.array([budget])
@@ -179,33 +179,33 @@ def slots(
     labels = np.asarray(groups)
     if labels.shape != (n,):
         raise DataError(f"groups must have one label for each of {n} rows, got {labels.shape}.")
-    names, slot = np.unique(labels, return_inverse=True)
-    size = np.bincount(slot[candidate], minlength=len(names))
+    names, quota_group = np.unique(labels, return_inverse=True)
+    size = np.bincount(quota_group[candidate], minlength=len(names))
     if isinstance(quotas, str):
         if quotas not in ("balanced", "proportional"):
             raise SettingsError(
                 f"quotas must be 'balanced', 'proportional' or a dictionary, got {quotas!r}."
             )
         share = np.ones(len(names)) if quotas == "balanced" else size.astype(float)
-        return slot, _fill(share, size, budget)
-    return _hard_quotas(quotas, names, slot, size, budget)
+        return quota_group, _fill(share, size, budget)
+    return _hard_quotas(quotas, names, quota_group, size, budget)
 
 
 def _fill(share: Array, size: Array, budget: int) -> Array:
     """Split the budget by shares, never above a group's size; ties go to the first group."""
-    room = np.zeros(len(size), np.int64)
+    quota_left = np.zeros(len(size), np.int64)
     for _ in range(budget):
-        want = np.where(room < size, (room + 1) / np.maximum(share, 1e-300), np.inf)
-        room[np.argmin(want)] += 1
-    return room
+        want = np.where(quota_left < size, (quota_left + 1) / np.maximum(share, 1e-300), np.inf)
+        quota_left[np.argmin(want)] += 1
+    return quota_left
 
 
 def _hard_quotas(
-    quotas: Mapping[Any, int], names: Array, slot: Array, size: Array, budget: int
+    quotas: Mapping[Any, int], names: Array, quota_group: Array, size: Array, budget: int
 ) -> tuple[Array, Array]:
     known = {name: place for place, name in enumerate(names.tolist())}
     named = np.zeros(len(names), bool)
-    room = np.zeros(len(names) + 1, np.int64)  # the last slot is the groups without a quota
+    quota_left = np.zeros(len(names) + 1, np.int64)  # the last one is the groups without a quota
     for name, count in quotas.items():
         if name not in known:
             some = ", ".join(map(str, list(known)[:8]))
@@ -217,17 +217,18 @@ def _hard_quotas(
                 f"the quota of {name!r} is {count}, but it has only {size[known[name]]} samples "
                 "that can be chosen; lower the quota."
             )
-        room[known[name]] = count
+        quota_left[known[name]] = count
         named[known[name]] = True
-    rest = budget - int(room.sum())
+    rest = budget - int(quota_left.sum())
     others = int(size[~named].sum())
     if rest < 0 or rest > others:
         raise SettingsError(
-            f"quotas add up to {int(room.sum())} and the groups without a quota have {others} "
-            f"samples, so a budget of {budget} cannot be met; change the budget or the quotas."
+            f"quotas add up to {int(quota_left.sum())} and the groups without a quota have "
+            f"{others} samples, so a budget of {budget} cannot be met; change the budget or "
+            "the quotas."
         )
-    room[-1] = rest
-    return np.where(named[slot], slot, len(names)), room
+    quota_left[-1] = rest
+    return np.where(named[quota_group], quota_group, len(names)), quota_left
 
 
 def _weights(weights: Sequence[float] | Array | None, n: int, order: Array) -> Array | None:

@@ -72,10 +72,10 @@ def take(x: Array, rows: Array) -> Array:
     file = x.file if isinstance(x, FileRows) else None
     if file is None:
         return x[rows]
-    found = np.empty((len(rows), x.shape[1]), x.dtype)
+    taken = np.empty((len(rows), x.shape[1]), x.dtype)
     for place, row in enumerate(rows.tolist()):
-        os.preadv(file.fileno(), [found[place].data], row * found[place].nbytes)
-    return found
+        os.preadv(file.fileno(), [taken[place].data], row * taken[place].nbytes)
+    return taken
 
 
 def release(x: Array) -> None:

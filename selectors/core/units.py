@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 
 from ...common.errors import DataError
-from .method_result import Picks
+from .method_result import MethodResult
 from .pool import Pool
 from .rows import Array
 
 
-def together_picks(
-    pool: Pool, budget: int, together: Array, method: Callable[[Pool, int], Picks]
-) -> Picks:
+def select_units(
+    pool: Pool, budget: int, together: Array, method: Callable[[Pool, int], MethodResult]
+) -> MethodResult:
     """Run a method on units and take whole units for as long as they fit.
 
     A unit is represented by the mean direction of its samples, its weight is their mean
@@ -40,7 +40,7 @@ def together_picks(
             "no unit of together is free: each has an excluded or preselected sample; "
             "exclude or preselect whole units."
         )
-    fits = unit.candidate & (size <= np.minimum(budget, pool.room[unit.slot]))
+    fits = unit.candidate & (size <= np.minimum(budget, pool.quota_left[unit.quota_group]))
     if not fits.any():
         raise DataError(
             f"no unit of together fits: the smallest free one has {size[unit.candidate].min()} "
@@ -49,13 +49,13 @@ def together_picks(
     unit = replace(unit, candidate=fits)
     count = int(fits.sum())
     # Without quotas as many units as samples mostly do; where large ones lead, more are ranked.
-    ask = count if len(pool.room) > 1 else min(count, budget)
+    ask = count if len(pool.quota_left) > 1 else min(count, budget)
     while True:
-        ranked = method(replace(unit, room=np.full(len(pool.room), ask)), ask)
-        rows, scores, room, left = _take(pool, budget, ranked, labels)
+        ranked = method(replace(unit, quota_left=np.full(len(pool.quota_left), ask)), ask)
+        rows, scores, quota_left, left = _take(pool, budget, ranked, labels)
         rest = fits.copy()
         rest[ranked.order] = False
-        more = rest & (size <= np.minimum(left, room[unit.slot]))
+        more = rest & (size <= np.minimum(left, quota_left[unit.quota_group]))
         if ask == count or not more.any():
             break
         ask = min(count, 2 * ask)
@@ -63,25 +63,25 @@ def together_picks(
     note = ranked.note
     if left:
         note += f" {left} fewer than the budget, for no further whole unit fitted."
-    return Picks(order, np.array(scores), note.strip(), None, ranked.settings)
+    return MethodResult(order, np.array(scores), note.strip(), None, ranked.settings)
 
 
 def _take(
-    pool: Pool, budget: int, ranked: Picks, labels: Array
+    pool: Pool, budget: int, ranked: MethodResult, labels: Array
 ) -> tuple[list[Array], list[float], Array, int]:
-    """Take ranked units while they fit: their rows, scores, and what is left of room and budget."""
-    room, left = pool.room.copy(), budget
+    """Take ranked units while they fit: their rows, scores, what is left of quotas and budget."""
+    quota_left, left = pool.quota_left.copy(), budget
     rows: list[Array] = []
     scores: list[float] = []
     for place, score in zip(ranked.order, ranked.scores, strict=True):
         members = np.flatnonzero(labels == place)
-        slot = pool.slot[members[0]]
-        if len(members) <= min(left, room[slot]):
+        quota_group = pool.quota_group[members[0]]
+        if len(members) <= min(left, quota_left[quota_group]):
             rows.append(members)
             scores += [float(score)] * len(members)
-            room[slot] -= len(members)
+            quota_left[quota_group] -= len(members)
             left -= len(members)
-    return rows, scores, room, left
+    return rows, scores, quota_left, left
 
 
 def unit_labels(together: Sequence[Any] | Array, n: int) -> Array:
@@ -103,7 +103,7 @@ def _units(pool: Pool, together: Array) -> tuple[Pool, Array]:
     back = np.empty(len(order), np.int64)
     back[order] = np.arange(len(order))
     labels, first = back[labels], first[order]
-    if (pool.slot != pool.slot[first][labels]).any():
+    if (pool.quota_group != pool.quota_group[first][labels]).any():
         raise DataError(
             "a unit of together has samples of several groups; give one group to each unit."
         )
@@ -123,7 +123,7 @@ def _units(pool: Pool, together: Array) -> tuple[Pool, Array]:
         ids=pool.ids[first],
         candidate=free,
         preselected=np.flatnonzero(taken),
-        slot=pool.slot[first],
+        quota_group=pool.quota_group[first],
         weights=weights,
     )
     return unit, labels

@@ -1,4 +1,4 @@
-"""What ranks that hold consecutive rows tell each other."""
+"""Collective operations among ranks that hold consecutive rows."""
 
 from __future__ import annotations
 
@@ -33,30 +33,30 @@ class Shards:
         return sum(self.sizes)
 
 
-def everyone(value: Any) -> list[Any]:
-    """Every rank's value, by rank."""
-    found = [None] * dist.get_world_size()
-    dist.all_gather_object(found, value)
-    return found
+def all_gather(value: Any) -> list[Any]:
+    """Return every rank's value, by rank."""
+    values = [None] * dist.get_world_size()
+    dist.all_gather_object(values, value)
+    return values
 
 
-def gather(values: Array) -> Array:
-    """Put the parts of all ranks after one another."""
-    return np.concatenate(everyone(np.asarray(values)))
+def gather_arrays(values: Array) -> Array:
+    """Return the arrays of all ranks, one after the other in order of rank."""
+    return np.concatenate(all_gather(np.asarray(values)))
 
 
 def rows_of(unit: Array, shards: Shards, rows: Array) -> Array:
-    """Bring rows of the whole pool together from the ranks that hold them, (len(rows), d)."""
+    """Return rows of the whole pool from the ranks that hold them, (len(rows), d)."""
     begin, end = shards.mine.start, shards.mine.stop
-    here = np.flatnonzero((rows >= begin) & (rows < end))
-    found = np.empty((len(rows), unit.shape[1]), np.float32)
-    for place, points in everyone((here, unit[rows[here] - begin])):
-        found[place] = points
-    return found
+    held = np.flatnonzero((rows >= begin) & (rows < end))
+    points = np.empty((len(rows), unit.shape[1]), np.float32)
+    for place, part in all_gather((held, unit[rows[held] - begin])):
+        points[place] = part
+    return points
 
 
-def finder(unit: Array, shards: Shards) -> Find:
-    """Exact neighbours across ranks: shards travel in turn, lists are merged."""
+def distributed_search(unit: Array, shards: Shards) -> Find:
+    """Return an exact nearest-neighbour search over all ranks: parts are broadcast in turn."""
     mine = np.arange(shards.mine.start, shards.mine.stop)
 
     def find(query: Array, reference: Array, k: int) -> tuple[Array, Array]:
@@ -67,8 +67,8 @@ def finder(unit: Array, shards: Shards) -> Find:
         for rank, size in enumerate(shards.sizes):
             part = reference[(reference >= begin) & (reference < begin + size)]
             begin += size
-            here = [unit[part - shards.mine.start] if rank == shards.rank else None]
-            dist.broadcast_object_list(here, src=rank)
+            message = [unit[part - shards.mine.start] if rank == shards.rank else None]
+            dist.broadcast_object_list(message, src=rank)
             if not len(part) or not len(own):
                 continue
             itself = np.searchsorted(part, own)
@@ -77,19 +77,19 @@ def finder(unit: Array, shards: Shards) -> Find:
             count = min(k, len(part) - bool(inside.any()))
             if count < 1:
                 continue
-            gap, place = nearest(points, here[0], count, exclude=skip)  # type: ignore[arg-type]
+            gap, place = nearest(points, message[0], count, exclude=skip)  # type: ignore[arg-type]
             best, rows = np.hstack([best, gap]), np.hstack([rows, part[place]])
             order = np.lexsort((rows, best), axis=1)[:, :k]
             best, rows = np.take_along_axis(best, order, 1), np.take_along_axis(rows, order, 1)
-        parts = everyone((best, rows))
+        parts = all_gather((best, rows))
         return np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts])
 
     return find
 
 
 def most_central(unit: Array, shards: Shards, allowed: Array) -> int | None:
-    """The allowed row nearest to the mean of all ranks' rows, the lowest of equals."""
-    middle = np.sum(everyone(summed(unit)), axis=0) / shards.total
+    """Return the allowed row nearest to the mean of all ranks' rows, the lowest of equals."""
+    middle = np.sum(all_gather(summed(unit)), axis=0) / shards.total
     rows, align = most_aligned(unit, middle, allowed)
-    rows, align = gather(rows + shards.mine.start), gather(align)
+    rows, align = gather_arrays(rows + shards.mine.start), gather_arrays(align)
     return int(rows[np.argmax(align >= align.max() - 1e-12)]) if len(rows) else None

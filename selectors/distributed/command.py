@@ -28,18 +28,18 @@ from .sharded import METHODS, select_sharded
 HOURS = 12  # that ranks wait for one another: density takes long on large pools
 
 
-def main(words: Sequence[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """Choose and write the picks; return the exit code."""
-    given = _parser().parse_args(words)
+    arguments = _parser().parse_args(argv)
     try:
-        files = _mapped(given.files)
+        files = _mapped(arguments.files)
         if "RANK" in os.environ:
             dist.init_process_group("gloo", timeout=timedelta(hours=HOURS))
         else:
             alone = {"init_method": "tcp://127.0.0.1:0", "rank": 0, "world_size": 1}
             dist.init_process_group("gloo", **alone)
         try:
-            _choose(files, given)
+            _select(files, arguments)
         finally:
             dist.destroy_process_group()
     except CuradiffError as fault:
@@ -48,28 +48,28 @@ def main(words: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _choose(files: list[Array], given: argparse.Namespace) -> None:
+def _select(files: list[Array], arguments: argparse.Namespace) -> None:
     rank, count = dist.get_rank(), dist.get_world_size()
     total = sum(map(len, files))
     cut = [total * place // count for place in range(count + 1)]
-    device = given.device
+    device = arguments.device
     if device == "cuda":
         device = f"cuda:{int(os.environ.get('LOCAL_RANK', 0)) % torch.cuda.device_count()}"
-    own = {"memory_budget": given.memory_budget}
-    if given.method == "typicality":
-        own = {"alpha": given.alpha, "neighbors": given.neighbors}
+    options = {"memory_budget": arguments.memory_budget}
+    if arguments.method == "typicality":
+        options = {"alpha": arguments.alpha, "neighbors": arguments.neighbors}
     rows, scores = select_sharded(
         _part(files, cut[rank], cut[rank + 1]),
-        given.budget,
-        method=given.method,
+        arguments.budget,
+        method=arguments.method,
         device=device,
-        **own,
+        **options,
     )
     if rank == 0:
-        np.savez(given.out, indices=rows, scores=scores)
+        np.savez(arguments.out, indices=rows, scores=scores)
         print(
-            f"{len(rows)} of {total:,} rows chosen by {given.method} on {count} "
-            f"process{'es' * (count > 1)}; see {given.out}"
+            f"{len(rows)} of {total:,} rows chosen by {arguments.method} on {count} "
+            f"process{'es' * (count > 1)}; see {arguments.out}"
         )
 
 
@@ -87,18 +87,18 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _mapped(paths: list[Path]) -> list[Array]:
-    found = []
+    matrices = []
     for path in paths:
         try:
             x = np.load(path, mmap_mode="r")
         except (OSError, ValueError) as fault:
             raise DataError(f"{path} cannot be read ({fault}); give .npy files.") from None
-        if x.ndim != 2 or (found and x.shape[1] != found[0].shape[1]):
+        if x.ndim != 2 or (matrices and x.shape[1] != matrices[0].shape[1]):
             what = f"{x.shape[1]} features per row" if x.ndim == 2 else f"the shape {x.shape}"
-            like = f" and {paths[0]} has {found[0].shape[1]}" if found else ""
+            like = f" and {paths[0]} has {matrices[0].shape[1]}" if matrices else ""
             raise DataError(f"{path} has {what}{like}; give matrices of one encoder.")
-        found.append(x)
-    return found
+        matrices.append(x)
+    return matrices
 
 
 def _part(files: list[Array], begin: int, end: int) -> Array:

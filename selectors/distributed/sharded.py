@@ -29,11 +29,18 @@ from ..core.pool import (
     check_budget,
     chosen_rows,
     positive_weights,
-    slots,
+    quota_groups,
 )
 from ..core.rows import Array, unit_rows
-from ..typicality import heads_first, safe_rho, usual_neighbors
-from .collectives import Shards, everyone, finder, gather, most_central, rows_of
+from ..typicality import representatives_first, safe_rho, usual_neighbors
+from .collectives import (
+    Shards,
+    all_gather,
+    distributed_search,
+    gather_arrays,
+    most_central,
+    rows_of,
+)
 
 METHODS = ("coreset", "typicality")
 
@@ -68,7 +75,7 @@ def select_sharded(
         neighbors: Of typicality.
         min_distance: Of typicality.
         outlier_rate: Of typicality.
-        device: Where products are computed. Exchange is by the process group's backend.
+        device: Where products are computed. Ranks communicate by the process group's backend.
         memory_budget: Bytes that this rank's part may take, as in `select`; coreset only.
 
     Returns:
@@ -92,25 +99,25 @@ def select_sharded(
     if memory_budget is not None and method != "coreset":
         raise SettingsError(f"{method} needs its rows in memory; leave memory_budget out.")
     unit = unit_rows(np.asanyarray(x), memory_budget=memory_budget)
-    shards = Shards(dist.get_rank(), everyone(len(unit)))
+    shards = Shards(dist.get_rank(), all_gather(len(unit)))
     pool = _part(unit, shards, budget, preselected, exclude, groups, quotas, device)
     allowed, start = pool.candidate, None
     if method == "coreset":
         scale = positive_weights(pool, method)
         start = most_central(unit, shards, _open(pool))
     else:
-        candidate = gather(allowed)
+        candidate = gather_arrays(allowed)
         k = neighbors or usual_neighbors(int(candidate.sum()), budget)
         given = {} if outlier_rate is None else {"outlier_rate": outlier_rate}
         density = measure_density_by(
-            finder(unit, shards),
-            gather(digests(unit)),
+            distributed_search(unit, shards),
+            gather_arrays(digests(unit)),
             neighbors=k,
             min_distance=min_distance,
-            order=heads_first(candidate, pool.preselected),
+            order=representatives_first(candidate, pool.preselected),
             **given,
         )
-        whole = (density.head == np.arange(shards.total)) & ~density.flagged
+        whole = (density.representative == np.arange(shards.total)) & ~density.flagged
         scale, allowed = safe_rho(density.rho)[shards.mine] ** -alpha, allowed & whole[shards.mine]
         if alpha == 0:
             start = most_central(unit, shards, _open(pool) & allowed)
@@ -135,15 +142,15 @@ def _part(
     candidate[chosen] = False
     candidate[chosen_rows(exclude, n, "exclude")] = False
     check_budget(budget, int(candidate.sum()), n)
-    labels = None if groups is None else gather(np.asarray(groups))
-    slot, room = slots(labels, quotas, candidate, budget)
+    labels = None if groups is None else gather_arrays(np.asarray(groups))
+    quota_group, quota_left = quota_groups(labels, quotas, candidate, budget)
     return Pool(
         x=unit,
         ids=np.arange(shards.mine.start, shards.mine.stop),
         candidate=candidate[shards.mine],
         preselected=chosen,
-        slot=slot[shards.mine],
-        room=room,
+        quota_group=quota_group[shards.mine],
+        quota_left=quota_left,
         weights=None,
         seed=0,
         device=choose_device(device, float64=True),
@@ -151,7 +158,7 @@ def _part(
 
 
 def _open(pool: Pool) -> Array:
-    return pool.candidate & (pool.room[pool.slot] > 0)
+    return pool.candidate & (pool.quota_left[pool.quota_group] > 0)
 
 
 class _ShardedGreedy(Greedy):
@@ -169,28 +176,32 @@ class _ShardedGreedy(Greedy):
 
     def run(self, start: int | None) -> tuple[Array, Array]:
         if start is not None and not len(self.pool.preselected):
-            here = 0 <= start - self.offset < len(self.pool)
             own = start - self.offset
-            told = everyone((float(self.scale2[own]), int(self.pool.slot[own])) if here else None)
-            scale2, slot = next(one for one in told if one is not None)
+            is_own = 0 <= own < len(self.pool)
+            gathered = all_gather(
+                (float(self.scale2[own]), int(self.pool.quota_group[own])) if is_own else None
+            )
+            scale2, quota_group = next(one for one in gathered if one is not None)
             point = rows_of(self.pool.x, self.shards, np.array([start]))[0]
-            self._take(start, point, scale2, slot)
+            self._take(start, point, scale2, quota_group)
         return super().run(None)
 
     def agree(self, best: float, stale: float) -> tuple[float, float]:
-        told = everyone((best, stale))
-        return max(b for b, _ in told), max(s for _, s in told)
+        pairs = all_gather((best, stale))
+        return max(b for b, _ in pairs), max(s for _, s in pairs)
 
     def block(self, width: int) -> Block:
         own = super().block(width)
         x, near = own.x.cpu().numpy(), own.near.cpu().numpy()
-        parts = everyone((own.rows, x, near, own.scale2, own.slot, own.outside))
-        rows, x, near, scale2, slot = (np.concatenate([p[i] for p in parts]) for i in range(5))
+        parts = all_gather((own.rows, x, near, own.scale2, own.quota_group, own.outside))
+        rows, x, near, scale2, quota_group = (
+            np.concatenate([p[i] for p in parts]) for i in range(5)
+        )
         return Block(
             rows,  # ascending, for ranks hold consecutive rows
             torch.from_numpy(x).to(own.x.device),
             torch.from_numpy(near).to(own.x.device),
             scale2,
-            slot,
+            quota_group,
             max(p[5] for p in parts),
         )

@@ -36,8 +36,8 @@ def coverage(curves: Mapping[str, Array], random: Array) -> go.Figure:
 def band(numbers: dict[str, dict[str, Any]], key: str, title: str) -> go.Figure:
     """A value of each selection, beside the range of random subsets of the same size."""
     figure = go.Figure()
-    for place, (name, found) in enumerate(numbers.items()):
-        low, mean, high = found[f"{key}_random"]
+    for place, (name, row) in enumerate(numbers.items()):
+        low, mean, high = row[f"{key}_random"]
         figure.add_scatter(
             x=[name],
             y=[mean],
@@ -49,7 +49,7 @@ def band(numbers: dict[str, dict[str, Any]], key: str, title: str) -> go.Figure:
         )
         figure.add_scatter(
             x=[name],
-            y=[found[key]],
+            y=[row[key]],
             mode="markers",
             marker={"color": color(place), "size": 12},
             name=name,
@@ -75,9 +75,9 @@ def faults(numbers: dict[str, dict[str, Any]]) -> go.Figure:
     """Shares of outliers and near-duplicates."""
     figure = go.Figure()
     for key, text in (("outlier_share", "outliers"), ("duplicate_share", "near-duplicates")):
-        own = [found[key] for found in numbers.values()]
+        own = [row[key] for row in numbers.values()]
         figure.add_bar(x=list(numbers), y=own, name=text)
-        mean = [found[f"{key}_random"][1] for found in numbers.values()]
+        mean = [row[f"{key}_random"][1] for row in numbers.values()]
         figure.add_scatter(x=list(numbers), y=mean, name=f"{text}, random", mode="markers")
     return _named(figure, "Outliers and near-duplicates", "", "share of the picks")
 
@@ -87,8 +87,8 @@ def shares(numbers: dict[str, dict[str, Any]]) -> go.Figure:
     figure = go.Figure()
     pool = next(iter(numbers.values()))["pool_shares"]
     figure.add_bar(x=list(pool), y=list(pool.values()), name="pool", marker_color="#ccc")
-    for place, (name, found) in enumerate(numbers.items()):
-        own = [found["shares"].get(label, 0.0) for label in pool]
+    for place, (name, row) in enumerate(numbers.items()):
+        own = [row["shares"].get(label, 0.0) for label in pool]
         figure.add_bar(x=list(pool), y=own, name=name, marker_color=color(place))
     return _named(figure, "Class shares", "", "share")
 
@@ -150,10 +150,10 @@ def table(numbers: dict[str, dict[str, Any]]) -> str:
     rows = []
     for key in shown:
         cells = []
-        for found in numbers.values():
-            cell = f"{found[key]:.4g}"
-            if f"{key}_random" in found:
-                low, _, high = found[f"{key}_random"]
+        for row in numbers.values():
+            cell = f"{row[key]:.4g}"
+            if f"{key}_random" in row:
+                low, _, high = row[f"{key}_random"]
                 cell += f" <small>(random {low:.3g} to {high:.3g})</small>"
             cells.append(f"<td>{cell}</td>")
         rows.append(f"<tr><th>{key.replace('_', ' ')}</th>{''.join(cells)}</tr>")

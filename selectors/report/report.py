@@ -65,7 +65,7 @@ def report(
         x: (n, d) the embeddings that were selected from.
         selections: By name.
         labels: (n,) class or slice of each sample, for shares.
-        quotas: How many were wanted of each label, for shortfalls.
+        quotas: How many of each label were asked for, for shortfalls.
         bands: How many random subsets of the same size make a band.
 
     Returns:
@@ -78,7 +78,7 @@ def report(
     _check(unit, selections, labels)
     pool = PoolGaussian(unit)
     first = next(iter(selections.values()))
-    head = stars(unit, first.near_radius)
+    representative = stars(unit, first.near_radius)
     names = None if labels is None else np.asarray(labels)
     bands_at: dict[int, list[dict[str, float]]] = {}
     numbers = {}
@@ -87,13 +87,15 @@ def report(
         if count not in bands_at:
             rng = [np.random.default_rng(seed) for seed in range(bands)]
             rows = [r.choice(len(unit), count, replace=False) for r in rng]
-            bands_at[count] = [_figures_of(pool, row, head, first, names) for row in rows]
-        numbers[name] = _numbers(pool, chosen, head, first, names, quotas, bands_at[count])
+            bands_at[count] = [_comparable(pool, row, representative, first, names) for row in rows]
+        numbers[name] = _numbers(
+            pool, chosen, representative, first, names, quotas, bands_at[count]
+        )
     sets = {name: set(chosen.indices.tolist()) for name, chosen in selections.items()}
     overlap = {
         a: {b: len(sets[a] & sets[b]) / max(1, len(sets[a] | sets[b])) for b in sets} for a in sets
     }
-    return Report(numbers, overlap, _draw(unit, pool, selections, numbers, overlap, names))
+    return Report(numbers, overlap, _figures(unit, pool, selections, numbers, overlap, names))
 
 
 def _check(
@@ -115,7 +117,7 @@ def _check(
 def _numbers(
     pool: PoolGaussian,
     chosen: Selection,
-    head: Array,
+    representative: Array,
     first: Selection,
     labels: Array | None,
     quotas: Mapping[Any, int] | None,
@@ -123,7 +125,7 @@ def _numbers(
 ) -> dict[str, Any]:
     rows = chosen.indices
     distance = chosen.nearest_pick_distance
-    found: dict[str, Any] = {
+    row: dict[str, Any] = {
         "count": len(rows),
         "shortfall": chosen.shortfall,
         "stop_reason": chosen.stop_reason,
@@ -134,35 +136,35 @@ def _numbers(
         "coverage_mean": float(distance.mean()),
         "min_pair_distance": smallest_gap(pool.unit[rows]),
     }
-    for name, value in _figures_of(pool, rows, head, first, labels).items():
+    for name, value in _comparable(pool, rows, representative, first, labels).items():
         values = [one[name] for one in band]
-        found[name] = value
-        found[f"{name}_random"] = [min(values), float(np.mean(values)), max(values)]
+        row[name] = value
+        row[f"{name}_random"] = [min(values), float(np.mean(values)), max(values)]
     if labels is not None:
-        found["shares"] = _shares(labels[rows])
-        found["pool_shares"] = _shares(labels)
+        row["shares"] = _shares(labels[rows])
+        row["pool_shares"] = _shares(labels)
     if quotas is not None and labels is not None:
         have = {str(k): int((labels[rows] == k).sum()) for k in quotas}
         missing = {str(k): int(v) - have[str(k)] for k, v in quotas.items()}
-        found["quota_shortfalls"] = {k: v for k, v in missing.items() if v > 0}
-    return found
+        row["quota_shortfalls"] = {k: v for k, v in missing.items() if v > 0}
+    return row
 
 
-def _figures_of(
-    pool: PoolGaussian, rows: Array, head: Array, first: Selection, labels: Array | None
+def _comparable(
+    pool: PoolGaussian, rows: Array, representative: Array, first: Selection, labels: Array | None
 ) -> dict[str, float]:
     """Numbers that a random subset has as well."""
-    found = {
+    row = {
         "frechet_distance": pool.distance(rows) if len(rows) > 1 else 0.0,
         "outlier_share": float(first.flagged[rows].mean()),
-        "duplicate_share": 1 - len(np.unique(head[rows])) / len(rows),
+        "duplicate_share": 1 - len(np.unique(representative[rows])) / len(rows),
     }
     if labels is not None:
         names, place = np.unique(labels, return_inverse=True)
         share = np.bincount(place) / len(place)
-        here = np.bincount(place[rows], minlength=len(names)) / len(rows)
-        found["share_distance"] = float(np.abs(here - share).sum() / 2)
-    return found
+        own_share = np.bincount(place[rows], minlength=len(names)) / len(rows)
+        row["share_distance"] = float(np.abs(own_share - share).sum() / 2)
+    return row
 
 
 def smallest_gap(unit: Array) -> float:
@@ -177,7 +179,7 @@ def _shares(labels: Array) -> dict[str, float]:
     return {str(name): count / len(labels) for name, count in zip(names, counts, strict=True)}
 
 
-def _draw(
+def _figures(
     unit: Array,
     pool: PoolGaussian,
     selections: Mapping[str, Selection],
@@ -190,7 +192,7 @@ def _draw(
     curves = {name: chosen.coverage_radius for name, chosen in selections.items()}
     densities = next(iter(selections.values())).density
     picks = {name: chosen.indices for name, chosen in selections.items()}
-    drawn = {
+    plots = {
         "coverage": figures.coverage(curves, coverage_of(unit, random)),
         "frechet": figures.band(numbers, "frechet_distance", "Frechet distance to the pool"),
         "density": figures.density(densities, picks),
@@ -199,15 +201,15 @@ def _draw(
         "map": figures.scatter(figures.plane(unit, pool), picks, labels),
     }
     if labels is not None:
-        drawn["shares"] = figures.shares(numbers)
-    return drawn
+        plots["shares"] = figures.shares(numbers)
+    return plots
 
 
 def _notes(numbers: dict[str, dict[str, Any]]) -> str:
     lines = [
-        f"<li><b>{html.escape(name)}</b>: {html.escape(found['stop_reason'])} "
-        f"Settings: {html.escape(str(found['settings']))}; "
-        f"embeddings {found['embedding_hash']}.</li>"
-        for name, found in numbers.items()
+        f"<li><b>{html.escape(name)}</b>: {html.escape(row['stop_reason'])} "
+        f"Settings: {html.escape(str(row['settings']))}; "
+        f"embeddings {row['embedding_hash']}.</li>"
+        for name, row in numbers.items()
     ]
     return f"<h2>How each was made</h2><ul>{''.join(lines)}</ul>"

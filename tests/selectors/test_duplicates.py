@@ -74,4 +74,4 @@ def test_copies_change_neither_density_nor_outliers_nor_who_stands_for_whom(clus
     found = measure_density(unit[rows], min_distance=0.1)
     for name in ("rho", "outlier_score", "flagged"):
         np.testing.assert_array_equal(getattr(found, name), getattr(plain, name)[rows])
-    np.testing.assert_array_equal(found.head, first[plain.head][rows])
+    np.testing.assert_array_equal(found.representative, first[plain.representative][rows])

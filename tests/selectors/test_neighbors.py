@@ -3,7 +3,7 @@ import pytest
 import torch
 from curadiff.common.errors import DataError
 from curadiff.common.knn import nearest
-from curadiff.common.running_top_k import Smallest
+from curadiff.common.running_top_k import RunningTopK
 from sklearn.neighbors import NearestNeighbors
 
 
@@ -97,11 +97,11 @@ def test_the_smallest_of_many_tiles_are_those_of_one_sort(order, turned):
         gap[:] = rng.integers(0, 2, gap.shape)
     elif order != "mixed":  # falling: every tile holds what is smaller than all before
         gap = np.sort(gap, axis=1)[:, :: -1 if order == "falling" else 1].copy()
-    near = Smallest(100, 5, torch.device("cpu"))
+    near = RunningTopK(100, 5, torch.device("cpu"))
     for first in range(0, 900, 300):
         tile = torch.from_numpy(gap[:, first : first + 300].copy())
         tile = tile.T.contiguous() if turned else tile
-        near.see(slice(20, 90), tile, first, turned=turned)
+        near.update(slice(20, 90), tile, first, transposed=turned)
     value, row = near.value[20:90].numpy(), near.row[20:90].numpy()
     np.testing.assert_array_equal(value, np.sort(gap, axis=1)[:, :5])
     np.testing.assert_array_equal(value, np.take_along_axis(gap, row, 1))
