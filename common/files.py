@@ -14,7 +14,8 @@ import os
 import re
 import shutil
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,67 @@ def _abandoned(path: Path) -> bool:
     return bool(ended)
 
 
+@contextmanager
+def replacing(path: Path, *, durable: bool = False) -> Iterator[Path]:
+    """Yield a temporary name to write a file under; leaving the block puts it in its place.
+
+    When the block or the renaming fails, what was there before stays, and what was written is
+    deleted.
+
+    Args:
+        path: The file.
+        durable: Make the content and the renaming survive a power cut; it waits for the disk.
+
+    Raises:
+        OSError: The file cannot be written.
+    """
+    path = Path(path)
+    part = temporary(path)
+    try:
+        yield part
+        if durable:
+            with part.open("rb") as file:
+                os.fsync(file.fileno())
+        part.replace(path)
+        if durable:
+            sync_folder(path.parent)
+    except BaseException:
+        remove(part)
+        raise
+
+
+@contextmanager
+def replacing_folder(path: Path) -> Iterator[Path]:
+    """Yield a new folder of a temporary name; leaving the block puts it in the place of ``path``.
+
+    Raises:
+        OSError: The folder cannot be made or moved.
+    """
+    part = temporary(path)
+    try:
+        part.mkdir(parents=True)
+        yield part
+        if path.exists():
+            shutil.rmtree(path)
+        part.rename(path)
+        sync_folder(path.parent)
+    except BaseException:
+        remove(part)
+        raise
+
+
+def link_or_copy(source: Path, target: Path) -> None:
+    """Give a file a second name, or copy it where the disk cannot; ``target`` must not exist.
+
+    Raises:
+        OSError: Neither works.
+    """
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
+
+
 def write_bytes(path: Path, content: bytes) -> None:
     """Replace a file atomically and durably: temporary file, fsync, rename, fsync the folder.
 
@@ -75,16 +137,10 @@ def write_bytes(path: Path, content: bytes) -> None:
         RunError: The disk is full or the folder is not writable; the old file is kept.
     """
     path = Path(path)
-    part = temporary(path)
     try:
-        with part.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-        sync_folder(path.parent)
+        with replacing(path, durable=True) as part:
+            part.write_bytes(content)
     except OSError as fault:
-        remove(part)
         raise RunError(
             f"could not write {path}: {fault.strerror}. What was there before is kept; "
             "free some space or choose another folder, then run the same command again."

@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 
 from ..common.errors import DataError, RunError
-from ..common.files import sweep, temporary
+from ..common.files import replacing, sweep
 from ..common.images import reading
 from ..common.preparation import RECIPE, square
 from ..runs import Run, caches, home, listing, make_folder, read_json
@@ -97,21 +97,15 @@ def store(
         RunError: The cache cannot be written; the disk is full or not writable.
     """
     path = cache_path(sha256, pictures.shape[-1])
-    part = temporary(path)
     try:
         make_folder(path.parent)
         sweep(path.parent)
-        with part.open("wb") as file:
+        with replacing(path, durable=True) as part, part.open("wb") as file:
             np.save(file, pictures)
             if notes:
                 file.write(json.dumps({str(row): note for row, note in notes.items()}).encode())
             file.write(_digest(pictures))
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
     except OSError as fault:
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
         raise _unwritable(path, pictures, fault) from fault
     caches.trim("pixels", keep=path)
     return path

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..common.errors import WeightsError
+from ..common.files import replacing
 from ..runs import home, make_folder
 
 if TYPE_CHECKING:
@@ -161,15 +162,16 @@ def _fetch(url: str, target: Path) -> Path:
     """Download one file, complete or not at all."""
     parts = urllib.parse.urlsplit(url)
     _answers(f"{parts.scheme}://{parts.netloc}")
-    temporary = target.with_name(f".tmp-{os.getpid()}-{target.name}")
     try:
         make_folder(target.parent)
-        with urllib.request.urlopen(url, timeout=30) as answer, temporary.open("wb") as file:
+        with (
+            urllib.request.urlopen(url, timeout=30) as answer,
+            replacing(target) as part,
+            part.open("wb") as file,
+        ):
             while block := answer.read(1 << 20):
                 file.write(block)
-        temporary.replace(target)
     except OSError as fault:
-        temporary.unlink(missing_ok=True)
         raise _NoDownload(f"the download failed: {_short(fault)}") from fault
     return target
 

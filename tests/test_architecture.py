@@ -106,6 +106,28 @@ def test_images_are_opened_in_one_place():
     assert not wrong
 
 
+def users(name: str) -> set[str]:
+    """Files of the project that call or read something of this name."""
+    return {
+        str(path.relative_to(ROOT))
+        for path in sources()
+        for node in ast.walk(ast.parse(path.read_text()))
+        if (isinstance(node, ast.Name) and node.id == name)
+        or (isinstance(node, ast.Attribute) and node.attr == name)
+    }
+
+
+def test_one_module_asks_pytorch_which_devices_there_are():
+    asks = users("is_available") - {"workflows/doctor.py"}  # which reports what there is
+    assert asks == {"common/devices.py"}
+
+
+def test_one_module_writes_files_under_a_temporary_name():
+    # The others move a folder or a lock out of sight; they write nothing to rename it into place.
+    hide = {"runs/lease.py", "runs/deleting.py", "runs/directory.py"}
+    assert users("temporary") == {"common/files.py", "diffusion/train/checkpoint.py"} | hide
+
+
 def test_the_package_list_is_what_is_on_the_disk():
     listed = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
     ours = {package_of(path) for path in sources()}

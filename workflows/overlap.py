@@ -12,7 +12,7 @@ from PIL import Image, ImageOps
 
 from .. import runs
 from ..common.errors import DataError
-from ..common.files import temporary
+from ..common.files import replacing
 from ..common.images import open_rgb
 from ..datasets import selections
 from ..runs import caches
@@ -103,9 +103,8 @@ def sheet(dataset: Any, ids: Sequence[str]) -> Path | None:
     file = runs.home() / "cache" / "sheets" / f"{key}.png"
     if not file.exists():
         runs.make_folder(file.parent)
-        part = temporary(file)
-        _draw(paths).save(part, "PNG")
-        part.replace(file)
+        with replacing(file) as part:
+            _draw(paths).save(part, "PNG")
         caches.trim("sheets", keep=file)
     caches.touch(file)
     return file

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +9,7 @@ import torch
 
 from ...common.devices import choose_device
 from ...common.errors import RunError
-from ...common.files import remove, sync_folder, temporary
+from ...common.files import link_or_copy, replacing_folder
 from ...config import TrainSettings
 from ...runs import Run, write_json
 from .. import manifest, pixels, schedules
@@ -75,22 +73,13 @@ def freeze(run_path: Path, prepared: Path) -> Path:
         RunError: The disk is full or not writable.
     """
     folder = checkpoint.path_of(run_path, STEP)
-    part = temporary(folder)
     checkpoint.sweep(run_path)
     try:
-        part.mkdir(parents=True)
-        try:
-            os.link(prepared, part / FILE)
-        except OSError:
-            shutil.copyfile(prepared, part / FILE)
-        write_json(part / "state.json", {"step": STEP})
-        checkpoint.seal(part, STEP)
-        if folder.exists():
-            shutil.rmtree(folder)
-        part.rename(folder)
-        sync_folder(folder.parent)
+        with replacing_folder(folder) as part:
+            link_or_copy(prepared, part / FILE)
+            write_json(part / "state.json", {"step": STEP})
+            checkpoint.seal(part, STEP)
     except OSError as fault:
-        remove(part)
         raise RunError(
             f"could not keep the pictures in {folder} ({fault.strerror or fault}); free some "
             "space, then run the same command again."

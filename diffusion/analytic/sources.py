@@ -18,7 +18,7 @@ import numpy as np
 from PIL import PngImagePlugin
 
 from ...common.errors import RunError
-from ...common.files import temporary
+from ...common.files import replacing
 from ...common.images import png_text
 from .denoiser import Weights
 
@@ -95,15 +95,13 @@ def collect(folder: Path, names: Sequence[str]) -> Path:
     found = [read(folder / name) for name in names]
     starts = np.concatenate([[0], np.cumsum([len(one.rows) for one in found])])
     path = folder / FILE
-    part = temporary(path)
-    with part.open("wb") as file:
+    with replacing(path) as part, part.open("wb") as file:
         np.savez(
             file,
             starts=starts.astype(np.int64),
             rows=np.concatenate([one.rows for one in found]),
             shares=np.concatenate([one.shares for one in found]),
         )
-    part.replace(path)
     return path
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...common.errors import RunError
-from ...common.files import remove, temporary
+from ...common.files import replacing
 from ...common.images import content_hash
 from ...config import TrainSettings
 from ...runs import Run, lease, open_run
@@ -68,12 +68,10 @@ def begin_with(run: Run, other: Run) -> int:
                 f"{GROWS if name == 'widths' and ours.network == 'unet2d' else ''}."
             )
     weights = checkpoint.path_of(other.path, step) / "ema.safetensors"
-    part = temporary(run.path / WEIGHTS)
     try:
-        shutil.copyfile(weights, part)
-        part.replace(run.path / WEIGHTS)
+        with replacing(run.path / WEIGHTS) as part:
+            shutil.copyfile(weights, part)
     except OSError as fault:
-        remove(part)
         raise RunError(f"could not copy {weights}: {fault.strerror}; free some space.") from fault
     told = {"run": other.id, "step": step, "sha256": content_hash(run.path / WEIGHTS)}
     run.add(started_from=told)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import warnings
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +13,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from ...common.errors import RunError
-from ...common.files import checksum_of, remove, sweep, temporary
+from ...common.files import checksum_of, link_or_copy, replacing, sweep
 from ...common.images import is_whole_png
 from ...config import GenerateSettings
 from ...runs import Run, read_json, write_json
@@ -228,12 +226,10 @@ def write(path: Path, picture: np.ndarray, text: PngInfo | None = None) -> None:
     Raises:
         RunError: The disk is full or not writable.
     """
-    part = temporary(path)
     try:
-        Image.fromarray(picture).save(part, "PNG", pnginfo=text)
-        part.replace(path)
+        with replacing(path) as part:
+            Image.fromarray(picture).save(part, "PNG", pnginfo=text)
     except OSError as fault:
-        remove(part)
         raise RunError(
             f"could not write {path}: {fault.strerror or fault}; free some space, then run the "
             "same command again: it draws only what is missing."
@@ -260,9 +256,5 @@ def _there(path: Path) -> bool:
 
 def _link(there: Path, here: Path) -> None:
     """Give a file a second name, or copy it where the disk cannot."""
-    part = temporary(here)
-    try:
-        os.link(there, part)
-    except OSError:
-        shutil.copyfile(there, part)
-    part.replace(here)
+    with replacing(here) as part:
+        link_or_copy(there, part)

@@ -6,11 +6,9 @@ averaged weights in ``unet/`` and the noise schedule in ``scheduler/``.
 
 from __future__ import annotations
 
-import os
-import shutil
 from pathlib import Path
 
-from ...common.files import sync_folder, temporary
+from ...common.files import link_or_copy, replacing
 from ...config import TrainSettings
 from ...runs import write_json
 from .. import schedules
@@ -34,13 +32,8 @@ def publish(run_path: Path, settings: TrainSettings, averaged: Path) -> None:
     write_json(run_path / "unet" / "config.json", config, checksum=False)
     scheduler = {"_class_name": "DDPMScheduler", **made_by, **scheduler_config(settings)}
     write_json(run_path / "scheduler" / "scheduler_config.json", scheduler, checksum=False)
-    part = temporary(run_path / "unet" / WEIGHTS)
-    try:
-        os.link(averaged, part)
-    except OSError:
-        shutil.copyfile(averaged, part)
-    part.replace(run_path / "unet" / WEIGHTS)
-    sync_folder(run_path / "unet")
+    with replacing(run_path / "unet" / WEIGHTS, durable=True) as part:
+        link_or_copy(averaged, part)
     index = {
         "_class_name": "DDPMPipeline",
         **made_by,

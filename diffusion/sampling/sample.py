@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from ...common.files import temporary
+from ...common.files import replacing
 from ..train import objective
 from ..train.randomness import normal, stream
 from . import samplers
@@ -95,6 +95,5 @@ def save_grid(pictures: np.ndarray, path: Path, columns: int) -> None:
         top, left = i // columns * (h + gap), i % columns * (w + gap)
         sheet[top : top + h, left : left + w] = one
     path.parent.mkdir(exist_ok=True)
-    part = temporary(path)
-    Image.fromarray(sheet).save(part, "PNG")
-    part.replace(path)
+    with replacing(path) as part:
+        Image.fromarray(sheet).save(part, "PNG")

@@ -22,7 +22,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from ...common.errors import RunError
-from ...common.files import TEMPORARY, checksum_of, remove, sync_folder, temporary
+from ...common.files import TEMPORARY, checksum_of, remove, replacing_folder, temporary
 from ...runs import read_json, write_json
 
 FOLDER = "checkpoints"
@@ -77,10 +77,9 @@ def save(
     """
     final = path_of(run_path, step)
     sweep(run_path)
-    part = temporary(final)
     try:
-        part.mkdir(parents=True)
-        with ThreadPoolExecutor() as pool:
+        # the folder may exist: of an attempt that was rolled back
+        with replacing_folder(final) as part, ThreadPoolExecutor() as pool:
             jobs = {}
             for name, group in tensors.items():
                 file = part / f"{name}.safetensors"
@@ -90,13 +89,8 @@ def save(
             write_json(part / STATE, {"step": step, **state})
             jobs[STATE] = pool.submit(checksum_of, part / STATE)
             sums = {name: job.result() for name, job in jobs.items()}
-        write_json(part / SUMS, {"step": step, "files": sums})
-        if final.exists():  # of an attempt that was rolled back
-            shutil.rmtree(final)
-        part.rename(final)
-        sync_folder(final.parent)
+            write_json(part / SUMS, {"step": step, "files": sums})
     except Exception as fault:
-        remove(part)
         last = (steps(run_path) or [None])[-1]
         kept = "there was none before it" if last is None else f"the one at step {last} is kept"
         raise RunError(

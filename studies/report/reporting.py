@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ... import runs
+from ...common.files import replacing
 from ...common.images import open_rgb
 from ...config import StudySettings
 from ...runs import Run, write_bytes, write_json
@@ -88,9 +89,8 @@ def write_grids(run: Run, outcomes: Sequence[Mapping[str, Any]]) -> dict[str, Pa
     for outcome in outcomes:
         key = f"{outcome['arm']}-s{outcome['seed']}"
         sheets[key] = folder / f"{key}.png"
-        unfinished = folder / f".{key}.part"
-        grid(drawn(Path(outcome["generated"]))).save(unfinished, "PNG")
-        unfinished.replace(sheets[key])
+        with replacing(sheets[key]) as part:
+            grid(drawn(Path(outcome["generated"]))).save(part, "PNG")
     return sheets
 
 

@@ -1,14 +1,9 @@
 """One place turns the setting ``device`` into a device, for every package alike."""
 
-import ast
-from pathlib import Path
-
 import pytest
 import torch
 from curadiff.common.devices import choose_device
 from curadiff.common.errors import EnvironmentFault
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -56,16 +51,3 @@ def test_a_device_that_is_not_here_is_refused_with_those_that_are(machine, name)
     sentence = rf"device is {name}, .* no such device here; choose one of auto, cpu, cuda, or"
     with pytest.raises(EnvironmentFault, match=sentence):
         choose_device(name)
-
-
-def test_no_other_module_asks_pytorch_whether_there_is_a_gpu():
-    asked = [
-        str(path.relative_to(ROOT))
-        for path in ROOT.rglob("*.py")
-        if not {"tests", "benchmarks", ".venv"} & set(path.relative_to(ROOT).parts)
-        for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.Attribute)
-        and node.attr == "is_available"
-        and "distributed" not in ast.unparse(node)
-    ]
-    assert set(asked) <= {"common/devices.py", "workflows/doctor.py"}
