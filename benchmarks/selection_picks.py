@@ -12,8 +12,8 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
+from curadiff.common.contact_sheet import square_grid
 from curadiff.selectors import METHODS, select
-from curadiff.workflows.contact_sheet import grid
 from PIL import Image, ImageDraw, ImageFont
 
 COLUMNS, SIDE, LABEL = 20, 56, 24
@@ -38,7 +38,7 @@ def main():
         picks = select(x, given.picks, method=method).indices
         count = Counter(labels[rows[pick]] for pick in picks).most_common()
         print(f"{method}: {', '.join(f'{name} {n}' for name, n in count)}")
-        picture = grid([found[row] for row in picks], columns=COLUMNS, side=SIDE)
+        picture = square_grid([found[row] for row in picks], columns=COLUMNS, side=SIDE)
         sheet = Image.new("RGB", (picture.width, picture.height + LABEL), "white")
         font = ImageFont.load_default(16)
         ImageDraw.Draw(sheet).text((2, 3), method, "black", font)

@@ -1,7 +1,7 @@
 """A small try-on data set, drawn, so that its outliers, duplicates and rare classes are known."""
 
 from .render import render
-from .sheet import contact_sheet
+from .sheet import write_sheet
 from .truth import DemoTruth, Truth
 
-__all__ = ["DemoTruth", "Truth", "contact_sheet", "render"]
+__all__ = ["DemoTruth", "Truth", "render", "write_sheet"]

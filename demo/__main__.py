@@ -9,7 +9,7 @@ from tqdm import tqdm
 
 from ..common.errors import CuradiffError
 from .render import render
-from .sheet import contact_sheet
+from .sheet import write_sheet
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -43,7 +43,7 @@ def main(arguments: list[str] | None = None) -> int:
                 progress=show,
             )
         if given.sheet:
-            contact_sheet(given.folder, given.sheet)
+            write_sheet(given.folder, given.sheet)
     except CuradiffError as fault:
         print(fault, file=sys.stderr)
         return 1

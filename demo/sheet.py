@@ -6,12 +6,13 @@ from pathlib import Path
 
 from PIL import Image
 
+from ..common.contact_sheet import contact_sheet
 from ..common.errors import DataError
 from ..common.images import open_rgb
 from .truth import DemoTruth, Truth, load
 
 
-def contact_sheet(
+def write_sheet(
     folder: str | Path, path: str | Path, *, columns: int = 10, width: int = 100
 ) -> None:
     """Lay pictures of every kind side by side in one PNG file.
@@ -34,15 +35,13 @@ def contact_sheet(
         raise DataError(
             f"{root} holds no drawn data set; draw one with python -m curadiff.demo FOLDER."
         )
-    rows = [row[:columns] for row in _rows(truth, columns) if row]
-    height = round(width * truth.size[1] / truth.size[0])
-    gap = 4
-    across, down = columns * (width + gap) + gap, len(rows) * (height + gap) + gap
-    sheet = Image.new("RGB", (across, down), "white")
-    for y, row in enumerate(rows):
-        for x, file in enumerate(row):
-            small = open_rgb(root / file).resize((width, height), Image.Resampling.LANCZOS)
-            sheet.paste(small, (gap + x * (width + gap), gap + y * (height + gap)))
+    size = (width, round(width * truth.size[1] / truth.size[0]))
+    places: list[Image.Image | None] = []
+    for row in filter(None, _rows(truth, columns)):
+        files = row[:columns]
+        places += [open_rgb(root / f).resize(size, Image.Resampling.LANCZOS) for f in files]
+        places += [None] * (columns - len(files))
+    sheet = contact_sheet(places, columns=columns, size=size, gap=4, margin=4)
     # A palette keeps a sheet of seventy pictures below 300 KB.
     sheet.quantize(256, kmeans=3, dither=Image.Dither.NONE).save(path, optimize=True)
 

@@ -8,12 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from PIL import Image, ImageOps
-
 from .. import runs
-from ..common.errors import DataError
+from ..common.contact_sheet import whole_pictures
 from ..common.files import replacing
-from ..common.images import open_rgb
 from ..datasets import selections
 from ..runs import caches
 
@@ -104,23 +101,7 @@ def sheet(dataset: Any, ids: Sequence[str]) -> Path | None:
     if not file.exists():
         runs.make_folder(file.parent)
         with replacing(file) as part:
-            _draw(paths).save(part, "PNG")
+            whole_pictures(paths, columns=COLUMNS, side=SIDE, gap=GAP).save(part, "PNG")
         caches.trim("sheets", keep=file)
     caches.touch(file)
     return file
-
-
-def _draw(paths: Sequence[str]) -> Image.Image:
-    step = SIDE + GAP
-    rows = -(-len(paths) // COLUMNS)
-    page = Image.new("RGBA", (COLUMNS * step - GAP, rows * step - GAP))
-    for number, path in enumerate(paths):
-        try:
-            picture = open_rgb(path)
-        except DataError:
-            continue  # an empty place shows it
-        picture = ImageOps.contain(picture, (SIDE, SIDE), Image.Resampling.BICUBIC)
-        left = (number % COLUMNS) * step + (SIDE - picture.width) // 2
-        top = (number // COLUMNS) * step + (SIDE - picture.height) // 2
-        page.paste(picture, (left, top))
-    return page

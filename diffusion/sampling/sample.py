@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from ...common.contact_sheet import contact_sheet
 from ...common.files import replacing
 from ..train import objective
 from ..train.randomness import normal, stream
@@ -87,13 +88,8 @@ def to_unit(pictures: Tensor) -> Tensor:
 
 def save_grid(pictures: np.ndarray, path: Path, columns: int) -> None:
     """Write pictures, (n, h, w, 3) uint8, as one PNG with so many columns."""
-    n, h, w, _ = pictures.shape
-    rows = -(-n // columns)
-    gap = 2
-    sheet = np.full((rows * (h + gap) - gap, columns * (w + gap) - gap, 3), 255, np.uint8)
-    for i, one in enumerate(pictures):
-        top, left = i // columns * (h + gap), i % columns * (w + gap)
-        sheet[top : top + h, left : left + w] = one
+    _, height, width, _ = pictures.shape
+    images = [Image.fromarray(picture) for picture in pictures]
     path.parent.mkdir(exist_ok=True)
     with replacing(path) as part:
-        Image.fromarray(sheet).save(part, "PNG")
+        contact_sheet(images, columns=columns, size=(width, height)).save(part, "PNG")

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ...common.contact_sheet import data_url, square_grid
 from ...runs import Run, write_bytes
-from ...workflows.contact_sheet import data_url, grid
 from ..report.page import PAGE
 from ..used_settings import reproduce
 from . import LABEL, table
@@ -73,7 +73,7 @@ def _grids(outcomes: Sequence[Mapping[str, Any]]) -> str:
     figures = []
     for outcome in shown(outcomes):
         paths = sorted(Path(outcome["folder"]).glob("*.png"))
-        url = data_url(grid(paths, columns=COLUMNS, side=SIDE))
+        url = data_url(square_grid(paths, columns=COLUMNS, side=SIDE))
         label = html.escape(f"{outcome['arm']}, {outcome['images']:,} images")
         figures.append(
             f"<figure style='max-width:none'><img src='{url}' alt='pictures of {label}'>"
@@ -92,7 +92,9 @@ def _harmful(outcomes: Sequence[Mapping[str, Any]]) -> str:
         worst = outcome.get("worst") or []
         if not worst:
             continue
-        url = data_url(grid([Path(one["path"]) for one in worst[:WORST]], columns=WORST, side=88))
+        url = data_url(
+            square_grid([Path(one["path"]) for one in worst[:WORST]], columns=WORST, side=88)
+        )
         label = html.escape(outcome["arm"])
         bad = outcome["bad"]
         parts.append(

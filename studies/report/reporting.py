@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from ... import runs
+from ...common.contact_sheet import data_url, square_grid
 from ...common.files import replacing
 from ...common.images import open_rgb
 from ...config import StudySettings
 from ...runs import Run, write_bytes, write_json
-from ...workflows.contact_sheet import data_url, grid
 from .. import comparing
 from ..conclusions import BETTER, UNUSABLE, Conclusion, leader
 from ..used_settings import reproduce, used
@@ -90,7 +90,7 @@ def write_grids(run: Run, outcomes: Sequence[Mapping[str, Any]]) -> dict[str, Pa
         key = f"{outcome['arm']}-s{outcome['seed']}"
         sheets[key] = folder / f"{key}.png"
         with replacing(sheets[key]) as part:
-            grid(drawn(Path(outcome["generated"]))).save(part, "PNG")
+            square_grid(drawn(Path(outcome["generated"]))).save(part, "PNG")
     return sheets
 
 
@@ -238,7 +238,9 @@ def _grids(sheets: Mapping[str, Path], found: Found) -> str:
         "the same place in every grid started from the same noise.</p>"
     ]
     if found.real:
-        parts.append(f"<div class=grids>{_figure(data_url(grid(found.real)), 'real images')}</div>")
+        parts.append(
+            f"<div class=grids>{_figure(data_url(square_grid(found.real)), 'real images')}</div>"
+        )
     for seed in seeds:
         shown = []
         for arm in found.conclusion.order:

@@ -274,12 +274,12 @@ def test_a_wrong_count_is_one_sentence(tmp_path, wrong, sentence):
 
 
 def test_a_contact_sheet_is_a_picture_of_the_data_set(drawn, tmp_path):
-    demo.contact_sheet(drawn.root, tmp_path / "sheet.png", columns=5, width=24)
+    demo.write_sheet(drawn.root, tmp_path / "sheet.png", columns=5, width=24)
     with Image.open(tmp_path / "sheet.png") as sheet:
         assert sheet.width == 5 * 28 + 4
         assert len(sheet.convert("RGB").getcolors(100_000)) > 50
     with pytest.raises(DataError, match="holds no drawn data set; draw one with python -m"):
-        demo.contact_sheet(tmp_path, tmp_path / "other.png")
+        demo.write_sheet(tmp_path, tmp_path / "other.png")
 
 
 def test_the_command_draws_says_what_is_there_and_fails_with_one_sentence(tmp_path, capsys):
