@@ -60,12 +60,12 @@ def make(samples: int, folder: Path):
 
 def in_process(dataset):
     """Time what the server does for one look: wall and CPU, and count what it sends."""
-    from curadiff.operators.panels.pipeline import POLL, CuradiffPanel
+    from curadiff.operators.panels.pipeline import POLL, PipelinePanel
     from curadiff.operators.panels.selections import SelectionsPanel
     from curadiff.operators.panels.study import StudyPanel
     from fiftyone.operators.executor import ExecutionContext
 
-    for kind in (CuradiffPanel, SelectionsPanel, StudyPanel):
+    for kind in (PipelinePanel, SelectionsPanel, StudyPanel):
         wall, cpu, sent = [], [], 0
         for _ in range(ROUNDS):
             params = {"panel_id": "one", "panel_state": {}}
@@ -82,7 +82,7 @@ def in_process(dataset):
             f"{kind.title:22} first {wall[0]:.3f} s, then {statistics.median(wall):.3f} s "
             f"({look:.3f} s of CPU), {sent / 1000:,.0f} kB sent"
         )
-        if kind is CuradiffPanel:
+        if kind is PipelinePanel:
             share = look / (POLL / 1000)
             print(f"{'':22} looking every {POLL / 1000:g} s: {share:.1%} of a core")
 

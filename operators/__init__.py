@@ -1,4 +1,4 @@
-"""Doorways from the App: a form, a call, a message."""
+"""The plugin's operators: a form, one call, one message each."""
 
 from __future__ import annotations
 
@@ -7,31 +7,48 @@ from typing import Any
 
 def register(plugin: Any) -> None:
     """Register every operator and panel with FiftyOne."""
-    from . import access, evaluations, following, models, navigation, pool, removing
-    from .panels import people, pipeline, previews, selections, study, welcome
+    from . import (
+        access,
+        deletion,
+        embeddings,
+        evaluation,
+        follow_jobs,
+        generation,
+        images,
+        navigation,
+        previews,
+        ratings,
+        selection,
+        studies,
+        training,
+        welcome,
+    )
+    from .panels import pipeline, study
+    from .panels import ratings as ratings_panel
+    from .panels import selections as selections_panel
 
     access.watch()
-    for doorway in (
-        pool.ImportImages,
-        pool.ComputeEmbeddings,
-        pool.MapEmbeddings,
-        pool.SelectSamples,
-        models.TrainDiffusion,
-        models.StopTraining,
-        models.ResumeTraining,
-        models.GenerateSamples,
-        models.ImportGenerated,
-        evaluations.EvaluateGenerated,
-        evaluations.RunStudy,
-        people.StartRating,
+    for operator in (
+        images.ImportImages,
+        embeddings.ComputeEmbeddings,
+        embeddings.MapEmbeddings,
+        selection.SelectSamples,
+        training.TrainDiffusion,
+        training.StopTraining,
+        training.ResumeTraining,
+        generation.GenerateSamples,
+        generation.ImportGenerated,
+        evaluation.EvaluateGenerated,
+        studies.RunStudy,
+        ratings.StartRating,
         previews.PreviewSelections,
-        removing.DeleteMade,
+        deletion.DeleteMade,
         navigation.ShowSamples,
-        following.FollowJob,
+        follow_jobs.FollowJob,
         welcome.Welcome,
-        pipeline.CuradiffPanel,
-        selections.SelectionsPanel,
+        pipeline.PipelinePanel,
+        selections_panel.SelectionsPanel,
         study.StudyPanel,
-        people.PeoplePanel,
+        ratings_panel.RatingsPanel,
     ):
-        plugin.register(access.guarded(doorway))
+        plugin.register(access.guarded(operator))

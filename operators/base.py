@@ -1,4 +1,4 @@
-"""What all operators share: a form from the settings, one call, one message.
+"""What all operators share: a form made of settings, one call, one message.
 
 In the App an operator shows its form, checks it while it is filled in, and starts
 the work. From Python it is called: ``operator(view, budget=100)`` does the same as
@@ -14,23 +14,25 @@ import fiftyone.operators as foo
 from fiftyone.operators import types
 
 from .. import runs
-from ..common.errors import CuradiffError, RequestRefused
+from ..common.errors import CuradiffError, DataError, RequestRefused
 from ..config import Settings
+from ..datasets import resolving
 from ..datasets.database import lost_in_words
 from ..jobs import jobs
 from ..runs import Run
-from . import following, forms
+from . import follow_jobs, form_values
 from .access import CHECKED
 
-URI = following.URI
+URI = follow_jobs.URI
 FAULT = "fault"
 """Name of the value of a form that says why it is open again."""
 
 
-class Doorway(foo.Operator):
+class BaseOperator(foo.Operator):
     """Base of the operators.
 
     Attributes:
+        slug: Its name in ``@curadiff/studio/NAME``.
         title: What its form is headed with.
         about: One sentence under it.
         button: What the button that starts it says.
@@ -74,9 +76,9 @@ class Doorway(foo.Operator):
             form.view("why_again", types.AlertView(severity="error", label=label))
         try:
             with lost_in_words():
-                self.fill(ctx, form)
-        except CuradiffError as fault:
-            refuse(form, str(fault))
+                self.build_form(ctx, form)
+        except CuradiffError as error:
+            add_error(form, str(error))
         view = types.PromptView(
             label=self.title, caption=self.about, submit_button_label=self.button
         )
@@ -91,22 +93,22 @@ class Doorway(foo.Operator):
             if refused:
                 raise RequestRefused(" ".join(refused.values()))
             with lost_in_words():
-                done = self.act(ctx)
-        except CuradiffError as fault:
+                result = self.perform(ctx)
+        except CuradiffError as error:
             if not in_app(ctx):
                 raise
-            again = {**typed(ctx.params), FAULT: str(fault)}
-            ctx.prompt(f"{URI}/{self.slug}", params=again)
-            return {"error": str(fault)}
+            params = {**storable(ctx.params), FAULT: str(error)}
+            ctx.prompt(f"{URI}/{self.slug}", params=params)
+            return {"error": str(error)}
         if not in_app(ctx):
-            return done
-        if done.get("message"):
-            ctx.ops.notify(done["message"], variant="success")
-        if done.get("run"):
-            following.follow(ctx, runs.open_by_id(done["run"]))
+            return result
+        if result.get("message"):
+            ctx.ops.notify(result["message"], variant="success")
+        if result.get("run"):
+            follow_jobs.follow(ctx, runs.open_by_id(result["run"]))
         else:
-            following.refresh_panels(ctx)
-        return done
+            follow_jobs.refresh_panels(ctx)
+        return result
 
     def resolve_execution_options(self, ctx: Any) -> Any:
         """Leave out delegation where the settings are refused; `execute` then says why."""
@@ -119,13 +121,14 @@ class Doorway(foo.Operator):
         """Find the settings that only the App's owner may give, with a sentence for each."""
         if self.model is None:
             return {}
-        return forms.refused(self.model, forms.given(self.model, ctx.params))
+        values = form_values.form_settings(self.model, ctx.params)
+        return form_values.refused_settings(self.model, values)
 
-    def fill(self, ctx: Any, form: types.Object) -> None:
+    def build_form(self, ctx: Any, form: types.Object) -> None:
         """Add the form's fields."""
         raise NotImplementedError
 
-    def act(self, ctx: Any) -> dict[str, Any]:
+    def perform(self, ctx: Any) -> dict[str, Any]:
         """Do what the form says; return ``message`` and whatever a caller wants to know."""
         raise NotImplementedError
 
@@ -133,47 +136,53 @@ class Doorway(foo.Operator):
         """Return the settings that the form gives, checked."""
         if self.model is None:
             return {}
-        begin = self.begin(ctx)[0] if in_app(ctx) else {}
-        found = forms.begun(self.model, ctx.params, begin)
-        self.model(**found)
-        return found
+        defaults = self.form_defaults(ctx)[0] if in_app(ctx) else {}
+        settings = form_values.effective_settings(self.model, ctx.params, defaults)
+        self.model(**settings)
+        return settings
 
-    def begin(self, ctx: Any) -> tuple[dict[str, Any], list[str]]:
-        """Return what the form begins with in place of the settings' own, and why."""
+    def form_defaults(self, ctx: Any) -> tuple[dict[str, Any], list[str]]:
+        """Return values that the form begins with in place of the settings' own, and why."""
         return {}, []
 
 
-def job(ctx: Any, verb: str, inputs: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:
+def start_job(
+    ctx: Any, verb: str, inputs: dict[str, Any], settings: dict[str, Any]
+) -> dict[str, Any]:
     """Start a job, or under delegated execution carry it out here, reporting progress."""
-    form = typed(ctx.params)
+    form = storable(ctx.params)
     if not ctx.delegated:
         run = jobs.start(verb, inputs, settings, form=form)
-        name = run.record["dataset"]
-        said = f"{verb.capitalize()} of {name} has started ({run.id})"
-        message = f"{said}; it goes on when the App is closed."
-        return {"run": run.id, "message": message}
+        started = f"{verb.capitalize()} of {run.record['dataset']} has started ({run.id})"
+        return {"run": run.id, "message": f"{started}; it goes on when the App is closed."}
     run = jobs.prepare(verb, inputs, settings, form=form)
-    jobs.work(run, report=told_to(ctx))
+    jobs.work(run, report=progress_reporter(ctx))
     return {"run": run.id, "message": run.status["message"]}
 
 
-def typed(params: dict[str, Any]) -> dict[str, Any]:
+def storable(params: dict[str, Any]) -> dict[str, Any]:
     """Return a form's values as they can be stored and typed in again."""
-    kept = {name: value for name, value in params.items() if name != FAULT}
-    return json.loads(json.dumps(kept, default=str))
+    values = {name: value for name, value in params.items() if name != FAULT}
+    return json.loads(json.dumps(values, default=str))
 
 
-def told_to(ctx: Any) -> Any:
-    """Return a progress function that tells FiftyOne's list of delegated operations."""
+def progress_reporter(ctx: Any) -> Any:
+    """Return a progress function that fills FiftyOne's list of delegated operations."""
     return lambda done, total: ctx.set_progress(done / total if total else 0, f"{done} of {total}")
 
 
-def refuse(form: types.Object, sentence: str, *, name: str = "refused") -> None:
+def add_error(form: types.Object, sentence: str, *, name: str = "refused") -> None:
     """Say why nothing can be started, and keep the button from starting it."""
     form.view(name, types.Error(label=sentence), invalid=True, error_message=sentence)
 
 
-def choose(
+def add_notice(form: types.Object, sentences: list[str]) -> None:
+    """Say which values a form chose by itself, and why."""
+    if sentences:
+        form.view("chosen", types.Notice(label=" ".join(dict.fromkeys(sentences))))
+
+
+def add_menu(
     form: types.Object,
     name: str,
     listed: dict[str, str],
@@ -182,27 +191,37 @@ def choose(
     description: str = "",
     default: str | None = None,
 ) -> None:
-    """Add a menu: ``{value: what it says}``."""
+    """Add a menu of ``{value: label}``; the first is chosen unless another is the default."""
     view = types.DropdownView()
-    for value, says in listed.items():
-        view.add_choice(value, label=says)
+    for value, text in listed.items():
+        view.add_choice(value, label=text)
     form.enum(
         name,
         view.values(),
+        default=default or next(iter(listed), None),
         label=label,
         description=description,
-        default=default or next(iter(listed), None),
         required=True,
         view=view,
     )
 
 
-def runs_menu(found: list[Run], say: Any) -> dict[str, str]:
+def add_target(ctx: Any, form: types.Object, verb: str) -> None:
+    """Let the user choose the samples: the data set, the current view or the selected ones."""
+    if ctx.dataset is None:
+        raise DataError("Open a data set first, or import images.")
+    form.view_target(ctx, action_description=verb)
+    warning = resolving.passing(ctx.dataset)
+    if warning:
+        form.view("passing", types.Warning(label=warning))
+
+
+def runs_menu(listed: list[Run], describe: Any) -> dict[str, str]:
     """List runs for a menu, newest first."""
-    return {run.id: f"{run.id}: {say(run)}" for run in reversed(found)}
+    return {run.id: f"{run.id}: {describe(run)}" for run in reversed(listed)}
 
 
 def in_app(ctx: Any) -> bool:
     """Tell whether the App's page asked, from a panel or from the list of operators."""
-    asked = ctx.prompt_id or ctx.panel_id or getattr(ctx, CHECKED, False)
-    return bool(asked) and not ctx.delegated
+    by_page = ctx.prompt_id or ctx.panel_id or getattr(ctx, CHECKED, False)
+    return bool(by_page) and not ctx.delegated

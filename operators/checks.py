@@ -18,58 +18,60 @@ from ..studies import planning
 
 def embedding(dataset: Any, values: Mapping[str, Any]) -> dict[str, str]:
     """Check the encoder and the field of ``embed``."""
-    found = encoder(values)
+    errors = encoder(values)
     field = values.get("field")
     if isinstance(field, str) and field not in reading.embedding_fields(dataset):
-        known = dataset.get_field(field)
-        if known is not None:
-            found["field"] = (
-                f"field {field!r} of {dataset.name!r} is a {type(known).__name__} and holds no "
+        existing = dataset.get_field(field)
+        if existing is not None:
+            errors["field"] = (
+                f"field {field!r} of {dataset.name!r} is a {type(existing).__name__} and holds no "
                 "vectors; give a new name or one of embeddings."
             )
-    return found
+    return errors
 
 
 def encoder(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
     """Check an encoder's name."""
     name = values.get("encoder")
-    return _said(f"{prefix}encoder", encoders.check, name) if isinstance(name, str) else {}
+    return _error_of(f"{prefix}encoder", encoders.check, name) if isinstance(name, str) else {}
 
 
 def selecting(dataset: Any, size: int, values: Mapping[str, Any]) -> dict[str, str]:
     """Check budget and name of ``select``."""
-    found = {}
+    errors = {}
     budget = values.get("budget")
     if isinstance(budget, int) and budget > size:
-        found["budget"] = f"budget must be <= {size}, the samples that can be chosen, got {budget}."
+        errors["budget"] = (
+            f"budget must be <= {size}, the samples that can be chosen, got {budget}."
+        )
     name = values.get("name") or f"{values.get('method')}-{budget}"
     if name in selections.selection_names(dataset):
         if not values.get("overwrite"):
-            found["name"] = (
+            errors["name"] = (
                 f"{dataset.name!r} has a selection named {name!r} already; choose another name, "
                 "or tick Overwrite."
             )
     else:
-        found |= _said("name", selections.check_name, dataset, name, selections.OF_POOL)
-    return found
+        errors |= _error_of("name", selections.check_name, dataset, name, selections.OF_POOL)
+    return errors
 
 
 def training(values: Mapping[str, Any]) -> dict[str, str]:
     """Check the name of a training."""
     name = values.get("name")
-    return _said("name", runs.check_name, name) if isinstance(name, str) else {}
+    return _error_of("name", runs.check_name, name) if isinstance(name, str) else {}
 
 
 def studying(size: int, values: Mapping[str, Any]) -> dict[str, str]:
     """Check a study's encoders, and its budget against the images that may be trained on."""
-    found = {}
+    errors = {}
     for part in ("embed", "evaluate"):
-        found |= encoder(values.get(part) or {}, f"{part}.")
+        errors |= encoder(values.get(part) or {}, f"{part}.")
     if not faults(StudySettings, dict(values)):
         settings = StudySettings(**values)
         pool = size - round(size * settings.held_out)
-        found |= _said("budget", planning.check, settings, pool)
-    return found
+        errors |= _error_of("budget", planning.check, settings, pool)
+    return errors
 
 
 def counts(values: Mapping[str, Any], generated: int, real: int) -> dict[str, str]:
@@ -82,9 +84,9 @@ def counts(values: Mapping[str, Any], generated: int, real: int) -> dict[str, st
     }
 
 
-def _said(setting: str, check: Callable[..., None], *given: Any) -> dict[str, str]:
+def _error_of(setting: str, check_value: Callable[..., None], *values: Any) -> dict[str, str]:
     try:
-        check(*given)
-    except CuradiffError as fault:
-        return {setting: str(fault)}
+        check_value(*values)
+    except CuradiffError as error:
+        return {setting: str(error)}
     return {}

@@ -29,23 +29,23 @@ def has_accelerator() -> bool:
 
 def embedding() -> tuple[dict[str, Any], list[str]]:
     """Return defaults for embedding, and what to say of them."""
-    return _encoder(EmbedSettings.model_fields["encoder"].default, "builtin")
+    return _encoder_here(EmbedSettings.model_fields["encoder"].default, "builtin")
 
 
 def judging() -> tuple[dict[str, Any], list[str]]:
     """Return defaults for an evaluation; its encoder is another one than `embedding`'s."""
-    found, said = _encoder(EvaluateSettings.model_fields["encoder"].default, "scattering")
-    return {**found, "counts": "subsample"}, said
+    defaults, notes = _encoder_here(EvaluateSettings.model_fields["encoder"].default, "scattering")
+    return {**defaults, "counts": "subsample"}, notes
 
 
-def _encoder(wanted: str, instead: str) -> tuple[dict[str, Any], list[str]]:
-    if encoders.is_here(wanted):
+def _encoder_here(preferred: str, fallback: str) -> tuple[dict[str, Any], list[str]]:
+    if encoders.is_here(preferred):
         return {}, []
-    said = (
-        f"The weights of {wanted} are not on this machine, so {instead} is chosen, which needs "
+    note = (
+        f"The weights of {preferred} are not on this machine, so {fallback} is chosen, which needs "
         "none."
     )
-    return {"encoder": instead}, [said]
+    return {"encoder": fallback}, [note]
 
 
 def budget(size: int) -> int:
@@ -58,11 +58,11 @@ def training() -> tuple[dict[str, Any], list[str]]:
     """Return defaults for a training, and what to say of them."""
     if has_accelerator():
         return {}, []
-    said = (
+    note = (
         "This machine has no GPU, so the preset demo is chosen: a small network and small "
         "pictures, to try the whole way in minutes."
     )
-    return {"preset": "demo"}, [said]
+    return {"preset": "demo"}, [note]
 
 
 def drawing() -> tuple[dict[str, Any], list[str]]:
@@ -75,17 +75,17 @@ def drawing() -> tuple[dict[str, Any], list[str]]:
 def study(size: int) -> tuple[dict[str, Any], list[str]]:
     """Return defaults for a study of so many images, and what to say of them."""
     pool = int(size * (1 - StudySettings().held_out))
-    found: dict[str, Any] = {"budget": budget(pool)}
-    said: list[str] = []
+    defaults: dict[str, Any] = {"budget": budget(pool)}
+    notes: list[str] = []
     for name, part in (
         ("embed", embedding()),
         ("train", training()),
         ("generate", drawing()),
         ("evaluate", judging()),
     ):
-        found[name], words = part
-        said += words
-    return found, said
+        defaults[name], words = part
+        notes += words
+    return defaults, notes
 
 
 def drawing_seconds(run: Run, count: int, steps: int) -> float | None:

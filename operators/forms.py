@@ -1,4 +1,4 @@
-"""From a settings model to a form, and from a form to settings.
+"""From a settings model to a form.
 
 Type, default, limits, help and choices come from `curadiff.config`; what is wrong
 with a value is said by the sentence that Python raises, under the field it is about.
@@ -13,19 +13,19 @@ from typing import Any, Literal, get_args, get_origin
 from fiftyone.operators import types
 from pydantic.fields import FieldInfo
 
-from ..config import (
-    Settings,
-    allowed_in_app,
-    choices,
-    faults,
-    limits,
-    plain_type,
-    refused_in_app,
+from ..config import Settings, choices, faults, limits, plain_type
+from .form_values import (
+    ADVANCED,
+    BY_PRESET,
+    effective_settings,
+    emptied_numbers,
+    errors_by_field,
+    is_group,
+    joined,
+    refused_settings,
+    with_presets,
 )
-from ..config.owner import PERMISSIONS
-from ..config.train import NETWORKS, PRESETS
 
-ADVANCED = "advanced"  # name of the group that the advanced settings are folded into
 LIMITS = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than"}
 METHODS = {
     "random": "drawn by lot, what others are compared with",
@@ -39,44 +39,23 @@ METHODS = {
     "top": "the highest values of a field",
 }
 """What each selection method does, for menus."""
-BY_PRESET = {name for part in (*PRESETS.values(), *NETWORKS.values()) for name in part}
 
 
-def given(model: type[Settings], params: Mapping[str, Any]) -> dict[str, Any]:
-    """Collect the settings that a form's values give; an empty field gives none."""
-    found: dict[str, Any] = {}
-    folded = params.get(ADVANCED)
-    params = {**params, **(folded if isinstance(folded, Mapping) else {})}
-    for name, field in model.model_fields.items():
-        value = params.get(name)
-        if value is None or value == "":
-            continue
-        inner = plain_type(field)
-        if _is_group(inner) and isinstance(value, Mapping):
-            value = given(inner, value)
-        elif inner is list and isinstance(value, str):
-            value = [word.strip() for word in value.split(",") if word.strip()]
-        found[name] = value
-    return found
+@dataclass(frozen=True)
+class _Options:
+    """What a form has besides the settings themselves, by dotted name; see `add_settings`."""
 
+    leave_out: tuple[str, ...]
+    defaults: Mapping[str, Any]
+    menus: Mapping[str, Mapping[str, str]]
+    errors: Mapping[str, str]
 
-def refused(model: type[Settings], values: Mapping[str, Any]) -> dict[str, str]:
-    """Find what only the owner of the App may give, as far as the owner has not allowed it."""
-    return refused_in_app(model, values, allowed=allowed_in_app())
-
-
-def always_refused(model: type[Settings], prefix: str = "") -> tuple[str, ...]:
-    """List the settings of which this App takes no value but the default, by dotted names."""
-    allowed = {PERMISSIONS[word] for word in allowed_in_app()}
-    found: list[str] = []
-    for name, field in model.model_fields.items():
-        inner, extra = plain_type(field), field.json_schema_extra
-        mark = extra.get("owner_only") if isinstance(extra, dict) else None
-        if _is_group(inner):
-            found += always_refused(inner, f"{prefix}{name}.")
-        elif isinstance(mark, str) and mark not in allowed:
-            found.append(f"{prefix}{name}")
-    return tuple(found)
+    def default(self, dotted: str) -> Any:
+        """Return the default that replaces the setting's own, or None."""
+        value: Any = self.defaults
+        for name in dotted.split(".") if dotted else ():
+            value = value.get(name) if isinstance(value, Mapping) else None
+        return value
 
 
 def add_settings(
@@ -86,7 +65,7 @@ def add_settings(
     *,
     leave_out: tuple[str, ...] = (),
     defaults: Mapping[str, Any] | None = None,
-    wrong: Mapping[str, str] | None = None,
+    errors: Mapping[str, str] | None = None,
     menus: Mapping[str, Mapping[str, str]] | None = None,
 ) -> bool:
     """Add a field per setting, with what is wrong marked on it.
@@ -97,75 +76,30 @@ def add_settings(
         params: The form's values so far.
         leave_out: Settings that the form asks for in another way, by their dotted names.
         defaults: Values that the form begins with in place of the settings' own.
-        wrong: What is known to be wrong besides, a sentence by dotted name.
-        menus: What there is to choose from, by dotted name: ``{value: what it says}``.
+        errors: What is known to be wrong besides, a sentence by dotted name.
+        menus: What there is to choose from, by dotted name: ``{value: label}``.
 
     Returns:
         True when the values can be used.
     """
-    values = begun(model, params, defaults)
-    found = {**faults(model, values), **refused(model, values)}
-    wrong = {**(wrong or {}), **_by_field(model, found), **_blank(model, params, "")}
-    shape = _Shape(leave_out, defaults or {}, menus or {}, wrong)
-    unfolded = _add_group(form, model, params, shape, prefix="")
-    for path, sentence in wrong.items():
-        if path not in unfolded:
+    values = effective_settings(model, params, defaults)
+    of_values = {**faults(model, values), **refused_settings(model, values)}
+    errors = {
+        **(errors or {}),
+        **errors_by_field(model, of_values),
+        **emptied_numbers(model, params),
+    }
+    options = _Options(leave_out, defaults or {}, menus or {}, errors)
+    added = _add_fields(form, model, params, options, prefix="")
+    for path, sentence in errors.items():
+        if path not in added:
             form.view(
                 f"fault_{path.replace('.', '_') or 'all'}",
                 types.Error(label=sentence),
                 invalid=True,
                 error_message=sentence,
             )
-    return not wrong
-
-
-def begun(
-    model: type[Settings], params: Mapping[str, Any], defaults: Mapping[str, Any] | None
-) -> dict[str, Any]:
-    """Return the settings that a form stands at: what it gives, else what it began with."""
-    return _joined(defaults or {}, given(model, params))
-
-
-def _joined(first: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    both = {**first, **over}
-    for name in first.keys() & over.keys():
-        if isinstance(first[name], Mapping) and isinstance(over[name], Mapping):
-            both[name] = _joined(first[name], over[name])
-    return both
-
-
-def _blank(model: type[Settings], params: Mapping[str, Any], prefix: str) -> dict[str, str]:
-    """Find numbers that were emptied though the setting must have one."""
-    found: dict[str, str] = {}
-    folded = params.get(ADVANCED)
-    params = {**params, **(folded if isinstance(folded, Mapping) else {})}
-    by_preset = BY_PRESET if "preset" in model.model_fields else set()
-    for name, field in model.model_fields.items():
-        inner = plain_type(field)
-        if _is_group(inner):
-            found |= _blank(inner, params.get(name) or {}, f"{prefix}{name}.")
-            continue
-        must = inner in (int, float) and field.default is not None and name not in by_preset
-        if must and name in params and params[name] in (None, ""):
-            found[f"{prefix}{name}"] = f"{prefix}{name} is needed: {field.description}"
-    return found
-
-
-@dataclass(frozen=True)
-class _Shape:
-    """What a form has besides the settings themselves, by dotted name; see `add_settings`."""
-
-    leave_out: tuple[str, ...]
-    defaults: Mapping[str, Any]
-    menus: Mapping[str, Mapping[str, str]]
-    wrong: Mapping[str, str]
-
-    def default(self, dotted: str) -> Any:
-        """Return the value that the form begins with in place of the setting's own, or None."""
-        value: Any = self.defaults
-        for name in dotted.split(".") if dotted else ():
-            value = value.get(name) if isinstance(value, Mapping) else None
-        return value
+    return not errors
 
 
 def mark(form: types.Object, name: str, sentence: str) -> None:
@@ -174,47 +108,48 @@ def mark(form: types.Object, name: str, sentence: str) -> None:
     field.invalid, field.error_message = True, sentence
 
 
-def _add_group(
+def _add_fields(
     form: types.Object,
     model: type[Settings],
     params: Mapping[str, Any],
-    shape: _Shape,
+    options: _Options,
     prefix: str,
 ) -> set[str]:
-    """Add the fields of one model; return the dotted names of those that are shown."""
-    shown: set[str] = set()
-    wrong = shape.wrong
+    """Add the fields of one model; return the dotted names of those that were added."""
+    added: set[str] = set()
+    errors = options.errors
     fields = {
         name: field
         for name, field in model.model_fields.items()
-        if f"{prefix}{name}" not in shape.leave_out
+        if f"{prefix}{name}" not in options.leave_out
     }
-    groups = [name for name, field in fields.items() if _is_group(plain_type(field))]
+    groups = [name for name, field in fields.items() if is_group(plain_type(field))]
     folded = [name for name, field in fields.items() if _advanced(field)]
-    effective = _effective(model, _joined(shape.default(prefix[:-1]) or {}, params))
-    inside = types.Object()
+    effective = with_presets(model, joined(options.default(prefix[:-1]) or {}, params))
+    advanced = types.Object()
     for name, field in fields.items():
         if name not in groups:
-            where, dotted = inside if name in folded else form, f"{prefix}{name}"
-            begin = shape.default(dotted)
-            _add_field(
-                where, name, field, effective, wrong.get(dotted), begin, shape.menus.get(dotted)
-            )
-            shown.add(dotted)
+            parent, dotted = advanced if name in folded else form, f"{prefix}{name}"
+            _add_field(parent, name, field, effective, options, dotted)
+            added.add(dotted)
     if folded:
-        unfold = any(f"{prefix}{name}" in wrong for name in folded)
-        _fold(form, ADVANCED, inside, f"Advanced: {len(folded)} more settings", unfold=unfold)
+        expanded = any(f"{prefix}{name}" in errors for name in folded)
+        label = f"Advanced: {len(folded)} more settings"
+        _fold(form, ADVANCED, advanced, label, expanded=expanded)
     for name in groups:
         group = types.Object()
         inner, below = plain_type(fields[name]), f"{prefix}{name}."
-        shown |= _add_group(group, inner, params.get(name) or {}, shape, below)
+        added |= _add_fields(group, inner, params.get(name) or {}, options, below)
         label = f"{title(name)}: {fields[name].description}"
-        _fold(form, name, group, label, unfold=any(path.startswith(below) for path in wrong))
-    return shown
+        expanded = any(path.startswith(below) for path in errors)
+        _fold(form, name, group, label, expanded=expanded)
+    return added
 
 
-def _fold(form: types.Object, name: str, group: types.Object, label: str, *, unfold: bool) -> None:
-    view = types.ObjectView(label=label, collapsible=True, default_expanded=unfold)
+def _fold(
+    form: types.Object, name: str, group: types.Object, label: str, *, expanded: bool
+) -> None:
+    view = types.ObjectView(label=label, collapsible=True, default_expanded=expanded)
     form.define_property(name, group, view=view)
 
 
@@ -223,16 +158,17 @@ def _add_field(
     name: str,
     field: FieldInfo,
     effective: Mapping[str, Any],
-    sentence: str | None,
-    begin: Any = None,
-    menu: Mapping[str, str] | None = None,
+    options: _Options,
+    dotted: str,
 ) -> None:
     """Add one setting with the view that fits its type."""
+    sentence, replacement = options.errors.get(dotted), options.default(dotted)
+    menu = options.menus.get(dotted)
     by_preset = name in BY_PRESET and "preset" in effective
     value = effective.get(name, field.default)
-    default = None if field.is_required() or by_preset else _shown(field.default)
-    default = default if begin is None else _shown(begin)
-    options: dict[str, Any] = {
+    default = None if field.is_required() or by_preset else _typed(field.default)
+    default = default if replacement is None else _typed(replacement)
+    about: dict[str, Any] = {
         "label": title(name),
         "description": describe(field),
         "required": field.is_required(),
@@ -244,30 +180,30 @@ def _add_field(
         view = types.DropdownView()
         for choice, label in menu.items():
             view.add_choice(choice, label=label)
-        form.enum(name, view.values(), default=default, view=view, **options)
+        form.enum(name, view.values(), default=default, view=view, **about)
         return
-    placeholder = str(_shown(value)) if value not in (None, ...) else "chosen for you"
+    placeholder = str(_typed(value)) if value not in (None, ...) else "chosen for you"
     if inner is bool:
-        form.bool(name, default=field.default, view=types.CheckboxView(), **options)
+        form.bool(name, default=field.default, view=types.CheckboxView(), **about)
     elif listed and _only_literal(field):
         view = types.DropdownView(placeholder=f"{placeholder} (preset)" if by_preset else None)
         for choice in listed:
             view.add_choice(choice, label=explained(name, choice))
-        form.enum(name, view.values(), default=default, view=view, **options)
+        form.enum(name, view.values(), default=default, view=view, **about)
     else:
         view = types.FieldView(placeholder=f"{placeholder} (preset)" if by_preset else placeholder)
         number = {int: form.int, float: form.float}.get(inner) if not listed else None
-        (number or form.str)(name, default=default, view=view, **options)
+        (number or form.str)(name, default=default, view=view, **about)
 
 
 def explained(setting: str, choice: Any) -> str:
-    """Say a choice with what it does, where that is known."""
-    words = METHODS.get(choice) if setting == "method" else None
-    return f"{choice}: {words}" if words else str(choice)
+    """Return a choice's label: the choice, and what it does where that is known."""
+    explanation = METHODS.get(choice) if setting == "method" else None
+    return f"{choice}: {explanation}" if explanation else str(choice)
 
 
 def describe(field: FieldInfo) -> str:
-    """Say what a setting is for, and its limits."""
+    """Return a setting's help with its limits."""
     words = [f"{LIMITS[k]} {v:g}" for k, v in limits(field).items() if k in LIMITS]
     multiple = limits(field).get("multiple_of")
     if multiple:
@@ -281,52 +217,19 @@ def title(name: str) -> str:
     return name.replace("_", " ").capitalize()
 
 
-def _by_field(model: type[Settings], found: Mapping[str, str]) -> dict[str, str]:
-    """Move each sentence to the field that it is about: by its key, else by its first word."""
-    placed: dict[str, str] = {}
-    for key, sentence in found.items():
-        path = _field_path(model, key) or _field_path(model, sentence.split(" ", 1)[0]) or ""
-        placed[path] = f"{placed[path]} {sentence}" if path in placed else sentence
-    return placed
-
-
-def _field_path(model: type[Settings], dotted: str) -> str:
-    """Return the longest beginning of a dotted name that is a plain field, else ``""``."""
-    head, _, rest = dotted.partition(".")
-    if head not in model.model_fields:
-        return ""
-    inner = plain_type(model.model_fields[head])
-    if not _is_group(inner):
-        return head
-    below = _field_path(inner, rest)
-    return f"{head}.{below}" if below else ""
-
-
-def _effective(model: type[Settings], params: Mapping[str, Any]) -> dict[str, Any]:
-    """Say what every setting comes to, presets included, as far as the values are right."""
-    values = {name: params[name] for name in ("preset", "network") if params.get(name)}
-    if "preset" not in model.model_fields or faults(model, values):
-        return {}
-    return model(**values).model_dump()
-
-
 def _only_literal(field: FieldInfo) -> bool:
     parts = [p for p in get_args(field.annotation) or [] if p is not type(None)]
     kinds = [get_origin(part) for part in parts]
     return get_origin(field.annotation) is Literal or all(kind is Literal for kind in kinds)
 
 
-def _shown(value: Any) -> Any:
-    """Write a default the way a form takes it: lists as text with commas."""
+def _typed(value: Any) -> Any:
+    """Return a default as a person would type it: lists as text with commas."""
     if isinstance(value, list):
         return ", ".join(str(getattr(item, "name", item)) for item in value)
     if isinstance(value, bool | int | float | str) or value is None:
         return value
     return str(value)
-
-
-def _is_group(inner: Any) -> bool:
-    return isinstance(inner, type) and issubclass(inner, Settings)
 
 
 def _advanced(field: FieldInfo) -> bool:

@@ -21,7 +21,9 @@ ATTEMPTS = 60
 PAUSE = 0.25  # seconds between two attempts
 
 
-def show(ctx: Any, dataset: str, *, ids: Sequence[str] | None = None, view: Any = None) -> None:
+def show_samples(
+    ctx: Any, dataset: str, *, ids: Sequence[str] | None = None, view: Any = None
+) -> None:
     """Show samples in the grid, opening their data set when it is not the open one.
 
     Args:
@@ -69,8 +71,8 @@ class ShowSamples(foo.Operator):
 
     def execute(self, ctx: Any) -> None:
         """Set the view, or ask again a little later."""
-        wanted, left = ctx.params["dataset"], ctx.params["left"]
-        if ctx.dataset is not None and ctx.dataset.name == wanted:
+        name, left = ctx.params["dataset"], ctx.params["left"]
+        if ctx.dataset is not None and ctx.dataset.name == name:
             if ctx.request_params.get("view"):
                 return  # it is shown
             ctx.trigger("set_view", {"view": ctx.params["stages"]})
@@ -78,4 +80,4 @@ class ShowSamples(foo.Operator):
             time.sleep(PAUSE)
             ctx.trigger(f"{URI}/show_samples", {**ctx.params, "left": left - 1})
             return
-        ctx.ops.notify(f"{wanted!r} was not opened; open it and try again.", variant="error")
+        ctx.ops.notify(f"{name!r} was not opened; open it and try again.", variant="error")

@@ -15,7 +15,7 @@ from .. import navigation
 from ..base import URI
 
 
-class Frame(foo.Panel):
+class BasePanel(foo.Panel):
     """Base of the panels; nothing is kept in one, every rendering reads what is stored.
 
     Attributes:
@@ -64,16 +64,16 @@ class Frame(foo.Panel):
 
     def open_samples(self, ctx: Any) -> None:
         """Show samples, of the open data set or of a linked one."""
-        with told(ctx):
-            navigation.show(ctx, ctx.params["name"], ids=ctx.params["ids"])
+        with notify_errors(ctx):
+            navigation.show_samples(ctx, ctx.params["name"], ids=ctx.params["ids"])
 
     def execute(self, ctx: Any) -> Any:
         """Do what was clicked, then draw the page; what goes wrong becomes a sentence."""
         try:
             with lost_in_words():
                 return super().execute(ctx)
-        except CuradiffError as fault:
-            ctx.ops.notify(str(fault), variant="error")
+        except CuradiffError as error:
+            ctx.ops.notify(str(error), variant="error")
             ctx.ops.show_panel_output(self.render(ctx))
             return None
 
@@ -82,24 +82,24 @@ class Frame(foo.Panel):
         page = types.Object()
         try:
             with lost_in_words():
-                self.draw(ctx, page)
-        except CuradiffError as fault:
+                self.build(ctx, page)
+        except CuradiffError as error:
             page = types.Object()
-            page.view("refused", types.Error(label="Nothing can be shown", description=str(fault)))
+            page.view("refused", types.Error(label="Nothing can be shown", description=str(error)))
         return types.Property(
             page, view=types.GridView(orientation="vertical", align_x="stretch", gap=2, pad=2)
         )
 
-    def draw(self, ctx: Any, page: types.Object) -> None:
+    def build(self, ctx: Any, page: types.Object) -> None:
         """Add what the panel shows."""
         raise NotImplementedError
 
 
 @contextmanager
-def told(ctx: Any) -> Iterator[None]:
+def notify_errors(ctx: Any) -> Iterator[None]:
     """Show what the user can mend as a sentence."""
     try:
         with lost_in_words():
             yield
-    except CuradiffError as fault:
-        ctx.ops.notify(str(fault), variant="error")
+    except CuradiffError as error:
+        ctx.ops.notify(str(error), variant="error")

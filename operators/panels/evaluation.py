@@ -12,7 +12,7 @@ from ...metrics.table import HEAD, cells
 from . import layout
 
 
-def draw(card: types.Object, stored: Mapping[str, Any]) -> None:
+def add_evaluation(card: types.Object, stored: Mapping[str, Any]) -> None:
     """Add all values of an evaluation, folded: null, excess, interval and counts beside each."""
     text = markdown(stored)
     if not text:

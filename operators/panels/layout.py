@@ -69,12 +69,12 @@ def media(path: Any) -> str:
     return f"/media?filepath={quote(str(path))}"
 
 
-def bar(where: types.Object, share: float, says: str) -> None:
+def bar(where: types.Object, share: float, label: str) -> None:
     """Add a progress bar."""
     where.float(
         f"bar{len(where.properties)}",
         default=round(share, 3),
-        view=types.ProgressView(label=says),
+        view=types.ProgressView(label=label),
     )
 
 

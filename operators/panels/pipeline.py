@@ -11,16 +11,16 @@ from ... import runs
 from ...datasets import selections, uncovered, workspaces
 from ...datasets.resolving import all_samples
 from ...jobs import jobs
+from ...workflows import overview
 from ...workflows.mapping import map_embeddings
-from ...workflows.overview import active, of, overview
-from .. import following, navigation, pairs
-from . import previews, steps
-from .base import Frame, told
+from .. import follow_jobs, navigation
+from . import cards, nearest, previews
+from .base import BasePanel, notify_errors
 
 POLL = 2000  # milliseconds between two looks while something runs
 
 
-class CuradiffPanel(Frame):
+class PipelinePanel(BasePanel):
     """Each step of the pipeline with its state, what it made, and a button."""
 
     slug: ClassVar[str] = "curadiff"
@@ -35,27 +35,27 @@ class CuradiffPanel(Frame):
         """Look again; when something has ended, say how, and let the App see what it wrote."""
         before, now = set(ctx.panel.get_state("working") or []), _working(ctx)
         for ended in sorted(before - now):
-            following.say_end(ctx, runs.open_by_id(ended))
+            follow_jobs.notify_end(ctx, runs.open_by_id(ended))
         if before - now:
             ctx.ops.reload_dataset()
         ctx.panel.set_state("working", sorted(before & now))
 
     def open_selection(self, ctx: Any) -> None:
         """Show a selection in the grid, in the order of the picks."""
-        with told(ctx):
+        with notify_errors(ctx):
             stored = selections.read_selection(ctx.dataset, ctx.params["name"])
             ctx.ops.set_view(all_samples(ctx.dataset).select(stored.ids, ordered=True))
 
     def open_outliers(self, ctx: Any) -> None:
         """Show the images of the pool that a selection's guard kept out, the strangest first."""
-        with told(ctx):
+        with notify_errors(ctx):
             key = selections.read_selection(ctx.dataset, ctx.params["name"]).key
             apart = all_samples(ctx.dataset).match(fo.ViewField(f"{key}_flagged"))
             ctx.ops.set_view(apart.sort_by(f"{key}_outlier_score", reverse=True))
 
     def open_map(self, ctx: Any) -> None:
         """Lay the embeddings out in the plane and open FiftyOne's Embeddings panel."""
-        with told(ctx):
+        with notify_errors(ctx):
             key = map_embeddings(ctx.dataset, field=ctx.params["field"])
             ctx.ops.reload_dataset()
             ctx.ops.open_panel("Embeddings", layout="horizontal", state={"brainResult": key})
@@ -74,11 +74,11 @@ class CuradiffPanel(Frame):
 
     def open_uncovered(self, ctx: Any) -> None:
         """Show the real images that an evaluation found no generated image near."""
-        with told(ctx):
+        with notify_errors(ctx):
             name = ctx.params["name"]
             reference = navigation.open_by_name(name)
             view = uncovered.uncovered(reference, [ctx.params["key"]])
-            navigation.show(ctx, name, view=view)
+            navigation.show_samples(ctx, name, view=view)
 
     def on_change_selected(self, ctx: Any) -> None:
         """Other samples are selected: their nearest images are drawn anew."""
@@ -89,36 +89,36 @@ class CuradiffPanel(Frame):
 
     def sort_by_harm(self, ctx: Any) -> None:
         """Show an arm's training images, those first that make most bad drawings."""
-        with told(ctx):
+        with notify_errors(ctx):
             params = ctx.params
             ctx.ops.set_view(previews.by_harm(ctx.dataset, params["preview"], params["arm"]))
 
     def leave_out_worst(self, ctx: Any) -> None:
         """Preview an arm again without its worst images, beside the old one."""
-        with told(ctx):
-            run = previews.leave_out_worst(ctx.params["preview"], ctx.params["arm"])
+        with notify_errors(ctx):
+            run = previews.preview_without_worst(ctx.params["preview"], ctx.params["arm"])
             ctx.ops.notify(f"{run.id} draws without them.", variant="success")
 
     def stop(self, ctx: Any) -> None:
         """Ask a training or a job to end."""
         from ...workflows import training
 
-        with told(ctx):
+        with notify_errors(ctx):
             run = runs.open_by_id(ctx.params["run"])
             (training.stop if run.kind == "train" else jobs.stop)(run)
             ctx.ops.notify(f"{run.id} ends as soon as its work is safe.", variant="info")
 
     def edit_again(self, ctx: Any) -> None:
         """Open the form that started a job that failed, with what was given then."""
-        with told(ctx):
-            following.edit_again(ctx, runs.open_by_id(ctx.params["run"]))
+        with notify_errors(ctx):
+            follow_jobs.edit_and_retry(ctx, runs.open_by_id(ctx.params["run"]))
 
     def resume(self, ctx: Any) -> None:
         """Go on with a training or a job."""
         from ...workflows import training
 
         jobs.import_once()
-        with told(ctx):
+        with notify_errors(ctx):
             run = runs.open_by_id(ctx.params["run"])
             if run.kind == "train":
                 training.resume(run, wait=False, progress=False)
@@ -126,17 +126,19 @@ class CuradiffPanel(Frame):
                 jobs.resume(run)
             ctx.ops.notify(f"{run.id} goes on.", variant="success")
 
-    def draw(self, ctx: Any, page: types.Object) -> None:
+    def build(self, ctx: Any, page: types.Object) -> None:
         """Add the steps, the pairs of what is selected, and a clock while something runs."""
         if ctx.dataset is None:
             page.md("Open a data set to begin.", name="nothing")
             return
-        seen = overview(ctx.dataset)
-        steps.draw(page, seen, self)
-        pairs.draw(page, ctx, self)
-        previews.draw_sources(page, ctx, self)
+        state = overview.overview(ctx.dataset)
+        cards.add_cards(page, state, self)
+        nearest.add_nearest(page, ctx, self)
+        previews.add_sources(page, ctx, self)
         known = set(ctx.panel.get_state("working") or [])
-        at_work = known | {run.id for run in active([*seen.jobs, *seen.trainings, *seen.studies])}
+        at_work = known | {
+            run.id for run in overview.active([*state.jobs, *state.trainings, *state.studies])
+        }
         if at_work != known:  # what has ended stays until a tick has told the App
             ctx.panel.set_state("working", sorted(at_work))
         if at_work:
@@ -145,4 +147,4 @@ class CuradiffPanel(Frame):
 
 
 def _working(ctx: Any) -> set[str]:
-    return {run.id for run in active(of(ctx.dataset.name))}
+    return {run.id for run in overview.active(overview.of(ctx.dataset.name))}

@@ -2,56 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 from fiftyone.operators import types
 
 from ... import runs
 from ...common.errors import DataError, RunError
-from ...config import PreviewSettings, Settings
 from ...datasets import attribution, generated, info, writing
 from ...jobs import jobs
 from ...runs import Run
 from ...studies.preview import LABEL, table
 from ...workflows.overview import Overview
-from .. import forms, navigation
-from ..base import Doorway, job
-from ..pool import target
+from .. import navigation
 from . import layout
 
 PERCENT = 5  # of an arm's images, left out by the button
 
 
-class PreviewSelections(Doorway):
-    """What selections would make a model draw."""
-
-    slug = "preview_selections"
-    title = "Preview selections"
-    about = f"See what selections would make a model draw, in minutes. {LABEL}"
-    button = "Preview"
-    icon = "preview"
-    model: ClassVar[type[Settings]] = PreviewSettings
-    delegates = True
-
-    def fill(self, ctx: Any, form: types.Object) -> None:
-        """Ask for the arms, and how much is drawn."""
-        target(ctx, form, "Preview")
-        forms.add_settings(form, PreviewSettings, ctx.params)
-
-    def act(self, ctx: Any) -> dict[str, Any]:
-        """Start the job."""
-        return job(ctx, "preview", {"source": ctx.target_view()}, self.settings(ctx))
-
-    def __call__(self, source: Any, **settings: Any) -> Any:
-        """Preview; see ``curadiff.preview``."""
-        from ...studies.preview import engine
-
-        return engine.preview(source, **settings)
-
-
-def draw(card: types.Object, seen: Overview, panel: Any) -> None:
+def add_previews(card: types.Object, overview: Overview, panel: Any) -> None:
     """Add every preview of a data set to its card, newest first."""
-    for run in reversed(seen.previews):
+    for run in reversed(overview.previews):
         _preview(card, run, panel)
 
 
@@ -62,7 +32,7 @@ def _preview(card: types.Object, run: Run, panel: Any) -> None:
         layout.link(line, "Pictures", status["page"])
     if status["state"] in runs.ACTIVE and isinstance(status.get("progress"), float):
         layout.bar(card, status["progress"], status.get("message", ""))
-    outcomes = outcomes_of(run)
+    outcomes = preview_outcomes(run)
     if not outcomes:
         return
     real = run.path / "cells" / "real.json"
@@ -71,12 +41,12 @@ def _preview(card: types.Object, run: Run, panel: Any) -> None:
         if outcome["seed"] > 0 or not outcome.get("worst"):
             continue
         arm = outcome["arm"]
-        there = layout.row(
+        buttons = layout.row(
             card, f"{arm}: {outcome['bad']:.0%} of its drawings have no real image near"
         )
-        layout.button(there, "Sort by harm", panel.sort_by_harm, preview=run.id, arm=arm)
+        layout.button(buttons, "Sort by harm", panel.sort_by_harm, preview=run.id, arm=arm)
         layout.button(
-            there,
+            buttons,
             f"Leave out the worst {PERCENT} % and preview again",
             panel.leave_out_worst,
             preview=run.id,
@@ -84,7 +54,7 @@ def _preview(card: types.Object, run: Run, panel: Any) -> None:
         )
 
 
-def outcomes_of(run: Run) -> list[dict[str, Any]]:
+def preview_outcomes(run: Run) -> list[dict[str, Any]]:
     """Return what is known of a preview's arms, in their order; none before the first is judged."""
     path = run.path / "outcomes.json"
     return runs.read_json(path) if path.exists() else []
@@ -98,7 +68,7 @@ def markdown(outcomes: list[dict[str, Any]], real: dict[str, float]) -> str:
     return f"{LABEL}\n\n" + "\n".join(lines)
 
 
-def leave_out_worst(preview: str, arm: str) -> Run:
+def preview_without_worst(preview: str, arm: str) -> Run:
     """Start the same preview with one more arm: this one without its worst images.
 
     Raises:
@@ -127,22 +97,22 @@ def by_harm(dataset: Any, preview: str, arm: str) -> Any:
     return dataset.exists(field).sort_by(field, reverse=True)
 
 
-def draw_sources(page: types.Object, ctx: Any, panel: Any) -> None:
+def add_sources(page: types.Object, ctx: Any, panel: Any) -> None:
     """Add what the selected drawings are made of, or which drawings the selected images are in."""
     ids = list(ctx.selected)
     if not ids:
         return
-    known = info.read(ctx.dataset)
-    source = generated.source_name(known)
+    about_dataset = info.read(ctx.dataset)
+    source = generated.source_name(about_dataset)
     if source is not None:
-        name, found = source, attribution.sources_of(ctx.dataset, ids)
+        name, ids_linked = source, attribution.sources_of(ctx.dataset, ids)
         label = "Show what these drawings are made of"
     else:
-        label, name, found = "Show the drawings that these images are in", "", []
-        for other in reversed(generated.linked_names(known)):
-            found = attribution.drawings_with(navigation.open_by_name(other), ids)
-            if found:
-                name = other
+        label, name, ids_linked = "Show the drawings that these images are in", "", []
+        for linked in reversed(generated.linked_names(about_dataset)):
+            ids_linked = attribution.drawings_with(navigation.open_by_name(linked), ids)
+            if ids_linked:
+                name = linked
                 break
-    if found:
-        layout.button(page, label, panel.open_samples, name=name, ids=found)
+    if ids_linked:
+        layout.button(page, label, panel.open_samples, name=name, ids=ids_linked)

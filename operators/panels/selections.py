@@ -10,10 +10,10 @@ from ...datasets import selections
 from ...workflows import overlap
 from .. import navigation
 from . import layout
-from .base import Frame, told
+from .base import BasePanel, notify_errors
 
 
-class SelectionsPanel(Frame):
+class SelectionsPanel(BasePanel):
     """What two selections share, and what only one of them has."""
 
     slug: ClassVar[str] = "curadiff_selections"
@@ -35,12 +35,12 @@ class SelectionsPanel(Frame):
 
     def open_part(self, ctx: Any) -> None:
         """Show what only one, or both, chose, in the order of the picks."""
-        with told(ctx):
-            found = overlap.overlap(ctx.dataset, ctx.params["a"], ctx.params["b"])
-            navigation.show(ctx, ctx.dataset.name, ids=getattr(found, ctx.params["part"]))
+        with notify_errors(ctx):
+            shared = overlap.overlap(ctx.dataset, ctx.params["a"], ctx.params["b"])
+            navigation.show_samples(ctx, ctx.dataset.name, ids=getattr(shared, ctx.params["part"]))
             ctx.ops.open_panel("Samples", is_active=True)  # this panel lies over it
 
-    def draw(self, ctx: Any, page: types.Object) -> None:
+    def build(self, ctx: Any, page: types.Object) -> None:
         """Add two menus, how much the two share, and the first picks of each part."""
         names = selections.selection_names(ctx.dataset) if ctx.dataset is not None else []
         if len(names) < 2:
@@ -68,19 +68,19 @@ class SelectionsPanel(Frame):
             menus.enum(
                 f"menu_{letter}", menu.values(), default=name, view=menu, on_change=on_choose
             )
-        found = overlap.overlap(ctx.dataset, a, b)
-        page.view("said", types.AlertView(severity="info", label=str(found)))
+        shared = overlap.overlap(ctx.dataset, a, b)
+        page.view("said", types.AlertView(severity="info", label=str(shared)))
         columns = types.Object()
         page.define_property("parts", columns, view=layout.wrapping())
         titles = {"only_a": f"Only {a}", "both": "Both", "only_b": f"Only {b}"}
         for part in overlap.PARTS:
-            self._part(ctx, columns, found, part, titles[part])
+            self._part(ctx, columns, shared, part, titles[part])
         layout.text(page, "The first picks of each part, best first; Show opens all of them.")
 
     def _part(
-        self, ctx: Any, columns: types.Object, found: overlap.Overlap, part: str, title: str
+        self, ctx: Any, columns: types.Object, shared: overlap.Overlap, part: str, title: str
     ) -> None:
-        ids = getattr(found, part)
+        ids = getattr(shared, part)
         column = types.Object()
         view = types.GridView(
             orientation="vertical",
@@ -93,7 +93,7 @@ class SelectionsPanel(Frame):
         if not ids:
             layout.text(column, "No image.")
             return
-        layout.button(head, "Show", self.open_part, part=part, a=found.a.name, b=found.b.name)
+        layout.button(head, "Show", self.open_part, part=part, a=shared.a.name, b=shared.b.name)
         file = overlap.sheet(ctx.dataset, ids)
         layout.image(column, file, f"First picks of: {title}", width="100%")
 

@@ -17,9 +17,8 @@ from ...studies import comparing
 from ...studies.conclusions import BETTER, UNUSABLE, conclude
 from ...studies.report import charts
 from ...workflows.overview import of
-from .. import uncovered
-from . import layout
-from .base import Frame, told
+from . import layout, uncovered
+from .base import BasePanel, notify_errors
 
 PLOTTED = ("frechet_distance", "precision", "recall", "coverage")
 SEVERITY = {BETTER: "success", UNUSABLE: "warning"}
@@ -27,7 +26,7 @@ POLL = 5000  # milliseconds; a study takes hours
 TITLES = {"held_out": "held-out images", "pool": "the images that could be trained on"}
 
 
-class StudyPanel(Frame):
+class StudyPanel(BasePanel):
     """One study: what came out, how sure it is, what the models draw."""
 
     slug: ClassVar[str] = "curadiff_study"
@@ -49,18 +48,20 @@ class StudyPanel(Frame):
     def open_bar(self, ctx: Any) -> None:
         """Show the samples behind a bar or a dot: what the arm drew, or was trained on."""
         arm, _, seed = str(ctx.params.get("id") or ctx.params.get("x")).partition("|")
-        with told(ctx):
-            ctx.ops.set_view(_samples(ctx, arm, int(seed) if seed else None))
+        with notify_errors(ctx):
+            ctx.ops.set_view(_samples_behind(ctx, arm, int(seed) if seed else None))
 
     def open_uncovered(self, ctx: Any) -> None:
         """Show the real images that no generated image of an arm, or of any, is near."""
-        with told(ctx):
-            uncovered.show(ctx, runs.open_by_id(ctx.params["study"]), ctx.params["arm"])
+        with notify_errors(ctx):
+            uncovered.show_uncovered(ctx, runs.open_by_id(ctx.params["study"]), ctx.params["arm"])
 
-    def draw(self, ctx: Any, page: types.Object) -> None:
+    def build(self, ctx: Any, page: types.Object) -> None:
         """Add the study that was chosen, the newest one at first."""
-        found = {run.id: run for run in of(source_of(ctx)) if run.kind == "study"}
-        if not found:
+        source = source_of(ctx)
+        runs_here = [] if source is None else of(source)
+        studies = {run.id: run for run in runs_here if run.kind == "study"}
+        if not studies:
             page.view(
                 "none",
                 types.AlertView(
@@ -72,16 +73,16 @@ class StudyPanel(Frame):
             )
             return
         chosen = ctx.panel.get_state("study")
-        run = found.get(chosen) or list(found.values())[-1]
-        if len(found) > 1:
+        run = studies.get(chosen) or list(studies.values())[-1]
+        if len(studies) > 1:
             menu = types.DropdownView(label="Study")
-            for name in reversed(found):
+            for name in reversed(studies):
                 menu.add_choice(name, label=name)
             page.enum("which", menu.values(), default=run.id, view=menu, on_change=self.on_choose)
-        self._draw(ctx, page, run)
+        self._build_study(ctx, page, run)
 
-    def _draw(self, ctx: Any, page: types.Object, run: Run) -> None:
-        status, outcomes = run.status, uncovered.outcomes_of(run)
+    def _build_study(self, ctx: Any, page: types.Object, run: Run) -> None:
+        status, outcomes = run.status, uncovered.study_outcomes(run)
         if status["state"] != "finished":
             layout.text(page, f"**{run.id}** {status['state']}: {status.get('message', '')}")
             layout.bar(page, float(status.get("progress") or 0), _count(status, outcomes))
@@ -106,8 +107,8 @@ class StudyPanel(Frame):
         self._buttons(ctx, page, run)
         self._bars(page, summary, run, against, outcomes)
         _table(page, summary, outcomes, against)
-        uncovered.draw(page, run, answer.order, self)
-        _pictures(page, run, outcomes, answer.order)
+        uncovered.add_uncovered(page, run, answer.order, self)
+        _grids(page, run, outcomes, answer.order)
 
     def _buttons(self, ctx: Any, page: types.Object, run: Run) -> None:
         row = page.h_stack("buttons", gap=1, align_x="left", align_y="center")
@@ -115,11 +116,11 @@ class StudyPanel(Frame):
         if report.exists():
             layout.link(row, "Open the report", report)
         source = run.record["dataset"]
-        made = run.record.get("generated") or f"{source}-{run.id}"
-        other = source if ctx.dataset.name == made else made
-        if fo.dataset_exists(other):
-            label = "Open the real images" if other == source else "Open the generated images"
-            layout.button(row, label, self.open_dataset, name=other)
+        generated_name = run.record.get("generated") or f"{source}-{run.id}"
+        other_name = source if ctx.dataset.name == generated_name else generated_name
+        if fo.dataset_exists(other_name):
+            label = "Open the real images" if other_name == source else "Open the generated images"
+            layout.button(row, label, self.open_dataset, name=other_name)
 
     def _bars(
         self,
@@ -168,35 +169,37 @@ def source_of(ctx: Any) -> str | None:
     """Return the name of the real images' data set, whichever of the two is open."""
     if ctx.dataset is None:
         return None
-    kept = info.read(ctx.dataset)
-    origin = generated.known_source(kept)
+    about_dataset = info.read(ctx.dataset)
+    origin = generated.known_source(about_dataset)
     if origin is None:
         return ctx.dataset.name
-    return generated.source_name(kept) or origin["name"]
+    return generated.source_name(about_dataset) or origin["name"]
 
 
-def figure(drawn: Any) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+def figure(plot: Any) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """Return a plot's data and the part of its layout that leaves colours to the App."""
-    told = json.loads(drawn.to_json())
-    kept = {name: told["layout"][name] for name in ("shapes",) if name in told["layout"]}
-    kept |= {"margin": {"t": 8, "l": 44, "r": 8, "b": 28}, "bargap": 0.35}
-    kept["yaxis"] = {"rangemode": "tozero"}
-    return told["data"], kept
+    spec = json.loads(plot.to_json())
+    shape = {name: spec["layout"][name] for name in ("shapes",) if name in spec["layout"]}
+    shape |= {"margin": {"t": 8, "l": 44, "r": 8, "b": 28}, "bargap": 0.35}
+    shape["yaxis"] = {"rangemode": "tozero"}
+    return spec["data"], shape
 
 
 def _name_points(
     data: list[dict[str, Any]], summary: Mapping[str, Mapping[str, comparing.Spread]], name: str
 ) -> None:
     """Give bars and dots ids that a click hands back: ``arm`` and ``arm|seed``."""
-    have = {arm: row[name] for arm, row in summary.items() if name in row}
+    spreads = {arm: row[name] for arm, row in summary.items() if name in row}
     bars, dots = data[0], data[1]
-    bars["ids"], bars["y"] = list(have), [told.mean for told in have.values()]
-    points = [(arm, seed, v) for arm, told in have.items() for seed, v in told.values.items()]
+    bars["ids"], bars["y"] = list(spreads), [spread.mean for spread in spreads.values()]
+    points = [
+        (arm, seed, v) for arm, spread in spreads.items() for seed, v in spread.values.items()
+    ]
     dots["ids"] = [f"{arm}|{seed}" for arm, seed, _ in points]
     dots["x"] = [arm for arm, _, _ in points]
     dots["y"] = [value for _, _, value in points]
     dots["customdata"] = [seed for _, seed, _ in points]
-    bars["x"] = list(have)
+    bars["x"] = list(spreads)
 
 
 def _table(
@@ -217,15 +220,15 @@ def _table(
     table.add_column("exposure", label="Each seen")
     rows = []
     for arm, values in summary.items():
-        mine = [outcome for outcome in outcomes if outcome["arm"] == arm]
+        of_arm = [outcome for outcome in outcomes if outcome["arm"] == arm]
         row = {name: str(values.get(name, "–")) for name in columns}
         row |= {
             f"{name}_excess": comparing.number(values[name].excess or 0)
             for name in comparing.WITH_EXCESS
             if name in values and values[name].excess is not None
         }
-        row |= {"arm": arm, "images": f"{mine[0]['images']:,}"}
-        rows.append(row | {"exposure": f"{mine[0]['exposure']:.0f}×"})
+        row |= {"arm": arm, "images": f"{of_arm[0]['images']:,}"}
+        rows.append(row | {"exposure": f"{of_arm[0]['exposure']:.0f}×"})
     if real:
         scores = {name: comparing.number(real[name].value) for name in columns if name in real}
         rows.append({"arm": comparing.REAL, **scores})
@@ -239,47 +242,47 @@ def _table(
     )
 
 
-def _pictures(
+def _grids(
     page: types.Object,
     run: Run,
     outcomes: Sequence[Mapping[str, Any]],
     order: Sequence[str],
 ) -> None:
     seeds = list(dict.fromkeys(outcome["seed"] for outcome in outcomes))
-    shown = {
+    grids = {
         (arm, seed): path
         for seed in seeds
         for arm in order
         if (path := run.path / "grids" / f"{arm}-s{seed}.png").exists()
     }
-    if not shown:
+    if not grids:
         return
     layout.text(page, "**What the models draw.** The same place in every grid began as the same "
                "noise.")  # fmt: skip
     grid = types.Object()
     page.define_property("grids", grid, view=layout.wrapping())
-    for (arm, seed), path in shown.items():
-        one = types.Object()
+    for (arm, seed), path in grids.items():
+        cell = types.Object()
         view = types.GridView(
             orientation="vertical", gap=0, align_x="stretch", componentsProps=layout.flexible(180)
         )
-        grid.define_property(f"grid_{arm}_{seed}".replace("-", "_"), one, view=view)
-        layout.text(one, f"{arm}, seed {seed}")
-        layout.image(one, path, f"25 images of {arm}, seed {seed}", width="100%")
+        grid.define_property(f"grid_{arm}_{seed}".replace("-", "_"), cell, view=view)
+        layout.text(cell, f"{arm}, seed {seed}")
+        layout.image(cell, path, f"25 images of {arm}, seed {seed}", width="100%")
 
 
-def _samples(ctx: Any, arm: str, seed: int | None) -> Any:
+def _samples_behind(ctx: Any, arm: str, seed: int | None) -> Any:
     """Return the view behind a bar: of the open data set, generated or real."""
     if "generated" in info.read(ctx.dataset):
-        made = ctx.dataset.match(fo.ViewField("arm") == arm)
-        return made if seed is None else made.match(fo.ViewField("training_seed") == seed)
-    found = [run for run in of(ctx.dataset.name) if run.kind == "study"]
-    run = next((r for r in found if r.id == ctx.panel.get_state("study")), found[-1])
-    told = next(
-        o for o in uncovered.outcomes_of(run) if o["arm"] == arm and seed in (None, o["seed"])
+        images = ctx.dataset.match(fo.ViewField("arm") == arm)
+        return images if seed is None else images.match(fo.ViewField("training_seed") == seed)
+    studies = [run for run in of(ctx.dataset.name) if run.kind == "study"]
+    run = next((r for r in studies if r.id == ctx.panel.get_state("study")), studies[-1])
+    outcome = next(
+        o for o in uncovered.study_outcomes(run) if o["arm"] == arm and seed in (None, o["seed"])
     )
-    if told["selection"] is None:
+    if outcome["selection"] is None:
         split = runs.read_json(run.path / "split.json")
         return all_samples(ctx.dataset).select(split["pool"])
-    stored = selections.read_selection(ctx.dataset, told["selection"])
+    stored = selections.read_selection(ctx.dataset, outcome["selection"])
     return all_samples(ctx.dataset).select(stored.ids, ordered=True)

@@ -9,19 +9,19 @@ from ...runs import Run
 from ...studies.comparing import number
 from ...studies.report import charts
 from ...workflows.overview import newest_grid
-from . import layout, steps
+from . import cards, layout
 from .study import figure
 
 POINTS = 300  # of the loss curve; more cannot be seen
 TAIL = 12  # lines of the log
 
 
-def draw(card: types.Object, run: Run) -> None:
+def add_training(card: types.Object, run: Run) -> None:
     """Add what there is to see of a training to its card."""
     status = run.status
     state, total = status["state"], run.settings["steps"]
     if state in runs.ACTIVE:
-        layout.bar(card, status.get("step", 0) / total, steps.progress(status))
+        layout.bar(card, status.get("step", 0) / total, cards.progress(status))
     if status.get("error"):
         name = f"error_{len(card.properties)}"
         card.view(name, types.Error(label=status["error"]))
@@ -35,10 +35,10 @@ def draw(card: types.Object, run: Run) -> None:
     grid = newest_grid(run)
     if grid is not None:
         step = int(grid.stem.removeprefix("step-"))
-        drawn = types.Object()
-        row.define_property("drawn", drawn, view=types.GridView(orientation="vertical", gap=0))
-        layout.text(drawn, f"What it draws at step {step:,}")
-        layout.image(drawn, grid, f"What {run.id} draws at step {step:,}", height="210px")
+        picture = types.Object()
+        row.define_property("drawn", picture, view=types.GridView(orientation="vertical", gap=0))
+        layout.text(picture, f"What it draws at step {step:,}")
+        layout.image(picture, grid, f"What {run.id} draws at step {step:,}", height="210px")
     _log(card, run)
 
 
@@ -58,14 +58,14 @@ def facts_of(run: Run) -> str:
     return ", ".join(parts)
 
 
-def _curve(where: types.Object, run: Run) -> None:
+def _curve(parent: types.Object, run: Run) -> None:
     entries = [entry for entry in run.log() if entry.get("loss") is not None]
     if len(entries) < 2:
         return
     entries = entries[:: max(1, len(entries) // POINTS)]
     data, shape = figure(charts.losses({run.id: entries}, {run.id: "loss"}))
     shape |= {"height": 190, "yaxis": {"type": "log", "nticks": 5, "rangemode": "normal"}}
-    where.plot(
+    parent.plot(
         f"loss_{run.id}".replace("-", "_").replace(".", "_"),
         label="Loss over steps",
         data=data,

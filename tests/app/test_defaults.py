@@ -5,7 +5,15 @@ import pytest
 from curadiff import encoders, runs
 from curadiff.config import EvaluateSettings, StudySettings
 from curadiff.encoders import presence, weights
-from curadiff.operators import checks, defaults, evaluations, forms, models, pool
+from curadiff.operators import (
+    checks,
+    defaults,
+    embeddings,
+    form_values,
+    selection,
+    studies,
+    training,
+)
 from fiftyone.operators.executor import ExecutionContext
 
 
@@ -35,12 +43,15 @@ def offline(monkeypatch, home):
 
 
 def test_nothing_is_offered_whose_weights_are_missing(offline, embedded):
-    form = form_of(pool.ComputeEmbeddings, embedded)
+    form = form_of(embeddings.ComputeEmbeddings, embedded)
     assert form.properties["encoder"].default == "builtin"
     assert "clip-vit-b32 are not on this machine" in form.properties["chosen"].view.label
     (home_weights := weights.folder()).mkdir(parents=True)
     (home_weights / "clip-vit-b32.pt").touch()
-    assert form_of(pool.ComputeEmbeddings, embedded).properties["encoder"].default == "clip-vit-b32"
+    assert (
+        form_of(embeddings.ComputeEmbeddings, embedded).properties["encoder"].default
+        == "clip-vit-b32"
+    )
 
 
 def test_the_default_weights_are_looked_for_where_open_clip_gets_them():
@@ -53,14 +64,19 @@ def test_the_default_weights_are_looked_for_where_open_clip_gets_them():
 
 @pytest.mark.parametrize(
     "operator",
-    [pool.ComputeEmbeddings, pool.SelectSamples, models.TrainDiffusion, evaluations.RunStudy],
+    [
+        embeddings.ComputeEmbeddings,
+        selection.SelectSamples,
+        training.TrainDiffusion,
+        studies.RunStudy,
+    ],
 )
 def test_a_form_that_opens_is_not_red(offline, embedded, operator):
     assert wrong(form_of(operator, embedded)) == {}
 
 
 def test_a_study_begins_with_what_fits_and_says_which_images(offline, embedded):
-    form = form_of(evaluations.RunStudy, embedded)
+    form = form_of(studies.RunStudy, embedded)
     assert form.properties["size"].view.label == (
         f"The study takes all 40 images of {embedded.name}."
     )
@@ -79,14 +95,14 @@ def test_a_study_begins_with_what_fits_and_says_which_images(offline, embedded):
 @pytest.mark.parametrize(
     ("operator", "params", "marked"),
     [
-        (pool.ComputeEmbeddings, {"encoder": "clap"}, {"encoder": "got 'clap'"}),
-        (pool.ComputeEmbeddings, {"field": "filepath"}, {"field": "holds no vectors"}),
-        (pool.SelectSamples, {"budget": None}, {"budget": "budget is needed"}),
-        (pool.SelectSamples, {"budget": 41}, {"budget": "budget must be <= 40"}),
-        (models.TrainDiffusion, {"selection": "-", "name": "a/b"}, {"name": "letters, digits"}),
-        (models.TrainDiffusion, {"selection": "-", "name": "taken"}, {"name": "exists"}),
-        (evaluations.RunStudy, {"budget": 33}, {"budget": "only 32 images"}),
-        (evaluations.RunStudy, {"embed": {"encoder": "clap"}}, {"encoder": "got 'clap'"}),
+        (embeddings.ComputeEmbeddings, {"encoder": "clap"}, {"encoder": "got 'clap'"}),
+        (embeddings.ComputeEmbeddings, {"field": "filepath"}, {"field": "holds no vectors"}),
+        (selection.SelectSamples, {"budget": None}, {"budget": "budget is needed"}),
+        (selection.SelectSamples, {"budget": 41}, {"budget": "budget must be <= 40"}),
+        (training.TrainDiffusion, {"selection": "-", "name": "a/b"}, {"name": "letters, digits"}),
+        (training.TrainDiffusion, {"selection": "-", "name": "taken"}, {"name": "exists"}),
+        (studies.RunStudy, {"budget": 33}, {"budget": "only 32 images"}),
+        (studies.RunStudy, {"embed": {"encoder": "clap"}}, {"encoder": "got 'clap'"}),
     ],
 )
 def test_a_wrong_value_is_marked_before_the_form_closes(
@@ -104,11 +120,11 @@ def test_a_taken_selection_is_marked_until_overwrite_is_ticked(home, embedded):
     given = {"method": "random", "budget": 8, "name": "mine"}
     assert (
         "has a selection named 'mine'"
-        in wrong(form_of(pool.SelectSamples, embedded, given))["name"]
+        in wrong(form_of(selection.SelectSamples, embedded, given))["name"]
     )
     given["advanced"] = {"overwrite": True}
-    assert wrong(form_of(pool.SelectSamples, embedded, given)) == {}
-    listed = form_of(pool.SelectSamples, embedded).properties["advanced"].type.properties
+    assert wrong(form_of(selection.SelectSamples, embedded, given)) == {}
+    listed = form_of(selection.SelectSamples, embedded).properties["advanced"].type.properties
     assert listed["keep"].type.values == ["", "mine"]
 
 
@@ -119,7 +135,7 @@ def test_what_a_form_shows_is_what_it_starts_and_a_program_gets_the_documented_d
     uri = "@curadiff/studio/any"
     page = ExecutionContext(request_params={**asked, "prompt_id": "prompt"}, operator_uri=uri)
     program = ExecutionContext(request_params=asked, operator_uri=uri)
-    study = evaluations.RunStudy()
+    study = studies.RunStudy()
     assert study.settings(page)["embed"] == {"encoder": "builtin", "batch_size": 8}
     assert study.settings(page)["budget"] == 8
     assert study.settings(program) == {"name": "one", "embed": {"batch_size": 8}}
@@ -135,12 +151,12 @@ def test_unequal_counts_are_marked_only_where_they_are_refused():
 
 def test_settings_that_the_app_always_refuses_are_hidden_until_allowed(monkeypatch):
     monkeypatch.delenv("CURADIFF_APP_ALLOWS", raising=False)
-    hidden = forms.always_refused(StudySettings)
+    hidden = form_values.settings_refused_here(StudySettings)
     assert set(hidden) == {"embed.weights", "evaluate.weights", "train.accelerate"}
     monkeypatch.setenv("CURADIFF_APP_ALLOWS", "files")
-    assert forms.always_refused(StudySettings) == ("train.accelerate",)
+    assert form_values.settings_refused_here(StudySettings) == ("train.accelerate",)
     monkeypatch.setenv("CURADIFF_APP_ALLOWS", "code,files")
-    assert forms.always_refused(StudySettings) == ()
+    assert form_values.settings_refused_here(StudySettings) == ()
 
 
 def test_drawing_takes_a_third_of_a_training_step_per_image_and_step(home):

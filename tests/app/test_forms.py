@@ -4,7 +4,7 @@ import pytest
 from curadiff import config
 from curadiff.common.errors import SettingsError
 from curadiff.config import VERBS
-from curadiff.operators import forms
+from curadiff.operators import form_values, forms
 from fiftyone.operators import types
 
 
@@ -19,7 +19,7 @@ def fields_of(form, prefix=""):
     found = {}
     for name, field in form.properties.items():
         if isinstance(field.type, types.Object):
-            inner = prefix if name == forms.ADVANCED else f"{prefix}{name}."
+            inner = prefix if name == form_values.ADVANCED else f"{prefix}{name}."
             found |= fields_of(field.type, inner)
         else:
             found[f"{prefix}{name}"] = field
@@ -60,7 +60,7 @@ def test_an_untouched_form_gives_the_default_settings(verb):
             for name, field in properties.items()
         }
 
-    assert model(**forms.given(model, untouched(form.properties))) == model()
+    assert model(**form_values.form_settings(model, untouched(form.properties))) == model()
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_an_untouched_form_gives_the_default_settings(verb):
 def test_a_wrong_value_is_marked_on_its_field_with_pythons_sentence(verb, params, where):
     form, good = built(VERBS[verb], params)
     with pytest.raises(SettingsError) as raised:
-        VERBS[verb](**forms.given(VERBS[verb], params))
+        VERBS[verb](**form_values.form_settings(VERBS[verb], params))
     assert not good
     wrong = {name: f.error_message for name, f in fields_of(form).items() if f.invalid}
     assert list(wrong) == [where]
@@ -93,7 +93,9 @@ def test_presets_show_what_they_give_and_leave_the_fields_empty():
     steps = fields_of(form)["steps"]
     assert steps.default is None
     assert steps.view.placeholder == "300 (preset)"
-    values = forms.given(VERBS["train"], {"preset": "demo", "steps": None, "batch_size": 8})
+    values = form_values.form_settings(
+        VERBS["train"], {"preset": "demo", "steps": None, "batch_size": 8}
+    )
     assert VERBS["train"](**values).steps == 300
 
 

@@ -9,8 +9,8 @@ from curadiff import cli
 from curadiff.cli import commands
 from curadiff.common.errors import EnvironmentFault
 from curadiff.jobs import jobs
-from curadiff.operators.base import Doorway
-from curadiff.operators.panels.base import Frame
+from curadiff.operators.base import BaseOperator
+from curadiff.operators.panels.base import BasePanel
 from pymongo.errors import AutoReconnect, ServerSelectionTimeoutError
 
 SENTENCE = "the connection to FiftyOne's database was lost (connection refused)"
@@ -20,14 +20,14 @@ def lost(*_, **__):
     raise AutoReconnect("connection refused, Timeout: 30s, Topology Description: <...>")
 
 
-class Form(Doorway):
+class Form(BaseOperator):
     slug = title = about = "test"
-    fill = act = lost
+    build_form = perform = lost
 
 
-class Panel(Frame):
+class Panel(BasePanel):
     slug = title = icon = about = "test"
-    draw = on_click = lost
+    build = on_click = lost
 
 
 class App:

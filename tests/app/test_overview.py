@@ -9,8 +9,8 @@ import pytest
 from curadiff import config, runs
 from curadiff.common.errors import EnvironmentFault, SettingsError
 from curadiff.datasets import generated, pairs, reading
-from curadiff.operators.panels.pipeline import CuradiffPanel
-from curadiff.operators.panels.steps import draw, next_step
+from curadiff.operators.panels.cards import add_cards, next_step
+from curadiff.operators.panels.pipeline import PipelinePanel
 from curadiff.workflows.mapping import map_embeddings, principal_plane
 from curadiff.workflows.overview import Overview, overview
 from fiftyone.core.odm import get_db_conn
@@ -81,7 +81,7 @@ def test_images_of_a_study_are_not_called_unjudged(home, name, said):
     study = runs.create("study", {}, name=name)
     seen = Overview("photos-first", 8, studies=[study], source="photos")
     page = foo.types.Object()
-    draw(page, seen, CuradiffPanel())
+    add_cards(page, seen, PipelinePanel())
     assert said in str(foo.types.Property(page).to_json())
 
 

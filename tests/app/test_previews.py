@@ -9,8 +9,8 @@ from curadiff.common.errors import DataError, RunError
 from curadiff.config import PreviewSettings
 from curadiff.datasets import attribution, generated
 from curadiff.operators.panels import previews
-from curadiff.operators.panels.pipeline import CuradiffPanel
-from curadiff.operators.panels.steps import draw
+from curadiff.operators.panels.cards import add_cards
+from curadiff.operators.panels.pipeline import PipelinePanel
 from curadiff.studies.preview import LABEL
 from curadiff.workflows.overview import overview
 from fiftyone.operators import types
@@ -61,7 +61,7 @@ def test_the_panel_shows_the_table_and_says_what_it_is(preview, dataset):
     assert [run.id for run in seen.previews] == ["first"]
     assert seen.trainings == []  # those of a preview are no trainings
     page = types.Object()
-    draw(page, seen, CuradiffPanel())
+    add_cards(page, seen, PipelinePanel())
     text = " ".join(shown(page))
     for words in (LABEL, "20.5", "1.25", "preview.html", "Sort by harm", "Leave out the worst 5 %"):
         assert words in text
@@ -72,14 +72,14 @@ def test_leaving_out_the_worst_adds_an_arm_to_the_same_preview(preview, dataset,
     monkeypatch.setattr(
         previews.jobs, "start", lambda *given: started.append(given) or SimpleNamespace(id="job")
     )
-    assert previews.leave_out_worst("first", "coreset").id == "job"
+    assert previews.preview_without_worst("first", "coreset").id == "job"
     verb, inputs, settings = started[0]
     assert (verb, inputs) == ("preview", {"source": dataset.name})
     assert settings["arms"] == ["coreset", "coreset-less-5"]
     assert PreviewSettings(**settings).name == "first"
     preview.add(settings=settings)
     with pytest.raises(RunError, match="has the arm coreset-less-5 already"):
-        previews.leave_out_worst("first", "coreset")
+        previews.preview_without_worst("first", "coreset")
 
 
 def test_training_images_are_sorted_by_harm_without_those_hardly_used(dataset):
@@ -132,7 +132,7 @@ def test_sources_lead_from_a_drawing_to_its_images_and_back(dataset, photos, tmp
         ):
             page = types.Object()
             ctx = SimpleNamespace(dataset=data, selected=[chosen])
-            previews.draw_sources(page, ctx, CuradiffPanel())
+            previews.add_sources(page, ctx, PipelinePanel())
             assert label in " ".join(shown(page))
     finally:
         made.delete()

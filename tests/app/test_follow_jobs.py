@@ -6,7 +6,7 @@ import pytest
 import yaml
 from curadiff import runs
 from curadiff.jobs import jobs
-from curadiff.operators import following, pool
+from curadiff.operators import embeddings, follow_jobs, images, selection
 from fiftyone.operators.executor import ExecutionContext
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -53,7 +53,7 @@ SPACES = {
 
 def test_success_is_said_and_open_panels_look_again(embedded):
     ctx = context(embedded, {"method": "random", "budget": 9}, spaces=SPACES)
-    pool.SelectSamples().execute(ctx)
+    selection.SelectSamples().execute(ctx)
     (said,) = ctx.executor.named("notify")
     assert said["variant"] == "success"
     (refresh,) = ctx.executor.named("prompt_user_for_operation")
@@ -65,18 +65,18 @@ def test_success_is_said_and_open_panels_look_again(embedded):
 def test_a_failure_opens_the_form_again_with_what_was_typed(embedded):
     given = {"method": "random", "budget": 99}
     ctx = context(embedded, given)
-    assert "budget must be <= 40" in pool.SelectSamples().execute(ctx)["error"]
+    assert "budget must be <= 40" in selection.SelectSamples().execute(ctx)["error"]
     (again,) = ctx.executor.named("prompt_user_for_operation")
     assert again["operator_uri"].endswith("/select_samples")
     assert again["params"].items() >= given.items()
-    form = pool.SelectSamples().resolve_input(context(embedded, again["params"])).type
+    form = selection.SelectSamples().resolve_input(context(embedded, again["params"])).type
     assert "budget must be <= 40" in form.properties["why_again"].view.label
 
 
 def test_a_start_says_what_runs_and_is_followed_where_no_panel_is_open(home, dataset, monkeypatch):
     monkeypatch.setattr(jobs, "_start", lambda run: None)
     ctx = context(dataset, {"encoder": "builtin"})
-    done = pool.ComputeEmbeddings().execute(ctx)
+    done = embeddings.ComputeEmbeddings().execute(ctx)
     (said,) = ctx.executor.named("notify")
     assert said["message"].startswith(f"Embed of {dataset.name} has started ({done['run']})")
     assert ctx.executor.named("follow_job") == [{"run": done["run"], "opened": dataset.name}]
@@ -85,7 +85,7 @@ def test_a_start_says_what_runs_and_is_followed_where_no_panel_is_open(home, dat
 
 @pytest.mark.parametrize("given", [{}, {"folder": {"absolute_path": "/nowhere/at/all"}}])
 def test_a_folder_that_is_not_there_is_marked_before_anything_starts(home, given):
-    form = pool.ImportImages().resolve_input(context(None, given)).type
+    form = images.ImportImages().resolve_input(context(None, given)).type
     assert form.properties["folder"].invalid
     assert "older" in form.properties["folder"].error_message
     assert runs.listing("job") == []
@@ -97,21 +97,21 @@ def test_an_import_that_ends_shows_its_data_set_and_one_that_fails_its_form(
     monkeypatch.setattr(jobs, "_start", lambda run: None)
     given = {"folder": {"absolute_path": str(tmp_path)}, "name": "made"}
     ctx = context(None, given)
-    run = runs.open_by_id(pool.ImportImages().execute(ctx)["run"])
+    run = runs.open_by_id(images.ImportImages().execute(ctx)["run"])
 
     run.set_status("finished", message="3 images imported", outcome={"dataset": "made"})
     ctx = context(None, {"run": run.id, "opened": None})
-    following.FollowJob().execute(ctx)
+    follow_jobs.FollowJob().execute(ctx)
     assert ctx.executor.named("open_dataset") == [{"dataset": "made"}]
     assert "3 images imported" in ctx.executor.named("notify")[0]["message"]
 
     run.set_status("failed", error="it holds no images.")
     ctx = context(None, {"run": run.id, "opened": None})
-    following.FollowJob().execute(ctx)
+    follow_jobs.FollowJob().execute(ctx)
     (again,) = ctx.executor.named("prompt_user_for_operation")
     assert again["params"] == {**given, "fault": "it holds no images."}
 
 
 def test_every_panel_of_the_plugin_is_refreshed():
     manifest = yaml.safe_load((ROOT / "fiftyone.yml").read_text())
-    assert list(following.PANELS) == manifest["panels"]
+    assert list(follow_jobs.PANELS) == manifest["panels"]

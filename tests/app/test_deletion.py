@@ -5,7 +5,7 @@ import pytest
 from curadiff import runs
 from curadiff.common.errors import DataError
 from curadiff.datasets import selections
-from curadiff.operators import removing
+from curadiff.operators import deletion
 from curadiff.operators.panels import evaluation
 from fiftyone.operators.executor import ExecutionContext
 
@@ -19,7 +19,7 @@ def context(dataset, params):
 
 def test_a_selection_goes_after_the_form_has_said_what_goes(home, embedded):
     curadiff.select(embedded, method="random", budget=9, name="mine")
-    operator = removing.DeleteMade()
+    operator = deletion.DeleteMade()
     asked = operator.resolve_input(context(embedded, {"what": "selection:mine"})).type
     assert "fields of mine (9 samples)" in asked.properties["goes"].view.description
     assert selections.selection_names(embedded) == ["mine"]
@@ -36,11 +36,11 @@ def test_a_training_goes_and_one_at_work_is_not_offered(home, embedded):
         run.set_status("finished")
     with runs.Lease(run.path):
         run.set_status("running")
-        assert list(removing.deletable(embedded)) == ["run:done"]
-        assert "done (train)" in removing.consequences(context(embedded, {}), "run:done")
+        assert list(deletion.deletable(embedded)) == ["run:done"]
+        assert "done (train)" in deletion.consequences(context(embedded, {}), "run:done")
         with pytest.raises(DataError, match="what must name"):
-            removing.DeleteMade().execute(context(embedded, {"what": "run:busy"}))
-    removing.DeleteMade().execute(context(embedded, {"what": "run:done"}))
+            deletion.DeleteMade().execute(context(embedded, {"what": "run:busy"}))
+    deletion.DeleteMade().execute(context(embedded, {"what": "run:done"}))
     assert [run.id for run in runs.listing("train")] == ["busy"]
 
 

@@ -12,8 +12,8 @@ from ...workflows.conditions import in_short
 from ...workflows.estimating import duration
 from ...workflows.mapping import has_umap
 from ...workflows.overview import Overview, active
-from .. import removing
-from ..models import can_resume, has_model
+from .. import deletion
+from ..training import can_resume, has_model
 from . import evaluation, previews
 from .layout import bar, button, link, name_of, row, text
 
@@ -21,20 +21,20 @@ UNJUDGED = "Nothing evaluated yet."
 STUDIED = "The study has compared its arms; nothing else is evaluated yet."
 
 
-def draw(page: types.Object, seen: Overview, panel: Any) -> None:
+def add_cards(page: types.Object, overview: Overview, panel: Any) -> None:
     """Add every step's card, and above them what to do next."""
-    head = row(page, f"**{seen.dataset}**, {_many(seen.images, 'image')}")
-    if seen.images:
+    head = row(page, f"**{overview.dataset}**, {_count(overview.images, 'image')}")
+    if overview.images:
         button(head, "Arrange the panels", panel.open_workspace)
-    for one in runs.survey()[1]:
-        text(page, f"The run {one.path.name} is left out: {one.why}")
-    if seen.source:
-        _of_generated(page, seen, panel)
+    for unreadable in runs.survey()[1]:
+        text(page, f"The run {unreadable.path.name} is left out: {unreadable.why}")
+    if overview.source:
+        _of_generated(page, overview, panel)
         return
-    title, why, _ = next_step(seen)
+    title, why, _ = next_step(overview)
     page.view("next", types.AlertView(severity="info", label=title, description=why))
-    if not seen.images:
-        _import(page, seen, panel)
+    if not overview.images:
+        _import(page, overview, panel)
         return
     for add in (
         _embeddings,
@@ -45,77 +45,79 @@ def draw(page: types.Object, seen: Overview, panel: Any) -> None:
         _evaluations,
         _studies,
     ):
-        add(page, seen, panel)
+        add(page, overview, panel)
 
 
-def _of_generated(page: types.Object, seen: Overview, panel: Any) -> None:
+def _of_generated(page: types.Object, overview: Overview, panel: Any) -> None:
     """Show what can be done with generated images: judge them, go back to the real ones."""
-    line = row(page, f"These images were generated from **{seen.source}**.")
-    mine = [run for run in seen.studies if seen.dataset == f"{seen.source}-{run.id}"]
-    for run in mine:
+    line = row(page, f"These images were generated from **{overview.source}**.")
+    studies_here = [
+        run for run in overview.studies if overview.dataset == f"{overview.source}-{run.id}"
+    ]
+    for run in studies_here:
         button(line, "Compare the arms", panel.open_study, study=run.id)
-    button(line, "Open the real images", panel.open_dataset, name=seen.source)
-    _evaluations(page, seen, panel, none=STUDIED if mine else UNJUDGED)
+    button(line, "Open the real images", panel.open_dataset, name=overview.source)
+    _evaluations(page, overview, panel, none=STUDIED if studies_here else UNJUDGED)
 
 
-def next_step(seen: Overview) -> tuple[str, str, str]:
+def next_step(overview: Overview) -> tuple[str, str, str]:
     """Say what to do next, why, and by which operator (none: ``""``)."""
-    if seen.images == 0:
+    if overview.images == 0:
         return "Next: import images", "This data set is empty.", "import_images"
-    if active([*seen.jobs, *seen.trainings, *seen.studies]):
+    if active([*overview.jobs, *overview.trainings, *overview.studies]):
         return "At work", "You may close the App: what runs goes on, and is shown here again.", ""
-    if not seen.embeddings:
+    if not overview.embeddings:
         why = (
             "Vectors that say which images look alike; choosing works on them. The encoder "
             "“builtin” needs no download."
         )
         return "Next: compute embeddings", why, "compute_embeddings"
-    if not seen.selections:
+    if not overview.selections:
         why = "Choose a method and how many images to keep."
         return "Next: select training images", why, "select_samples"
-    if not seen.trainings and not seen.studies:
+    if not overview.trainings and not overview.studies:
         why = "A study trains one model per way of choosing and compares them."
         return "Next: train a model, or run a study", why, "train_diffusion"
-    if not seen.generated:
+    if not overview.generated:
         return "Next: generate images", "Draw images from a trained model.", "generate_samples"
-    if not seen.evaluations and not seen.studies:
+    if not overview.evaluations and not overview.studies:
         why = "Compare the generated images with the real ones."
         return "Next: evaluate", why, "evaluate_generated"
     return "All steps are done", "Select in another way and compare, or run a study.", "run_study"
 
 
-def _import(page: types.Object, seen: Overview, panel: Any) -> None:
+def _import(page: types.Object, overview: Overview, panel: Any) -> None:
     """Show the only step that an empty data set has."""
-    given = {"name": seen.dataset}
-    card = _card(page, seen, "Images", "import_images", "Import", panel, given=given)
+    given = {"name": overview.dataset}
+    card = _card(page, overview, "Images", "import_images", "Import", panel, given=given)
     text(card, "Choose a folder of images, or the root of a VITON-HD download.")
-    _jobs(card, seen, "import", panel)
-    for run in seen.jobs[-1:]:
+    _jobs(card, overview, "import", panel)
+    for run in overview.jobs[-1:]:
         into = run.status.get("outcome", {}).get("dataset")
-        if into not in (None, seen.dataset):
+        if into not in (None, overview.dataset):
             button(row(card, f"{run.id} made **{into}**."), "Open", panel.open_dataset, name=into)
 
 
-def _embeddings(page: types.Object, seen: Overview, panel: Any) -> None:
-    card = _card(page, seen, "Embeddings", "compute_embeddings", "Compute", panel)
-    for told in seen.embeddings:
-        missing = seen.images - told["done"]
+def _embeddings(page: types.Object, overview: Overview, panel: Any) -> None:
+    card = _card(page, overview, "Embeddings", "compute_embeddings", "Compute", panel)
+    for entry in overview.embeddings:
+        missing = overview.images - entry["done"]
         state = "complete" if not missing else f"{missing:,} missing"
-        line = row(card, f"`{told['field']}`  {_many(told['done'], 'image')}, {state}")
+        line = row(card, f"`{entry['field']}`  {_count(entry['done'], 'image')}, {state}")
         if has_umap():
-            given = {"field": told["field"], "method": "umap"}
+            given = {"field": entry["field"], "method": "umap"}
             button(line, "UMAP", panel.open_form, operator="map_embeddings", given=given)
-        button(line, "Map", panel.open_map, field=told["field"])
-    _jobs(card, seen, "embed", panel)
-    _empty(card, seen.embeddings, "No embeddings yet.")
+        button(line, "Map", panel.open_map, field=entry["field"])
+    _jobs(card, overview, "embed", panel)
+    _empty(card, overview.embeddings, "No embeddings yet.")
 
 
-def _selections(page: types.Object, seen: Overview, panel: Any) -> None:
-    compare = ("Compare", panel.open_selections) if len(seen.selections) > 1 else None
-    card = _card(page, seen, "Selections", "select_samples", "Select", panel, beside=compare)
-    for config in seen.selections:
+def _selections(page: types.Object, overview: Overview, panel: Any) -> None:
+    compare = ("Compare", panel.open_selections) if len(overview.selections) > 1 else None
+    card = _card(page, overview, "Selections", "select_samples", "Select", panel, beside=compare)
+    for config in overview.selections:
         flagged = config.get("flagged")
-        outliers = f", {_many(flagged, 'outlier')} in the pool" if flagged else ""
+        outliers = f", {_count(flagged, 'outlier')} in the pool" if flagged else ""
         line = row(
             card,
             f"**{config['name']}**  {config['count']:,} of {config['pool_size']:,} by "
@@ -131,15 +133,15 @@ def _selections(page: types.Object, seen: Overview, panel: Any) -> None:
             operator="train_diffusion",
             given={"selection": config["name"]},
         )
-        _delete(line, f"{removing.SELECTION}{config['name']}", panel)
-    _empty(card, seen.selections, "No selection yet.")
+        _delete(line, f"{deletion.SELECTION}{config['name']}", panel)
+    _empty(card, overview.selections, "No selection yet.")
 
 
-def _trainings(page: types.Object, seen: Overview, panel: Any) -> None:
-    card = _card(page, seen, "Trainings", "train_diffusion", "Train", panel)
-    for run in reversed(seen.trainings):
-        _training(card, run, seen.trainings, panel)
-    _empty(card, seen.trainings, "No model yet.")
+def _trainings(page: types.Object, overview: Overview, panel: Any) -> None:
+    card = _card(page, overview, "Trainings", "train_diffusion", "Train", panel)
+    for run in reversed(overview.trainings):
+        _training(card, run, overview.trainings, panel)
+    _empty(card, overview.trainings, "No model yet.")
 
 
 def _training(card: types.Object, run: Run, trainings: list[Run], panel: Any) -> None:
@@ -162,62 +164,62 @@ def _training(card: types.Object, run: Run, trainings: list[Run], panel: Any) ->
             given={"run": run.id},
         )
     if state not in runs.ACTIVE:
-        _delete(line, f"{removing.RUN}{run.id}", panel)
+        _delete(line, f"{deletion.RUN}{run.id}", panel)
     if training.is_shown(run, trainings):
-        training.draw(card, run)
+        training.add_training(card, run)
 
 
-def _generated(page: types.Object, seen: Overview, panel: Any) -> None:
-    card = _card(page, seen, "Generated images", "generate_samples", "Generate", panel)
-    for told in seen.generated:
-        line = row(card, f"**{told['name']}**  {_many(told['images'], 'image')}")
-        button(line, "Open", panel.open_dataset, name=told["name"])
-    _jobs(card, seen, "generate", panel)
-    _empty(card, seen.generated, "No generated images yet.")
+def _generated(page: types.Object, overview: Overview, panel: Any) -> None:
+    card = _card(page, overview, "Generated images", "generate_samples", "Generate", panel)
+    for entry in overview.generated:
+        line = row(card, f"**{entry['name']}**  {_count(entry['images'], 'image')}")
+        button(line, "Open", panel.open_dataset, name=entry["name"])
+    _jobs(card, overview, "generate", panel)
+    _empty(card, overview.generated, "No generated images yet.")
 
 
-def _evaluations(page: types.Object, seen: Overview, panel: Any, none: str = UNJUDGED) -> None:
-    card = _card(page, seen, "Evaluations", "evaluate_generated", "Evaluate", panel)
-    for told in seen.evaluations:
-        values = told["values"]["values"] if "values" in told["values"] else told["values"]
-        line = row(card, f"**{told['key']}** of {told['dataset']}  {in_short(told)}")
+def _evaluations(page: types.Object, overview: Overview, panel: Any, none: str = UNJUDGED) -> None:
+    card = _card(page, overview, "Evaluations", "evaluate_generated", "Evaluate", panel)
+    for entry in overview.evaluations:
+        values = entry["values"]["values"] if "values" in entry["values"] else entry["values"]
+        line = row(card, f"**{entry['key']}** of {entry['dataset']}  {in_short(entry)}")
         if values.get("coverage") is not None:
-            given = {"name": told["reference"], "key": told["key"]}
+            given = {"name": entry["reference"], "key": entry["key"]}
             button(line, "Not covered", panel.open_uncovered, **given)
-        evaluation.draw(card, told)
-    _jobs(card, seen, "evaluate", panel)
-    _empty(card, seen.evaluations, none)
+        evaluation.add_evaluation(card, entry)
+    _jobs(card, overview, "evaluate", panel)
+    _empty(card, overview.evaluations, none)
 
 
-def _previews(page: types.Object, seen: Overview, panel: Any) -> None:
-    card = _card(page, seen, "Previews", "preview_selections", "Preview", panel)
-    previews.draw(card, seen, panel)
-    _jobs(card, seen, "preview", panel)
-    _empty(card, seen.previews, "See what selections would make a model draw, in minutes.")
+def _previews(page: types.Object, overview: Overview, panel: Any) -> None:
+    card = _card(page, overview, "Previews", "preview_selections", "Preview", panel)
+    previews.add_previews(card, overview, panel)
+    _jobs(card, overview, "preview", panel)
+    _empty(card, overview.previews, "See what selections would make a model draw, in minutes.")
 
 
-def _studies(page: types.Object, seen: Overview, panel: Any) -> None:
-    card = _card(page, seen, "Studies", "run_study", "Run a study", panel)
-    for run in reversed(seen.studies):
+def _studies(page: types.Object, overview: Overview, panel: Any) -> None:
+    card = _card(page, overview, "Studies", "run_study", "Run a study", panel)
+    for run in reversed(overview.studies):
         status = run.status
         line = row(card, f"**{run.id}**  {status['state']}")
         if status.get("report"):
             link(line, "Report", status["report"])
         button(line, "Compare", panel.open_study, study=run.id)
         if status["state"] not in runs.ACTIVE:
-            _delete(line, f"{removing.RUN}{run.id}", panel)
+            _delete(line, f"{deletion.RUN}{run.id}", panel)
         if status["state"] in runs.ACTIVE and isinstance(status.get("progress"), float):
             bar(card, status["progress"], status.get("message", ""))
-    _jobs(card, seen, "study", panel)
-    _empty(card, seen.studies, "No study yet.")
+    _jobs(card, overview, "study", panel)
+    _empty(card, overview.studies, "No study yet.")
 
 
-def _jobs(card: types.Object, seen: Overview, verb: str, panel: Any) -> None:
+def _jobs(card: types.Object, overview: Overview, verb: str, panel: Any) -> None:
     """Show the newest job of a verb while it says something that the results do not."""
-    mine = [run for run in seen.jobs if run.record.get("verb") == verb]
-    if not mine or mine[-1].status["state"] == "finished":
+    jobs_of_verb = [run for run in overview.jobs if run.record.get("verb") == verb]
+    if not jobs_of_verb or jobs_of_verb[-1].status["state"] == "finished":
         return
-    run, status = mine[-1], mine[-1].status
+    run, status = jobs_of_verb[-1], jobs_of_verb[-1].status
     stage = f", {status['message']}" if status.get("message") == "preparing" else ""
     line = row(card, f"{run.id}: {status['state']}{stage}")
     if status["state"] in runs.ACTIVE:
@@ -234,10 +236,10 @@ def _jobs(card: types.Object, seen: Overview, verb: str, panel: Any) -> None:
 
 def _card(
     page: types.Object,
-    seen: Overview,
+    overview: Overview,
     title: str,
     operator: str,
-    does: str,
+    label: str,
     panel: Any,
     *,
     given: dict[str, Any] | None = None,
@@ -245,21 +247,21 @@ def _card(
 ) -> types.Object:
     """Add a step's card, with its button, and another one before it where there is one."""
     card = page.v_stack(name_of("card", title), variant="outline", gap=1, pad=2, align_x="stretch")
-    variant = "contained" if operator == next_step(seen)[2] else "outlined"
+    variant = "contained" if operator == next_step(overview)[2] else "outlined"
     head = card.h_stack("head", align_x="space-between", align_y="center")
     head.view("title", types.HeaderView(label=f"**{title}**"))
     buttons = head.h_stack("buttons", gap=1, align_x="end", align_y="center")
     if beside:
         button(buttons, *beside)
-    button(buttons, does, panel.open_form, variant=variant, operator=operator, given=given or {})
+    button(buttons, label, panel.open_form, variant=variant, operator=operator, given=given or {})
     return card
 
 
 def progress(status: dict[str, Any]) -> str:
     """Say how far work is, and how long it will take."""
-    said = status.get("message", "")
+    message = status.get("message", "")
     eta = status.get("eta_seconds")
-    return f"{said}, about {duration(eta)} left" if eta else said
+    return f"{message}, about {duration(eta)} left" if eta else message
 
 
 def _delete(line: types.Object, what: str, panel: Any) -> None:
@@ -267,10 +269,10 @@ def _delete(line: types.Object, what: str, panel: Any) -> None:
     button(line, "Delete", panel.open_form, operator="delete_made", given={"what": what})
 
 
-def _empty(card: types.Object, found: Any, sentence: str) -> None:
-    if not found and len(card.properties) == 1:
+def _empty(card: types.Object, entries: Any, sentence: str) -> None:
+    if not entries and len(card.properties) == 1:
         text(card, sentence)
 
 
-def _many(n: int, what: str) -> str:
+def _count(n: int, what: str) -> str:
     return f"{n:,} {what}" if n == 1 else f"{n:,} {what}s"

@@ -12,7 +12,7 @@ import fiftyone as fo
 import pytest
 from curadiff.datasets import ratings
 from curadiff.jobs import jobs
-from curadiff.operators.panels.people import PeoplePanel
+from curadiff.operators.panels.ratings import RatingsPanel
 from curadiff.preferences.session import Session
 
 pytestmark = pytest.mark.app
@@ -56,7 +56,7 @@ def test_the_panel_says_what_the_votes_mean(drawn):
     name = curadiff.rate_start(drawn).name
     vote(name)
     ctx = SimpleNamespace(dataset=drawn, panel=SimpleNamespace(get_state=lambda _: None))
-    page = PeoplePanel().render(ctx).type
+    page = RatingsPanel().render(ctx).type
     shown = str(page.to_json())
     assert "typicality was preferred to random in" in shown
     assert "3 of 3 raters are done" in shown

@@ -9,82 +9,17 @@ import plotly.graph_objects as go
 from fiftyone.operators import types
 
 from ... import runs
-from ...config import RateSettings, Settings
 from ...datasets import ratings
 from ...jobs import jobs
 from ...preferences import Results
 from ...runs import Run
-from .. import forms
-from ..base import Doorway, choose, refuse
 from . import layout
-from .base import Frame, told
+from .base import BasePanel, notify_errors
 
 POLL = 4000  # milliseconds between two looks while people vote
-BY = "compare"
-FIELD, TAGS = "field", "tags"
 
 
-class StartRating(Doorway):
-    """People choose between two images."""
-
-    slug = "start_rating"
-    title = "Start a study of people"
-    about = "Ask people which of two images is better: generated sets, or any tagged images."
-    button = "Start"
-    icon = "how_to_vote"
-    model: ClassVar[type[Settings]] = RateSettings
-    risk = types.RiskLevel.LOW
-
-    def fill(self, ctx: Any, form: types.Object) -> None:
-        """Ask what is compared."""
-        dataset = ctx.dataset
-        by_field = dataset.get_field("arm") is not None
-        tags = [tag for tag in dataset.distinct("tags") if tag]
-        listed = {FIELD: "the arms of these generated images"} if by_field else {}
-        if len(tags) > 1:
-            listed[TAGS] = "images with different tags"
-        if not listed:
-            refuse(
-                form,
-                "There is nothing to compare yet: import generated images, or tag two or more "
-                "sets of images.",
-            )
-            return
-        choose(form, BY, listed, label="Compare")
-        if (ctx.params.get(BY) or next(iter(listed))) == TAGS:
-            menu = types.Choices()
-            for tag in tags:
-                menu.add_choice(tag, label=tag)
-            form.list("tags", types.String(), label="Tags", required=True, view=menu)
-        forms.add_settings(form, RateSettings, ctx.params, leave_out=("tags", "arms", "by"))
-
-    def settings(self, ctx: Any) -> dict[str, Any]:
-        """Return the settings that the form gives, the tags only where they are compared."""
-        given = dict(ctx.params)
-        if (given.get(BY) or FIELD) != TAGS:
-            given.pop("tags", None)
-        found = forms.given(RateSettings, given)
-        RateSettings(**found)
-        return found
-
-    def act(self, ctx: Any) -> dict[str, Any]:
-        """Store the study."""
-        from ...studies import rating
-
-        started = rating.rate_start(ctx.dataset, **self.settings(ctx))
-        return {
-            "study": started.name,
-            "message": f"{started.name} is ready; ask people in the Curadiff people panel.",
-        }
-
-    def __call__(self, source: Any, **settings: Any) -> Any:
-        """Start a study; see ``curadiff.rate_start``."""
-        from ...studies import rating
-
-        return rating.rate_start(source, **settings)
-
-
-class PeoplePanel(Frame):
+class RatingsPanel(BasePanel):
     """Studies of people: their link, how far they are, and what the votes mean."""
 
     slug: ClassVar[str] = "curadiff_people"
@@ -101,7 +36,7 @@ class PeoplePanel(Frame):
 
     def ask(self, ctx: Any) -> None:
         """Serve the page of a study in a process of its own."""
-        with told(ctx):
+        with notify_errors(ctx):
             name = ctx.params["study"]
             ratings.open_rating(name)
             jobs.start("rate-serve", {"study": name}, {})
@@ -109,12 +44,12 @@ class PeoplePanel(Frame):
 
     def stop(self, ctx: Any) -> None:
         """End the page; votes are kept."""
-        with told(ctx):
+        with notify_errors(ctx):
             run = runs.open_by_id(ctx.params["run"])
             jobs.stop(run)
             ctx.ops.notify("The page ends; all votes are kept.", variant="info")
 
-    def draw(self, ctx: Any, page: types.Object) -> None:
+    def build(self, ctx: Any, page: types.Object) -> None:
         """Add the study that was chosen, the newest one at first."""
         from ...studies import rating
 
@@ -173,20 +108,20 @@ def _server(name: str) -> Run | None:
     return None
 
 
-def _results(page: types.Object, found: Results) -> None:
-    for sentence in found.sentences[1:]:
+def _results(page: types.Object, results: Results) -> None:
+    for sentence in results.sentences[1:]:
         layout.text(page, sentence)
-    height = 90 + 45 * len(found.pairs)
+    height = 90 + 45 * len(results.pairs)
     figure = go.Figure(
         go.Bar(
-            x=[100 * pair.rate for pair in found.pairs],
-            y=[f"{pair.first} over {pair.second}" for pair in found.pairs],
+            x=[100 * pair.rate for pair in results.pairs],
+            y=[f"{pair.first} over {pair.second}" for pair in results.pairs],
             orientation="h",
             error_x={
                 "type": "data",
                 "symmetric": False,
-                "array": [100 * (pair.interval[1] - pair.rate) for pair in found.pairs],
-                "arrayminus": [100 * (pair.rate - pair.interval[0]) for pair in found.pairs],
+                "array": [100 * (pair.interval[1] - pair.rate) for pair in results.pairs],
+                "arrayminus": [100 * (pair.rate - pair.interval[0]) for pair in results.pairs],
             },
             hovertemplate="%{x:.0f} %<extra></extra>",
         )
@@ -198,14 +133,14 @@ def _results(page: types.Object, found: Results) -> None:
         xaxis={"range": [0, 100], "title": "preferred, % of votes"},
         yaxis={"automargin": True, "autorange": "reversed"},
     )
-    drawn = json.loads(figure.to_json())
-    drawn["layout"].pop("template")  # colours are the App's
+    spec = json.loads(figure.to_json() or "{}")
+    spec["layout"].pop("template")  # colours are the App's
     plots = types.Object()
     page.define_property("plots", plots, view=layout.wrapping())
     plots.plot(
         "preferred",
-        data=drawn["data"],
-        layout=drawn["layout"],
+        data=spec["data"],
+        layout=spec["layout"],
         height=f"{height}px",
         config={"displayModeBar": False, "scrollZoom": False},
         componentsProps=layout.flexible(320),
@@ -225,6 +160,6 @@ def _results(page: types.Object, found: Results) -> None:
             "preferred": f"{pair.rate:.0%}",
             "interval": f"{pair.interval[0]:.0%} to {pair.interval[1]:.0%}",
         }
-        for pair in found.pairs
+        for pair in results.pairs
     ]
     page.list("table", types.Object(), default=rows, view=table)

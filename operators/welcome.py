@@ -9,8 +9,8 @@ from typing import Any
 
 import fiftyone.operators as foo
 
-from ...datasets.unloaded import glance
-from ..base import URI
+from ..datasets.unloaded import glance
+from .base import URI
 
 
 class Welcome(foo.Operator):

@@ -10,12 +10,12 @@ from .. import runs
 from ..common.errors import DataError
 from ..datasets import identity, selections
 from ..workflows.overview import of
-from .base import Doorway, choose
+from .base import BaseOperator, add_menu
 
 SELECTION, RUN = "selection:", "run:"
 
 
-class DeleteMade(Doorway):
+class DeleteMade(BaseOperator):
     """A selection, a training or a study goes, with what was made for it."""
 
     slug = "delete_made"
@@ -25,17 +25,17 @@ class DeleteMade(Doorway):
     icon = "delete"
     risk: ClassVar[types.RiskLevel] = types.RiskLevel.HIGH
 
-    def fill(self, ctx: Any, form: types.Object) -> None:
+    def build_form(self, ctx: Any, form: types.Object) -> None:
         """Ask which, and say what goes with it."""
         listed = deletable(ctx.dataset)
         if not listed:
             raise DataError("There is nothing to delete: no selection, training or study.")
-        choose(form, "what", listed, label="Delete")
+        add_menu(form, "what", listed, label="Delete")
         chosen = ctx.params.get("what")
         what = chosen if chosen in listed else next(iter(listed))
         form.view("goes", types.Warning(label="This goes", description=consequences(ctx, what)))
 
-    def act(self, ctx: Any) -> dict[str, Any]:
+    def perform(self, ctx: Any) -> dict[str, Any]:
         """Delete it."""
         what = ctx.params.get("what") or ""
         if what not in deletable(ctx.dataset):
@@ -54,15 +54,15 @@ def deletable(dataset: Any) -> dict[str, str]:
     """List the selections, trainings and studies of a data set for a menu, newest first."""
     if dataset is None:
         raise DataError("Open a data set first, or import images.")
-    mine = of(dataset.name, identity.id_of(dataset))
-    studies = {run.path for run in mine if run.kind == "study"}
-    alone = [run for run in mine if run.path.parent.parent not in studies]
-    found = {f"{SELECTION}{n}": f"selection {n}" for n in selections.selection_names(dataset)[::-1]}
-    words = {"train": "training", "study": "study"}
-    return found | {
-        f"{RUN}{run.id}": f"{words[run.kind]} {run.id}"
-        for run in reversed(alone)
-        if run.kind in words and run.status["state"] not in runs.ACTIVE
+    runs_here = of(dataset.name, identity.id_of(dataset))
+    studies = {run.path for run in runs_here if run.kind == "study"}
+    independent = [run for run in runs_here if run.path.parent.parent not in studies]
+    menu = {f"{SELECTION}{n}": f"selection {n}" for n in selections.selection_names(dataset)[::-1]}
+    nouns = {"train": "training", "study": "study"}
+    return menu | {
+        f"{RUN}{run.id}": f"{nouns[run.kind]} {run.id}"
+        for run in reversed(independent)
+        if run.kind in nouns and run.status["state"] not in runs.ACTIVE
     }
 
 

@@ -7,14 +7,14 @@ from typing import Any
 
 from fiftyone.operators import types
 
-from ..datasets.uncovered import uncovered
-from ..runs import Run
-from ..studies import cells
-from . import navigation
-from .panels import layout
+from ...datasets.uncovered import uncovered
+from ...runs import Run
+from ...studies import cells
+from .. import navigation
+from . import layout
 
 
-def draw(page: types.Object, run: Run, arms: Sequence[str], panel: Any) -> None:
+def add_uncovered(page: types.Object, run: Run, arms: Sequence[str], panel: Any) -> None:
     """Add a button per arm, and one for what no arm covers."""
     layout.text(
         page,
@@ -29,26 +29,26 @@ def draw(page: types.Object, run: Run, arms: Sequence[str], panel: Any) -> None:
         layout.button(row, arm, panel.open_uncovered, study=run.id, arm=arm)
 
 
-def show(ctx: Any, run: Run, arm: str | None) -> None:
+def show_uncovered(ctx: Any, run: Run, arm: str | None) -> None:
     """Show the real images that an arm misses in all its seeds; without one, that all miss."""
-    outcomes = [told for told in outcomes_of(run) if arm in (None, told["arm"])]
-    older = f"{run.id}-{{arm}}-s{{seed}}"
-    keys = [told.get("evaluation") or older.format(**told) for told in outcomes]
+    outcomes = [outcome for outcome in study_outcomes(run) if arm in (None, outcome["arm"])]
+    older_key = f"{run.id}-{{arm}}-s{{seed}}"
+    keys = [outcome.get("evaluation") or older_key.format(**outcome) for outcome in outcomes]
     name = run.record["dataset"]
     view = uncovered(navigation.open_by_name(name), keys)
-    navigation.show(ctx, name, view=view)
-    who = arm or "every arm"
-    ctx.ops.notify(f"{len(view):,} compared images are missed by {who}.", variant="info")
+    navigation.show_samples(ctx, name, view=view)
+    arms_text = arm or "every arm"
+    ctx.ops.notify(f"{len(view):,} compared images are missed by {arms_text}.", variant="info")
 
 
-def outcomes_of(run: Run) -> list[dict[str, Any]]:
+def study_outcomes(run: Run) -> list[dict[str, Any]]:
     """Read what a study has found so far, in the order of the plan."""
     return cells.readable(run)
 
 
 def unfinished(run: Run, outcomes: Sequence[dict[str, Any]]) -> list[str]:
     """Name the trainings of a study's plan that have no outcome yet."""
-    done = {(told["arm"], told["seed"]) for told in outcomes}
+    done = {(outcome["arm"], outcome["seed"]) for outcome in outcomes}
     settings = run.settings
     return [
         f"{arm['name']}-s{seed}"

@@ -30,12 +30,12 @@ FORMS = {
 
 def refresh_panels(ctx: Any) -> bool:
     """Let the open panels of Curadiff read what is stored; tell whether the main one is open."""
-    shown = open_panels(ctx)
-    for panel_id, slug in shown.items():
+    slugs = open_panels(ctx)
+    for panel_id, slug in slugs.items():
         refresh = f"{URI}/{slug}#on_refresh"  # the browser adds the panel's state
-        wanted = {"operator_uri": refresh, "panel_id": panel_id, "params": {}, "skip_prompt": True}
-        ctx.trigger("prompt_user_for_operation", wanted)
-    return PANELS[0] in shown.values()
+        request = {"operator_uri": refresh, "panel_id": panel_id, "params": {}, "skip_prompt": True}
+        ctx.trigger("prompt_user_for_operation", request)
+    return PANELS[0] in slugs.values()
 
 
 def open_panels(ctx: Any) -> dict[str, str]:
@@ -45,8 +45,8 @@ def open_panels(ctx: Any) -> dict[str, str]:
 
 
 def _panels(node: dict[str, Any]) -> list[tuple[str, str]]:
-    here = [(node["component_id"], node["type"])] if node.get("type") in PANELS else []
-    return here + [one for child in node.get("children") or [] for one in _panels(child)]
+    own = [(node["component_id"], node["type"])] if node.get("type") in PANELS else []
+    return own + [panel for child in node.get("children") or [] for panel in _panels(child)]
 
 
 def follow(ctx: Any, run: Run) -> None:
@@ -78,12 +78,12 @@ class FollowJob(foo.Operator):
             ctx.trigger(f"{URI}/follow_job", ctx.params)
             return
         if run.record.get("verb") == "import" and run.status["state"] == "failed":
-            edit_again(ctx, run)
+            edit_and_retry(ctx, run)
             return
-        say_end(ctx, run)
-        made = outcome(run).get("dataset") if run.record.get("verb") == "import" else None
-        if made is not None and made != ctx.params.get("opened"):
-            ctx.ops.open_dataset(made)
+        notify_end(ctx, run)
+        dataset = outcome(run).get("dataset") if run.record.get("verb") == "import" else None
+        if dataset is not None and dataset != ctx.params.get("opened"):
+            ctx.ops.open_dataset(dataset)
         elif ctx.dataset is not None:
             ctx.ops.reload_dataset()
             refresh_panels(ctx)
@@ -94,25 +94,25 @@ def outcome(run: Run) -> dict[str, Any]:
     return run.status.get("outcome") or {}
 
 
-def say_end(ctx: Any, run: Run) -> None:
+def notify_end(ctx: Any, run: Run) -> None:
     """Say in passing how a run ended."""
     status = run.status
-    what = str(run.record.get("verb") or f"{run.kind} {run.id}").capitalize()
+    subject = str(run.record.get("verb") or f"{run.kind} {run.id}").capitalize()
     if status["state"] == "finished":
-        said = status.get("message") or ""
-        detail = "" if said.startswith("finished") else f": {said}"
-        ctx.ops.notify(f"{what} has finished{detail}", variant="success")
+        message = status.get("message") or ""
+        detail = "" if message.startswith("finished") else f": {message}"
+        ctx.ops.notify(f"{subject} has finished{detail}", variant="success")
     elif status["state"] == "stopped":
-        ctx.ops.notify(f"{what} was stopped; it can be resumed.", variant="info")
+        ctx.ops.notify(f"{subject} was stopped; it can be resumed.", variant="info")
     else:
         why = status.get("error") or status.get("message") or ""
         ctx.ops.notify(
-            f"{what} {status['state']}: {why} The Curadiff panel has “Edit and retry”.",
+            f"{subject} {status['state']}: {why} The Curadiff panel has “Edit and retry”.",
             variant="error",
         )
 
 
-def edit_again(ctx: Any, run: Run) -> None:
+def edit_and_retry(ctx: Any, run: Run) -> None:
     """Open the form that started a job, with what was given then and why it failed."""
     given = {**run.record.get("form", {}), "fault": run.status.get("error")}
     ctx.prompt(f"{URI}/{FORMS[run.record['verb']]}", params=given)

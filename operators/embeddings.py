@@ -1,0 +1,91 @@
+"""Operators on embeddings: compute them, lay them out in the plane."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from fiftyone.operators import types
+
+from ..config import EmbedSettings, Settings
+from ..datasets import reading
+from ..workflows import mapping
+from . import checks, defaults, form_values, forms
+from .base import BaseOperator, add_error, add_menu, add_notice, add_target, start_job
+
+
+class ComputeEmbeddings(BaseOperator):
+    """Images become vectors."""
+
+    slug = "compute_embeddings"
+    title = "Compute embeddings"
+    about = "Turn images into vectors; selection and evaluation work on these."
+    button = "Compute"
+    icon = "scatter_plot"
+    model: ClassVar[type[Settings] | None] = EmbedSettings
+    delegates = True
+
+    def build_form(self, ctx: Any, form: types.Object) -> None:
+        """Ask for the images and the encoder."""
+        add_target(ctx, form, "Embed")
+        defaults_here, notes = self.form_defaults(ctx)
+        values = form_values.effective_settings(EmbedSettings, ctx.params, defaults_here)
+        errors = checks.embedding(ctx.dataset, values)
+        forms.add_settings(
+            form,
+            EmbedSettings,
+            ctx.params,
+            leave_out=form_values.settings_refused_here(EmbedSettings),
+            defaults=defaults_here,
+            errors=errors,
+        )
+        add_notice(form, notes)
+
+    def form_defaults(self, ctx: Any) -> tuple[dict[str, Any], list[str]]:
+        """Begin with what is here; see `defaults`."""
+        return defaults.embedding()
+
+    def perform(self, ctx: Any) -> dict[str, Any]:
+        """Start the job."""
+        return start_job(ctx, "embed", {"samples": ctx.target_view()}, self.settings(ctx))
+
+    def __call__(self, samples: Any, **settings: Any) -> Any:
+        """Embed now; see ``curadiff.embed``."""
+        from ..workflows import embedding
+
+        return embedding.embed(samples, **settings)
+
+
+class MapEmbeddings(BaseOperator):
+    """Embeddings as points, for a lasso."""
+
+    slug = "map_embeddings"
+    title = "Map embeddings"
+    about = "Lay the embeddings out in the plane, for FiftyOne's Embeddings panel."
+    button = "Map"
+    icon = "bubble_chart"
+    risk = types.RiskLevel.LOW
+
+    def build_form(self, ctx: Any, form: types.Object) -> None:
+        """Ask which embeddings, and how to lay them out."""
+        add_target(ctx, form, "Map")
+        fields = reading.embedding_fields(ctx.dataset)
+        if not fields:
+            add_error(form, "There are no embeddings yet; compute them first.")
+            return
+        add_menu(form, "field", {name: name for name in fields}, label="Embeddings")
+        add_menu(form, "method", mapping.METHODS, label="Method")
+        if ctx.params.get("method") == "umap" and not mapping.has_umap():
+            add_error(form, "UMAP is not installed; install it with: pip install umap-learn.")
+
+    def perform(self, ctx: Any) -> dict[str, Any]:
+        """Map, and open the panel."""
+        options = {name: ctx.params[name] for name in ("field", "method") if ctx.params.get(name)}
+        key = mapping.map_embeddings(ctx.target_view(), **options)
+        if ctx.executor is not None:
+            ctx.ops.reload_dataset()
+            ctx.ops.open_panel("Embeddings", layout="horizontal", state={"brainResult": key})
+        return {"key": key, "message": f"Choose {key!r} in the Embeddings panel."}
+
+    def __call__(self, samples: Any, **options: Any) -> str:
+        """Map now; see ``curadiff.workflows.mapping.map_embeddings``."""
+        return mapping.map_embeddings(samples, **options)

@@ -1,0 +1,80 @@
+"""The operator that makes a data set of a folder of images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, ClassVar
+
+import fiftyone as fo
+from fiftyone.operators import types
+
+from ..common.errors import CuradiffError, DataError
+from ..config import ImportSettings, Settings
+from . import forms
+from .access import folder_of_images
+from .base import BaseOperator, in_app, start_job
+
+
+class ImportImages(BaseOperator):
+    """Photographs of a folder become a data set."""
+
+    slug = "import_images"
+    title = "Import images"
+    about = "Make a data set of a folder of images or of a VITON-HD download."
+    button = "Import"
+    icon = "add_photo_alternate"
+    model: ClassVar[type[Settings] | None] = ImportSettings
+    risk = types.RiskLevel.LOW
+    delegates = True
+
+    def build_form(self, ctx: Any, form: types.Object) -> None:
+        """Ask for the folder."""
+        form.file(
+            "folder",
+            label="Folder",
+            description="The folder that holds the images, as the server sees it.",
+            required=True,
+            view=types.FileExplorerView(choose_dir=True, button_label="Choose a folder"),
+        )
+        error = _folder_error(ctx.params)
+        if error:
+            forms.mark(form, "folder", error)
+        forms.add_settings(form, ImportSettings, ctx.params)
+
+    def perform(self, ctx: Any) -> dict[str, Any]:
+        """Start the import."""
+        error = _folder_error(ctx.params)
+        if error:
+            raise DataError(error)
+        folder = folder_of_images(_folder(ctx.params))
+        settings = self.settings(ctx)
+        if in_app(ctx) and ctx.dataset is not None and not len(ctx.dataset):
+            settings.setdefault("name", ctx.dataset.name)
+        return start_job(ctx, "import", {"source": folder}, settings)
+
+    def __call__(self, source: Any, **settings: Any) -> Any:
+        """Import now; see ``curadiff.import_images``."""
+        from ..workflows import importing
+
+        return importing.import_images(source, **settings)
+
+
+def _folder(params: dict[str, Any]) -> str | None:
+    given = params.get("folder")
+    return given.get("absolute_path") if isinstance(given, dict) else given
+
+
+def _folder_error(params: dict[str, Any]) -> str | None:
+    """Say what is wrong with the folder that a form gives, None if nothing."""
+    path = _folder(params)
+    if not path:
+        return "Choose the folder that holds the images."
+    try:
+        folder = Path(folder_of_images(path))
+    except CuradiffError as error:
+        return str(error)
+    if not folder.exists():
+        if "/" not in path and fo.dataset_exists(path):
+            return None  # a data set can be imported too
+        return f"{path} does not exist on the machine that the App runs on; choose a folder there."
+    return None if folder.is_dir() else f"{path} is a file; choose the folder that it is in."

@@ -1,0 +1,66 @@
+"""The operator that runs a study: several selections, a model each, compared."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from fiftyone.operators import types
+
+from ..config import Settings, StudySettings
+from ..config.study import SAID_ELSEWHERE
+from ..workflows import estimating
+from . import checks, defaults, form_values, forms
+from .base import BaseOperator, add_notice, add_target, start_job
+from .training import offer_to_measure
+
+SAID_BY_ARMS = tuple(f"select.{name}" for name in SAID_ELSEWHERE)
+
+
+class RunStudy(BaseOperator):
+    """Several ways to choose, compared."""
+
+    slug = "run_study"
+    title = "Run a study"
+    about = "Train one model per way of choosing and per seed, and compare them."
+    button = "Run the study"
+    icon = "leaderboard"
+    model: ClassVar[type[Settings] | None] = StudySettings
+    delegates = True
+
+    def build_form(self, ctx: Any, form: types.Object) -> None:
+        """Ask for the study's settings; those of its steps in groups."""
+        add_target(ctx, form, "Study")
+        view = ctx.target_view()
+        size, whole = len(view), len(ctx.dataset)
+        what = f"all {whole:,} images" if size == whole else f"{size:,} of the {whole:,} images"
+        form.view("size", types.Notice(label=f"The study takes {what} of {ctx.dataset.name}."))
+        defaults_here, notes = self.form_defaults(ctx)
+        values = form_values.effective_settings(StudySettings, ctx.params, defaults_here)
+        valid = forms.add_settings(
+            form,
+            StudySettings,
+            ctx.params,
+            leave_out=(*SAID_BY_ARMS, *form_values.settings_refused_here(StudySettings)),
+            defaults=defaults_here,
+            errors=checks.studying(size, values),
+        )
+        add_notice(form, notes)
+        if valid:
+            settings = StudySettings(**values)
+            cost = estimating.study(settings)
+            form.view("cost", types.Notice(label=str(cost)))
+            offer_to_measure(ctx, form, cost, settings.train)
+
+    def form_defaults(self, ctx: Any) -> tuple[dict[str, Any], list[str]]:
+        """Begin with what is here; see `defaults`."""
+        return defaults.study(len(ctx.target_view()))
+
+    def perform(self, ctx: Any) -> dict[str, Any]:
+        """Start the job, unless a study of that name is another data set's."""
+        return start_job(ctx, "study", {"source": ctx.target_view()}, self.settings(ctx))
+
+    def __call__(self, source: Any, **settings: Any) -> Any:
+        """Run a study; see ``curadiff.study``."""
+        from ..studies import engine
+
+        return engine.study(source, **settings)

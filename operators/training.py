@@ -1,0 +1,250 @@
+"""Operators on trainings: start, stop, resume."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from fiftyone.operators import types
+
+from .. import runs
+from ..common.errors import RunError
+from ..config import Settings, TrainSettings
+from ..datasets import selections
+from ..datasets.resolving import all_samples
+from ..workflows import estimating, measuring
+from . import checks, defaults, form_values, forms
+from .base import (
+    BaseOperator,
+    add_error,
+    add_menu,
+    add_notice,
+    add_target,
+    progress_reporter,
+    runs_menu,
+)
+
+SELECTION = "selection"
+MEASURE = "measure"
+AS_TARGET = "-"  # the menu's way to say: not a selection, but what the target says
+
+
+class TrainDiffusion(BaseOperator):
+    """A model of the selected images."""
+
+    slug = "train_diffusion"
+    title = "Train a diffusion model"
+    about = "Train a DDPM in a process of its own; it goes on when the App is closed."
+    button = "Train"
+    icon = "model_training"
+    model: ClassVar[type[Settings] | None] = TrainSettings
+    delegates = True
+
+    def build_form(self, ctx: Any, form: types.Object) -> None:
+        """Ask what to train on and how."""
+        names = selections.selection_names(ctx.dataset)
+        listed = {name: f"selection {name}" for name in reversed(names)}
+        listed[AS_TARGET] = "the data set, the current view or the selected samples"
+        add_menu(form, SELECTION, listed, label="Train on")
+        if (ctx.params.get(SELECTION) or next(iter(listed))) == AS_TARGET:
+            add_target(ctx, form, "Train on")
+        defaults_here, notes = self.form_defaults(ctx)
+        values = form_values.effective_settings(TrainSettings, ctx.params, defaults_here)
+        valid = forms.add_settings(
+            form,
+            TrainSettings,
+            ctx.params,
+            leave_out=form_values.settings_refused_here(TrainSettings),
+            defaults=defaults_here,
+            errors=checks.training(values),
+        )
+        add_notice(form, notes)
+        if valid:
+            images = _count(ctx, ctx.params.get(SELECTION) or next(iter(listed)))
+            settings = TrainSettings(**values)
+            cost = estimating.training(settings, images)
+            form.view("cost", types.Notice(label=f"{images:,} images, {cost}"))
+            offer_to_measure(ctx, form, cost, settings)
+
+    def form_defaults(self, ctx: Any) -> tuple[dict[str, Any], list[str]]:
+        """Begin with what is here; see `defaults`."""
+        return defaults.training()
+
+    def perform(self, ctx: Any) -> dict[str, Any]:
+        """Start the training."""
+        from ..workflows import training
+
+        settings, samples = self.settings(ctx), _chosen(ctx)
+        if ctx.delegated:
+            run = training.train(samples, progress=progress_reporter(ctx), **settings)
+            return {"run": run.id, "message": f"{run.id} is trained. {_changed(run)}".strip()}
+        run = training.train(samples, wait=False, progress=False, **settings)
+        message = f"{run.id} is training; the Curadiff panel shows it. {_changed(run)}".strip()
+        return {"run": run.id, "message": message}
+
+    def __call__(self, samples: Any, **settings: Any) -> Any:
+        """Train; see ``curadiff.train``."""
+        from ..workflows import training
+
+        return training.train(samples, **settings)
+
+
+class StopTraining(BaseOperator):
+    """A training ends early, and can go on later."""
+
+    slug = "stop_training"
+    title = "Stop a training"
+    about = "It writes a checkpoint and ends; nothing is lost, and it can be resumed."
+    button = "Stop"
+    icon = "stop_circle"
+    risk = types.RiskLevel.LOW
+
+    def build_form(self, ctx: Any, form: types.Object) -> None:
+        """Ask which."""
+        active = [run for run in trainings(ctx) if run.status["state"] in runs.ACTIVE]
+        if not active:
+            add_error(form, "No training of this data set is running.")
+            return
+        add_menu(form, "run", runs_menu(active, steps_done), label="Training")
+
+    def perform(self, ctx: Any) -> dict[str, Any]:
+        """Ask it to end."""
+        from ..workflows import training
+
+        run = training.stop(given_run(ctx))
+        return {"run": run.id, "message": f"{run.id} writes a checkpoint and ends."}
+
+    def __call__(self, run: Any) -> Any:
+        """Stop a training; see ``curadiff.stop``."""
+        from ..workflows import training
+
+        return training.stop(run)
+
+
+class ResumeTraining(BaseOperator):
+    """A training goes on from its last checkpoint, longer on request."""
+
+    slug = "resume_training"
+    title = "Resume a training"
+    about = "Go on from the last checkpoint, as if nothing had happened; or train longer."
+    button = "Resume"
+    icon = "play_circle"
+    delegates = True
+
+    def build_form(self, ctx: Any, form: types.Object) -> None:
+        """Ask which, and how long."""
+        ended = [run for run in trainings(ctx) if run.status["state"] not in runs.ACTIVE]
+        if not ended:
+            add_error(form, "No training of this data set can go on.")
+            return
+        ended.sort(key=can_resume)  # the newest that has more to do comes first
+        add_menu(form, "run", runs_menu(ended, steps_done), label="Training")
+        run, steps = runs.open_by_id(ctx.params.get("run", ended[-1].id)), ctx.params.get("steps")
+        done, planned = run.status.get("step", 0), run.settings["steps"]
+        error = None
+        if not can_resume(run) and (steps or 0) <= done:
+            error = f"{run.id} has finished; give more than {done:,} steps."
+        elif steps is not None and steps < done:
+            error = f"{run.id} has done {done:,} steps; give at least as many."
+        form.int(
+            "steps",
+            label="Steps in all",
+            description=f"More than {planned:,} trains longer; empty leaves it so.",
+            invalid=error is not None,
+            error_message=error,
+        )
+
+    def perform(self, ctx: Any) -> dict[str, Any]:
+        """Start it again."""
+        from ..workflows import training
+
+        steps = ctx.params.get("steps")
+        longer = {} if steps is None else {"steps": steps}
+        if ctx.delegated:
+            run = training.resume(given_run(ctx), progress=progress_reporter(ctx), **longer)
+            return {"run": run.id, "message": f"{run.id} is trained."}
+        run = training.resume(given_run(ctx), wait=False, progress=False, **longer)
+        return {"run": run.id, "message": f"{run.id} goes on."}
+
+    def __call__(self, run: Any, **options: Any) -> Any:
+        """Resume a training; see ``curadiff.resume``."""
+        from ..workflows import training
+
+        return training.resume(run, **options)
+
+
+def offer_to_measure(
+    ctx: Any, form: types.Object, cost: estimating.Cost, settings: TrainSettings
+) -> None:
+    """Let the user ask for the time that is not known yet; measuring does not hold the form up."""
+    known = cost.seconds is not None or not cost.trained
+    if known or settings.processes > 1 or settings.accelerate:
+        return
+    state = measuring.state(settings)
+    if ctx.params.get(MEASURE) and state["state"] == "new":
+        measuring.begin(settings)
+        state = measuring.state(settings)
+    note = "Takes some real steps on noise, in a process of its own, and is kept."
+    if state["state"] in runs.ACTIVE:
+        note = "Being measured; the time stands here once you change something in this form."
+    elif state.get("error"):
+        note = f"It could not be measured: {state['error']}"
+    form.bool(
+        MEASURE,
+        label="Measure how long it takes",
+        description=note,
+        default=False,
+        view=types.CheckboxView(),
+    )
+
+
+def trainings(ctx: Any) -> list[runs.Run]:
+    """List the trainings of the open data set, oldest first."""
+    name = ctx.dataset.name if ctx.dataset is not None else None
+    return [run for run in runs.listing("train") if run.record.get("dataset") == name]
+
+
+def can_resume(run: runs.Run) -> bool:
+    """Tell whether a training has more to do and nobody is doing it."""
+    return run.status["state"] not in (*runs.ACTIVE, "finished")
+
+
+def has_model(run: runs.Run) -> bool:
+    """Tell whether there is a checkpoint to draw from."""
+    return any((run.path / "checkpoints").glob("step-*"))
+
+
+def steps_done(run: runs.Run) -> str:
+    """Say how far a training is: ``stopped at step 200 of 20,000``."""
+    status = run.status
+    return f"{status['state']} at step {status.get('step', 0):,} of {run.settings['steps']:,}"
+
+
+def given_run(ctx: Any) -> str:
+    """Return the id of the run that a form names.
+
+    Raises:
+        RunError: It names none, or one that does not exist.
+    """
+    run = ctx.params.get("run")
+    if not run:
+        raise RunError("run is needed: the id of a training, as curadiff runs lists them.")
+    return runs.open_by_id(run).id
+
+
+def _changed(run: runs.Run) -> str:
+    """Say what a person has changed of the selection that a training's images are of."""
+    return run.record.get("selection_changed") or ""
+
+
+def _count(ctx: Any, name: str) -> int:
+    if name == AS_TARGET:
+        return len(ctx.target_view())
+    return selections.read_selection(ctx.dataset, name).config["count"]
+
+
+def _chosen(ctx: Any) -> Any:
+    name = ctx.params.get(SELECTION) or AS_TARGET
+    if name == AS_TARGET:
+        return ctx.target_view()
+    stored = selections.read_selection(ctx.dataset, name)
+    return all_samples(ctx.dataset).select(stored.ids, ordered=True)
