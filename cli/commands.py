@@ -9,8 +9,8 @@ from typing import Any
 
 from ..config import VERBS
 from ..version import __version__
-from .flags import Parser, add_settings, given_settings, settings_from_file
-from .rating import add_rate
+from .flags import Parser, add_settings, given_settings
+from .rate_commands import add_rate
 
 Command = Callable[[argparse.Namespace], int | None]
 
@@ -24,8 +24,8 @@ def add_commands(parser: Parser) -> None:
         added: Parser = commands.add_parser(name, help=help, description=help)
         added.set_defaults(command=command, parser=added)
         for flag, options in arguments.items():
-            word = flag if "metavar" in options and flag.isupper() else f"--{flag}"
-            added.add_argument(word.replace("_", "-"), **options)
+            flag_name = flag if "metavar" in options and flag.isupper() else f"--{flag}"
+            added.add_argument(flag_name.replace("_", "-"), **options)
         if name in VERBS:
             add_settings(added, VERBS[name])
         return added
@@ -35,7 +35,7 @@ def add_commands(parser: Parser) -> None:
         "help": "data set, or one of its saved views; dataset:DATASET where a folder has its name",
     }
     run = {"metavar": "RUN", "help": "id or folder of a run"}
-    yes = {"action": "store_true"}
+    switch = {"action": "store_true"}
 
     add(
         "import",
@@ -51,8 +51,8 @@ def add_commands(parser: Parser) -> None:
         "Train a diffusion model on a data set or selection.",
         DATASET={**data, "nargs": "?"},
         resume={**run, "help": "go on with this training, longer with --steps N"},
-        detach={**yes, "help": "return at once; see it with: curadiff runs"},
-        estimate={**yes, "help": "say what it would take, after some steps, and start nothing"},
+        detach={**switch, "help": "return at once; see it with: curadiff runs"},
+        estimate={**switch, "help": "say what it would take, after some steps, and start nothing"},
     )
     add(
         "generate",
@@ -75,7 +75,7 @@ def add_commands(parser: Parser) -> None:
         GENERATED={"metavar": "GENERATED", "help": f"{either} with generated images"},
         REFERENCE={"metavar": "REFERENCE", "help": f"{either} with real images"},
         train={"metavar": "TRAIN", "help": f"{either} the model was trained on, for memorization"},
-        json={**yes, "help": "print JSON"},
+        json={**switch, "help": "print JSON"},
     )
     add(
         "study",
@@ -83,9 +83,9 @@ def add_commands(parser: Parser) -> None:
         "Compare ways to choose training data: train, generate and evaluate each.",
         SOURCE={"metavar": "SOURCE", "nargs": "?", "help": "./FOLDER of images or DATASET[:VIEW]"},
         file={"metavar": "FILE", "help": "YAML file with settings; flags win over it"},
-        estimate={**yes, "help": "say what it would take, after some steps, and start nothing"},
+        estimate={**switch, "help": "say what it would take, after some steps, and start nothing"},
         update_images={
-            **yes,
+            **switch,
             "help": "take the images of today where they differ from those that the study began "
             "with, and train anew; earlier trainings stay",
         },
@@ -102,11 +102,11 @@ def add_commands(parser: Parser) -> None:
         _runs,
         "List the runs; follow, stop, resume or delete one.",
         RUN={**run, "nargs": "?"},
-        follow={**yes, "help": "show its progress until it ends"},
-        stop={**yes, "help": "let it write a checkpoint and end"},
-        resume={**yes, "help": "go on with it"},
-        delete={**yes, "help": "delete it with all that is in it, after saying what and asking"},
-        yes={**yes, "help": "do not ask before deleting"},
+        follow={**switch, "help": "show its progress until it ends"},
+        stop={**switch, "help": "let it write a checkpoint and end"},
+        resume={**switch, "help": "go on with it"},
+        delete={**switch, "help": "delete it with all that is in it, after saying what and asking"},
+        yes={**switch, "help": "do not ask before deleting"},
     )
     add(
         "cache",
@@ -124,8 +124,8 @@ def add_commands(parser: Parser) -> None:
         "doctor",
         _doctor,
         "Say what is installed and what works here.",
-        fix={**yes, "help": "install the database server where it is missing"},
-        brief={**yes, "help": "say only what is wrong"},
+        fix={**switch, "help": "install the database server where it is missing"},
+        brief={**switch, "help": "say only what is wrong"},
     )
     add(
         "demo",
@@ -142,137 +142,130 @@ def add_commands(parser: Parser) -> None:
     )
 
 
-def _import(words: argparse.Namespace) -> None:
-
+def _import(args: argparse.Namespace) -> None:
     from ..workflows import importing
 
-    print(importing.import_images(words.SOURCE, **given_settings(words, VERBS["import"])))
+    print(importing.import_images(args.SOURCE, **given_settings(args, VERBS["import"])))
 
 
-def _embed(words: argparse.Namespace) -> None:
-
+def _embed(args: argparse.Namespace) -> None:
     from ..workflows import embedding
 
-    print(embedding.embed(words.DATASET, **given_settings(words, VERBS["embed"])))
+    print(embedding.embed(args.DATASET, **given_settings(args, VERBS["embed"])))
 
 
-def _select(words: argparse.Namespace) -> None:
-
+def _select(args: argparse.Namespace) -> None:
     from ..workflows import selecting
 
-    found = selecting.select(words.DATASET, **given_settings(words, VERBS["select"]))
-    print(found)
-    print(f"Train on it with: curadiff train {found.view._root_dataset.name}:{found.name}")
+    selection = selecting.select(args.DATASET, **given_settings(args, VERBS["select"]))
+    print(selection)
+    print(f"Train on it with: curadiff train {selection.view._root_dataset.name}:{selection.name}")
 
 
-def _train(words: argparse.Namespace) -> None:
-
+def _train(args: argparse.Namespace) -> None:
     from ..workflows import estimating, training
 
-    settings = given_settings(words, VERBS["train"])
-    if words.resume:
-        if words.DATASET or words.estimate:
-            words.parser.error("--resume goes on with a run; give no data set and no --estimate")
-        run = training.resume(words.resume, wait=not words.detach, **settings)
-    elif words.DATASET is None:
-        words.parser.error("a data set is needed, or --resume RUN")
-    elif words.estimate:
-        print(estimating.estimate_training(words.DATASET, **settings))
+    parser: Parser = args.parser
+    settings = given_settings(args, VERBS["train"])
+    if args.resume:
+        if args.DATASET or args.estimate:
+            parser.error("--resume goes on with a run; give no data set and no --estimate")
+        run = training.resume(args.resume, wait=not args.detach, **settings)
+    elif args.DATASET is None:
+        parser.error("a data set is needed, or --resume RUN")
+    elif args.estimate:
+        print(estimating.estimate_training(args.DATASET, **settings))
         return
     else:
-        run = training.train(words.DATASET, wait=not words.detach, **settings)
+        run = training.train(args.DATASET, wait=not args.detach, **settings)
     print(f"{run.id}: {run.status['state']}, in {run.path}")
     print(f"Draw images with: curadiff generate {run.id}")
 
 
-def _generate(words: argparse.Namespace) -> None:
-
+def _generate(args: argparse.Namespace) -> None:
     from ..workflows import generating
 
-    given = given_settings(words, VERBS["generate"])
-    folder = generating.generate(words.RUN, folder=words.folder, **given)
+    given = given_settings(args, VERBS["generate"])
+    folder = generating.generate(args.RUN, folder=args.folder, **given)
     print(folder)
     print(f"Look at them with: curadiff import-generated {folder}")
 
 
-def _import_generated(words: argparse.Namespace) -> None:
-
+def _import_generated(args: argparse.Namespace) -> None:
     from ..workflows import generating
 
-    settings = given_settings(words, VERBS["import-generated"])
+    settings = given_settings(args, VERBS["import-generated"])
     names = {}
-    for found in generating.import_generated(words.FOLDER, **settings):
-        print(found)
-        names[found.dataset.name] = None
+    for imported in generating.import_generated(args.FOLDER, **settings):
+        print(imported)
+        names[imported.dataset.name] = None
     for name in names:
         print(f"Open them with: curadiff app {name}")
 
 
-def _evaluate(words: argparse.Namespace) -> None:
-
+def _evaluate(args: argparse.Namespace) -> None:
     from ..workflows import evaluating
 
-    found = evaluating.evaluate(
-        words.GENERATED,
-        words.REFERENCE,
-        train=words.train,
-        progress=not words.json,
-        **given_settings(words, VERBS["evaluate"]),
+    evaluation = evaluating.evaluate(
+        args.GENERATED,
+        args.REFERENCE,
+        train=args.train,
+        progress=not args.json,
+        **given_settings(args, VERBS["evaluate"]),
     )
-    print(json.dumps(found.to_json(), indent=1) if words.json else found)
+    print(json.dumps(evaluation.to_json(), indent=1) if args.json else evaluation)
 
 
-def _study(words: argparse.Namespace) -> None:
+def _study(args: argparse.Namespace) -> None:
     from ..studies import engine
     from ..workflows import estimating
-    from .show import merged
+    from .settings_file import merged, read_settings
 
-    settings = settings_from_file(words.file) if words.file else {}
-    source = words.SOURCE or settings.pop("source", None)
+    settings = read_settings(args.file) if args.file else {}
+    source = args.SOURCE or settings.pop("source", None)
     if source is None:
-        words.parser.error("a source is needed: a folder or data set, or 'source:' in the file")
+        args.parser.error("a source is needed: a folder or data set, or 'source:' in the file")
     settings.pop("source", None)
-    settings = merged(settings, given_settings(words, VERBS["study"]))
-    if words.estimate:
+    settings = merged(settings, given_settings(args, VERBS["study"]))
+    if args.estimate:
         print(estimating.estimate_study(**settings))
     else:
-        print(engine.study(source, update_images=words.update_images, **settings))
+        print(engine.study(source, update_images=args.update_images, **settings))
 
 
-def _preview(words: argparse.Namespace) -> None:
-
+def _preview(args: argparse.Namespace) -> None:
     from ..studies.preview import engine
 
-    print(engine.preview(words.SOURCE, **given_settings(words, VERBS["preview"])))
+    print(engine.preview(args.SOURCE, **given_settings(args, VERBS["preview"])))
 
 
-def _runs(words: argparse.Namespace) -> None:
-    from .managing import manage
+def _runs(args: argparse.Namespace) -> None:
+    from .run_commands import manage
 
-    manage(words)
-
-
-def _cache(words: argparse.Namespace) -> None:
-    from .managing import manage_cache
-
-    manage_cache(words.clear)
+    manage(args)
 
 
-def _doctor(words: argparse.Namespace) -> int:
+def _cache(args: argparse.Namespace) -> None:
+    from .run_commands import manage_cache
+
+    manage_cache(args.clear)
+
+
+def _doctor(args: argparse.Namespace) -> int:
     from ..workflows.doctor import doctor
 
-    found = doctor(fix=words.fix)
-    print(found.text(brief=words.brief))
-    return 0 if found.healthy else 1
+    report = doctor(fix=args.fix)
+    print(report.text(brief=args.brief))
+    return 0 if report.healthy else 1
 
 
-def _demo(words: argparse.Namespace) -> None:
+def _demo(args: argparse.Namespace) -> None:
     from .demo import run_demo
 
-    run_demo(words.folder or "demo-output")
+    run_demo(args.folder or "demo-output")
 
 
-def _app(words: argparse.Namespace) -> None:
+def _app(args: argparse.Namespace) -> None:
     from .app import open_app
 
-    open_app(words.DATASET, port=words.port)
+    open_app(args.DATASET, port=args.port)

@@ -5,14 +5,12 @@ from __future__ import annotations
 import argparse
 import re
 import sys
-from pathlib import Path
 from typing import Any, NoReturn
 
-from ..common.errors import SettingsError, nearest
-from ..config import Settings, choices, limits, plain_type
+from ..common.errors import nearest
+from ..config import Settings, choices, limit_texts, plain_type
 
 WIDTH = 60  # of choices that stand for a value in a line of help
-_SIGNS = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<", "multiple_of": "a multiple of"}
 
 
 class Parser(argparse.ArgumentParser):
@@ -36,8 +34,8 @@ class Parser(argparse.ArgumentParser):
         if rest:
             parser: Parser = getattr(parsed, "parser", self)
             known = [flag for action in parser._actions for flag in action.option_strings]
-            given = next((word for word in rest if word.startswith("-")), rest[0])
-            parser.error(f"{given} is not known here{nearest(given.split('=')[0], known)}")
+            unknown = next((word for word in rest if word.startswith("-")), rest[0])
+            parser.error(f"{unknown} is not known here{nearest(unknown.split('=')[0], known)}")
         return parsed
 
 
@@ -69,22 +67,22 @@ def add_settings(parser: argparse.ArgumentParser, model: type[Settings], prefix:
 
 def given_settings(parsed: argparse.Namespace, model: type[Settings]) -> dict[str, Any]:
     """Collect the settings that were given, dotted ones as dictionaries."""
-    found: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     for name, value in vars(parsed).items():
         head, _, tail = name.partition(".")
         if head in model.model_fields:
             if tail:
-                found.setdefault(head, {})[tail] = value
+                values.setdefault(head, {})[tail] = value
             else:
-                found[name] = value
-    return found
+                values[name] = value
+    return values
 
 
 def _placeholder(name: str, field: Any) -> str:
     """Show the values that a setting accepts, or what kind it is; long lists stand in its help."""
-    accepted = choices(field)
-    listed = "|".join(map(str, accepted or ()))
-    if accepted and len(listed) <= WIDTH:
+    values = choices(field)
+    listed = "|".join(map(str, values or ()))
+    if values and len(listed) <= WIDTH:
         return listed
     kinds = {int: "N", float: "X"}
     return kinds.get(plain_type(field)) or name.rpartition("_")[2].upper()
@@ -92,10 +90,10 @@ def _placeholder(name: str, field: Any) -> str:
 
 def _help(field: Any) -> str:
     text = (field.description or "").replace("%", "%%")
-    notes = [f"{_SIGNS[key]} {value:g}" for key, value in limits(field).items()]
-    accepted = choices(field)
-    if accepted and plain_type(field) is not bool and len("|".join(map(str, accepted))) > WIDTH:
-        notes.append(" | ".join(map(str, accepted)))
+    notes = limit_texts(field)
+    values = choices(field)
+    if values and plain_type(field) is not bool and len("|".join(map(str, values))) > WIDTH:
+        notes.append(" | ".join(map(str, values)))
     if not field.is_required() and field.default not in (None, ""):
         notes.append(f"default: {_shown(field.default)}")
     return f"{text} [{'; '.join(notes)}]" if notes else text
@@ -107,23 +105,3 @@ def _shown(value: Any) -> str:
     if isinstance(value, list):
         return " ".join(str(getattr(item, "name", item)) for item in value)
     return str(value)
-
-
-def settings_from_file(path: str) -> dict[str, Any]:
-    """Read settings from a YAML file.
-
-    Raises:
-        SettingsError: The file is missing, is not YAML, or is not a mapping.
-    """
-    import yaml
-
-    try:
-        with Path(path).open(encoding="utf-8") as file:
-            found = yaml.safe_load(file)
-    except OSError as fault:
-        raise SettingsError(f"{path} cannot be read: {fault.strerror}.") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as fault:
-        raise SettingsError(f"{path} is not YAML: {' '.join(str(fault).split())}") from None
-    if not isinstance(found, dict):
-        raise SettingsError(f"{path} must hold settings as 'name: value' lines.")
-    return found

@@ -1,6 +1,6 @@
 """Every setting, once."""
 
-from .base import Settings, choices, faults, limits, plain_type, setting
+from .base import Settings, choices, faults, limit_texts, limits, plain_type, setting
 from .embed import EmbedSettings
 from .evaluate import EvaluateSettings
 from .generate import GenerateSettings
@@ -50,6 +50,7 @@ __all__ = [
     "faults",
     "launch_flags",
     "launch_words",
+    "limit_texts",
     "limits",
     "plain_type",
     "refused_in_app",

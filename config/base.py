@@ -135,6 +135,15 @@ def limits(field: FieldInfo) -> dict[str, float]:
     return found
 
 
+_SIGNS = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<", "multiple_of": "a multiple of"}
+
+
+def limit_texts(field: FieldInfo) -> list[str]:
+    """Write a setting's numeric limits for people: ``[">= 1", "<= 64"]``."""
+    found = limits(field).items()
+    return [f"{_SIGNS[name]} {f'{value:g}' if value < 1e6 else value}" for name, value in found]
+
+
 def _alternatives(annotation: Any) -> list[Any]:
     if typing.get_origin(annotation) in (typing.Union, types.UnionType):
         return [part for arg in typing.get_args(annotation) for part in _alternatives(arg)]

@@ -1,4 +1,4 @@
-"""The process of a job: ``job_worker RUN_DIRECTORY``, started by `jobs.start`."""
+"""The process of a job: ``job_worker RUN_DIRECTORY``, started by `start`."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ def main(words: list[str]) -> int:
     interrupt()
     run = open_run(Path(words[0]))
     try:
-        from . import jobs
+        from .carry_out import carry_out
 
-        jobs.work(run)
+        carry_out(run)
     except (KeyboardInterrupt, Stopped):
         with Lease(run.path):  # it may have come before the work began
             run.set_status("stopped", message="stopped", eta_seconds=None)

@@ -19,6 +19,7 @@ from ..config import Settings
 from ..datasets import resolving
 from ..datasets.database import lost_in_words
 from ..jobs import jobs
+from ..jobs.carry_out import carry_out
 from ..runs import Run
 from . import follow_jobs, form_values
 from .access import CHECKED
@@ -156,7 +157,7 @@ def start_job(
         started = f"{verb.capitalize()} of {run.record['dataset']} has started ({run.id})"
         return {"run": run.id, "message": f"{started}; it goes on when the App is closed."}
     run = jobs.prepare(verb, inputs, settings, form=form)
-    jobs.work(run, report=progress_reporter(ctx))
+    carry_out(run, report=progress_reporter(ctx))
     return {"run": run.id, "message": run.status["message"]}
 
 

@@ -9,7 +9,7 @@ from fiftyone.operators import types
 from .. import runs
 from ..common.errors import DataError
 from ..datasets import identity, selections
-from ..workflows.overview import of
+from ..workflows.overview import runs_of_dataset
 from .base import BaseOperator, add_menu
 
 SELECTION, RUN = "selection:", "run:"
@@ -54,7 +54,7 @@ def deletable(dataset: Any) -> dict[str, str]:
     """List the selections, trainings and studies of a data set for a menu, newest first."""
     if dataset is None:
         raise DataError("Open a data set first, or import images.")
-    runs_here = of(dataset.name, identity.id_of(dataset))
+    runs_here = runs_of_dataset(dataset.name, identity.id_of(dataset))
     studies = {run.path for run in runs_here if run.kind == "study"}
     independent = [run for run in runs_here if run.path.parent.parent not in studies]
     menu = {f"{SELECTION}{n}": f"selection {n}" for n in selections.selection_names(dataset)[::-1]}

@@ -179,10 +179,10 @@ def offer_to_measure(
     known = cost.seconds is not None or not cost.trained
     if known or settings.processes > 1 or settings.accelerate:
         return
-    state = measuring.state(settings)
+    state = measuring.status_of(settings)
     if ctx.params.get(MEASURE) and state["state"] == "new":
-        measuring.begin(settings)
-        state = measuring.state(settings)
+        measuring.start(settings)
+        state = measuring.status_of(settings)
     note = "Takes some real steps on noise, in a process of its own, and is kept."
     if state["state"] in runs.ACTIVE:
         note = "Being measured; the time stands here once you change something in this form."

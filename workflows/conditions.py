@@ -51,13 +51,13 @@ class Conditions:
     @property
     def notes(self) -> list[str]:
         """Sentences that a reader of the values should see first."""
-        found = [f"All images were judged {preparation.described(self.size)}."]
+        notes = [f"All images were judged {preparation.described(self.size)}."]
         if self.same_encoder:
-            found.append(
+            notes.append(
                 "The judge's encoder also chose the training images, so the values favour what "
                 "that encoder sees; judge with another one."
             )
-        return found
+        return notes
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values, to be stored with the values of the comparison."""
@@ -97,7 +97,7 @@ def family(key: str) -> str:
     return "|".join(key.split("|")[:-2])
 
 
-def size_for(config: EvaluateSettings, made: Sequence[str | Path]) -> Size | None:
+def size_for(config: EvaluateSettings, paths: Sequence[str | Path]) -> Size | None:
     """Say to which size real and generated images are cut before they are compared.
 
     ``auto`` is the size of the generated images, square or not: it is what the model was
@@ -105,7 +105,7 @@ def size_for(config: EvaluateSettings, made: Sequence[str | Path]) -> Size | Non
 
     Args:
         config: Settings of the evaluation.
-        made: Files of the generated images.
+        paths: Files of the generated images.
 
     Raises:
         DataError: The generated images are of several sizes, so that it does not follow.
@@ -114,28 +114,28 @@ def size_for(config: EvaluateSettings, made: Sequence[str | Path]) -> Size | Non
         return config.reference_size, config.reference_size
     if config.reference_size == "native":
         return None
-    found = preparation.count(preparation.sizes(made))
-    if len(found) > 1:
-        listed = ", ".join(f"{w} x {h} ({many})" for (w, h), many in found[:SHOWN])
-        more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+    by_size = preparation.count(preparation.sizes(paths))
+    if len(by_size) > 1:
+        listed = ", ".join(f"{w} x {h} ({many})" for (w, h), many in by_size[:SHOWN])
+        more = f" and {len(by_size) - SHOWN} more" if len(by_size) > SHOWN else ""
         raise DataError(
-            f"the generated images are of {len(found)} sizes: {listed}{more}, so the size that "
+            f"the generated images are of {len(by_size)} sizes: {listed}{more}, so the size that "
             "the model was trained at does not follow; give reference_size=N to compare all "
             "images at N x N pixels, or reference_size=native to compare them as they are."
         )
-    return found[0][0] if found else None
+    return by_size[0][0] if by_size else None
 
 
 def enlarged(role: str, paths: Sequence[str | Path], size: Size | None) -> list[str]:
     """Say how many images are smaller than the size that they are judged at."""
     if size is None:
         return []
-    known = [there for there in preparation.sizes(paths) if there is not None]
-    small = sum(wide < size[0] or high < size[1] for wide, high in known)
+    sizes = [size_known for size_known in preparation.sizes(paths) if size_known is not None]
+    small = sum(wide < size[0] or high < size[1] for wide, high in sizes)
     if not small:
         return []
     return [
-        f"{small} of {len(known)} {role} images are smaller than {size[0]} x {size[1]} pixels "
+        f"{small} of {len(sizes)} {role} images are smaller than {size[0]} x {size[1]} pixels "
         "and were enlarged, as training does."
     ]
 
@@ -169,32 +169,32 @@ def about_left_out(notes: Sequence[str]) -> list[str]:
     return [note for note in notes if re.match(r"\d+ of \d+ .* images (was|were) left out", note)]
 
 
-def selection_encoders(made: Any, train: Any, ids: Collection[str]) -> tuple[str, ...]:
+def selection_encoders(source: Any, train: Any, ids: Collection[str]) -> tuple[str, ...]:
     """Find which encoders chose the images that a model was trained on.
 
     Args:
-        made: View of the generated images, or their folder.
+        source: View of the generated images, or their folder.
         train: Data set of the training images, None for a folder or where none were given.
         ids: Ids of the training images in it.
     """
     name = None if train is None else selections.selection_of(train, list(ids))
-    found = selections.encoders_of(train, [name]) if name else []
-    for run in _trainings(made):
-        found += run.record.get("selected_with") or []
-    return tuple(dict.fromkeys(found))
+    encoders = selections.encoders_of(train, [name]) if name else []
+    for run in _trainings(source):
+        encoders += run.record.get("selected_with") or []
+    return tuple(dict.fromkeys(encoders))
 
 
-def _trainings(made: Any) -> list[Run]:
+def _trainings(source: Any) -> list[Run]:
     """Return the trainings that drew these images, as far as they are still there."""
-    if isinstance(made, Path):
-        record = made / "generated.json"
+    if isinstance(source, Path):
+        record = source / "generated.json"
         named = [runs.read_json(record)["run"]] if record.exists() else []
     else:
-        named = generated.trainings_of(made)
-    found = []
+        named = generated.trainings_of(source)
+    trainings = []
     for name in named:
         try:
-            found.append(runs.open_run(name))
+            trainings.append(runs.open_run(name))
         except RunError:  # deleted: then nothing is known of its selection
             continue
-    return found
+    return trainings

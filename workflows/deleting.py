@@ -26,11 +26,11 @@ def delete_run(run: str | Path | Run, *, yes: bool = False) -> deleting.Deletion
         RunError: It is no run below the home, is damaged, is at work, or holds files that
             Curadiff did not make.
     """
-    found = deleting.prepare(run)
+    deletion = deleting.prepare(run)
     if yes:
-        used = pixels.used_by(found.run)
-        found.carry_out()
+        used = pixels.used_by(deletion.run)
+        deletion.carry_out()
         for other in runs.listing():
             used -= pixels.used_by(other)
         pixels.forget(used)
-    return found
+    return deletion

@@ -36,12 +36,12 @@ class Finding:
 
     Attributes:
         subject: What was looked at.
-        said: What was found.
+        message: What was found.
         good: False where something needs mending.
     """
 
     subject: str
-    said: str
+    message: str
     good: bool = True
 
 
@@ -64,7 +64,7 @@ class Doctor:
         """
         shown = [finding for finding in self.findings if not (brief and finding.good)]
         lines = [
-            f"{'ok ' if finding.good else '!! '} {finding.subject:<12} {finding.said}"
+            f"{'ok ' if finding.good else '!! '} {finding.subject:<12} {finding.message}"
             for finding in shown
         ]
         end = "Everything needed is here." if self.healthy else "Mend the lines marked !! first."
@@ -81,14 +81,14 @@ def doctor(*, fix: bool = False, study: StudySettings | None = None) -> Doctor:
         fix: Install the database server where it is missing.
         study: A study whose disk use is estimated; by default one with default settings.
     """
-    found = Doctor()
-    found.findings.append(Finding("curadiff", f"{__version__} in {Path(__file__).parents[1]}"))
+    report = Doctor()
+    report.findings.append(Finding("curadiff", f"{__version__} in {Path(__file__).parents[1]}"))
     for package in PACKAGES:
         version = installed(package)
-        said = version or f"not installed; run: pip install {package}"
-        found.findings.append(Finding(package, said, version is not None))
-    found.findings += [_tested(), _device(), *_database(fix=fix), *_weights(), _disk(study)]
-    return found
+        message = version or f"not installed; run: pip install {package}"
+        report.findings.append(Finding(package, message, version is not None))
+    report.findings += [_tested(), _device(), *_database(fix=fix), *_weights(), _disk(study)]
+    return report
 
 
 def _tested() -> Finding:
@@ -117,25 +117,25 @@ def _device() -> Finding:
 
 def _database(*, fix: bool) -> list[Finding]:
     try:
-        said = database.mend() if fix else _mongod()
+        message = database.mend() if fix else _mongod()
         fo = database.fiftyone()
     except EnvironmentFault as fault:
         return [Finding("database", str(fault), good=False)]
     where = views.location()["server"]  # its address may hold a password
     return [
-        Finding("database", f"{said}; it started, data in {where}"),
+        Finding("database", f"{message}; it started, data in {where}"),
         Finding("data sets", f"{len(fo.list_datasets())} in it"),
     ]
 
 
 def _mongod() -> str:
-    found = database.mongod()
-    if found is None and not os.environ.get("FIFTYONE_DATABASE_URI"):
+    path = database.mongod()
+    if path is None and not os.environ.get("FIFTYONE_DATABASE_URI"):
         raise EnvironmentFault(
             "mongod is missing: FiftyOne could not download it when it was installed. Run: "
             "curadiff doctor --fix"
         )
-    return f"mongod is {found}" if found else "FIFTYONE_DATABASE_URI is set"
+    return f"mongod is {path}" if path else "FIFTYONE_DATABASE_URI is set"
 
 
 def _weights() -> list[Finding]:
@@ -149,14 +149,14 @@ def _disk(study: StudySettings | None) -> Finding:
     config = study or StudySettings()
     need = disk_of(config)
     home = runs.home()
-    there = next(path for path in (home, *home.parents) if path.exists())
-    free = shutil.disk_usage(there).free
+    existing = next(path for path in (home, *home.parents) if path.exists())
+    free = shutil.disk_usage(existing).free
     trainings = len(config.arms) * len(config.seeds)
-    said = (
+    message = (
         f"{_size(free)} free in {home}; a study of {trainings} trainings with these settings takes "
         f"about {_size(need)}"
     )
-    return Finding("disk", said, good=free > need)
+    return Finding("disk", message, good=free > need)
 
 
 def disk_of(config: StudySettings) -> int:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import dataclasses
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -37,9 +38,9 @@ class EmbedResult:
     field: str
     done: int
     kept: int
-    faults: dict[str, str] = field(default_factory=dict)
+    faults: dict[str, str] = dataclasses.field(default_factory=dict)
     error: float = 0.0
-    notes: dict[str, str] = field(default_factory=dict)
+    notes: dict[str, str] = dataclasses.field(default_factory=dict)
     adopted: int = 0
     emptied: int = 0
 
@@ -106,31 +107,31 @@ def embed(samples: Any, *, progress: Progress = True, **settings: Any) -> EmbedR
         with locking.exclusive(dataset, "embed"):
             vectors.prepare(dataset, name, encoder.key, overwrite=config.overwrite)
             adopted = 0 if config.overwrite else vectors.adopt(dataset, name, encoder.key)
-            there = vectors.waiting if config.overwrite else vectors.done
-            have = there(dataset, name, encoder.key, files)
-        todo = [row for row, id in enumerate(pool.ids) if id not in have]
+            finished_ids_of = vectors.waiting if config.overwrite else vectors.done
+            finished = finished_ids_of(dataset, name, encoder.key, files)
+        rows_left = [row for row, id in enumerate(pool.ids) if id not in finished]
         with reporting(progress, f"embed into {name}", "image") as report:
-            report(0, len(todo))
-            for start in range(0, len(todo), CHUNK):
-                rows = todo[start : start + CHUNK]
-                found = encoder.embed(
+            report(0, len(rows_left))
+            for start in range(0, len(rows_left), CHUNK):
+                rows = rows_left[start : start + CHUNK]
+                embedded = encoder.embed(
                     [pool.paths[row] for row in rows],
                     batch_size=config.batch_size,
                     normalize=True,
                     cache=config.cache,
-                    progress=lambda done, _, start=start: report(start + done, len(todo)),
+                    progress=lambda done, _, start=start: report(start + done, len(rows_left)),
                 )
                 field_held.check()
                 with locking.exclusive(dataset, "embed"):
-                    _write(dataset, name, pool, rows, found, encoder.key, config.overwrite)
-                faults.update(found.faults)
-                notes.update(found.notes)
+                    _write(dataset, name, pool, rows, embedded, encoder.key, config.overwrite)
+                faults.update(embedded.faults)
+                notes.update(embedded.notes)
         emptied = 0
         if config.overwrite:
             field_held.check()
             with locking.exclusive(dataset, "embed"):
                 emptied = vectors.replace(dataset, name, encoder.key)
-    done, kept = len(todo) - len(faults), len(pool.ids) - len(todo)
+    done, kept = len(rows_left) - len(faults), len(pool.ids) - len(rows_left)
     return EmbedResult(name, done, kept, faults, encoder.error, notes, adopted, emptied)
 
 
@@ -139,23 +140,23 @@ def _write(
     name: str,
     pool: reading.Pool,
     rows: list[int],
-    found: encoders.Embedded,
+    embedded: encoders.Embedded,
     encoder: str,
     overwrite: bool,
 ) -> None:
-    good = [rows[row] for row in np.flatnonzero(found.ok)]
-    bad = [rows[row] for row in np.flatnonzero(~found.ok)]
+    good = [rows[row] for row in np.flatnonzero(embedded.ok)]
+    bad = [rows[row] for row in np.flatnonzero(~embedded.ok)]
     write = vectors.stage if overwrite else vectors.write
     write(
         dataset,
         name,
         ids=[pool.ids[row] for row in good],
         paths=[pool.paths[row] for row in good],
-        x=found.features[found.ok],
+        x=embedded.features[embedded.ok],
         encoder=encoder,
     )
     vectors.mark_unreadable(
         dataset,
-        bad={pool.ids[row]: found.faults[pool.paths[row]] for row in bad},
+        bad={pool.ids[row]: embedded.faults[pool.paths[row]] for row in bad},
         good=[pool.ids[row] for row in good],
     )

@@ -123,11 +123,11 @@ def estimate_study(*, measure: bool = True, **settings: Any) -> Cost:
 
 
 def _measured(settings: TrainSettings, cost: Callable[[], Cost], measure: bool) -> Cost:
-    found = cost()
-    if found.seconds is None and found.trained and measure:
+    estimate = cost()
+    if estimate.seconds is None and estimate.trained and measure:
         measuring.measure(**settings.model_dump())
-        found = cost()
-    return found
+        estimate = cost()
+    return estimate
 
 
 def training(settings: TrainSettings, images: int) -> Cost:
@@ -195,7 +195,7 @@ def _cost(
     like: Run | None,
 ) -> Cost:
     seen = sum(steps) * settings.batch_size
-    measured = None if like else measuring.known(settings)
+    measured = None if like else measuring.known_speed(settings)
     status = like.status if like else {}
     rate, disk = status.get("images_per_second"), status.get("disk_bytes_at_most")
     if measured:
@@ -216,9 +216,9 @@ def _cost(
 
 def _alike(settings: TrainSettings) -> Run | None:
     """Find the newest training here with the same network that was timed."""
-    wanted = {name: getattr(settings, name) for name in ALIKE}
+    settings_alike = {name: getattr(settings, name) for name in ALIKE}
     for run in reversed(runs.listing("train")):
-        same = {name: run.settings.get(name) for name in ALIKE} == wanted
+        same = {name: run.settings.get(name) for name in ALIKE} == settings_alike
         if same and run.status.get("images_per_second"):
             return run
     return None

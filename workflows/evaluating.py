@@ -161,7 +161,7 @@ def compare(
         fields: Whether to write fields of the images at all.
     """
     by_role = {"generated": generated, "reference": reference, "training": training}
-    there = {role: images for role, images in by_role.items() if images is not None}
+    images_by_role = {role: images for role, images in by_role.items() if images is not None}
     if config.counts == "refuse" and generated.given == reference.given:
         # Equal counts were given: unreadable files alone are no reason to stop, but are named.
         config = config.changed(counts="subsample")
@@ -175,24 +175,24 @@ def compare(
         **config.model_dump(exclude=NOT_OF_METRICS),
     )
     notes = list(judged.notes)
-    for role, images in there.items():
+    for role, images in images_by_role.items():
         notes += conditions.left_out(role, images.faults, images.given)
         rows = {"generated": values.generated_rows, "reference": values.real_rows}.get(role)
         if rows is not None:
             notes += conditions.not_drawn(role, images.paths, set(rows.tolist()))
         notes += conditions.enlarged(role, images.paths, judged.size)
-    found = dataclasses.replace(
+    evaluation = dataclasses.replace(
         values,
         settings={**values.settings, **judged.to_json()},
         notes=[*notes, *values.notes],
     )
     if generated.dataset is not None and reference.dataset is not None:
-        stored = found if fields else dataclasses.replace(found, generated={}, real={})
+        stored = evaluation if fields else dataclasses.replace(evaluation, generated={}, real={})
         if study is not None:
             few = {name: values for name, values in stored.real.items() if name in OF_STUDY}
             stored = dataclasses.replace(stored, real=few)
         _store(generated, reference, training, stored, config=config, judged=judged, study=study)
-    return found
+    return evaluation
 
 
 def featurize(
@@ -207,18 +207,18 @@ def featurize(
     """Compute the judge's features of one side; unreadable files are left out and named."""
     files, size = side.files, config.batch_size
     with reporting(progress, f"features of {role}", "image") as report:
-        found = encoder.embed(files.paths, batch_size=size, progress=report, cache=True)
-    good = np.flatnonzero(found.ok)
+        embedded = encoder.embed(files.paths, batch_size=size, progress=report, cache=True)
+    good = np.flatnonzero(embedded.ok)
     if len(good) < 2:
-        first = next(iter(found.faults.values()), "")
+        first = next(iter(embedded.faults.values()), "")
         raise DataError(f"{role} has {len(good)} readable images, at least 2 are needed. {first}")
     kept = [files.paths[row] for row in good]
     return Images(
         [files.ids[row] for row in good],
         kept,
         [files.names[row] for row in good],
-        found.features[good],
-        found.faults,
+        embedded.features[good],
+        embedded.faults,
         side.dataset,
         encoder.mirrored().embed(kept, batch_size=size, cache=True).features if mirrored else None,
     )
@@ -228,21 +228,21 @@ def _store(
     generated: Images,
     reference: Images,
     training: Images | None,
-    found: metrics.Evaluation,
+    evaluation: metrics.Evaluation,
     *,
     config: EvaluateSettings,
     judged: conditions.Conditions,
     study: str | None,
 ) -> None:
     """Write values and fields to both data sets; rows become sample ids on the way."""
-    generated_ids = [generated.ids[row] for row in found.generated_rows]
-    reference_ids = [reference.ids[row] for row in found.real_rows]
+    generated_ids = [generated.ids[row] for row in evaluation.generated_rows]
+    reference_ids = [reference.ids[row] for row in evaluation.real_rows]
     training_ids = [] if training is None else training.ids
     evaluations.write_evaluation(
         generated.dataset,
         reference.dataset,
         config.key,
-        values=found.to_json(),
+        values=evaluation.to_json(),
         config={
             "settings": config.model_dump(mode="json"),
             **judged.to_json(),
@@ -252,10 +252,10 @@ def _store(
         },
         generated_ids=generated_ids,
         generated_fields=_with_ids(
-            found.generated, {"nearest": reference_ids, "nearest_train": training_ids}
+            evaluation.generated, {"nearest": reference_ids, "nearest_train": training_ids}
         ),
         reference_ids=reference_ids,
-        reference_fields=_with_ids(found.real, {"nearest_generated": generated_ids}),
+        reference_fields=_with_ids(evaluation.real, {"nearest_generated": generated_ids}),
         shared=study,
     )
 
@@ -264,20 +264,20 @@ def _with_ids(
     fields: Mapping[str, np.ndarray], ids_of: Mapping[str, list[str]]
 ) -> dict[str, np.ndarray]:
     """Replace rows by the ids of the samples that they are: ``nearest`` -> ``nearest_id``."""
-    found = {}
+    stored = {}
     for name, values in fields.items():
         if name in ids_of:
-            found[f"{name}_id"] = np.array([ids_of[name][row] for row in values], dtype=object)
+            stored[f"{name}_id"] = np.array([ids_of[name][row] for row in values], dtype=object)
         else:
-            found[name] = values
-    return found
+            stored[name] = values
+    return stored
 
 
 def side(source: Any) -> Side:
     """Find the images of one side: those of a folder, or of a data set or view."""
-    found = find(source)
-    files, dataset = images_of(found)
-    return Side(files, dataset, found)
+    resolved = find(source)
+    files, dataset = images_of(resolved)
+    return Side(files, dataset, resolved)
 
 
 def _refuse_swapped(made: Side, real: Side) -> None:

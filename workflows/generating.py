@@ -66,10 +66,10 @@ class Linked:
     missing: int = 0
 
     def __str__(self) -> str:
-        said = f"{self.dataset.name}: {self.total:,} generated images, {self.added:,} new"
+        text = f"{self.dataset.name}: {self.total:,} generated images, {self.added:,} new"
         if self.missing:
-            said += f"\n{self.missing:,} images are not drawn yet; generate them and import again."
-        return said
+            text += f"\n{self.missing:,} images are not drawn yet; generate them and import again."
+        return text
 
 
 @overload
@@ -100,19 +100,19 @@ def import_generated(
     config = LinkSettings(**settings)
     if isinstance(folder, str | Path):
         return _import(Path(folder).resolve(), config)
-    folders = [Path(one).resolve() for one in folder]
-    for one in folders:
-        _record_of(one)
-    return [_import(one, config) for one in folders]
+    folders = [Path(path).resolve() for path in folder]
+    for path in folders:
+        _record_of(path)
+    return [_import(path, config) for path in folders]
 
 
 def _import(folder: Path, config: LinkSettings) -> Linked:
-    told = _record_of(folder)
-    image_folder.verify(folder, told)
-    run = _run_of(folder, told["run"])
+    record = _record_of(folder)
+    image_folder.verify(folder, record)
+    run = _run_of(folder, record["run"])
     known = run.record.get("identity") or {"name": run.record["dataset"]}
     source = identity.open_by_identity(known)
-    listed = {folder / image_folder.file_name(i): seed for i, seed in enumerate(told["seeds"])}
+    listed = {folder / image_folder.file_name(i): seed for i, seed in enumerate(record["seeds"])}
     paths = [path for path in listed if path.is_file() and path.stat().st_size]
     if not paths:
         raise DataError(
@@ -132,7 +132,7 @@ def _import(folder: Path, config: LinkSettings) -> Linked:
             "path": str(run.path),
             "folder": str(folder),
             "ids_hash": run.record["ids_hash"],
-            **{name: told[name] for name in generated.DRAWN},
+            **{name: record[name] for name in generated.DRAWN},
         },
     )
     return Linked(dataset, added, counting.exact(dataset), len(listed) - len(paths))
@@ -140,18 +140,18 @@ def _import(folder: Path, config: LinkSettings) -> Linked:
 
 def _record_of(folder: Path) -> dict[str, Any]:
     """Read what a folder of drawn images says of itself."""
-    record = folder / image_folder.RECORD
-    if not record.is_file():
+    file = folder / image_folder.RECORD
+    if not file.is_file():
         raise DataError(f"{folder} has no generated.json; give a folder that generate made.")
-    told = runs.read_json(record)
+    content = runs.read_json(file)
     needed = ("run", "seeds", *generated.DRAWN)
-    missing = [name for name in needed if not isinstance(told, dict) or name not in told]
+    missing = [name for name in needed if not isinstance(content, dict) or name not in content]
     if missing:
         raise DataError(
-            f"{record} does not say {', '.join(missing)}; it was edited or is not one of "
+            f"{file} does not say {', '.join(missing)}; it was edited or is not one of "
             "generate. Draw the images again."
         )
-    return told
+    return content
 
 
 def _run_of(folder: Path, id: str) -> Run:

@@ -35,10 +35,10 @@ class Imported:
     repointed: int = 0
 
     def __str__(self) -> str:
-        said = f"{self.dataset.name}: {self.total:,} images, {self.added:,} new"
+        text = f"{self.dataset.name}: {self.total:,} images, {self.added:,} new"
         for count, what in ((self.updated, "updated"), (self.repointed, "found again")):
-            said += f", {count:,} {what}" if count else ""
-        return "\n".join([said, *self.notes])
+            text += f", {count:,} {what}" if count else ""
+        return "\n".join([text, *self.notes])
 
 
 @lost_in_words()

@@ -49,6 +49,7 @@ def map_embeddings(samples: Any, *, field: str | None = None, method: str = "pca
     field = field or reading.only_embedding_field(dataset)
     pool = reading.read_embeddings(view, field)
     lay_out = principal_plane if method == "pca" else neighbour_plane
+    assert pool.x is not None  # they were asked for
     return mapping.write_map(dataset, field, ids=pool.ids, points=lay_out(pool.x))
 
 
@@ -68,10 +69,10 @@ def neighbour_plane(x: np.ndarray) -> np.ndarray:
 
     Source: McInnes et al. 2018, arXiv:1802.03426.
     """
-    import umap
+    import umap  # pyright: ignore[reportMissingImports]: an extra
 
-    near = min(15, len(x) - 1)
-    return umap.UMAP(n_neighbors=near, random_state=0, n_jobs=1).fit_transform(x)
+    neighbors = min(15, len(x) - 1)
+    return umap.UMAP(n_neighbors=neighbors, random_state=0, n_jobs=1).fit_transform(x)
 
 
 def principal_plane(x: np.ndarray) -> np.ndarray:

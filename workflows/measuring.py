@@ -62,15 +62,15 @@ def measure(**settings: Any) -> Speed:
         RunError: It is being measured already, or the training failed.
     """
     run = prepare(TrainSettings(**settings))
-    work(run)
+    train_until_timed(run)
     speed = _speed(run)
     if speed is None:
         raise RunError(f"{run.path} was ended before its first step; measure again.")
     return speed
 
 
-def begin(settings: TrainSettings) -> Run:
-    """Measure in a process of its own; `known` has the answer once it has ended.
+def start(settings: TrainSettings) -> Run:
+    """Measure in a process of its own; `known_speed` has the answer once it has ended.
 
     Raises:
         As `measure`.
@@ -80,13 +80,13 @@ def begin(settings: TrainSettings) -> Run:
     return run
 
 
-def known(settings: TrainSettings) -> Speed | None:
+def known_speed(settings: TrainSettings) -> Speed | None:
     """Return what was measured for a network of these settings, None before that."""
     path = _folder(settings)
     return _speed(Run(path)) if (path / "run.json").exists() else None
 
 
-def state(settings: TrainSettings) -> dict[str, Any]:
+def status_of(settings: TrainSettings) -> dict[str, Any]:
     """Return the status of the measurement of these settings; its state is ``new`` before one."""
     path = _folder(settings)
     return Run(path).status if (path / "run.json").exists() else {"state": "new"}
@@ -101,7 +101,7 @@ def prepare(settings: TrainSettings) -> Run:
             "processes must be 1, and accelerate empty, to measure: several processes are only "
             "as fast as a whole training shows.",
         )
-    if state(settings)["state"] in runs.ACTIVE:
+    if status_of(settings)["state"] in runs.ACTIVE:
         raise RunError("this network is being measured already; wait some seconds.")
     path = _folder(settings)
     shutil.rmtree(path, ignore_errors=True)
@@ -123,7 +123,7 @@ def prepare(settings: TrainSettings) -> Run:
     return run
 
 
-def work(run: Run) -> None:
+def train_until_timed(run: Run) -> None:
     """Train until enough has been seen; the run then holds the answer."""
     from ..diffusion.train import worker
 
@@ -143,8 +143,10 @@ def work(run: Run) -> None:
 
 
 def _folder(settings: TrainSettings) -> Path:
-    wanted = {name: getattr(settings, name) for name in ALIKE}
-    key = hashlib.sha256(json.dumps(wanted, sort_keys=True, default=str).encode()).hexdigest()[:16]
+    settings_alike = {name: getattr(settings, name) for name in ALIKE}
+    key = hashlib.sha256(
+        json.dumps(settings_alike, sort_keys=True, default=str).encode()
+    ).hexdigest()[:16]
     return runs.home() / "cache" / "speeds" / f"speed-{key}"
 
 
@@ -160,7 +162,7 @@ def _speed(run: Run) -> Speed | None:
 def main(words: list[str]) -> int:
     """Measure in this process the run named on the command line."""
     try:
-        work(Run(Path(words[0])))
+        train_until_timed(Run(Path(words[0])))
     except CuradiffError as fault:
         print(fault, file=sys.stderr)
         return 1

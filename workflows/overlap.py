@@ -79,7 +79,7 @@ def overlap(dataset: Any, a: str, b: str) -> Overlap:
     )
 
 
-def sheet(dataset: Any, ids: Sequence[str]) -> Path | None:
+def contact_sheet(dataset: Any, ids: Sequence[str]) -> Path | None:
     """Draw the first of these samples on one picture, kept in the cache.
 
     Pictures keep their shape; the rest of the sheet is transparent. Files that cannot be

@@ -53,16 +53,16 @@ def overview(dataset: Any) -> Overview:
     ours = info.read(dataset)
     origin = generated.known_source(ours)
     source: str | None = (generated.source_name(ours) or origin["name"]) if origin else None
-    mine = [runs.Snapshot(run) for run in of(dataset.name, identity.id_of(dataset))]
-    studies = [run for run in mine if run.kind == "study"]
+    mine = [runs.Snapshot(run) for run in runs_of_dataset(dataset.name, identity.id_of(dataset))]
+    studies: list[Run] = [run for run in mine if run.kind == "study"]
     if source:
-        found = of(source, origin["id"] if origin else None)
-        studies = [runs.Snapshot(run) for run in found if run.kind == "study"]
-    linked = [dataset.name] if source else generated.linked_names(ours)
-    made = _generated(linked)
-    previews = [run for run in mine if run.kind == "preview"]
-    inside = {run.path for run in [*studies, *previews]}
-    theirs = tuple(f"{writing.key_of(run.id)}_" for run in studies)
+        source_runs = runs_of_dataset(source, origin["id"] if origin else None)
+        studies = [runs.Snapshot(run) for run in source_runs if run.kind == "study"]
+    linked_names = [dataset.name] if source else generated.linked_names(ours)
+    generated_sets = _generated(linked_names)
+    previews: list[Run] = [run for run in mine if run.kind == "preview"]
+    folders = {run.path for run in [*studies, *previews]}
+    study_keys = tuple(f"{writing.key_of(run.id)}_" for run in studies)
     images = len(dataset)
     marker = (images, *((run.id, run.status["state"]) for run in mine if run.kind == "job"))
     return Overview(
@@ -78,18 +78,20 @@ def overview(dataset: Any) -> Overview:
         ],
         selections=list(writing.runs_of(dataset, "select").values()),
         trainings=[
-            run for run in mine if run.kind == "train" and run.path.parent.parent not in inside
+            run for run in mine if run.kind == "train" and run.path.parent.parent not in folders
         ],
         studies=studies,
         jobs=[run for run in mine if run.kind == "job"],
-        generated=[told for told, _ in made],
-        evaluations=[e for _, found in made for e in found if not e["key"].startswith(theirs)],
+        generated=[described for described, _ in generated_sets],
+        evaluations=[
+            e for _, stored in generated_sets for e in stored if not e["key"].startswith(study_keys)
+        ],
         source=source,
         previews=previews,
     )
 
 
-def of(dataset: str, id: str | None = None) -> list[Run]:
+def runs_of_dataset(dataset: str, id: str | None = None) -> list[Run]:
     """List the runs that were made of a data set, oldest first.
 
     Args:
@@ -102,23 +104,27 @@ def of(dataset: str, id: str | None = None) -> list[Run]:
 
 def _is_about(record: dict[str, Any], dataset: str, id: str | None) -> bool:
     inputs = record.get("inputs") or {}
-    known = [record.get("identity"), *(_identity(given) for given in inputs.values())]
-    known = [one for one in known if one and one.get("id")]
-    if id is not None and any(one["id"] == id for one in known):
+    identities = [record.get("identity"), *(_identity(given) for given in inputs.values())]
+    identities = [known for known in identities if known and known.get("id")]
+    if id is not None and any(known["id"] == id for known in identities):
         return True
     if dataset not in (record.get("datasets") or [record.get("dataset")]):
         return False
-    same = [one for one in known if one["name"] == dataset]
-    return not same or id is None or any(identity.current_name(one) == dataset for one in same)
+    named_so = [known for known in identities if known["name"] == dataset]
+    return (
+        not named_so
+        or id is None
+        or any(identity.current_name(known) == dataset for known in named_so)
+    )
 
 
 def _identity(given: Any) -> Any:
     return given.get("identity") if isinstance(given, dict) else None
 
 
-def active(found: Sequence[Run]) -> list[Run]:
+def active(listed: Sequence[Run]) -> list[Run]:
     """Pick the runs that a process works in right now."""
-    return [run for run in found if run.status["state"] in runs.ACTIVE]
+    return [run for run in listed if run.status["state"] in runs.ACTIVE]
 
 
 def newest_grid(run: Run) -> Path | None:
@@ -127,20 +133,20 @@ def newest_grid(run: Run) -> Path | None:
 
 
 def _generated(linked: Sequence[str]) -> list[tuple[dict[str, Any], list[dict[str, Any]]]]:
-    found = []
+    described = []
     for name in linked:
-        seen = glance(name)
-        if seen is None:
+        counted = glance(name)
+        if counted is None:
             continue
-        count, notes = seen
-        told = {"name": name, "images": count, "arms": len(set(_arms(notes)))}
+        count, notes = counted
+        about = {"name": name, "images": count, "arms": len(set(_arms(notes)))}
         evaluations = [
             {"key": key, "dataset": name, **config}
             for key, config in notes.get("evaluations", {}).items()
         ]
-        found.append((told, evaluations))
-    return found
+        described.append((about, evaluations))
+    return described
 
 
 def _arms(notes: dict[str, Any]) -> list[str]:
-    return [told["arm"] for told in notes.get("runs", {}).values()]
+    return [run["arm"] for run in notes.get("runs", {}).values()]

@@ -76,19 +76,19 @@ def select(samples: Any, **settings: Any) -> SelectResult:
     name = config.name or f"{config.method}-{config.budget}"
     with locking.exclusive(dataset, "select"):  # so that nothing is read half-written
         pool = _pool(view, config)
-        wishes = _wishes(pool, config, dataset)
-        fingerprint = _fingerprint(config, pool, wishes)
-        done = _repeated(dataset, name, config, fingerprint)
-        if done is not None:
-            return done
+        constraints = _constraints(pool, config, dataset)
+        fingerprint = _fingerprint(config, pool, constraints)
+        earlier = _repeated(dataset, name, config, fingerprint)
+        if earlier is not None:
+            return earlier
         explained = EXPLAINED if pool.x is not None else ()  # without embeddings nothing is
         selections.check_name(dataset, name, explained)
-    chosen = _choose(pool, config, wishes)
+    chosen = _choose(pool, config, constraints)
     with locking.exclusive(dataset, "select"):
-        done = _repeated(dataset, name, config, fingerprint)  # meanwhile, by another process
-        if done is not None:
-            return done
-        stored = _store(dataset, name, pool, chosen, config, wishes, fingerprint)
+        earlier = _repeated(dataset, name, config, fingerprint)  # meanwhile, by another process
+        if earlier is not None:
+            return earlier
+        stored = _store(dataset, name, pool, chosen, config, constraints, fingerprint)
     shown = all_samples(dataset).select(stored.ids, ordered=True)
     return SelectResult(name, stored.ids, shown, stored.config)
 
@@ -101,10 +101,10 @@ def _repeated(
     Raises:
         DataError: Another one of its name is there, and is not to be overwritten.
     """
-    old = recorded(dataset, f"select_{key_of(name)}")
-    if old is None or old.get("name", name) != name:
+    earlier = recorded(dataset, f"select_{key_of(name)}")
+    if earlier is None or earlier.get("name", name) != name:
         return None  # `selections.check_name` refuses a name of equal letters
-    if old["fingerprint"] == fingerprint:
+    if earlier["fingerprint"] == fingerprint:
         if not selections.has_view(dataset, name):
             return None  # it was deleted by hand: make it again
         stored = selections.read_selection(dataset, name)
@@ -112,19 +112,19 @@ def _repeated(
         return SelectResult(name, stored.ids, shown, stored.config, repeated=True)
     if not config.overwrite:
         raise DataError(
-            f"{dataset.name!r} has another selection named {name!r} ({old['count']} samples by "
-            f"{old['selection_method']}); choose another name, or overwrite."
+            f"{dataset.name!r} has another selection named {name!r} ({earlier['count']} samples by "
+            f"{earlier['selection_method']}); choose another name, or overwrite."
         )
     return None
 
 
 def choose(pool: reading.Pool, config: SelectSettings, dataset: Any) -> selectors.Selection:
     """Choose from a pool and write nothing; rows of the answer are those of the pool."""
-    return _choose(pool, config, _wishes(pool, config, dataset))
+    return _choose(pool, config, _constraints(pool, config, dataset))
 
 
 def _choose(
-    pool: reading.Pool, config: SelectSettings, wishes: dict[str, Any]
+    pool: reading.Pool, config: SelectSettings, constraints: dict[str, Any]
 ) -> selectors.Selection:
     x = np.ones((len(pool.ids), 1), np.float32) if pool.x is None else pool.x
     return selectors.select(
@@ -134,21 +134,21 @@ def _choose(
         ids=pool.names,
         seed=config.seed,
         device=config.device,
-        **wishes,
+        **constraints,
         **selectors.options_of(config),
     )
 
 
-def _wishes(pool: reading.Pool, config: SelectSettings, dataset: Any) -> dict[str, Any]:
+def _constraints(pool: reading.Pool, config: SelectSettings, dataset: Any) -> dict[str, Any]:
     """Read what the settings say about single samples: kept, excluded, groups and weights."""
-    found: dict[str, Any] = {}
+    constraints: dict[str, Any] = {}
     row = {id: number for number, id in enumerate(pool.ids)}
     if config.keep is not None:
         kept = selections.read_selection(dataset, config.keep).ids
-        found["preselected"] = [row[id] for id in kept if id in row]
+        constraints["preselected"] = [row[id] for id in kept if id in row]
     if config.exclude_tag is not None:
         tagged = all_samples(dataset).match_tags(config.exclude_tag).values("id")
-        found["exclude"] = [row[id] for id in tagged if id in row]
+        constraints["exclude"] = [row[id] for id in tagged if id in row]
     fields = {
         "groups": config.group_field,
         "together": config.together_field,
@@ -156,10 +156,10 @@ def _wishes(pool: reading.Pool, config: SelectSettings, dataset: Any) -> dict[st
     }
     for name, path in fields.items():
         if path is not None:
-            found[name] = reading.field_values(dataset, pool.ids, path)
+            constraints[name] = reading.field_values(dataset, pool.ids, path)
     if config.counts is not None:
-        found["quotas"] = config.counts
-    return found
+        constraints["quotas"] = config.counts
+    return constraints
 
 
 def _pool(view: Any, config: SelectSettings) -> reading.Pool:
@@ -172,10 +172,10 @@ def _pool(view: Any, config: SelectSettings) -> reading.Pool:
     return reading.read_embeddings(view, config.field)
 
 
-def _fingerprint(config: SelectSettings, pool: reading.Pool, wishes: dict[str, Any]) -> str:
-    """Tell whether a selection would come out the same: settings, wishes, ids, embeddings."""
+def _fingerprint(config: SelectSettings, pool: reading.Pool, constraints: dict[str, Any]) -> str:
+    """Tell whether a selection would come out the same: settings, constraints, ids, embeddings."""
     settings = config.model_dump(mode="json", exclude={"overwrite", "name", "device"})
-    asked = json.dumps([settings, wishes], sort_keys=True, default=str)
+    asked = json.dumps([settings, constraints], sort_keys=True, default=str)
     digest = hashlib.sha256(asked.encode())
     digest.update(ids_hash(pool.ids).encode())
     if pool.x is not None:
@@ -189,10 +189,10 @@ def _store(
     pool: reading.Pool,
     chosen: selectors.Selection,
     config: SelectSettings,
-    wishes: dict[str, Any],
+    constraints: dict[str, Any],
     fingerprint: str,
 ) -> selections.StoredSelection:
-    reported = _report(dataset, name, pool, chosen, wishes) if config.report else {}
+    reported = _report(dataset, name, pool, chosen, constraints) if config.report else {}
     seen = pool.x is not None  # without embeddings there is nothing to explain
     explained = {field: (pool.ids, getattr(chosen, field)) for field in EXPLAINED if seen}
     return selections.write_selection(
@@ -227,20 +227,20 @@ def _report(
     name: str,
     pool: reading.Pool,
     chosen: selectors.Selection,
-    wishes: dict[str, Any],
+    constraints: dict[str, Any],
 ) -> dict[str, Any]:
     """Compare a selection with its pool; return the page's path and its numbers."""
     if pool.x is None:
         raise DataError(f"a report needs embeddings; run: curadiff embed {dataset.name}")
-    quotas = wishes.get("quotas")
-    found = selectors.report(
+    quotas = constraints.get("quotas")
+    report = selectors.report(
         pool.x,
         {name: chosen},
-        labels=wishes.get("groups"),
+        labels=constraints.get("groups"),
         quotas=quotas if isinstance(quotas, dict) else None,
     )
     path = runs.home() / "reports" / key_of(dataset.name) / f"{key_of(name)}.html"
     runs.make_folder(path.parent)
-    found.to_html(path)
+    report.to_html(path)
     caches.trim("reports", keep=path)
-    return {"report": str(path), "numbers": found.numbers[name]}
+    return {"report": str(path), "numbers": report.numbers[name]}

@@ -44,8 +44,8 @@ def folder_of(source: Any, *, prefer: str = "folder") -> Path | None:
         return _folder(source)
     if source.startswith(resolving.EXPLICIT):
         return None
-    here = Path(source)
-    if not here.is_dir():
+    folder = Path(source)
+    if not folder.is_dir():
         _refuse_missing(source)
         return None
     try:
@@ -53,14 +53,14 @@ def folder_of(source: Any, *, prefer: str = "folder") -> Path | None:
     except EnvironmentFault:  # without a database there are no data sets
         name = None
     if name is None:
-        return here.resolve()
-    same = name == source and identity.folders_of(identity.load(name)) == [str(here.resolve())]
+        return folder.resolve()
+    same = name == source and identity.folders_of(identity.load(name)) == [str(folder.resolve())]
     if not same:
         raise DataError(
             f"{source!r} is a data set and also a folder here, with other images; write "
             f"{resolving.EXPLICIT}{source} or ./{source}."
         )
-    return here.resolve() if prefer == "folder" else None
+    return folder.resolve() if prefer == "folder" else None
 
 
 def find(source: Any) -> Any:
@@ -75,12 +75,12 @@ def images_of(source: Any) -> tuple[reading.Pool, Any]:
     Raises:
         DataError: The source is missing, ambiguous or empty, or does not hold images.
     """
-    found = find(source)
-    if isinstance(found, Path):
-        records = layouts.read(found, "folder")
+    resolved = find(source)
+    if isinstance(resolved, Path):
+        records = layouts.read(resolved, "folder")
         ids = [record.id for record in records]
         return reading.Pool(ids, [str(record.path) for record in records], ids), None
-    dataset, view = reading.resolve(found)
+    dataset, view = reading.resolve(resolved)
     return reading.read_paths(view), dataset
 
 

@@ -70,14 +70,14 @@ def _made_before(config: TrainSettings, pool: reading.Pool) -> Run | None:
     Raises:
         RunError: Its name is taken by a run of other settings or images, or it is at work.
     """
-    path = runs.home() / "runs" / (config.name or "")
-    if config.name is None or not (path / "run.json").exists():
+    folder = runs.home() / "runs" / (config.name or "")
+    if config.name is None or not (folder / "run.json").exists():
         return None
-    run = Run(path)
+    run = Run(folder)
     if run.kind != "train":
         raise RunError(f"a {run.kind} run is named {config.name}; choose another name.")
-    wanted, there = config.model_dump(mode="json"), run.settings
-    differ = [name for name, value in wanted.items() if there.get(name) != value]
+    settings, stored = config.model_dump(mode="json"), run.settings
+    differ = [name for name, value in settings.items() if stored.get(name) != value]
     if run.record.get("ids_hash") != writing.ids_hash(pool.ids):
         differ.append("the images")
     if differ:
@@ -258,10 +258,12 @@ def follow(run: Run, *, progress: Progress = True) -> Run:
             f"curadiff train --resume {run.id}"
         )
     why = status.get("error") or "its process ended without a word"
-    said = f"{run.id} {status['state']}: {why} (log: {run.path / 'output.log'})"
+    message = f"{run.id} {status['state']}: {why} (log: {run.path / 'output.log'})"
     if status["state"] == "failed" and status.get("advised"):
-        raise RunError(said)  # the error says what to do
-    raise RunError(f"{said}. Go on from its last checkpoint with: curadiff train --resume {run.id}")
+        raise RunError(message)  # the error says what to do
+    raise RunError(
+        f"{message}. Go on from its last checkpoint with: curadiff train --resume {run.id}"
+    )
 
 
 def end_all(trainings: Sequence[Run]) -> None:

@@ -147,4 +147,4 @@ class PipelinePanel(BasePanel):
 
 
 def _working(ctx: Any) -> set[str]:
-    return {run.id for run in overview.active(overview.of(ctx.dataset.name))}
+    return {run.id for run in overview.active(overview.runs_of_dataset(ctx.dataset.name))}

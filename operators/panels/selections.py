@@ -94,7 +94,7 @@ class SelectionsPanel(BasePanel):
             layout.text(column, "No image.")
             return
         layout.button(head, "Show", self.open_part, part=part, a=shared.a.name, b=shared.b.name)
-        file = overlap.sheet(ctx.dataset, ids)
+        file = overlap.contact_sheet(ctx.dataset, ids)
         layout.image(column, file, f"First picks of: {title}", width="100%")
 
 

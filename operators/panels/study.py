@@ -16,7 +16,7 @@ from ...runs import Run
 from ...studies import comparing
 from ...studies.conclusions import BETTER, UNUSABLE, conclude
 from ...studies.report import charts
-from ...workflows.overview import of
+from ...workflows.overview import runs_of_dataset
 from . import layout, uncovered
 from .base import BasePanel, notify_errors
 
@@ -59,7 +59,7 @@ class StudyPanel(BasePanel):
     def build(self, ctx: Any, page: types.Object) -> None:
         """Add the study that was chosen, the newest one at first."""
         source = source_of(ctx)
-        runs_here = [] if source is None else of(source)
+        runs_here = [] if source is None else runs_of_dataset(source)
         studies = {run.id: run for run in runs_here if run.kind == "study"}
         if not studies:
             page.view(
@@ -276,7 +276,7 @@ def _samples_behind(ctx: Any, arm: str, seed: int | None) -> Any:
     if "generated" in info.read(ctx.dataset):
         images = ctx.dataset.match(fo.ViewField("arm") == arm)
         return images if seed is None else images.match(fo.ViewField("training_seed") == seed)
-    studies = [run for run in of(ctx.dataset.name) if run.kind == "study"]
+    studies = [run for run in runs_of_dataset(ctx.dataset.name) if run.kind == "study"]
     run = next((r for r in studies if r.id == ctx.panel.get_state("study")), studies[-1])
     outcome = next(
         o for o in uncovered.study_outcomes(run) if o["arm"] == arm and seed in (None, o["seed"])

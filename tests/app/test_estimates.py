@@ -92,7 +92,7 @@ def test_shell_and_python_say_it_too_and_start_nothing(home, dataset, monkeypatc
 
 
 def test_the_training_of_a_network_counts_more_than_its_measurement(home, monkeypatch):
-    monkeypatch.setattr(measuring, "known", lambda settings: measuring.Speed(1.0, 5, "cpu"))
+    monkeypatch.setattr(measuring, "known_speed", lambda settings: measuring.Speed(1.0, 5, "cpu"))
     assert estimating.training(TrainSettings(**TINY, steps=10), 40).seconds == 20
     run = runs.create("train", TrainSettings(**TINY).model_dump(mode="json"), name="first")
     run.set_status("finished", images_per_second=10.0)
@@ -107,11 +107,13 @@ def test_what_cannot_be_measured_says_so(home):
     with runs.Lease(run.path):
         run.set_status("running")
         with pytest.raises(RunError, match="is being measured already; wait some seconds"):
-            measuring.begin(settings)
+            measuring.start(settings)
 
 
 def test_trainings_side_by_side_take_less(home, monkeypatch):
-    monkeypatch.setattr(measuring, "known", lambda settings: measuring.Speed(1.0, 5, "cuda:0"))
+    monkeypatch.setattr(
+        measuring, "known_speed", lambda settings: measuring.Speed(1.0, 5, "cuda:0")
+    )
     train = {**TINY, "steps": 60, "device": "auto"}
     arms = [{"name": f"a{n}", "method": "random"} for n in range(4)]
     arms.append({"name": "long", "method": "full", "steps": 200})

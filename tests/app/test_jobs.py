@@ -8,6 +8,7 @@ import pytest
 from curadiff import runs
 from curadiff.common.errors import CuradiffError, DataError, RunError, SettingsError
 from curadiff.jobs import jobs
+from curadiff.jobs.carry_out import ProgressMeter, carry_out
 
 
 def until(run, *states, seconds=90):
@@ -66,7 +67,7 @@ def test_wrong_settings_are_refused_before_anything_is_made(home, dataset):
 def test_a_job_that_fails_says_the_sentence(home, dataset):
     run = jobs.prepare("embed", {"samples": dataset}, {"encoder": "python:nowhere:nothing"})
     with pytest.raises(CuradiffError) as raised:
-        jobs.work(run)
+        carry_out(run)
     assert run.status["state"] == "failed"
     assert run.status["error"] == str(raised.value)
 
@@ -78,14 +79,14 @@ def test_a_job_whose_data_set_is_gone_says_so(home, dataset):
     run = jobs.prepare("embed", {"samples": copied}, {"encoder": "builtin"})
     copied.delete()
     with pytest.raises(DataError, match="'short-lived' is gone"):
-        jobs.work(run)
+        carry_out(run)
 
 
 def test_progress_is_written_twice_a_second_at_most(home, dataset, monkeypatch):
     run = jobs.prepare("embed", {"samples": dataset}, {})
     wrote = []
     monkeypatch.setattr(runs.Run, "set_status", lambda self, state, **values: wrote.append(values))
-    meter = jobs._Meter(run, None)
+    meter = ProgressMeter(run, None)
     for done in range(200):
         meter(done, 1000)
     assert len(wrote) == 1

@@ -9,6 +9,7 @@ from curadiff import cli
 from curadiff.cli import commands
 from curadiff.common.errors import EnvironmentFault
 from curadiff.jobs import jobs
+from curadiff.jobs.carry_out import carry_out
 from curadiff.operators.base import BaseOperator
 from curadiff.operators.panels.base import BasePanel
 from pymongo.errors import AutoReconnect, ServerSelectionTimeoutError
@@ -73,7 +74,7 @@ def test_a_job_keeps_the_sentence_in_its_status(home, dataset, monkeypatch):
     run = jobs.prepare("embed", {"samples": dataset}, {"encoder": "builtin"})
     monkeypatch.setattr(jobs.views, "unpack", lost)
     with pytest.raises(EnvironmentFault, match="was lost"):
-        jobs.work(run)
+        carry_out(run)
     status = run.status
     assert status["state"] == "failed"
     assert status["error"].startswith(SENTENCE)

@@ -53,7 +53,7 @@ def test_other_pools_and_names_are_said(selected):
 
 def test_a_sheet_keeps_shapes_and_leaves_out_what_cannot_be_read(home, selected, tmp_path):
     ids = selected.values("id")
-    file = overlap.sheet(selected, ids[:3])
+    file = overlap.contact_sheet(selected, ids[:3])
     page = np.asarray(Image.open(file))
     step = overlap.SIDE + overlap.GAP
     assert page.shape == (overlap.SIDE, overlap.COLUMNS * step - overlap.GAP, 4)
@@ -64,11 +64,11 @@ def test_a_sheet_keeps_shapes_and_leaves_out_what_cannot_be_read(home, selected,
         80,
         0,
     ]
-    assert overlap.sheet(selected, ids[:3]) == file
+    assert overlap.contact_sheet(selected, ids[:3]) == file
     selected.set_values("filepath", {ids[0]: str(tmp_path / "gone.png")}, key_field="id")
-    other = np.asarray(Image.open(overlap.sheet(selected, ids[:3])))
+    other = np.asarray(Image.open(overlap.contact_sheet(selected, ids[:3])))
     assert not other[:, :step, 3].any()
-    assert overlap.sheet(selected, []) is None
+    assert overlap.contact_sheet(selected, []) is None
 
 
 def test_two_different_selections_are_shown_whatever_was_chosen_before():

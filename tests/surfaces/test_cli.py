@@ -6,7 +6,7 @@ import pytest
 from curadiff import diffusion, runs
 from curadiff.cli import flags, main
 from curadiff.cli.app import ROOT, link_plugin
-from curadiff.cli.show import merged
+from curadiff.cli.settings_file import merged
 from curadiff.config import VERBS, TrainSettings, choices
 from curadiff.workflows.selecting import SelectResult
 

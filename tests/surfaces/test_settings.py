@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from curadiff import cli
 from curadiff.cli.commands import add_commands
-from curadiff.cli.flags import Parser, given_settings, settings_from_file
+from curadiff.cli.flags import Parser, given_settings
+from curadiff.cli.settings_file import read_settings
 from curadiff.common.errors import SettingsError
 from curadiff.config import VERBS, Settings, choices, faults, limits, plain_type
 
@@ -137,9 +138,9 @@ def test_a_settings_file_that_cannot_be_used(tmp_path, text, sentence):
     path = tmp_path / "study.yaml"
     path.write_text(text)
     with pytest.raises(SettingsError, match=sentence):
-        settings_from_file(str(path))
+        read_settings(str(path))
     with pytest.raises(SettingsError, match="cannot be read"):
-        settings_from_file(str(tmp_path / "none.yaml"))
+        read_settings(str(tmp_path / "none.yaml"))
 
 
 def test_none_takes_back_a_number_of_a_preset_and_is_a_name_elsewhere():

@@ -17,35 +17,35 @@ HIDDEN = ("heartbeat", "time", "pid")  # numbers of a status that mean nothing t
 WIDTH = 300  # of an error in the list
 
 
-def manage(words: argparse.Namespace) -> None:
+def manage(args: argparse.Namespace) -> None:
     """Do what the flags ask of one run, or list all."""
-    asked = [name for name in ("follow", "stop", "resume", "delete") if getattr(words, name)]
-    if len(asked) > 1:
-        raise SettingsError(f"one thing at a time: got --{' and --'.join(asked)}.")
-    if not words.RUN:
-        if asked:
-            raise SettingsError(f"--{asked[0]} needs the run: curadiff runs RUN --{asked[0]}")
+    actions = [name for name in ("follow", "stop", "resume", "delete") if getattr(args, name)]
+    if len(actions) > 1:
+        raise SettingsError(f"one thing at a time: got --{' and --'.join(actions)}.")
+    if not args.RUN:
+        if actions:
+            raise SettingsError(f"--{actions[0]} needs the run: curadiff runs RUN --{actions[0]}")
         print(table(*runs.survey()))
         return
-    if asked == ["delete"]:
-        _delete(words.RUN, yes=words.yes)
+    if actions == ["delete"]:
+        _delete(args.RUN, yes=args.yes)
         return
-    run = runs.open_run(words.RUN)
+    run = runs.open_run(args.RUN)
     {
         "follow": _follow,
         "stop": _stop,
         "resume": _resume,
-    }.get(asked[0] if asked else "", _show)(run)
+    }.get(actions[0] if actions else "", _show)(run)
 
 
-def table(found: Sequence[Run], damaged: Sequence[Damaged] = ()) -> str:
+def table(listed: Sequence[Run], damaged: Sequence[Damaged] = ()) -> str:
     """Lay runs out, one a line, with what went wrong below those where something did."""
-    if not found and not damaged:
+    if not listed and not damaged:
         return f"There are no runs in {runs.home() / 'runs'} yet. Start with: curadiff demo"
     head = ("run", "what", "data set", "state", "progress", "made")
     rows: list[tuple[str, ...]] = [head]
     errors: dict[int, str] = {}
-    for run in found:
+    for run in listed:
         record, status = run.record, run.status
         error = status.get("error")
         if error and status["state"] not in ("finished", *runs.ACTIVE):
@@ -60,9 +60,9 @@ def table(found: Sequence[Run], damaged: Sequence[Damaged] = ()) -> str:
                 _when(record["created"]),
             )
         )
-    for one in damaged:
-        errors[len(rows)] = _short(one.why)
-        rows.append((one.path.name, "", "", "damaged", "", ""))
+    for broken in damaged:
+        errors[len(rows)] = _short(broken.why)
+        rows.append((broken.path.name, "", "", "damaged", "", ""))
     widths = [max(len(row[i]) for row in rows) for i in range(len(head))]
     lines = []
     for number, row in enumerate(rows):
@@ -107,9 +107,9 @@ def _show(run: Run) -> None:
     for name, value in status.items():
         if name not in HIDDEN and value is not None and not (name == "message" and _same(status)):
             print(f"  {name}: {value}")
-    found = lease.holder(run.path)
-    if found is not None:
-        print(f"  works in: {found}")
+    holder = lease.holder(run.path)
+    if holder is not None:
+        print(f"  works in: {holder}")
     if isinstance(status.get("heartbeat"), int | float):
         print(f"  last heard of: {_ago(time.time() - status['heartbeat'])}")
 
@@ -138,10 +138,10 @@ def _follow(run: Run) -> None:
 
 
 def _stop(run: Run) -> None:
-    found = launch.end(run)
-    if found is None:
+    process = launch.end(run)
+    if process is None:
         raise RunError(f"{run.id} is not running (it is {run.status['state']}).")
-    print(launch.stopping(run, found))
+    print(launch.stopping(run, process))
     print(f"Go on with: curadiff runs {run.id} --resume")
 
 
@@ -161,18 +161,18 @@ def _delete(name: str, *, yes: bool) -> None:
     """Say what goes, ask, and delete it."""
     from ..workflows.deleting import delete_run
 
-    found = delete_run(name)
-    print(f"This deletes {found}")
+    deletion = delete_run(name)
+    print(f"This deletes {deletion}")
     if not yes:
         if not sys.stdin.isatty():
             raise RunError(
-                f"nothing was deleted: give --yes to delete {found.run.id} without being asked."
+                f"nothing was deleted: give --yes to delete {deletion.run.id} without being asked."
             )
         if input("Delete it? [y/N] ").strip().lower() not in ("y", "yes"):
             print("Nothing was deleted.")
             return
-    delete_run(found.run, yes=True)
-    print(f"{found.run.id} is deleted")
+    delete_run(deletion.run, yes=True)
+    print(f"{deletion.run.id} is deleted")
 
 
 def manage_cache(clear: str | None) -> None:
@@ -191,14 +191,14 @@ def manage_cache(clear: str | None) -> None:
         for kind in caches.KINDS if clear == "" else (clear,):
             if kind in caches.KINDS:
                 print(f"{caches.clear(kind)} {caches.ABOUT[kind]} deleted")
-    held = cache.info()
-    rows = [("features", held.bytes, held.limit, f"{sum(held.images.values())} images")]
+    features = cache.info()
+    rows = [("features", features.bytes, features.limit, f"{sum(features.images.values())} images")]
     rows += [
-        (one.kind, one.bytes, one.limit, f"{one.entries} {caches.ABOUT[one.kind]}")
-        for one in caches.info()
+        (kept.kind, kept.bytes, kept.limit, f"{kept.entries} {caches.ABOUT[kept.kind]}")
+        for kept in caches.info()
     ]
     for kind, size, most, what in rows:
         print(f"{kind:<9} {size / 1e6:>9.1f} MB of at most {most / 1e6:>6.0f} MB  {what}")
-    for key, count in held.images.items():
+    for key, count in features.images.items():
         print(f"  features of {count} images by {key}")
     print(f"in {runs.home()}")

@@ -61,14 +61,14 @@ def add_rate(commands: Any) -> None:
     )
     results.add_argument("--json", action="store_true", help="print JSON")
     export = add("export", "Write all votes to a CSV or JSONL file.")
-    taken = add("import", "Add the votes of a CSV or JSONL file, this program's or another's.")
-    for parser in (serve, export, taken):
+    imported = add("import", "Add the votes of a CSV or JSONL file, this program's or another's.")
+    for parser in (serve, export, imported):
         parser.add_argument("STUDY", help="name of the study of people")
     for parser in (status, results):
         parser.add_argument("STUDY", nargs="?", help="name of the study of people")
-    for parser in (export, taken):
+    for parser in (export, imported):
         parser.add_argument("FILE", help="file that ends in .csv or .jsonl")
-    for parser in (results, taken):
+    for parser in (results, imported):
         parser.add_argument(
             "--columns",
             nargs="+",
@@ -78,33 +78,31 @@ def add_rate(commands: Any) -> None:
     add_settings(add("plan", "Say how many votes tell two arms apart."), RatePlanSettings)
 
 
-def _start(words: argparse.Namespace) -> None:
-
+def _start(args: argparse.Namespace) -> None:
     from ..studies import rating
 
-    folders = _pairs(words.folders, "ARM=FOLDER")
-    print(rating.rate_start(words.DATASET, folders=folders, **given_settings(words, RateSettings)))
+    folders = _pairs(args.folders, "ARM=FOLDER")
+    print(rating.rate_start(args.DATASET, folders=folders, **given_settings(args, RateSettings)))
 
 
-def _serve(words: argparse.Namespace) -> None:
-
+def _serve(args: argparse.Namespace) -> None:
     from ..studies import rating
 
-    link = rating.rate_status(words.STUDY).link
-    shown = f"[{words.host}]" if ":" in words.host else words.host
-    print(f"Send raters this link: http://{shown}:{words.port}{link}")
-    if words.host in ("127.0.0.1", "localhost"):
+    link = rating.rate_status(args.STUDY).link
+    shown = f"[{args.host}]" if ":" in args.host else args.host
+    print(f"Send raters this link: http://{shown}:{args.port}{link}")
+    if args.host in ("127.0.0.1", "localhost"):
         print("It works on this machine only; others need --host, such as --host 0.0.0.0")
     print("Ctrl-C ends it; votes are kept, and the same command goes on.", flush=True)
-    rating.rate_serve(words.STUDY, host=words.host, port=words.port, hosts=words.names)
+    rating.rate_serve(args.STUDY, host=args.host, port=args.port, hosts=args.names)
 
 
-def _status(words: argparse.Namespace) -> None:
+def _status(args: argparse.Namespace) -> None:
     from ..datasets.ratings import rating_names
     from ..studies import rating
 
-    if words.STUDY is not None:
-        print(rating.rate_status(words.STUDY))
+    if args.STUDY is not None:
+        print(rating.rate_status(args.STUDY))
         return
     names = rating_names()
     if not names:
@@ -113,42 +111,39 @@ def _status(words: argparse.Namespace) -> None:
         print(rating.rate_status(name))
 
 
-def _results(words: argparse.Namespace) -> None:
+def _results(args: argparse.Namespace) -> None:
     from ..studies.rating import against_study, rate_results
 
-    columns = _pairs(words.columns, "OURS=THEIRS")
-    found = rate_results(words.STUDY, file=words.file, columns=columns)
-    agreements = against_study(found, words.study) if words.study else []
-    if words.json:
-        told = found.to_json() | {"metrics": [vars(one) for one in agreements]}
-        json.dump(told, sys.stdout, indent=1)
+    columns = _pairs(args.columns, "OURS=THEIRS")
+    results = rate_results(args.STUDY, file=args.file, columns=columns)
+    agreements = against_study(results, args.study) if args.study else []
+    if args.json:
+        record = results.to_json() | {"metrics": [vars(agreement) for agreement in agreements]}
+        json.dump(record, sys.stdout, indent=1)
         print()
         return
-    print(found)
-    for one in agreements:
-        print(one)
+    print(results)
+    for agreement in agreements:
+        print(agreement)
 
 
-def _export(words: argparse.Namespace) -> None:
-
+def _export(args: argparse.Namespace) -> None:
     from ..studies import rating
 
-    print(rating.rate_export(words.STUDY, words.FILE))
+    print(rating.rate_export(args.STUDY, args.FILE))
 
 
-def _import(words: argparse.Namespace) -> None:
-
+def _import(args: argparse.Namespace) -> None:
     from ..studies import rating
 
-    columns = _pairs(words.columns, "OURS=THEIRS")
-    print(f"{rating.rate_import(words.STUDY, words.FILE, columns=columns)} votes added")
+    columns = _pairs(args.columns, "OURS=THEIRS")
+    print(f"{rating.rate_import(args.STUDY, args.FILE, columns=columns)} votes added")
 
 
-def _plan(words: argparse.Namespace) -> None:
-
+def _plan(args: argparse.Namespace) -> None:
     from ..studies import rating
 
-    print(rating.rate_plan(**given_settings(words, RatePlanSettings)))
+    print(rating.rate_plan(**given_settings(args, RatePlanSettings)))
 
 
 COMMANDS = {
@@ -162,10 +157,10 @@ COMMANDS = {
 }
 
 
-def _pairs(words: list[str] | None, form: str) -> dict[str, str] | None:
-    if words is None:
+def _pairs(args: list[str] | None, form: str) -> dict[str, str] | None:
+    if args is None:
         return None
-    wrong = [word for word in words if not word.partition("=")[2] or word.startswith("=")]
+    wrong = [word for word in args if not word.partition("=")[2] or word.startswith("=")]
     if wrong:
         raise DataError(f"{wrong[0]!r} must be {form}.")
-    return dict(word.split("=", 1) for word in words)
+    return dict(word.split("=", 1) for word in args)
