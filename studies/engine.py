@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from .. import diffusion, runs
 from .. import version as our
@@ -20,6 +20,8 @@ from ..common.errors import (
     Stopped,
 )
 from ..config import SelectSettings, StudySettings
+from ..config.options import StudyOptions
+from ..config.signatures import with_settings
 from ..datasets import identity, reading
 from ..datasets.database import lost_in_words
 from ..datasets.resolving import all_samples
@@ -89,9 +91,14 @@ REFERENCES = {
 }
 
 
+@with_settings(StudySettings)
 @lost_in_words()
 def study(
-    source: Any, *, update_images: bool = False, progress: Progress = True, **settings: Any
+    source: Any,
+    *,
+    update_images: bool = False,
+    progress: Progress = True,
+    **settings: Unpack[StudyOptions],
 ) -> StudyResult:
     """Compare ways to choose training data.
 
@@ -118,7 +125,7 @@ def study(
             on it.
         Stopped: It was asked to end; the message says how it goes on.
     """
-    config = StudySettings(**settings)
+    config = StudySettings(**dict[str, Any](settings))
     folder = folder_of(source)
     if folder is not None:
         source = import_images(folder).dataset

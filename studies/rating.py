@@ -7,11 +7,13 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from .. import preferences
 from ..common.errors import DataError
 from ..config import RatePlanSettings, RateSettings
+from ..config.options import RateOptions, RatePlanOptions
+from ..config.signatures import with_settings
 from ..datasets import locking, ratings, reading
 from ..datasets.database import lost_in_words
 from ..preferences import Plan, Results, Vote
@@ -75,9 +77,10 @@ class RatingStatus:
         return "\n".join(lines)
 
 
+@with_settings(RateSettings)
 @lost_in_words()
 def rate_start(
-    source: Any = None, *, folders: Mapping[str, Any] | None = None, **settings: Any
+    source: Any = None, *, folders: Mapping[str, Any] | None = None, **settings: Unpack[RateOptions]
 ) -> StartedRating:
     """Start a study in which people choose between images of two or more arms.
 
@@ -270,8 +273,9 @@ def rate_import(name: str, file: str | Path, *, columns: Any = None) -> int:
     return store.add_votes(votes)
 
 
+@with_settings(RatePlanSettings)
 @lost_in_words()
-def rate_plan(**settings: Any) -> Plan:
+def rate_plan(**settings: Unpack[RatePlanOptions]) -> Plan:
     """Say how many votes tell two arms apart.
 
     Args:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
 from .. import encoders
 from ..config import EmbedSettings
+from ..config.options import EmbedOptions
+from ..config.signatures import with_settings
 from ..datasets import locking, reading, vectors
 from ..datasets.database import lost_in_words
 from ..datasets.names import key_of
@@ -75,8 +77,11 @@ def field_name(encoder: str) -> str:
     return key_of(encoder)
 
 
+@with_settings(EmbedSettings)
 @lost_in_words()
-def embed(samples: Any, *, progress: Progress = True, **settings: Any) -> EmbedResult:
+def embed(
+    samples: Any, *, progress: Progress = True, **settings: Unpack[EmbedOptions]
+) -> EmbedResult:
     """Write an embedding on every sample that has none yet.
 
     Vectors are float32 and L2-normalized, in a `VectorField`. They are written in

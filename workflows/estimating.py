@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Unpack
 
 from .. import runs
 from ..config import StudySettings, TrainSettings
+from ..config.options import StudyOptions, TrainOptions
+from ..config.signatures import with_settings
 from ..datasets import reading
 from ..datasets.database import lost_in_words
 from ..runs import Run
@@ -87,8 +89,11 @@ class Cost:
         return f"As measured here on {self.device}" if self.device else "As measured here"
 
 
+@with_settings(TrainSettings)
 @lost_in_words()
-def estimate_training(samples: Any, *, measure: bool = True, **settings: Any) -> Cost:
+def estimate_training(
+    samples: Any, *, measure: bool = True, **settings: Unpack[TrainOptions]
+) -> Cost:
     """Say what `train` would take with these settings, and start nothing.
 
     Args:
@@ -107,8 +112,9 @@ def estimate_training(samples: Any, *, measure: bool = True, **settings: Any) ->
     return _measured(config, lambda: training(config, images), measure)
 
 
+@with_settings(StudySettings)
 @lost_in_words()
-def estimate_study(*, measure: bool = True, **settings: Any) -> Cost:
+def estimate_study(*, measure: bool = True, **settings: Unpack[StudyOptions]) -> Cost:
     """Say what the trainings of `study` would take, and start nothing.
 
     Args:
@@ -118,7 +124,7 @@ def estimate_study(*, measure: bool = True, **settings: Any) -> Cost:
     Raises:
         SettingsError: A setting is wrong.
     """
-    config = StudySettings(**settings)
+    config = StudySettings(**dict[str, Any](settings))
     return _measured(config.train, lambda: study(config), measure)
 
 

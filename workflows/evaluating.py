@@ -5,13 +5,15 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
 from .. import encoders, metrics
 from ..common.errors import DataError
 from ..config import EvaluateSettings
+from ..config.options import EvaluateOptions
+from ..config.signatures import with_settings
 from ..datasets import evaluations, reading
 from ..datasets.database import lost_in_words
 from ..datasets.generated import source_of
@@ -69,6 +71,7 @@ class Side:
     view: Any
 
 
+@with_settings(EvaluateSettings)
 @lost_in_words()
 def evaluate(
     generated: Any,
@@ -76,7 +79,7 @@ def evaluate(
     *,
     train: Any = None,
     progress: Progress = True,
-    **settings: Any,
+    **settings: Unpack[EvaluateOptions],
 ) -> metrics.Evaluation:
     """Compare generated images with real ones, and store what was found.
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, overload
+from typing import Any, Unpack, overload
 
 from .. import diffusion, runs
 from ..common.errors import DataError
 from ..config import GenerateSettings, LinkSettings
+from ..config.options import GenerateOptions, LinkOptions
+from ..config.signatures import with_settings
 from ..datasets import counting, generated, identity
 from ..datasets.database import lost_in_words
 from ..diffusion.sampling import image_folder
@@ -17,13 +19,14 @@ from ..runs import Run
 from .progress import Progress, reporting
 
 
+@with_settings(GenerateSettings)
 @lost_in_words()
 def generate(
     run: str | Path | Run,
     *,
     folder: str | Path | None = None,
     progress: Progress = True,
-    **settings: Any,
+    **settings: Unpack[GenerateOptions],
 ) -> Path:
     """Draw images from a trained model, as PNG files.
 
@@ -73,12 +76,15 @@ class Linked:
 
 
 @overload
-def import_generated(folder: str | Path, **settings: Any) -> Linked: ...
+def import_generated(folder: str | Path, **settings: Unpack[LinkOptions]) -> Linked: ...
 @overload
-def import_generated(folder: Sequence[str | Path], **settings: Any) -> list[Linked]: ...
+def import_generated(
+    folder: Sequence[str | Path], **settings: Unpack[LinkOptions]
+) -> list[Linked]: ...
+@with_settings(LinkSettings)
 @lost_in_words()
 def import_generated(
-    folder: str | Path | Sequence[str | Path], **settings: Any
+    folder: str | Path | Sequence[str | Path], **settings: Unpack[LinkOptions]
 ) -> Linked | list[Linked]:
     """Bring generated images into a persistent data set linked with their source.
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Unpack
 
 from .. import layouts
 from ..common.errors import SettingsError
 from ..config import ImportSettings
+from ..config.options import ImportOptions
+from ..config.signatures import with_settings
 from ..datasets import counting, importing, reading
 from ..datasets.database import lost_in_words
 from ..datasets.writing import key_of
@@ -41,8 +43,9 @@ class Imported:
         return "\n".join([text, *self.notes])
 
 
+@with_settings(ImportSettings)
 @lost_in_words()
-def import_images(source: Any, **settings: Any) -> Imported:
+def import_images(source: Any, **settings: Unpack[ImportOptions]) -> Imported:
     """Make a persistent FiftyOne data set from photographs.
 
     Args:

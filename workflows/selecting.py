@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
 from .. import runs, selectors
 from ..common.errors import DataError
 from ..config import SelectSettings
+from ..config.options import SelectOptions
+from ..config.signatures import with_settings
 from ..datasets import locking, reading, selections
 from ..datasets.database import lost_in_words
 from ..datasets.resolving import all_samples
@@ -56,8 +58,9 @@ class SelectResult:
         return text
 
 
+@with_settings(SelectSettings)
 @lost_in_words()
-def select(samples: Any, **settings: Any) -> SelectResult:
+def select(samples: Any, **settings: Unpack[SelectOptions]) -> SelectResult:
     """Choose samples; write a tag, a rank, a saved view and a run with the frozen ids.
 
     The same settings on the same samples do nothing a second time. Another selection

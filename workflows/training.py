@@ -6,11 +6,13 @@ import time
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from .. import diffusion, runs
 from ..common.errors import RunError, Stopped
 from ..config import TrainSettings
+from ..config.options import TrainOptions
+from ..config.signatures import with_settings
 from ..datasets import identity, reading, selections, writing
 from ..datasets.database import lost_in_words
 from ..datasets.selection_images import SelectionImages, selection_images
@@ -21,8 +23,11 @@ ORIGIN = ("dataset", "identity", "arm", "ids_hash", "selected_with")
 POLL = 0.5  # seconds between two looks at status.json
 
 
+@with_settings(TrainSettings)
 @lost_in_words()
-def train(samples: Any, *, wait: bool = True, progress: Progress = True, **settings: Any) -> Run:
+def train(
+    samples: Any, *, wait: bool = True, progress: Progress = True, **settings: Unpack[TrainOptions]
+) -> Run:
     """Train a DDPM on the images of a view.
 
     The training runs in a process of its own, from a manifest of files, and outlives
@@ -189,9 +194,14 @@ def prepared(run: Run) -> bool:
     return {"dataset", "manifest_hash", "images"} <= record.keys()
 
 
+@with_settings(TrainSettings, unchanged=True)
 @lost_in_words()
 def resume(
-    run: str | Path | Run, *, wait: bool = True, progress: Progress = True, **changes: Any
+    run: str | Path | Run,
+    *,
+    wait: bool = True,
+    progress: Progress = True,
+    **changes: Unpack[TrainOptions],
 ) -> Run:
     """Go on with a training from its last checkpoint, also longer or on other devices.
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
 from ... import diffusion, metrics, runs
 from ...common.errors import RunError, Stopped
 from ...config import GenerateSettings, PreviewSettings, TrainSettings
+from ...config.options import PreviewOptions
+from ...config.signatures import with_settings
 from ...datasets import attribution, reading
 from ...datasets.database import lost_in_words
 from ...datasets.resolving import all_samples
@@ -61,8 +63,11 @@ class PreviewResult:
         return table.as_html(self.outcomes, self.real)
 
 
+@with_settings(PreviewSettings)
 @lost_in_words()
-def preview(source: Any, *, progress: Progress = True, **settings: Any) -> PreviewResult:
+def preview(
+    source: Any, *, progress: Progress = True, **settings: Unpack[PreviewOptions]
+) -> PreviewResult:
     """See what selections would make a model draw, in minutes and without training.
 
     Every arm draws with the analytic model: the closed-form posterior mean of its images in
@@ -80,7 +85,7 @@ def preview(source: Any, *, progress: Progress = True, **settings: Any) -> Previ
         DataError: The images cannot be used.
         RunError: Another process works on this preview.
     """
-    config = PreviewSettings(**settings)
+    config = PreviewSettings(**dict[str, Any](settings))
     if folder_of(source) is not None:
         source = import_images(source).dataset
     dataset, view = reading.resolve(source)
