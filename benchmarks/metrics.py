@@ -25,8 +25,8 @@ os.environ["OPENBLAS_NUM_THREADS"] = "1"
 import numpy as np
 import scipy.linalg
 import torch
+from curadiff.common.gaussians import gaussian_distance, gaussian_from_moments
 from curadiff.metrics import frechet_distance
-from curadiff.metrics.frechet import distance, from_moments
 from curadiff.metrics.manifold import manifold
 
 torch.set_num_threads(1)
@@ -103,7 +103,7 @@ def roots(width, rounds):
 
     seconds = race(
         rounds,
-        ours=lambda: distance(*(from_moments(*each) for each in moments)),
+        ours=lambda: gaussian_distance(*(gaussian_from_moments(*each) for each in moments)),
         scipy_sqrtm=by_sqrtm,
     )
     show(f"Frechet distance, moments to value, {width:,} features", seconds, {"scipy_sqrtm": 0.35})

@@ -9,18 +9,7 @@ from pydantic import field_validator
 from ..common.errors import nearest
 from .base import MOST_SEED, Settings, setting
 from .embed import ENCODER_HELP, Device, what_encoder_does
-
-METRICS = (
-    "frechet_distance",
-    "frechet_extrapolated",
-    "precision_recall",
-    "density_coverage",
-    "kernel_distance",
-    "cmmd",
-    "mind",
-    "vendi",
-    "memorization",
-)
+from .metrics import METRICS, on_request
 
 MOST_PIXELS = 8192  # side of a square that every decoder still reads
 
@@ -43,7 +32,7 @@ class EvaluateSettings(Settings):
     metrics: list[str] | None = setting(
         None,
         "What to compute, separated by commas; by default all that the images allow "
-        "except frechet_extrapolated. "
+        f"except {', '.join(on_request())}. "
         f"Choices: {', '.join(METRICS)}.",
     )
     k: int = setting(3, "Neighbours that span the manifold for precision and recall.", ge=1)

@@ -1,13 +1,15 @@
 """Compare generated images with real ones: features in, numbers out."""
 
+from ..config.metrics import METRICS
+from .cmmd import cmmd
+from .density_coverage import density_coverage, expected_coverage
 from .evaluation import Evaluation, Record, over_seeds
-from .extrapolation import Extrapolated, frechet_extrapolated
-from .frechet import frechet_distance
-from .kernels import cmmd, kernel_distance
+from .frechet_distance import frechet_distance
+from .frechet_extrapolated import Extrapolated, frechet_extrapolated
+from .kernel_distance import kernel_distance
 from .memorization import Memorization, memorization
 from .mind import mind
-from .prdc import density_coverage, expected_coverage, precision_recall
-from .statistics import METRICS
+from .precision_recall import precision_recall
 from .suite import evaluate
 from .vendi import vendi
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .context import Statistic
+from .statistic import Statistic
 
 LEVEL = 0.95
 

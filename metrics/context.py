@@ -3,25 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
 from functools import cached_property
-from typing import Any, NamedTuple
 
-from . import frechet
+from ..common.gaussians import Gaussian, fit_gaussian
 from .arrays import Array, Floats, embeddings, neighbors_fit
+from .frechet_distance import influence
 from .manifold import Manifold, Rule, manifold
 from .memorization import Memorization, memorization
-
-Influence = Callable[[], Floats]
-
-
-class Statistic(NamedTuple):
-    """A value, and how much each image moves it (mean 0), computed when asked for."""
-
-    value: float
-    per_real: Influence | None = None  # (n,)
-    per_generated: Influence | None = None  # (m,)
-    detail: dict[str, Any] = {}  # noqa: RUF012 - never changed
 
 
 @dataclasses.dataclass
@@ -40,17 +28,17 @@ class Context:
     device: str = "cpu"
 
     @cached_property
-    def gaussians(self) -> tuple[frechet.Gaussian, frechet.Gaussian]:
+    def gaussians(self) -> tuple[Gaussian, Gaussian]:
         """The Gaussians fitted to both sets."""
         for name, rows in (("real", self.real), ("generated", self.generated)):
             embeddings(name, rows, at_least=2)
-        return frechet.gaussian(self.real), frechet.gaussian(self.generated)
+        return fit_gaussian(self.real), fit_gaussian(self.generated)
 
     @cached_property
     def fid_influence(self) -> Floats:
         """How much each generated image raises the Frechet distance."""
-        r, g = self.gaussians
-        return frechet.influence(r, g, self.generated)
+        of_real, of_generated = self.gaussians
+        return influence(of_real, of_generated, self.generated)
 
     @cached_property
     def manifold(self) -> Manifold:
@@ -68,6 +56,32 @@ class Context:
         )
 
     @cached_property
+    def manifold_fields(self) -> tuple[dict[str, Array], dict[str, Array]]:
+        """Fields of the generated and of the real images; none where there are too few."""
+        if min(len(self.real), len(self.generated)) <= self.k:
+            return {}, {}
+        wide = len(self.real) > self.density_k
+        generated = ["in_manifold", "realism", "rarity", "nearest", "nearest_distance"]
+        generated += ["density_count"] * wide
+        real = ["knn_radius", "recalled", "nearest_generated", "nearest_generated_distance"]
+        real += ["covered", "n_generated_in_ball"] * wide
+        of = self.manifold._asdict()
+        return {name: of[name] for name in generated}, {name: of[name] for name in real}
+
+    @cached_property
+    def repeated_notes(self) -> list[str]:
+        """Sentences about images with so many exact copies that their balls are points."""
+        notes = []
+        for name, rows in (("real", self.real), ("generated", self.generated)):
+            repeated = _rows_repeated(rows, self.k)
+            if repeated:
+                notes.append(
+                    f"{repeated} {name} images occur more than k = {self.k} times, so their balls "
+                    "have radius 0; drop the copies."
+                )
+        return notes
+
+    @cached_property
     def memory(self) -> Memorization:
         """The nearest training image of every generated one."""
         return memorization(
@@ -76,3 +90,12 @@ class Context:
             train_mirrored=self.train_mirrored,
             device=self.device,
         )
+
+
+def _rows_repeated(rows: Array, k: int) -> int:
+    """Count the rows that have at least k exact copies besides themselves."""
+    copies: dict[bytes, int] = {}
+    for row in rows:
+        key = row.tobytes()
+        copies[key] = copies.get(key, 0) + 1
+    return sum(count for count in copies.values() if count > k)

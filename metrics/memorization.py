@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import scipy.sparse
@@ -11,6 +11,11 @@ import scipy.sparse.csgraph
 from ..common.errors import DataError
 from .arrays import Booleans, Floats, Integers, embeddings, pair
 from .distances import Points, neighbors_between, neighbors_within, together
+from .statistic import Statistics, mean_over_generated
+
+if TYPE_CHECKING:
+    from .context import Context
+    from .registry import Fields
 
 NEIGHBORS = 50
 COPY = 0.5  # Carlini et al.: nearer than half of the mean distance of its neighbourhood
@@ -82,15 +87,38 @@ def memorization(
     images, *training = together(g, *own, device=device)
     near = min(neighbors, len(t) - 1)
     among = neighbors_within(training[0], near)
-    kept = _different(*among)
-    if len(kept) in (1, len(t)):  # all different, or nothing but one image
+    different_rows = _distinct_images(*among)
+    if len(different_rows) in (1, len(t)):  # all different, or nothing but one image
         return _judge(images, training, near, _among_training(among[0], training, near))[0]
     # What is repeated fills its own neighbourhood, and a copy of it would seem at home there.
-    _, *different = together(g, *(rows[kept] for rows in own), device=device)
-    near = min(neighbors, len(kept) - 1)
+    _, *different = together(g, *(rows[different_rows] for rows in own), device=device)
+    near = min(neighbors, len(different_rows) - 1)
     fellows = _among_training(neighbors_within(different[0], near)[0], different, near)
-    found, reach = _judge(images, different, near, fellows)
-    return _nearest_of_all(found, reach, images, training)
+    judged, reach = _judge(images, different, near, fellows)
+    return _nearest_of_all(judged, reach, images, training)
+
+
+def compute(c: Context) -> Statistics:
+    """Return the shares of memorized and of authentic images of one comparison."""
+    return {
+        "memorized": mean_over_generated(c.memory.memorized, below=c.memory.below),
+        "authentic": mean_over_generated(c.memory.authentic),
+    }
+
+
+def fields(c: Context) -> tuple[Fields, Fields]:
+    """Return the nearest training image of every generated one, and what follows from it."""
+    if c.train is None or len(c.train) < 2:
+        return {}, {}
+    of_generated: Fields = {
+        "nearest_train": c.memory.nearest,
+        "nearest_train_mirrored": c.memory.mirrored,
+        "nearest_train_distance": c.memory.distance,
+        "memorization_ratio": c.memory.ratio,
+        "memorized": c.memory.memorized,
+        "authentic": c.memory.authentic,
+    }
+    return of_generated, {}
 
 
 def _judge(
@@ -106,7 +134,7 @@ def _judge(
     fellow, usual = np.sqrt(among[:, :near].min(axis=1)), _ratio(among, near)[1]
     below = max(COPY, float(np.quantile(usual, RARE)))
     reach = np.maximum(fellow[nearest], np.median(fellow))
-    found = Memorization(
+    judged = Memorization(
         nearest=nearest,
         mirrored=first >= near,
         distance=distance,
@@ -115,10 +143,10 @@ def _judge(
         authentic=distance > fellow[nearest],
         below=below,
     )
-    return found, reach
+    return judged, reach
 
 
-def _different(squared: Floats, rows: Integers) -> Integers:
+def _distinct_images(squared: Floats, rows: Integers) -> Integers:
     """Rows of the training images that differ, the first one of each kind: (kinds,)."""
     count = len(squared)
     gap = np.sqrt(squared)
@@ -129,7 +157,7 @@ def _different(squared: Floats, rows: Integers) -> Integers:
 
 
 def _nearest_of_all(
-    found: Memorization, reach: Floats, images: Points, training: list[Points]
+    judged: Memorization, reach: Floats, images: Points, training: list[Points]
 ) -> Memorization:
     """Name the nearest of all training images where only different ones were compared."""
     nearest = [neighbors_between(images, points, 1) for points in training]
@@ -138,14 +166,14 @@ def _nearest_of_all(
     at = squared.argmin(axis=1)
     every = np.arange(len(rows))
     distance = np.sqrt(squared[every, at])
-    scale = np.divide(distance, found.distance, out=np.ones(len(rows)), where=found.distance > 0)
-    ratio = found.ratio * scale
-    return found._replace(
+    scale = np.divide(distance, judged.distance, out=np.ones(len(rows)), where=judged.distance > 0)
+    ratio = judged.ratio * scale
+    return judged._replace(
         nearest=rows[every, at],
         mirrored=at > 0,
         distance=distance,
         ratio=ratio,
-        memorized=(ratio < found.below) & (distance <= reach),
+        memorized=(ratio < judged.below) & (distance <= reach),
     )
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from .arrays import Array, Floats, Integers, pair
 from .distances import blocks
+from .statistic import Statistic, Statistics
+
+if TYPE_CHECKING:
+    from .context import Context
 
 PROJECTIONS = 1000
 
@@ -50,8 +54,8 @@ def mind(*, real: Any, generated: Any, projections: int = PROJECTIONS, seed: int
 
 def directions(count: int, features: int, seed: int) -> Floats:
     """Draw unit vectors, uniform on the sphere: (features, count)."""
-    drawn = np.random.default_rng(seed).standard_normal((features, count))
-    return drawn / np.linalg.norm(drawn, axis=0)
+    normal = np.random.default_rng(seed).standard_normal((features, count))
+    return normal / np.linalg.norm(normal, axis=0)
 
 
 def monge(real: Array, generated: Array, projections: int = PROJECTIONS, seed: int = 0) -> Monge:
@@ -70,6 +74,18 @@ def monge(real: Array, generated: Array, projections: int = PROJECTIONS, seed: i
     scale = 3 * features / projections
     parts = (scale * (sums - sums.mean()) for sums in (per_real, per_generated))
     return Monge(scale * total, *parts)
+
+
+def compute(c: Context) -> Statistics:
+    """Return the Monge inception distance of one comparison."""
+    real, generated = pair("real", c.real, "generated", c.generated, at_least=2)
+    distance = monge(real, generated, PROJECTIONS, c.seed)
+    detail = {"projections": PROJECTIONS, "seed": c.seed}
+    return {
+        "mind": Statistic(
+            distance.value, lambda: distance.per_real, lambda: distance.per_generated, detail
+        )
+    }
 
 
 def _coupling(n: int, m: int) -> tuple[Integers, Integers, Floats]:

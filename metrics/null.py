@@ -8,9 +8,11 @@ from collections.abc import Iterator
 import numpy as np
 
 from ..common.errors import DataError
+from ..config.metrics import METRICS
 from .arrays import Array
 from .context import Context
-from .statistics import METRICS, Values
+from .registry import compute
+from .statistic import Statistics
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,10 +45,10 @@ def nulls(
     Returns:
         By value name; without the values that so few images cannot give.
     """
-    found: dict[str, list[tuple[float, float]]] = {}
+    pairs: dict[str, list[tuple[float, float]]] = {}  # (null, value), one pair per draw
     counts = (0, 0)
-    metrics = [name for name in names if name != "memorization"]
-    known: dict[str, Values] = {}  # of the comparison itself, which all draws may share
+    metrics = [name for name in names if not METRICS[name].needs_train]
+    known: dict[str, Statistics] = {}  # of the comparison itself, which all draws may share
     for real, stand_in, generated in _draws(context, spare, splits, seed):
         counts = (len(real), len(stand_in))
         perfect = dataclasses.replace(context, real=real, generated=stand_in)
@@ -55,31 +57,45 @@ def nulls(
             model = context
         for name in metrics:
             try:
-                null = METRICS[name](perfect)
+                null = compute(name, perfect)
                 value = known.get(name) if model is context else None
-                value = METRICS[name](model) if value is None else value
+                value = compute(name, model) if value is None else value
             except DataError:  # too few images for it; the value itself says so
                 continue
             if model is context:
                 known[name] = value
             for key in null:
-                found.setdefault(key, []).append((null[key].value, value[key].value))
-    return {key: _summary(pairs, counts) for key, pairs in found.items()}
+                pairs.setdefault(key, []).append((null[key].value, value[key].value))
+    return {key: _summary(of_draws, counts) for key, of_draws in pairs.items()}
 
 
-def memorization_nulls(context: Context, fresh: Array | None) -> dict[str, Null]:
-    """Score real images that were not trained on against the training images."""
-    if fresh is None or context.train is None or len(fresh) == 0:
+def training_nulls(context: Context, names: list[str], *, unseen: Array) -> dict[str, Null]:
+    """Score real images that were not trained on by the metrics about training images.
+
+    Args:
+        context: The comparison, with the training images.
+        names: Metrics; those that need no training images are left out.
+        unseen: (u, d) real images that are not among the training images, u >= 1.
+
+    Returns:
+        By value name.
+    """
+    if context.train is None or len(unseen) == 0:
         return {}
-    perfect = dataclasses.replace(context, generated=fresh)
-    null, value = METRICS["memorization"](perfect), METRICS["memorization"](context)
-    counts = (len(context.train), len(fresh))
-    return {key: Null(null[key].value, None, counts, at_counts=value[key].value) for key in null}
+    perfect = dataclasses.replace(context, generated=unseen)
+    counts = (len(context.train), len(unseen))
+    nulls: dict[str, Null] = {}
+    for name in names:
+        if METRICS[name].needs_train:
+            null, value = compute(name, perfect), compute(name, context)
+            for key in null:
+                nulls[key] = Null(null[key].value, None, counts, at_counts=value[key].value)
+    return nulls
 
 
-def not_in(rows: Array, train: Array) -> bool:
+def are_disjoint(rows: Array, others: Array) -> bool:
     """Tell whether no row of one set is a row of the other."""
-    known = {row.tobytes() for row in train.astype(rows.dtype)}
+    known = {row.tobytes() for row in others.astype(rows.dtype)}
     return not any(row.tobytes() in known for row in rows)
 
 
@@ -91,21 +107,21 @@ def _draws(
     real, generated = context.real, context.generated
     if len(spare) >= len(generated):
         for _ in range(min(splits, 1) if len(spare) == len(generated) else splits):
-            yield real, spare[_some(generator, len(spare), len(generated))], generated
+            yield real, spare[_random_rows(generator, len(spare), len(generated))], generated
         return
     pool = np.concatenate([real, spare]) if len(spare) else real
     half = min(len(pool) // 2, len(generated))
     for _ in range(splits if half else 0):
-        drawn = generator.permutation(len(pool))
+        order = generator.permutation(len(pool))
         yield (
-            pool[np.sort(drawn[:half])],
-            pool[np.sort(drawn[half : 2 * half])],
-            generated[_some(generator, len(generated), half)],
+            pool[np.sort(order[:half])],
+            pool[np.sort(order[half : 2 * half])],
+            generated[_random_rows(generator, len(generated), half)],
         )
 
 
-def _some(generator: np.random.Generator, count: int, wanted: int) -> Array:
-    return np.sort(generator.choice(count, wanted, replace=False))
+def _random_rows(generator: np.random.Generator, count: int, size: int) -> Array:
+    return np.sort(generator.choice(count, size, replace=False))
 
 
 def _summary(pairs: list[tuple[float, float]], counts: tuple[int, int]) -> Null:

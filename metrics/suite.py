@@ -9,15 +9,15 @@ import numpy as np
 
 from ..common.devices import choose_device
 from ..common.errors import DataError, SettingsError, nearest
+from ..common.threads import suited_threads
+from ..config.metrics import METRICS, on_request
+from . import registry
 from .arrays import Array, Integers, pair
 from .bootstrap import interval
 from .context import Context
 from .evaluation import Evaluation, Record
-from .fields import generated_fields, real_fields
 from .manifold import Rule
-from .null import Null, memorization_nulls, not_in, nulls
-from .statistics import METRICS, ON_REQUEST, VALUES
-from .threads import suited_threads
+from .null import Null, are_disjoint, nulls, training_nulls
 
 Counts = Literal["refuse", "subsample", "unequal"]
 
@@ -56,8 +56,8 @@ def evaluate(
         held_out: (h, d) embeddings of real images that are neither in ``real`` nor in
             ``train``; the null of memorization is theirs. Without them it is that of
             ``real``, if none of it was trained on.
-        metrics: Names from `METRICS`; by default all that the data allow except
-            frechet_extrapolated.
+        metrics: Names from `METRICS`; by default all that the data allow except those that
+            are computed on request only, such as frechet_extrapolated.
         k: Neighbours that span the balls of precision and recall.
         density_k: Neighbours that span the balls of density and coverage.
         rule: Whether a point at exactly the radius is inside, for precision and recall.
@@ -96,16 +96,16 @@ def evaluate(
         seed=seed,
         device=device,
     )
-    notes = _notes(context, len(r), len(g))
+    notes = _notes(context, chosen, len(r), len(g))
     with suited_threads(len(real_rows) * len(generated_rows)):
         spare = np.delete(r, real_rows, axis=0) if s is None else s
         null = _nulls(context, chosen, spare, h, null_draws, notes)
         records = _records(context, chosen, null, bootstrap)
-        fields = generated_fields(context, chosen), real_fields(context, chosen)
+        generated_fields, real_fields = registry.fields(chosen, context)
     return Evaluation(
         records=records,
-        generated=fields[0],
-        real=fields[1],
+        generated=generated_fields,
+        real=real_fields,
         generated_rows=generated_rows,
         real_rows=real_rows,
         settings={
@@ -125,18 +125,22 @@ def evaluate(
 
 def _chosen(metrics: Iterable[str] | None, trained: bool) -> list[str]:
     if metrics is None:
-        left_out = ON_REQUEST if trained else (*ON_REQUEST, "memorization")
-        return [name for name in METRICS if name not in left_out]
+        left_out = on_request()
+        return [
+            name
+            for name, metric in METRICS.items()
+            if name not in left_out and (trained or not metric.needs_train)
+        ]
     chosen = list(dict.fromkeys(metrics))
     for name in chosen:
         if name not in METRICS:
             raise SettingsError(
                 f"metrics has no {name!r}{nearest(name, METRICS)} (choices: {', '.join(METRICS)})."
             )
-    if "memorization" in chosen and not trained:
-        raise DataError(
-            "memorization needs the embeddings of the training images; give train= or leave it out."
-        )
+        if METRICS[name].needs_train and not trained:
+            raise DataError(
+                f"{name} needs the embeddings of the training images; give train= or leave it out."
+            )
     return chosen
 
 
@@ -149,8 +153,8 @@ def _rows(
         return every
     if counts == "subsample":
         least = min(n, m)
-        drawn = [np.sort(generator.choice(rows, least, replace=False)) for rows in every]
-        return drawn[0], drawn[1]
+        real, generated = (np.sort(generator.choice(rows, least, replace=False)) for rows in every)
+        return real, generated
     raise DataError(
         f"real has {n} images and generated has {m}, and most metrics depend on the counts; "
         "give equal counts, or say counts=subsample to draw as many from the larger set, "
@@ -169,23 +173,26 @@ def _nulls(
     """The null of every value; what cannot have one is said in a note."""
     if draws == 0:
         return {}
-    if not not_in(spare, c.real):
+    of_real = [name for name in chosen if not METRICS[name].needs_train]
+    of_training = [name for name in chosen if METRICS[name].needs_train]
+    if of_real and not are_disjoint(spare, c.real):
         notes.append(
             "the real images that stand in for generated ones share images with real, so the "
             "nulls are too small."
         )
-    found = nulls(c, chosen, spare=spare, splits=draws, seed=c.seed)
-    if "memorization" in chosen and c.train is not None and len(c.train) > 1:
-        fresh = c.real if held_out is None else held_out
-        if not_in(fresh, c.train):
-            found |= memorization_nulls(c, fresh)
+    null_of = nulls(c, of_real, spare=spare, splits=draws, seed=c.seed)
+    if of_training and c.train is not None and len(c.train) > 1:
+        unseen = c.real if held_out is None else held_out
+        if are_disjoint(unseen, c.train):
+            null_of |= training_nulls(c, of_training, unseen=unseen)
         else:
             name = "real" if held_out is None else "held_out"
+            has = "has" if len(of_training) == 1 else "have"
             notes.append(
-                f"{name} shares images with train, so memorization has no null; "
+                f"{name} shares images with train, so {' and '.join(of_training)} {has} no null; "
                 "give real images that were not trained on as held_out."
             )
-    return found
+    return null_of
 
 
 def _records(
@@ -195,11 +202,12 @@ def _records(
     size = len(c.real), len(c.generated)
     for name in chosen:
         try:
-            found = METRICS[name](c)
+            statistics = registry.compute(name, c)
         except DataError as fault:
-            records |= {value: Record(None, *size, reason=str(fault)) for value in VALUES[name]}
+            missing = Record(None, *size, reason=str(fault))
+            records |= {value.name: missing for value in METRICS[name].values}
             continue
-        for value, statistic in found.items():
+        for value, statistic in statistics.items():
             null = nulls.get(value)
             records[value] = Record(
                 value=statistic.value,
@@ -215,30 +223,12 @@ def _records(
     return records
 
 
-def _notes(c: Context, n: int, m: int) -> list[str]:
+def _notes(c: Context, chosen: list[str], n: int, m: int) -> list[str]:
+    """Sentences about the images that a reader of these metrics should see."""
+    compared = len(c.real), len(c.generated)
     notes = []
-    used = len(c.real), len(c.generated)
-    if used != (n, m):
-        notes.append(f"{used[0]} of {n} real and {used[1]} of {m} generated images were compared.")
-    if min(used) <= c.real.shape[1]:
+    if compared != (n, m):
         notes.append(
-            f"{min(used)} images for {c.real.shape[1]} features: the covariances are singular and "
-            "the Frechet distance is biased upward strongly; read its excess over the null."
+            f"{compared[0]} of {n} real and {compared[1]} of {m} generated images were compared."
         )
-    for name, rows in (("real", c.real), ("generated", c.generated)):
-        repeated = _repeated(rows, c.k)
-        if repeated:
-            notes.append(
-                f"{repeated} {name} images occur more than k = {c.k} times, so their balls have "
-                "radius 0; drop the copies."
-            )
-    return notes
-
-
-def _repeated(rows: Array, k: int) -> int:
-    """Count the rows that have at least k exact copies besides themselves."""
-    copies: dict[bytes, int] = {}
-    for row in rows:
-        key = row.tobytes()
-        copies[key] = copies.get(key, 0) + 1
-    return sum(count for count in copies.values() if count > k)
+    return [*notes, *registry.notes(chosen, c)]

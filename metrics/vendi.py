@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import scipy.linalg
 
+from ..common.threads import one_thread
 from .arrays import Array, Floats, embeddings, unit_length
-from .threads import one_thread
+from .statistic import Statistic, Statistics
+
+if TYPE_CHECKING:
+    from .context import Context
 
 ORDERS = (0.5, 1.0, 2.0, math.inf)
 
@@ -62,6 +66,13 @@ def influence(rows: Array) -> Floats:
     kept = shares > 1e-12
     surprise = -((x @ axes[:, kept]) ** 2 @ np.log(shares[kept]))
     return score(shares[kept], 1) * (surprise - surprise.mean())
+
+
+def compute(c: Context) -> Statistics:
+    """Return the Vendi score of the generated images."""
+    scores = vendi(generated=embeddings("generated", c.generated, at_least=2))
+    detail = {"orders": {f"{order:g}": value for order, value in scores.items()}}
+    return {"vendi": Statistic(scores[1.0], None, lambda: influence(c.generated), detail)}
 
 
 def _spectrum(x: Floats) -> Floats:

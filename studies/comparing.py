@@ -8,35 +8,21 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..config.metrics import values as metric_values
+
 SHOWN = {
-    "frechet_distance": ("Frechet distance", "lower"),
-    "precision": ("precision", "higher"),
-    "recall": ("recall", "higher"),
-    "density": ("density", "higher"),
-    "coverage": ("coverage", "higher"),
-    "memorized": ("memorized", "lower"),
-    "frechet_extrapolated": ("Frechet, extrapolated", "lower"),
-    "kernel_distance": ("kernel distance", "lower"),
-    "cmmd": ("CMMD", "lower"),
-    "mind": ("MIND", "lower"),
-    "vendi": ("Vendi score", "higher"),
+    name: (value.title, value.better) for name, value in metric_values().items() if value.in_studies
 }
 """Columns in the order of the table: title, and which way is better."""
 
-RANKED_BY = (
-    "frechet_distance",
-    "frechet_extrapolated",
-    "kernel_distance",
-    "cmmd",
-    "mind",
-    "coverage",
-    "recall",
-    "precision",
-    "density",
+RANKED_BY = tuple(
+    value.name
+    for value in sorted(metric_values().values(), key=lambda value: value.rank_order or 0)
+    if value.rank_order is not None
 )
 """What orders the arms: the first of these that was computed for all of them."""
 
-WITH_EXCESS = ("frechet_distance", "frechet_extrapolated", "kernel_distance", "cmmd", "mind")
+WITH_EXCESS = tuple(name for name, value in metric_values().items() if value.is_distance)
 """Distances: what they exceed the one between real images by is shown beside them."""
 
 REAL = "(real images)"

@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from ...common.gaussians import Gaussian, fit_gaussian, gaussian_distance
+
 Array = np.ndarray[Any, Any]
 
 COMPONENTS = 64
@@ -32,6 +34,8 @@ class PoolGaussian:
         self.axes = axes[:, ::-1][:, :count]  # (d, c)
         self.variance = np.maximum(value[::-1][:count], 0)  # (c,)
         self.unit = unit
+        spread = np.sqrt(self.variance)
+        self._on_components = Gaussian(np.zeros(count), np.diag(spread), float(self.variance.sum()))
 
     def place(self, rows: Array) -> Array:
         """Coordinates of pool rows on the components, (k, c)."""
@@ -41,11 +45,4 @@ class PoolGaussian:
         """Squared Frechet distance between some rows and the pool; nan for a single row."""
         if len(rows) < 2:
             return float("nan")
-        z = self.place(rows)
-        middle = z.mean(0)
-        covariance = np.atleast_2d(np.cov(z, rowvar=False))
-        root = np.sqrt(self.variance)
-        inner = np.linalg.eigvalsh(root[:, None] * covariance * root)
-        both = np.sqrt(np.maximum(inner, 0)).sum()
-        spread = np.trace(covariance) + self.variance.sum() - 2 * both
-        return float(middle @ middle + max(spread, 0.0))
+        return gaussian_distance(self._on_components, fit_gaussian(self.place(rows)))

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from curadiff.common.errors import DataError, SettingsError
 from curadiff.config import EvaluateSettings
-from curadiff.config.evaluate import METRICS as CONFIGURED
 from curadiff.metrics import (
     METRICS,
     density_coverage,
@@ -104,6 +103,22 @@ def test_only_what_was_asked_for_is_computed(sets):
         evaluate(**sets, metrics=["memorization"])
 
 
+def test_few_images_are_a_reason_to_warn_only_about_a_frechet_distance_that_was_asked_for(sets):
+    few = {name: rows[:9] for name, rows in sets.items()}
+    for metric in ("frechet_distance", "precision_recall", "kernel_distance"):
+        notes = evaluate(**few, metrics=[metric], bootstrap=0).notes
+        warned = any("covariances are singular" in note for note in notes)
+        assert warned == (metric == "frechet_distance")
+
+
+def test_copies_are_noted_only_where_balls_around_them_were_asked_for(sets):
+    sets["generated"][:5] = sets["generated"][0]
+    for metric in ("precision_recall", "density_coverage", "mind"):
+        notes = evaluate(**sets, metrics=[metric], bootstrap=0).notes
+        noted = any("occur more than k = 3 times" in note for note in notes)
+        assert noted == (metric != "mind")
+
+
 def test_seeds_are_summarized_by_mean_spread_and_count(sets):
     found = [evaluate(**{**sets, "generated": sets["generated"] + s}) for s in (0, 0.1, 0.2)]
     table = over_seeds(found)
@@ -117,7 +132,8 @@ def test_seeds_are_summarized_by_mean_spread_and_count(sets):
 
 
 def test_settings_offer_every_metric_and_refuse_others():
-    assert tuple(METRICS) == CONFIGURED
+    for name in METRICS:
+        assert EvaluateSettings(metrics=[name]).metrics == [name]
     given = EvaluateSettings(metrics="frechet_distance, memorization").metrics
     assert given == ["frechet_distance", "memorization"]
     with pytest.raises(SettingsError, match=r"got 'memorisation'.*did you mean 'memorization'"):

@@ -5,19 +5,19 @@ import pytest
 from curadiff.metrics import evaluate, frechet_distance, kernel_distance
 from curadiff.metrics.bootstrap import interval
 from curadiff.metrics.context import Context
-from curadiff.metrics.statistics import METRICS
+from curadiff.metrics.registry import compute
 
 
 def left_out(context, name, side, count):
     """How much the value falls when each of the first images is left out."""
     rows = getattr(context, side)
     key = name
-    whole = METRICS[name](context)[key].value
+    whole = compute(name, context)[key].value
     values = []
     for i in range(count):
         fewer = {"real": context.real, "generated": context.generated}
         fewer[side] = np.delete(rows, i, axis=0)
-        values.append(whole - METRICS[name](Context(**fewer))[key].value)
+        values.append(whole - compute(name, Context(**fewer))[key].value)
     return np.array(values) * (len(rows) - 1)
 
 
@@ -27,7 +27,7 @@ def test_influence_is_what_leaving_an_image_out_takes_away(rng, name, side):
     x = rng.standard_normal((400, 8)) @ rng.standard_normal((8, 8))
     y = 0.3 + rng.standard_normal((400, 8)) @ rng.standard_normal((8, 8))
     context = Context(real=x, generated=y)
-    statistic = METRICS[name](context)[name]
+    statistic = compute(name, context)[name]
     influence = statistic.per_real if side == "real" else statistic.per_generated
     found = influence()
     assert found.mean() == pytest.approx(0, abs=1e-9 * np.abs(found).max())
@@ -41,7 +41,7 @@ def test_vendi_and_mind_influences_follow_leaving_out(rng):
         real=rng.standard_normal((300, 5)), generated=rng.standard_normal((300, 5)) ** 3
     )
     for name in ("vendi", "mind"):
-        found = METRICS[name](context)[name].per_generated()
+        found = compute(name, context)[name].per_generated()
         expected = left_out(context, name, "generated", 25)
         assert np.corrcoef(found[:25], expected)[0, 1] >= 0.97, name
 
@@ -76,7 +76,7 @@ def test_intervals_are_as_wide_as_repeated_experiments_say(rng, name):
     spread = np.std([function(**draw()) for _ in range(100)])
     widths = []
     for _ in range(6):
-        statistic = METRICS[name](Context(**draw()))[name]
+        statistic = compute(name, Context(**draw()))[name]
         low, high = interval(statistic, resamples=300, seed=0)
         assert low < statistic.value < high
         widths.append(high - low)

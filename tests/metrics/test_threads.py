@@ -1,5 +1,5 @@
 import torch
-from curadiff.metrics.threads import SMALL, suited_threads
+from curadiff.common.threads import SMALL, suited_threads
 
 
 def test_few_images_are_compared_on_one_thread_and_many_on_all():

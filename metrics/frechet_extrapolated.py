@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from ..common.errors import DataError
+from ..common.gaussians import fit_gaussian, gaussian_distance
 from .arrays import pair
-from .frechet import distance, gaussian, influence
+from .frechet_distance import influence, notes
+from .statistic import Statistic, Statistics
+
+if TYPE_CHECKING:
+    from .context import Context
+
+__all__ = ["Extrapolated", "compute", "frechet_extrapolated", "notes"]
 
 SIZES = 6
 REPEATS = 3
@@ -60,14 +67,21 @@ def frechet_extrapolated(*, real: Any, generated: Any, seed: int = 0) -> Extrapo
         for _ in range(REPEATS):
             a = r[generator.choice(len(r), size, replace=False)]
             b = g[generator.choice(len(g), size, replace=False)]
-            points.append((1 / size, distance(gaussian(a), gaussian(b))))
+            points.append((1 / size, gaussian_distance(fit_gaussian(a), fit_gaussian(b))))
     x, y = np.array(points).T
     (_, intercept), covariance = np.polyfit(x, y, 1, cov=True)
     means = y.reshape(SIZES, REPEATS).mean(axis=1)
-    real_fit, generated_fit = gaussian(r), gaussian(g)
+    real_fit, generated_fit = fit_gaussian(r), fit_gaussian(g)
     per_real = influence(generated_fit, real_fit, r)
     per_generated = influence(real_fit, generated_fit, g)
     variance = covariance[1, 1] + per_real.var() / len(r) + per_generated.var() / len(g)
     return Extrapolated(
         float(intercept), float(np.sqrt(variance)), sizes, [float(value) for value in means]
     )
+
+
+def compute(c: Context) -> Statistics:
+    """Return the extrapolated Frechet distance of one comparison."""
+    fit = frechet_extrapolated(real=c.real, generated=c.generated, seed=c.seed)
+    detail = {"sizes": fit.sizes, "distances": fit.distances, "std_error": fit.std_error}
+    return {"frechet_extrapolated": Statistic(fit.value, detail=detail)}
