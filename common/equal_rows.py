@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from hashlib import blake2b
-from typing import Any
 
 import numpy as np
 
-Array = np.ndarray[Any, Any]
+from .arrays import Array
 
 
 def digests(rows: Array) -> Array:

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
+from ..common.arrays import unit_length
 from ..common.errors import DataError, RunError
 from ..common.images import reading
 from ..common.preparation import Size, cut, identity
@@ -188,9 +189,8 @@ class Encoder:
 
 
 def unit(features: np.ndarray) -> np.ndarray:
-    """Scale rows to length 1; a row of zeros stays as it is."""
-    norms = np.linalg.norm(features, axis=1, keepdims=True)
-    return (features / np.where(norms > 0, norms, 1)).astype(np.float32)
+    """Return rows scaled to length 1, float32; a row of zeros stays as it is."""
+    return unit_length(features).astype(np.float32)
 
 
 def _lookup(encoder: Encoder, paths: Sequence[str | Path]) -> Lookup | None:

@@ -5,14 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from ..common.arrays import Array, Booleans, Floats, Integers, unit_length
 from ..common.errors import DataError
 
-Array = npt.NDArray[Any]
-Floats = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
-Booleans = npt.NDArray[np.bool_]
+__all__ = [
+    "Array",
+    "Booleans",
+    "Floats",
+    "Integers",
+    "embeddings",
+    "neighbors_fit",
+    "pair",
+    "unit_length",
+]
 
 
 def embeddings(name: str, values: Any, *, at_least: int = 1) -> Array:
@@ -76,10 +82,3 @@ def neighbors_fit(name: str, count: int, k: int) -> None:
         raise DataError(
             f"k = {k} needs at least {k + 1} images and {name} has {count}; add images or lower k."
         )
-
-
-def unit_length(rows: Array) -> Floats:
-    """Scale every row to length 1, in float64; rows of zeros stay as they are."""
-    wide = rows.astype(np.float64)
-    length = np.linalg.norm(wide, axis=1, keepdims=True)
-    return np.divide(wide, length, out=wide, where=length > 0)

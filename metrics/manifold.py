@@ -14,17 +14,17 @@ from typing import Literal, NamedTuple
 import numpy as np
 import torch
 
-from ..common.running_top_k import RunningTopK
-from .arrays import Array, Booleans, Floats, Integers
-from .distances import (
+from ..common.arrays import Array, Booleans, Floats, Integers
+from ..common.knn import (
     SPARE,
     Points,
+    RunningTopK,
     blocks,
-    bounds,
-    exact,
-    neighbors_within,
+    lower_bounds,
+    nearest_within,
+    pair_square_distances,
+    prepare,
     settle,
-    together,
 )
 
 Rule = Literal["<=", "<"]
@@ -70,10 +70,10 @@ def manifold(
         density_rule: The same for density and coverage.
         device: Where distances are computed.
     """
-    r, g = together(real, generated, device=device)
-    squared, _ = neighbors_within(r, max(k, density_k))
+    r, g = prepare(real, generated, device=device)
+    squared, _ = nearest_within(r, max(k, density_k))
     real_balls, wide_balls = squared[:, k - 1], squared[:, density_k - 1]
-    generated_balls = neighbors_within(g, k)[0][:, k - 1]
+    generated_balls = nearest_within(g, k)[0][:, k - 1]
 
     balls = _Balls(r, g, real_balls, wide_balls, rule, density_rule)
     recall = _Recall(r, g, generated_balls, rule)
@@ -82,14 +82,14 @@ def manifold(
     near_generated = RunningTopK(len(r), min(1 + SPARE, len(g)), r.device)
     for left in blocks(len(r)):
         for right in blocks(len(g)):
-            bound = bounds(r, left, g, right)  # (left, right)
+            bound = lower_bounds(r, left, g, right)  # (left, right)
             near_generated.update(left, bound, right.start)
             balls.update(left, right, bound)
             recall.update(left, right, bound)
             near_real.update(right, bound, left.start, transposed=True)
             realism.update(right, left, bound)
-    to_real, nearest = settle(g, r, near_real, 1, same=False)
-    to_generated, nearest_generated = settle(r, g, near_generated, 1, same=False)
+    to_real, nearest = settle(g, r, near_real, 1)
+    to_generated, nearest_generated = settle(r, g, near_generated, 1)
     return Manifold(
         in_manifold=balls.narrow_count > 0,
         realism=realism.finish(nearest[:, 0]),
@@ -149,7 +149,7 @@ class _Balls:
         above = squared + self.r.doubt[i] + self.g.doubt[j]
         narrow, wide = self.narrow[i], self.wide[i]
         unsure = (squared <= narrow) & (above >= narrow) | (squared <= wide) & (above >= wide)
-        squared[unsure] = exact(self.r, i[unsure], self.g, j[unsure])
+        squared[unsure] = pair_square_distances(self.r, i[unsure], self.g, j[unsure])
         within = _inside(squared, narrow, self.rule)
         self.narrow_count += np.bincount(j[within], minlength=len(self.g))
         np.minimum.at(self.smallest, j[within], narrow[within])
@@ -181,7 +181,7 @@ class _Recall:
         self.found[i[sure]] = True
         unsure = ~sure & ~self.found[i]
         i, j = i[unsure], j[unsure]
-        hit = _inside(exact(self.r, i, self.g, j), self.balls[j], self.rule)
+        hit = _inside(pair_square_distances(self.r, i, self.g, j), self.balls[j], self.rule)
         self.found[i[hit]] = True
 
 
@@ -217,7 +217,7 @@ class _Realism:
         result = np.zeros(len(self.g))
         every = np.arange(len(self.g))
         for candidate in (self.at, nearest):
-            squared = exact(self.g, every, self.r, candidate)
+            squared = pair_square_distances(self.g, every, self.r, candidate)
             with np.errstate(divide="ignore", invalid="ignore"):
                 ratio = np.sqrt(self.balls[candidate] / squared)  # infinite for a copy
             result = np.maximum(result, np.where(self.used[candidate], ratio, 0.0))
@@ -226,7 +226,7 @@ class _Realism:
             doubtful = np.flatnonzero(np.isfinite(bound) & (1 / result**2 > 1.001 * bound))
         used = np.flatnonzero(self.used)
         for row in doubtful:
-            squared = exact(self.g, np.full(len(used), row), self.r, used)
+            squared = pair_square_distances(self.g, np.full(len(used), row), self.r, used)
             with np.errstate(divide="ignore"):
                 result[row] = np.sqrt((self.balls[used] / squared).max())
         return result

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 import torch
 
+from ..common.arrays import Array
 from ..common.equal_rows import digests, distinct
 from ..common.errors import SettingsError
 from ..common.knn import nearest
 from .core.rows import unit_rows
 
-Array = np.ndarray[Any, Any]
 Find = Callable[[Array, Array, int], tuple[Array, Array]]  # see density.measure_density_by
 
 LISTED = 8  # neighbours that are looked at first

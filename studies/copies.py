@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
+from ..common.arrays import Array
 from ..common.knn import nearest
 from ..selectors.duplicates import suggested_radius
-
-Array = np.ndarray[Any, Any]
 
 LINKED = 8  # nearest images that an image is compared with
 FEW = 12  # with fewer images there is nothing to judge nearness by; only equal ones are copies

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.util
 from typing import Any
 
-import numpy as np
-
 from ..common.errors import EnvironmentFault, SettingsError, nearest
+from ..common.plane import has_umap, principal_plane, umap_plane
 from ..datasets import mapping, reading
 
 METHODS = {
@@ -48,45 +46,6 @@ def map_embeddings(samples: Any, *, field: str | None = None, method: str = "pca
     dataset, view = reading.resolve(samples)
     field = field or reading.only_embedding_field(dataset)
     pool = reading.read_embeddings(view, field)
-    lay_out = principal_plane if method == "pca" else neighbour_plane
+    place = principal_plane if method == "pca" else umap_plane
     assert pool.x is not None  # they were asked for
-    return mapping.write_map(dataset, field, ids=pool.ids, points=lay_out(pool.x))
-
-
-def has_umap() -> bool:
-    """Tell whether the package umap-learn is installed."""
-    return importlib.util.find_spec("umap") is not None
-
-
-def neighbour_plane(x: np.ndarray) -> np.ndarray:
-    """Lay vectors out so that near ones stay near: UMAP with its own defaults, seeded.
-
-    Args:
-        x: (n, d) vectors, n at least 3.
-
-    Returns:
-        (n, 2) float32.
-
-    Source: McInnes et al. 2018, arXiv:1802.03426.
-    """
-    import umap  # pyright: ignore[reportMissingImports]: an extra
-
-    neighbors = min(15, len(x) - 1)
-    return umap.UMAP(n_neighbors=neighbors, random_state=0, n_jobs=1).fit_transform(x)
-
-
-def principal_plane(x: np.ndarray) -> np.ndarray:
-    """Project vectors onto the two directions in which they vary most.
-
-    Args:
-        x: (n, d) vectors.
-
-    Returns:
-        (n, 2) float64; a direction's sign is that of its largest entry, so it is stable.
-    """
-    centred = np.asarray(x, dtype=np.float64) - np.mean(x, axis=0, dtype=np.float64)
-    _, directions = np.linalg.eigh(centred.T @ centred)  # ascending
-    plane = directions[:, ::-1][:, :2]  # (d, 2)
-    largest = np.take_along_axis(plane, np.abs(plane).argmax(axis=0)[None], axis=0)
-    points = centred @ (plane * np.sign(largest))
-    return points if points.shape[1] == 2 else np.pad(points, ((0, 0), (0, 1)))
+    return mapping.write_map(dataset, field, ids=pool.ids, points=place(pool.x))

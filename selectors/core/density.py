@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from statistics import NormalDist
-from typing import Any
 
 import numpy as np
 import torch
 
+from ...common.arrays import Array
 from ...common.equal_rows import digests, distinct
 from ...common.knn import nearest
 from ..duplicates import Find, collapse, suggested_radius
-
-Array = np.ndarray[Any, Any]
 
 OUTLIER_RATE = 0.015  # share of ordinary samples that the guard is expected to flag
 LOCAL_K, JOINT_K = 20, 30  # a foreign group larger than this is a rare mode, not outliers

@@ -6,13 +6,10 @@ covariance of full rank. Not the published metric of generated images.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
+from ...common.arrays import Array
 from ...common.gaussians import Gaussian, fit_gaussian, gaussian_distance
-
-Array = np.ndarray[Any, Any]
 
 COMPONENTS = 64
 

@@ -17,17 +17,15 @@ bound new ones is Minoux 1978, doi:10.1007/BFb0006528.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
 
+from ...common.arrays import Array
 from ...common.knn import full_precision, square_distances
 from .nearest_centre import DOUBT, exact_square_to_nearest, square_to_nearest
 from .pool import Pool
 from .rows import FileRows, release, take
-
-Array = np.ndarray[Any, Any]
 
 DIAMETER = 2.0  # of the unit sphere: the distance of a row while nothing is chosen
 CLOSED = -float("inf")  # value of a row that cannot be taken

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import torch
 
+from ...common.arrays import Array
 from ...common.knn import square_distances
-
-Array = np.ndarray[Any, Any]
 
 DOUBT = 4e-6  # float32 error of a squared distance between unit rows, generously
 

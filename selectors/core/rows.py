@@ -6,13 +6,12 @@ import mmap
 import os
 import tempfile
 from collections.abc import Iterator
-from typing import IO, Any, cast
+from typing import IO, cast
 
 import numpy as np
 
+from ...common.arrays import Array, row_lengths
 from ...common.errors import DataError, SettingsError
-
-Array = np.ndarray[Any, Any]
 
 BLOCK = 1024  # rows that are checked and scaled at a time
 BESIDE = 128  # bytes that a selection keeps for each row besides its embedding
@@ -103,7 +102,7 @@ def _scaled(x: Array, order: Array | None) -> Iterator[tuple[int, Array]]:
     for place, start in enumerate(range(0, len(x), BLOCK)):
         rows = slice(start, start + BLOCK) if straight or order is None else order[start:][:BLOCK]
         block = np.asarray(x[rows], dtype=np.float64)
-        length = np.sqrt(np.einsum("nd,nd->n", block, block))
+        length = row_lengths(block)
         if not (np.isfinite(length).all() and length.all()):
             which = np.arange(len(x))[rows] if isinstance(rows, slice) else rows
             _refuse(which, length)

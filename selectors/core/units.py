@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from ...common.arrays import row_lengths
 from ...common.errors import DataError
 from .method_result import MethodResult
 from .pool import Pool
@@ -110,7 +111,7 @@ def _units(pool: Pool, together: Array) -> tuple[Pool, Array]:
     size = np.bincount(labels).astype(np.float64)
     mean = np.zeros((len(size), pool.x.shape[1]))
     np.add.at(mean, labels, pool.x)
-    length = np.linalg.norm(mean, axis=1, keepdims=True)
+    length = row_lengths(mean)[:, None]
     mean = np.where(length > 1e-6, mean / np.maximum(length, 1e-6), pool.x[first])
     taken = np.zeros(len(size), bool)
     taken[labels[pool.preselected]] = True

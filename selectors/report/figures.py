@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import html
-import importlib.util
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
 
+from ...common.plane import has_umap, principal_plane, umap_plane
 from ..core.frechet import PoolGaussian
 from ..core.rows import Array
 
@@ -105,14 +105,10 @@ def overlap(values: dict[str, dict[str, float]]) -> go.Figure:
 
 def plane(unit: Array, pool: PoolGaussian) -> tuple[Array, str]:
     """Place the pool in two dimensions: UMAP where it is installed, else two components."""
-    if importlib.util.find_spec("umap") and 50 < len(unit) <= MAPPED:
-        import umap  # type: ignore[import-not-found]
-
-        place = umap.UMAP(random_state=0, n_jobs=1).fit_transform(pool.place(np.arange(len(unit))))
-        return np.asarray(place), "UMAP"
-    axes = pool.axes[:, :2]
-    place = (unit - pool.mean) @ axes
-    return np.pad(place, ((0, 0), (0, 2 - place.shape[1]))), "first two principal components"
+    placed = pool.place(np.arange(len(unit)))
+    if has_umap() and 50 < len(unit) <= MAPPED:
+        return umap_plane(placed), "UMAP"
+    return principal_plane(placed), "first two principal components"
 
 
 def scatter(

@@ -12,15 +12,17 @@ class RunningTopK:
     """The smallest distances seen so far for every row of a set, tile by tile.
 
     Attributes:
-        value: (count, keep) float32 ascending, infinite where fewer were seen.
+        value: (count, keep) ascending, infinite where fewer were seen.
         row: (count, keep) int64, whose distance it is.
 
     Everything that was seen and is not kept is at least as large as the last value kept.
     """
 
-    def __init__(self, count: int, keep: int, device: torch.device) -> None:
+    def __init__(
+        self, count: int, keep: int, device: torch.device, dtype: torch.dtype = torch.float32
+    ) -> None:
         self.keep = keep
-        self.value = torch.full((count, keep), torch.inf, device=device)
+        self.value = torch.full((count, keep), torch.inf, device=device, dtype=dtype)
         self.row = torch.zeros((count, keep), dtype=torch.int64, device=device)
 
     def update(self, at: slice, gap: torch.Tensor, first: int, *, transposed: bool = False) -> None:
@@ -28,7 +30,7 @@ class RunningTopK:
 
         Args:
             at: Which rows.
-            gap: (rows, others) float32; (others, rows) where ``transposed``.
+            gap: (rows, others) numbers; (others, rows) where ``transposed``.
             first: Number of the first of the others.
             transposed: Whether the rows lie across.
         """
@@ -62,7 +64,7 @@ class RunningTopK:
             self._sort_in(at, gap, first, transposed)
             return
         place = np.arange(len(i)) - (np.cumsum(count) - count)[i]
-        values = np.full((len(count), most), np.inf, np.float32)
+        values = np.full((len(count), most), np.inf, value.dtype)
         rows = np.zeros((len(count), most), np.int64)
         values[i, place], rows[i, place] = value, j + first
         self._merge(at, torch.from_numpy(values), torch.from_numpy(rows))
