@@ -8,6 +8,7 @@ from typing import Any
 
 from .. import runs
 from ..common.errors import RunError, SettingsError
+from ..common.keys import training_key
 from ..config import StudySettings
 from ..runs import Run
 from . import planning
@@ -79,7 +80,7 @@ def _wrong(found: Any, cell: Cell) -> str | None:
         if not isinstance(found.get(name), kind):
             return f"{name} is missing or of another type"
     if (found["arm"], found["seed"]) != (cell.arm.name, cell.seed):
-        return f"it is about {found['arm']}-s{found['seed']}"
+        return f"it is about {training_key(found['arm'], found['seed'])}"
     references = set(found["values"])
     if not references or references - {"held_out", "pool"}:
         return "it has no values by reference"

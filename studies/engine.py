@@ -19,6 +19,7 @@ from ..common.errors import (
     SettingsError,
     Stopped,
 )
+from ..common.keys import generated_dataset, training_key, versioned
 from ..config import SelectSettings, StudySettings
 from ..config.options import StudyOptions
 from ..config.signatures import with_settings
@@ -196,7 +197,7 @@ class _Study:
         frozen = splitting.freeze(self.run, self.dataset, self.view, update=update_images)
         self._note(frozen.notes)
         self.version = frozen.version
-        self.label = planning.label(self.config.name, frozen.version)
+        self.label = versioned(self.config.name, frozen.version)
         self.run.add(images_version=frozen.version, generated=self.generated)
         view = all_samples(self.dataset).select(frozen.ids, ordered=True)
         embed(view, progress=self.progress, **self.config.embed.model_dump())
@@ -335,7 +336,7 @@ class _Study:
     def generated(self) -> str:
         """Name of the data set with the generated images; it stays when the source is renamed."""
         known = self.run.record.get("generated")
-        name = planning.label(f"{self.dataset.name}-{self.config.name}", self.version)
+        name = versioned(generated_dataset(self.dataset.name, self.config.name), self.version)
         return known if known and self.run.record.get("images_version") == self.version else name
 
     def _outcome(self, cell: Cell, judge: Judge, meter: Meter, began: float) -> dict[str, Any]:
@@ -344,7 +345,7 @@ class _Study:
         folder = self._generate(cell, training, meter)
         meter.say(cell, "judge")
         linked = import_generated(folder, name=self.generated, arm=cell.arm.name)
-        key = f"{self.label}-{cell.key}"
+        key = training_key(cell.arm.name, cell.seed, study=self.label)
         values = judge.compare(linked.dataset, folder, training, key=key)
         images = len(runs.read_json(training.path / "manifest.json")["ids"])
         seen = training.status.get("images_seen", 0)
@@ -407,7 +408,7 @@ class _Study:
         """Return a cell's training; unless it is finished, a process is started in it, once."""
         if cell.key in self.trainings:
             return self.trainings[cell.key]
-        name = f"{self.label}-{cell.key}"
+        name = training_key(cell.arm.name, cell.seed, study=self.label)
         steps = cell.arm.steps or self.config.train.steps
         folder = self.run.path / "runs"
         training = Run(folder / name)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..common.errors import DataError, SettingsError
+from ..common.keys import training_key, under
 from ..config import ArmSettings, PreviewSettings, StudySettings
 from ..datasets import reading
 from ..diffusion import manifest
@@ -28,7 +29,7 @@ class Cell:
     @property
     def key(self) -> str:
         """Name of the cell, such as ``coreset-s0``."""
-        return f"{self.arm.name}-s{self.seed}"
+        return training_key(self.arm.name, self.seed)
 
 
 def cells(config: StudySettings) -> list[Cell]:
@@ -36,20 +37,11 @@ def cells(config: StudySettings) -> list[Cell]:
     return [Cell(arm, seed) for seed in config.seeds for arm in config.arms]
 
 
-def label(name: str, version: int) -> str:
-    """Return what a study's trainings, selections and data set are named after.
-
-    Args:
-        name: Name of the study.
-        version: Of its images: 1 until those of a later day were taken.
-    """
-    return name if version == 1 else f"{name}-v{version}"
-
-
 def selection_name(label: str, cell: Cell) -> str:
     """Return the name of a cell's selection; only `random` draws anew for each seed."""
-    name = f"{label}-{cell.arm.name}"
-    return f"{name}-s{cell.seed}" if cell.arm.method == "random" else name
+    if cell.arm.method == "random":
+        return training_key(cell.arm.name, cell.seed, study=label)
+    return under(label, cell.arm.name)
 
 
 @dataclass(frozen=True)

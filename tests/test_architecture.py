@@ -128,6 +128,23 @@ def test_one_module_writes_files_under_a_temporary_name():
     assert users("temporary") == {"common/files.py", "diffusion/train/checkpoint.py"} | hide
 
 
+def test_one_module_says_how_the_things_of_a_study_are_called():
+    # ``{study}-{arm}-s{seed}`` and ``{data set}-{study}``
+    spelled = re.compile(
+        r"-s\{+[\w.'\"\[\]]*seed"
+        r"|\{[\w.]*(dataset|source|label|config|run)(\.name|\.id)?\}-\{"
+        r"|\{[\w.]*\}-generated"
+    )
+    wrong = [
+        f"{path.relative_to(ROOT)}:{number} {line.strip()}"
+        for path in sources()
+        if path != ROOT / "common" / "keys.py"
+        for number, line in enumerate(path.read_text().splitlines(), 1)
+        if spelled.search(line) and "began" not in line  # a tracker's id, of a run and an hour
+    ]
+    assert not wrong
+
+
 def test_the_package_list_is_what_is_on_the_disk():
     listed = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
     ours = {package_of(path) for path in sources()}

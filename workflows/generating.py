@@ -9,6 +9,7 @@ from typing import Any, Unpack, overload
 
 from .. import diffusion, runs
 from ..common.errors import DataError
+from ..common.keys import generated_dataset
 from ..config import GenerateSettings, LinkSettings
 from ..config.options import GenerateOptions, LinkOptions
 from ..config.signatures import with_settings
@@ -126,7 +127,7 @@ def _import(folder: Path, config: LinkSettings) -> Linked:
             f"draw them with: curadiff generate {run.id}"
         )
     dataset, added = generated.add_generated(
-        config.name or f"{source.name}-generated",
+        config.name or generated_dataset(source.name),
         paths=paths,
         seeds=[listed[path] for path in paths],
         source=source,

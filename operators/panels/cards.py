@@ -7,6 +7,7 @@ from typing import Any
 from fiftyone.operators import types
 
 from ... import runs
+from ...common.keys import generated_dataset
 from ...runs import Run
 from ...workflows.conditions import in_short
 from ...workflows.estimating import duration
@@ -52,7 +53,9 @@ def _of_generated(page: types.Object, overview: Overview, panel: Any) -> None:
     """Show what can be done with generated images: judge them, go back to the real ones."""
     line = row(page, f"These images were generated from **{overview.source}**.")
     studies_here = [
-        run for run in overview.studies if overview.dataset == f"{overview.source}-{run.id}"
+        run
+        for run in overview.studies
+        if overview.dataset == generated_dataset(overview.source or "", run.id)
     ]
     for run in studies_here:
         button(line, "Compare the arms", panel.open_study, study=run.id)

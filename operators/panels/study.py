@@ -10,6 +10,7 @@ import fiftyone as fo
 from fiftyone.operators import types
 
 from ... import runs
+from ...common.keys import generated_dataset, training_key
 from ...datasets import generated, info, selections
 from ...datasets.resolving import all_samples
 from ...runs import Run
@@ -116,7 +117,7 @@ class StudyPanel(BasePanel):
         if report.exists():
             layout.link(row, "Open the report", report)
         source = run.record["dataset"]
-        generated_name = run.record.get("generated") or f"{source}-{run.id}"
+        generated_name = run.record.get("generated") or generated_dataset(source, run.id)
         other_name = source if ctx.dataset.name == generated_name else generated_name
         if fo.dataset_exists(other_name):
             label = "Open the real images" if other_name == source else "Open the generated images"
@@ -253,7 +254,7 @@ def _grids(
         (arm, seed): path
         for seed in seeds
         for arm in order
-        if (path := run.path / "grids" / f"{arm}-s{seed}.png").exists()
+        if (path := run.path / "grids" / f"{training_key(arm, seed)}.png").exists()
     }
     if not grids:
         return

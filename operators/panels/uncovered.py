@@ -7,6 +7,7 @@ from typing import Any
 
 from fiftyone.operators import types
 
+from ...common.keys import training_key
 from ...datasets.uncovered import uncovered
 from ...runs import Run
 from ...studies import cells
@@ -32,8 +33,10 @@ def add_uncovered(page: types.Object, run: Run, arms: Sequence[str], panel: Any)
 def show_uncovered(ctx: Any, run: Run, arm: str | None) -> None:
     """Show the real images that an arm misses in all its seeds; without one, that all miss."""
     outcomes = [outcome for outcome in study_outcomes(run) if arm in (None, outcome["arm"])]
-    older_key = f"{run.id}-{{arm}}-s{{seed}}"
-    keys = [outcome.get("evaluation") or older_key.format(**outcome) for outcome in outcomes]
+    keys = [
+        outcome.get("evaluation") or training_key(outcome["arm"], outcome["seed"], study=run.id)
+        for outcome in outcomes
+    ]
     name = run.record["dataset"]
     view = uncovered(navigation.open_by_name(name), keys)
     navigation.show_samples(ctx, name, view=view)
@@ -51,7 +54,7 @@ def unfinished(run: Run, outcomes: Sequence[dict[str, Any]]) -> list[str]:
     done = {(outcome["arm"], outcome["seed"]) for outcome in outcomes}
     settings = run.settings
     return [
-        f"{arm['name']}-s{seed}"
+        training_key(arm["name"], seed)
         for seed in settings["seeds"]
         for arm in settings["arms"]
         if (arm["name"], seed) not in done

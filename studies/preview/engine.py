@@ -11,6 +11,7 @@ import numpy as np
 
 from ... import diffusion, metrics, runs
 from ...common.errors import RunError, Stopped
+from ...common.keys import generated_dataset, under
 from ...config import GenerateSettings, PreviewSettings, TrainSettings
 from ...config.options import PreviewOptions
 from ...config.signatures import with_settings
@@ -113,7 +114,7 @@ class _Preview:
         self.arms = arms(config)
         self.outcomes: dict[str, dict[str, Any]] = {}
         self.real: dict[str, float] = self._kept("real") or {}
-        self.generated = f"{dataset.name}-{config.name}"
+        self.generated = generated_dataset(dataset.name, config.name)
         self.field = config.embed.field or field_name(config.embed.encoder)
 
     def carry_out(self) -> PreviewResult:
@@ -212,7 +213,7 @@ class _Preview:
 
     def _frozen(self, arm: Arm, ids: list[str]) -> Run:
         """Return the run of an arm's model, which only keeps its images."""
-        name = f"{self.config.name}-{arm.key}"
+        name = under(self.config.name, arm.key)
         folder = self.run.path / "runs"
         if (folder / name / "manifest.json").exists():
             training = Run(folder / name)

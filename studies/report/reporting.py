@@ -12,6 +12,7 @@ from ... import runs
 from ...common.contact_sheet import data_url, square_grid
 from ...common.files import replacing
 from ...common.images import open_rgb
+from ...common.keys import training_key
 from ...config import StudySettings
 from ...runs import Run, write_bytes, write_json
 from .. import comparing
@@ -87,7 +88,7 @@ def write_grids(run: Run, outcomes: Sequence[Mapping[str, Any]]) -> dict[str, Pa
     folder.mkdir(exist_ok=True)
     sheets = {}
     for outcome in outcomes:
-        key = f"{outcome['arm']}-s{outcome['seed']}"
+        key = training_key(outcome["arm"], outcome["seed"])
         sheets[key] = folder / f"{key}.png"
         with replacing(sheets[key]) as part:
             square_grid(drawn(Path(outcome["generated"]))).save(part, "PNG")
@@ -244,7 +245,7 @@ def _grids(sheets: Mapping[str, Path], found: Found) -> str:
     for seed in seeds:
         shown = []
         for arm in found.conclusion.order:
-            path = sheets.get(f"{arm}-s{seed}")
+            path = sheets.get(training_key(arm, seed))
             if path is not None:
                 shown.append(_figure(data_url(open_rgb(path)), f"{arm}, seed {seed}"))
         parts.append(f"<div class=grids>{''.join(shown)}</div>")

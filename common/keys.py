@@ -1,0 +1,30 @@
+"""How the things of one study are called on disk, in a data set and on a page."""
+
+from __future__ import annotations
+
+
+def training_key(arm: str, seed: int, *, study: str | None = None) -> str:
+    """Return what a training of a study is called: ``coreset-s0``, or ``STUDY-coreset-s0``.
+
+    Args:
+        arm: Name of the arm.
+        seed: Its seed.
+        study: Name of the study with its version; given where the name has to be unique outside
+            the study, as of runs, selections and evaluations.
+    """
+    return under(study, f"{arm}-s{seed}") if study else f"{arm}-s{seed}"
+
+
+def under(study: str, name: str) -> str:
+    """Return the name of a study's thing outside that study: ``STUDY-NAME``."""
+    return f"{study}-{name}"
+
+
+def versioned(name: str, version: int) -> str:
+    """Return a study's name with the version of its images: 1 until those of a later day."""
+    return name if version == 1 else f"{name}-v{version}"
+
+
+def generated_dataset(source: str, study: str = "generated") -> str:
+    """Return how a new data set of generated images is called: ``SOURCE-STUDY``."""
+    return f"{source}-{study}"
