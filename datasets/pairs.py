@@ -79,7 +79,7 @@ def _pairs(made: Any, view: Any, limit: int, *, field: str | None = None) -> lis
     return [
         Pair(id, path, near, path_of[near], made.name)
         for id, path, near in zip(ids, paths, nearest, strict=True)
-        if near in path_of
+        if near is not None and near in path_of
     ][:limit]
 
 

@@ -2,21 +2,11 @@
 
 from ..common.files import read_json, write_bytes, write_json
 from .addressing import inside_runs, open_by_id
-from .directory import (
-    ACTIVE,
-    Damaged,
-    Run,
-    Snapshot,
-    check_name,
-    create,
-    home,
-    listing,
-    make_folder,
-    making,
-    open_run,
-    survey,
-)
+from .directory import check_name, create, making
+from .finding import Damaged, listing, open_run, survey
+from .home_folder import home, make_folder
 from .lease import Busy, Lease, held
+from .run import ACTIVE, Run, Snapshot
 from .stop_request import Asked, interrupt
 
 __all__ = [

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from ..common.errors import RunError, nearest
-from .directory import Run, home, listing
+from .finding import listing
+from .home_folder import home
+from .run import Run
 
 ID = r"\w[\w.+-]*"
 

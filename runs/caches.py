@@ -14,7 +14,7 @@ from pathlib import Path
 
 from ..common.errors import SettingsError, nearest
 from ..common.files import remove, sweep
-from .directory import home
+from .home_folder import home
 
 DEFAULT_GB = {"pixels": 4.0, "sheets": 0.1, "speeds": 0.1, "reports": 0.5}
 KINDS = tuple(DEFAULT_GB)

@@ -16,10 +16,11 @@ from pathlib import Path
 
 from ..common.errors import RunError
 from ..common.files import TEMPORARY, read_json, remove, sync_folder, temporary
-from . import directory
-from .directory import Run
+from .finding import listing, open_run, survey
+from .home_folder import home
 from .launch import STARTING
 from .lease import Lease, held
+from .run import ACTIVE, Run
 
 SHOWN = 5  # files of others that are named
 _RUN = (
@@ -122,8 +123,8 @@ def prepare(run: str | Path | Run) -> Deletion:
 def _refuse_at_work(every: list[Run]) -> None:
     for one in every:
         state = one.status["state"]
-        if state in directory.ACTIVE or held(one.path):
-            doing = state if state in directory.ACTIVE else "in use"
+        if state in ACTIVE or held(one.path):
+            doing = state if state in ACTIVE else "in use"
             raise RunError(
                 f"{one.id} is {doing}; stop it first with: curadiff runs {one.id} --stop"
             )
@@ -163,19 +164,19 @@ def _checked(run: str | Path | Run) -> Run:
         given = run.path
     else:
         given = Path(run)
-        known = {one.id: one.path for one in directory.survey()[0]}
-        by_name = directory.home() / "runs" / given
+        known = {one.id: one.path for one in survey()[0]}
+        by_name = home() / "runs" / given
         if not given.is_absolute() and ".." not in given.parts and os.path.lexists(by_name):
             given = by_name
         elif str(run) in known:
             given = known[str(run)]
         elif len(given.parts) == 1 and not given.exists():
-            directory.open_run(run)  # says which runs there are
-    home = directory.home() / "runs"
-    path = _in_home(Path(os.path.normpath(given.absolute())), home)
+            open_run(run)  # says which runs there are
+    folder = home() / "runs"
+    path = _in_home(Path(os.path.normpath(given.absolute())), folder)
     if path is None:
         raise RunError(
-            f"{run} is not a run in {home}; only runs there are deleted, and links are not "
+            f"{run} is not a run in {folder}; only runs there are deleted, and links are not "
             "followed. Delete other folders by hand."
         )
     if not (path / "run.json").is_file():
@@ -203,7 +204,7 @@ def _in_home(path: Path, home: Path) -> Path | None:
 
 
 def _inside(run: Run) -> list[Run]:
-    return directory.listing(folder=run.path / "runs")
+    return listing(folder=run.path / "runs")
 
 
 def _files(folder: Path) -> Iterator[tuple[Path, bool, bool]]:

@@ -12,8 +12,8 @@ from ..common.errors import RunError
 from ..common.files import write_json
 from ..common.process import Process
 from . import environment, forking, lease
-from .directory import ACTIVE, PROCESS, Run
 from .forking import BOOTSTRAP, Child
+from .run import ACTIVE, PROCESS, Run
 
 CALM = {"OMP_WAIT_POLICY": "PASSIVE"}
 """Threads that wait spin by default, which on shared cores takes them from those that work."""
