@@ -132,7 +132,10 @@ def step_flop(training):
     from curadiff.diffusion.train import engine
     from torch.utils.flop_counter import FlopCounterMode
 
-    with engine.eager(network.bare(training.state.network)), FlopCounterMode(display=False) as all_:
+    with (
+        engine.eager(network.unwrap(training.state.network)),
+        FlopCounterMode(display=False) as all_,
+    ):
         training.train_step()
     return all_.get_total_flops()
 
@@ -141,7 +144,7 @@ def sample(args, folder, paths):
     from curadiff.common.devices import choose_device
     from curadiff.diffusion import schedules
     from curadiff.diffusion.networks import network
-    from curadiff.diffusion.sampling import sample
+    from curadiff.diffusion.sampling.batch import sample_images
     from curadiff.diffusion.train import engine
     from diffusers import DDIMPipeline, DDIMScheduler
 
@@ -150,7 +153,7 @@ def sample(args, folder, paths):
     wrapped = network.build(s).to(device).requires_grad_(False)
     levels = schedules.alpha_bar(s.schedule, s.timesteps)
     pipe = DDIMPipeline(
-        network.bare(wrapped),
+        network.unwrap(wrapped),
         DDIMScheduler(
             trained_betas=schedules.betas(s.schedule, s.timesteps).tolist(),
             prediction_type=s.prediction,
@@ -163,7 +166,7 @@ def sample(args, folder, paths):
 
     def mine(count):
         for i in range(count):
-            sample.draw(
+            sample_images(
                 wrapped,
                 range(i, i + s.batch_size),
                 size=s.image_size,
@@ -176,7 +179,7 @@ def sample(args, folder, paths):
             )
 
     def theirs(count):
-        with engine.eager(network.bare(wrapped)):
+        with engine.eager(network.unwrap(wrapped)):
             for _ in range(count):
                 pipe(batch_size=s.batch_size, num_inference_steps=steps, output_type="np")
 

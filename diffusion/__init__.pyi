@@ -1,5 +1,5 @@
-from .init.initialize import adopt as adopt
-from .init.initialize import begin_with as begin_with
+from .init.initialize import from_lucidrains as from_lucidrains
+from .init.initialize import from_run as from_run
 from .jobs import change as change
 from .jobs import freeze as freeze
 from .jobs import prepare as prepare

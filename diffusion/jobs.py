@@ -11,13 +11,13 @@ from typing import Any
 from ..common.errors import DataError, RunError, SettingsError
 from ..common.process import Process
 from ..config import TrainSettings, launch_words
-from ..runs import Asked, Busy, Run, launch, lease
+from ..runs import Busy, Run, StopRequest, launch, lease
 from ..runs.forking import Child
 from . import manifest, pixels
 from .init import initialize
 
 MODULE = "curadiff.diffusion.train.worker"
-NOTES = 20  # on how images were read, that ``run.json`` keeps
+NOTES = 20  # at most, of the notes on how images were read, stand in ``run.json``
 LOOP = ("torch._dynamo", "curadiff.diffusion.train.loop")  # PyTorch's optimizers import the first
 IMPORTS = {
     "unet2d": (*LOOP, "diffusers.models.unets.unet_2d", "curadiff.diffusion.networks.attention"),
@@ -84,23 +84,23 @@ def prepare(
     if not ids:
         raise DataError("there are no images to train on; select at least one.")
     if settings.start_from is not None:
-        initialize.begin(run, settings.start_from)
-    made, skipped, notes = _read(ids, paths, settings)
-    manifest.write(run, made)
+        initialize.from_setting(run, settings.start_from)
+    images, skipped, notes = _read(ids, paths, settings)
+    manifest.write(run, images)
     if held_out is not None and len(held_out):
         names = [str(path) for path in held_out]
         others, left_out, more = _read(names, held_out, settings)
         notes |= more
-        others, both = manifest.without(others, made["sha256"])
+        others, both = manifest.without(others, images["sha256"])
         if not others["ids"]:
             raise DataError("all held-out images are trained on too; hold out others.")
         manifest.write(run, others, manifest.HELD_OUT)
         left_out += [{"path": path, "why": "it is trained on too"} for path in both]
         run.add(skipped_held_out=left_out)
-    said = {"manifest_hash": made["hash"], "images": len(made["ids"]), "skipped": skipped}
-    said |= {"noted": len(notes), "notes": [notes[path] for path in sorted(notes)[:NOTES]]}
-    run.add(**(extra or {}), **said)
-    return made
+    facts = {"manifest_hash": images["hash"], "images": len(images["ids"]), "skipped": skipped}
+    facts |= {"noted": len(notes), "notes": [notes[path] for path in sorted(notes)[:NOTES]]}
+    run.add(**(extra or {}), **facts)
+    return images
 
 
 def _read(
@@ -181,27 +181,27 @@ def start(run: Run, *, slot: int = 0, slots: int = 1) -> Child:
         RunError: The run was not prepared, or a process works in it already.
     """
     manifest.read(run)
-    found = lease.holder(run.path)
-    if found is not None:
-        raise Busy(f"{run.id} is being trained already, by {found}; stop it first.")
+    holder = lease.holder(run.path)
+    if holder is not None:
+        raise Busy(f"{run.id} is being trained already, by {holder}; stop it first.")
     settings = TrainSettings(**run.settings)
-    words = [*_launcher(settings), MODULE, str(run.path)]
-    return launch.start(run, words, env=_share(settings, slot, slots))
+    command = [*_launcher(settings), MODULE, str(run.path)]
+    return launch.start(run, command, env=_share(settings, slot, slots))
 
 
 def _share(settings: TrainSettings, slot: int, slots: int) -> dict[str, str]:
     """Say in environment variables what one of several trainings may use."""
     if slots == 1:
         return {}
-    found = {}
+    variables = {}
     if "OMP_NUM_THREADS" not in os.environ:
-        found["OMP_NUM_THREADS"] = str(max(1, (os.cpu_count() or 1) // slots))
+        variables["OMP_NUM_THREADS"] = str(max(1, (os.cpu_count() or 1) // slots))
     if settings.processes == 1 and not settings.accelerate:
         visible = os.environ.get("CUDA_VISIBLE_DEVICES")
         names = visible.split(",") if visible else [str(n) for n in range(_gpus())]
         if len(names) > 1:
-            found["CUDA_VISIBLE_DEVICES"] = names[slot % len(names)]
-    return found
+            variables["CUDA_VISIBLE_DEVICES"] = names[slot % len(names)]
+    return variables
 
 
 def _gpus() -> int:
@@ -232,12 +232,12 @@ def train_here(run: Run) -> str:
     Raises:
         CuradiffError: As the status of the run then says.
     """
-    from .train.worker import work
+    from .train.worker import train_run
 
     manifest.read(run)
-    asked = Asked()
-    with asked.listening():
-        return work(run, asked)
+    stop_request = StopRequest()
+    with stop_request.listening():
+        return train_run(run, stop_request)
 
 
 def freeze(run: Run) -> str:
@@ -248,9 +248,9 @@ def freeze(run: Run) -> str:
     Raises:
         CuradiffError: As the status of the run then says.
     """
-    from .train.worker import work
+    from .train.worker import train_run
 
-    return work(run, lambda: False)
+    return train_run(run, lambda: False)
 
 
 def stop(run: Run) -> Process:
@@ -259,7 +259,7 @@ def stop(run: Run) -> Process:
     Raises:
         RunError: Nothing is training in this run.
     """
-    found = launch.end(run)
-    if found is None:
+    process = launch.end(run)
+    if process is None:
         raise RunError(f"{run.id} is not being trained (it is {run.status['state']}).")
-    return found
+    return process

@@ -38,14 +38,14 @@ def cache_path(sha256: Sequence[str], size: int) -> Path:
 
 def used_by(run: Run) -> set[Path]:
     """List the prepared images that a run, or one inside it, was made with."""
-    found = set()
+    paths = set()
     for one in [run, *listing(folder=run.path / "runs")]:
         size = one.settings.get("image_size")
         for name in ("manifest.json", "held_out.json"):
             if isinstance(size, int) and (one.path / name).exists():
                 with suppress(RunError, KeyError, TypeError):
-                    found.add(cache_path(read_json(one.path / name)["sha256"], size))
-    return found
+                    paths.add(cache_path(read_json(one.path / name)["sha256"], size))
+    return paths
 
 
 def forget(paths: Iterable[Path]) -> None:
@@ -72,16 +72,18 @@ def decode(
     faults: dict[int, DataError] = {}
 
     def read(place: int) -> None:
-        said: list[str] = []
+        image_notes: list[str] = []
         try:
-            with reading(paths[place], said) as image:
+            with reading(paths[place], image_notes) as image:
                 picture = square(image, size)
         except DataError as fault:
             faults[place] = fault
         else:
             pictures[place] = np.asarray(picture).transpose(2, 0, 1)
-            if said and notes is not None:
-                notes[place] = " ".join(text.removeprefix(f"{paths[place]} ") for text in said)
+            if image_notes and notes is not None:
+                notes[place] = " ".join(
+                    text.removeprefix(f"{paths[place]} ") for text in image_notes
+                )
 
     with ThreadPoolExecutor() as pool:
         list(pool.map(read, range(len(paths))))
@@ -124,9 +126,9 @@ def notes_on(sha256: Sequence[str], size: int) -> Notes:
     """
     path = cache_path(sha256, size)
     try:
-        found = np.load(path, mmap_mode="r")
+        images = np.load(path, mmap_mode="r")
         with path.open("rb") as file:
-            file.seek(found.offset + found.nbytes)
+            file.seek(images.offset + images.nbytes)
             text = file.read()[:-DIGEST]
         return {int(row): note for row, note in json.loads(text or b"{}").items()}
     except (OSError, ValueError) as fault:
@@ -139,19 +141,19 @@ def _read(path: Path, count: int, size: int) -> np.ndarray | None:
     Whoever reads is the last user for the limit of the cache.
     """
     try:
-        found = np.load(path, mmap_mode="r")
+        images = np.load(path, mmap_mode="r")
     except FileNotFoundError:
         return None
     except (OSError, ValueError, EOFError):
         return None
-    if found.shape != (count, 3, size, size) or found.dtype != np.uint8:
+    if images.shape != (count, 3, size, size) or images.dtype != np.uint8:
         return None
     with path.open("rb") as file:
         file.seek(-DIGEST, os.SEEK_END)
-        if file.read() != _digest(found):
+        if file.read() != _digest(images):
             return None
     caches.touch(path)
-    return found
+    return images
 
 
 def _digest(pictures: np.ndarray) -> bytes:
@@ -180,9 +182,9 @@ def load(paths: Sequence[str], sha256: Sequence[str], size: int) -> np.ndarray:
         RunError: The cache cannot be written.
     """
     path = cache_path(sha256, size)
-    found = _read(path, len(sha256), size)
-    if found is not None:
-        return found
+    images = _read(path, len(sha256), size)
+    if images is not None:
+        return images
     if path.exists():
         warnings.warn(f"{path} is damaged; the images are prepared anew", stacklevel=2)
     notes: Notes = {}

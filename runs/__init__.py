@@ -7,16 +7,16 @@ from .finding import Damaged, listing, open_run, survey
 from .home_folder import home, make_folder
 from .lease import Busy, Lease, held
 from .run import ACTIVE, Run, Snapshot
-from .stop_request import Asked, interrupt
+from .stop_request import StopRequest, interrupt
 
 __all__ = [
     "ACTIVE",
-    "Asked",
     "Busy",
     "Damaged",
     "Lease",
     "Run",
     "Snapshot",
+    "StopRequest",
     "check_name",
     "create",
     "held",

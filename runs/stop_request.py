@@ -11,20 +11,20 @@ from types import FrameType
 ENDING = (signal.SIGTERM, signal.SIGINT)
 
 
-class Asked:
-    """Remember the wish, for work that ends at a moment of its own choice."""
+class StopRequest:
+    """Whether the process was asked to end; for work that ends at a moment of its own choice."""
 
     def __init__(self) -> None:
-        self.yes = False
+        self.received = False
 
     def listen(self) -> None:
-        """Begin to remember instead of ending."""
+        """From now on remember a signal instead of ending."""
         for number in ENDING:
-            signal.signal(number, self._hear)
+            signal.signal(number, self._receive)
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """Remember for a while; outside the main thread, which alone may, do nothing."""
+        """Remember signals for a while; outside the main thread, which alone may, do nothing."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
@@ -36,12 +36,12 @@ class Asked:
             for number, handler in before.items():
                 signal.signal(number, handler)
 
-    def _hear(self, number: int, frame: FrameType | None) -> None:
-        self.yes = True
+    def _receive(self, number: int, frame: FrameType | None) -> None:
+        self.received = True
 
     def __call__(self) -> bool:
         """Tell whether a signal arrived."""
-        return self.yes
+        return self.received
 
 
 def interrupt() -> None:

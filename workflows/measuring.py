@@ -135,7 +135,7 @@ def train_until_timed(run: Run) -> None:
             first.append(time.monotonic())
         return entries >= ENTRIES or (entries > 1 and time.monotonic() - first[0] > AT_MOST)
 
-    worker.work(run, enough)
+    worker.train_run(run, enough)
     run.add(disk_bytes=run.status.get("disk_bytes_at_most"))
     shutil.rmtree(run.path / "checkpoints", ignore_errors=True)
     pixels.forget(pixels.used_by(run))

@@ -113,11 +113,11 @@ class Denoiser:
 class Sampling:
     """Denoises pictures from level to level of falling noise.
 
-    What was found at one level says which images are looked at on the next, per picture.
+    The weights at one level decide which images are screened out on the next, per picture.
 
     Args:
         denoiser: The training images.
-        screen: Look at fewer images where there are many; else at all of them.
+        screen: Leave out images of little weight where there are many; else use all.
     """
 
     def __init__(self, denoiser: Denoiser, *, screen: bool = True) -> None:
@@ -140,16 +140,16 @@ class Sampling:
         if radius is None:
             x_0, every = self.denoiser.whole(y, sigma)
             for place, one in enumerate(every):
-                self._see(place, Weights(None, one), visit)
+                self._record(place, Weights(None, one), visit)
             return x_0
         x_0 = torch.empty_like(y)
         for place, one in enumerate(y):
             rows = self._rows(place, stated)
             x_0[place], values = self.denoiser.windowed(one, sigma, radius, rows)
-            self._see(place, Weights(rows, values), visit)
+            self._record(place, Weights(rows, values), visit)
         return x_0
 
-    def _see(
+    def _record(
         self, place: int, weights: Weights, visit: Callable[[int, Weights], None] | None
     ) -> None:
         if self.screen and len(self.denoiser) > screening.EXACT:

@@ -13,7 +13,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ...config import TrainSettings
-from ..sampling import sample, samplers
+from ..pixel_range import to_uint8
+from ..sampling import samplers
 from ..train.randomness import normal, stream
 from . import freezing, rendering, windows
 from .denoiser import Denoiser, Sampling, Weights
@@ -22,7 +23,7 @@ from .sources import Source
 BLOCK = 256  # training images that are made small at a time
 
 
-class Drawn(NamedTuple):
+class Samples(NamedTuple):
     """Pictures (b, size, size, 3) uint8, and what each of them is made of."""
 
     pictures: np.ndarray
@@ -59,7 +60,7 @@ class Model:
         alpha_bar: Sequence[float],
         sampler: str,
         evaluations: int,
-    ) -> Drawn:
+    ) -> Samples:
         """Draw one picture per seed.
 
         The seeds' noise has three channels, of which gray pictures take the first. It grows
@@ -73,7 +74,7 @@ class Model:
             evaluations: How often the denoiser is asked.
         """
         levels = self._levels(alpha_bar)
-        visited = samplers.visits(sampler, len(levels), evaluations)
+        visited = samplers.visited_levels(sampler, len(levels), evaluations)
         noise = self._noise(list(seeds), torch.device("cpu")).to(self.device)
         return self._sample(noise, seeds, levels, sampler, visited)
 
@@ -84,7 +85,7 @@ class Model:
         alpha_bar: Sequence[float],
         sampler: str,
         evaluations: int,
-    ) -> Drawn:
+    ) -> Samples:
         """Draw a variation of each of some training images: noised half way, and denoised.
 
         Args:
@@ -94,7 +95,7 @@ class Model:
             evaluations: Levels from pure noise on; the lower half of them is visited.
         """
         levels = self._levels(alpha_bar)
-        visited = samplers.visits(sampler, len(levels), evaluations)
+        visited = samplers.visited_levels(sampler, len(levels), evaluations)
         visited = visited[len(visited) // 2 :]
         keys = [int(stream("variation", row).integers(2**62)) for row in rows]
         noise = self._noise(keys, torch.device("cpu")).to(self.device)
@@ -119,28 +120,28 @@ class Model:
         levels: Sequence[float],
         sampler: str,
         visited: Sequence[int],
-    ) -> Drawn:
+    ) -> Samples:
         sampling = Sampling(self.denoiser)
         pictures = torch.zeros((*x.shape[:2], self.size, self.size), device=self.device)
-        found: list[Source] = [Source.none()] * len(keys)
+        sources: list[Source] = [Source.empty()] * len(keys)
 
         def finish(place: int, weights: Weights) -> None:
             if self.size > self.side:
                 pictures[place], weights = rendering.render(weights, self.pictures)
-            found[place] = Source.of(weights, self.n)
+            sources[place] = Source.from_weights(weights, self.n)
 
-        def picture(x_t: Tensor, t: int) -> Tensor:
+        def denoiser(x_t: Tensor, t: int) -> Tensor:
             alpha = math.sqrt(levels[t])
             sigma = math.sqrt(1 - levels[t]) / alpha
             return sampling.denoise(x_t / alpha, sigma, finish if t == visited[-1] else None)
 
-        def more(t: int) -> Tensor:
-            again = [int(stream("fresh", key, t).integers(2**62)) for key in keys]
-            return self._noise(again, self.device)
+        def noise_sampler(t: int) -> Tensor:
+            seeds = [int(stream("fresh", key, t).integers(2**62)) for key in keys]
+            return self._noise(seeds, self.device)
 
-        x_0 = samplers.SAMPLERS[sampler](picture, x, levels, visited, more)
-        shown = pictures if self.size > self.side else x_0
-        return Drawn(sample.to_uint8(shown.expand(-1, 3, -1, -1)), found)
+        x_0 = samplers.SAMPLERS[sampler](denoiser, x, levels, visited, noise_sampler)
+        final = pictures if self.size > self.side else x_0
+        return Samples(to_uint8(final.expand(-1, 3, -1, -1)), sources)
 
 
 def open_model(run_path: Path, step: int, settings: TrainSettings, device: torch.device) -> Model:

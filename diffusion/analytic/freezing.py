@@ -13,7 +13,7 @@ from ...common.files import link_or_copy, replacing_folder
 from ...config import TrainSettings
 from ...runs import Run, write_json
 from .. import manifest, pixels, schedules
-from ..sampling import sample
+from ..sampling.grid import write_grid
 from ..train import checkpoint
 
 FILE = "pictures.npy"
@@ -59,7 +59,7 @@ class Freezing:
             range(PICTURES), alpha_bar=levels, sampler="ddim", evaluations=EVALUATIONS
         )
         path = self.run.path / "grids" / f"step-{s.steps:08d}.png"
-        sample.save_grid(made.pictures, path, columns=COLUMNS)
+        write_grid(made.pictures, path, columns=COLUMNS)
 
 
 def freeze(run_path: Path, prepared: Path) -> Path:
@@ -78,7 +78,7 @@ def freeze(run_path: Path, prepared: Path) -> Path:
         with replacing_folder(folder) as part:
             link_or_copy(prepared, part / FILE)
             write_json(part / "state.json", {"step": STEP})
-            checkpoint.seal(part, STEP)
+            checkpoint.write_checksums(part, STEP)
     except OSError as fault:
         raise RunError(
             f"could not keep the pictures in {folder} ({fault.strerror or fault}); free some "

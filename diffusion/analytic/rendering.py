@@ -57,10 +57,10 @@ def render(weights: Weights, pictures: np.ndarray) -> tuple[Tensor, Weights]:
 def take(pictures: np.ndarray, rows: np.ndarray) -> Tensor:
     """Return images of (n, c, s, s) uint8 as float32 in [-1, 1]; from row n on mirrored."""
     n = len(pictures)
-    found = torch.from_numpy(np.stack([pictures[row % n] for row in rows])).float() / 127.5 - 1
+    images = torch.from_numpy(np.stack([pictures[row % n] for row in rows])).float() / 127.5 - 1
     mirrored = torch.from_numpy(rows >= n)
-    found[mirrored] = found[mirrored].flip(-1)
-    return found
+    images[mirrored] = images[mirrored].flip(-1)
+    return images
 
 
 def enlarged(values: Tensor, large: int) -> Tensor:

@@ -41,7 +41,7 @@ class Source:
     shares: np.ndarray
 
     @classmethod
-    def of(cls, weights: Weights, n: int) -> Source:
+    def from_weights(cls, weights: Weights, n: int) -> Source:
         """Sum up the weights of a picture by image, mirrored or not."""
         share = weights.share().double().cpu().numpy()
         rows = np.arange(len(share)) if weights.rows is None else weights.rows.cpu().numpy()
@@ -51,11 +51,11 @@ class Source:
         return cls(kept.astype(np.int32), shares.astype(np.float32))
 
     @classmethod
-    def none(cls) -> Source:
+    def empty(cls) -> Source:
         """Return the source of a picture that is made of nothing yet."""
         return cls(np.empty(0, np.int32), np.empty(0, np.float32))
 
-    def first(self, count: int) -> tuple[np.ndarray, np.ndarray]:
+    def largest(self, count: int) -> tuple[np.ndarray, np.ndarray]:
         """Return the rows with the largest shares, largest first, and these shares."""
         order = np.argsort(-self.shares, kind="stable")[:count]
         return self.rows[order], self.shares[order]
@@ -92,15 +92,15 @@ def collect(folder: Path, names: Sequence[str]) -> Path:
 
     Picture i of ``names`` is made of ``rows[starts[i]:starts[i + 1]]`` of the manifest.
     """
-    found = [read(folder / name) for name in names]
-    starts = np.concatenate([[0], np.cumsum([len(one.rows) for one in found])])
+    picture_sources = [read(folder / name) for name in names]
+    starts = np.concatenate([[0], np.cumsum([len(one.rows) for one in picture_sources])])
     path = folder / FILE
     with replacing(path) as part, part.open("wb") as file:
         np.savez(
             file,
             starts=starts.astype(np.int64),
-            rows=np.concatenate([one.rows for one in found]),
-            shares=np.concatenate([one.shares for one in found]),
+            rows=np.concatenate([one.rows for one in picture_sources]),
+            shares=np.concatenate([one.shares for one in picture_sources]),
         )
     return path
 

@@ -46,7 +46,7 @@ def vary(
         of row r is the file ``{r:06d}.png``.
     """
     settings = TrainSettings(**run.settings)
-    step = checkpoint.steps(run.path)[-1]
+    step = checkpoint.saved_steps(run.path)[-1]
     folder = run.path / "variations"
     folder.mkdir(exist_ok=True)
     model = None

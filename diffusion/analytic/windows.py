@@ -57,8 +57,8 @@ def by_covariance(pictures: Tensor) -> Radius:
             energy = torch.zeros(side, dtype=torch.float64, device=rows.device)
             energy.scatter_add_(0, apart, rows.square().flatten())  # by distance
             held = energy.cumsum(0) / energy.sum().clamp(min=1e-300)
-            found = int((held < CAPTURED).sum())
-            known[sigma] = _within(max(1, found), sigma, side)
+            radius_pixels = int((held < CAPTURED).sum())
+            known[sigma] = _within(max(1, radius_pixels), sigma, side)
         return known[sigma]
 
     return radius

@@ -1,4 +1,4 @@
-"""Begin a training with weights that were trained before, instead of random ones."""
+"""Initial weights of a training that starts from a trained network."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ if TYPE_CHECKING:
     from torch import nn
 
 WEIGHTS = "begins_with.safetensors"  # in a run that begins with another's weights
-THEIRS = ".pt"  # how a checkpoint of denoising-diffusion-pytorch ends
-GROWS = ", or one level more whose first width comes twice"
-SHARED = ("network", "widths", "layers", "prediction", "timesteps")  # what weights are made for
+LUCIDRAINS_SUFFIX = ".pt"  # how a checkpoint of denoising-diffusion-pytorch ends
+OR_ONE_LEVEL_MORE = ", or one level more whose first width comes twice"
+MUST_MATCH = ("network", "widths", "layers", "prediction", "timesteps")  # what weights are made for
 
 
-def begin(run: Run, source: str) -> None:
-    """Do what the setting ``start_from`` says.
+def from_setting(run: Run, source: str) -> None:
+    """Initialize a run from what its setting ``start_from`` names.
 
     Raises:
         DataError: The file is not such a checkpoint.
         RunError: There is no such run, it has no weights yet, or it trained another network.
     """
-    if source.endswith(THEIRS):
-        adopt(run, Path(source))
+    if source.endswith(LUCIDRAINS_SUFFIX):
+        from_lucidrains(run, Path(source))
     else:
-        begin_with(run, open_run(source))
+        from_run(run, open_run(source))
 
 
-def begin_with(run: Run, other: Run) -> int:
+def from_run(run: Run, other: Run) -> int:
     """Begin a run with the averaged weights of another, and a new optimizer.
 
     The weights are copied into the run, so that the other one may be deleted. Its image size,
@@ -52,20 +52,20 @@ def begin_with(run: Run, other: Run) -> int:
 
     if other.record["kind"] != "train":
         raise RunError(f"{other.id} is a run of {other.record['kind']}; give one of train.")
-    step = checkpoint.whole(other.path, "ema.safetensors")
+    step = checkpoint.newest_intact(other.path, "ema.safetensors")
     if step is None:
         raise RunError(
             f"{other.id} has no checkpoint to start from yet; it is {other.status['state']}."
         )
     ours, theirs = TrainSettings(**run.settings), TrainSettings(**other.settings)
     may_grow = ours.network == "unet2d" and growing.fits(ours.widths, theirs.widths)
-    for name in SHARED:
+    for name in MUST_MATCH:
         if getattr(ours, name) != getattr(theirs, name) and not (name == "widths" and may_grow):
             words = "widths (base_channels times multipliers)" if name == "widths" else name
             raise RunError(
                 f"{other.id} was trained with {words} {getattr(theirs, name)}, and here it is "
                 f"{getattr(ours, name)}; give the same, so that its weights fit"
-                f"{GROWS if name == 'widths' and ours.network == 'unet2d' else ''}."
+                f"{OR_ONE_LEVEL_MORE if name == 'widths' and ours.network == 'unet2d' else ''}."
             )
     weights = checkpoint.path_of(other.path, step) / "ema.safetensors"
     try:
@@ -73,19 +73,19 @@ def begin_with(run: Run, other: Run) -> int:
             shutil.copyfile(weights, part)
     except OSError as fault:
         raise RunError(f"could not copy {weights}: {fault.strerror}; free some space.") from fault
-    told = {"run": other.id, "step": step, "sha256": content_hash(run.path / WEIGHTS)}
-    run.add(started_from=told)
+    origin = {"run": other.id, "step": step, "sha256": content_hash(run.path / WEIGHTS)}
+    run.add(started_from=origin)
     return step
 
 
-def load(run_path: Path, network: nn.Module) -> None:
-    """Put the weights that a run begins with into its network, if it begins with another's."""
+def load_initial_weights(run_path: Path, network: nn.Module) -> None:
+    """Load a run's initial weights into its network, where it starts from another's."""
     path = run_path / WEIGHTS
     if path.exists():
         from safetensors.torch import load_file
 
-        told = Run(run_path).record.get("started_from", {}).get("sha256")
-        if told is not None and content_hash(path) != told:
+        sha256 = Run(run_path).record.get("started_from", {}).get("sha256")
+        if sha256 is not None and content_hash(path) != sha256:
             raise RunError(f"{path} is damaged: its checksum is another; start a new training.")
         weights = load_file(path)
         if weights.keys() != network.state_dict().keys():
@@ -93,7 +93,7 @@ def load(run_path: Path, network: nn.Module) -> None:
         network.load_state_dict(weights)
 
 
-def adopt(run: Run, path: Path) -> int:
+def from_lucidrains(run: Run, path: Path) -> int:
     """Begin a run of network ``lucidrains`` with a .pt file of that repository.
 
     Weights, their average and the optimizer's moments become the run's checkpoint,

@@ -11,10 +11,10 @@ from diffusers.models.attention_processor import Attention, AttnProcessor2_0
 from torch import Tensor, nn
 
 
-class SteadyAttention(AttnProcessor2_0):
+class Float32OnCpu(AttnProcessor2_0):
     """diffusers' own processor; under autocast on a CPU it computes in float32."""
 
-    def __call__(  # the U-Net passes by name what it finds here
+    def __call__(  # the U-Net passes these by name
         self,
         attn: Attention,
         hidden_states: Tensor,
@@ -23,20 +23,20 @@ class SteadyAttention(AttnProcessor2_0):
         temb: Tensor | None = None,
     ) -> Tensor:
         """(b, c, h, w) -> the same."""
-        more = (encoder_hidden_states, attention_mask, temb)
-        if not slow_here(hidden_states):
-            return super().__call__(attn, hidden_states, *more)
+        rest = (encoder_hidden_states, attention_mask, temb)
+        if not in_bf16_on_cpu(hidden_states):
+            return super().__call__(attn, hidden_states, *rest)
         with torch.autocast("cpu", enabled=False):
-            return super().__call__(attn, hidden_states.float(), *more)
+            return super().__call__(attn, hidden_states.float(), *rest)
 
 
-def make_steady(network: nn.Module) -> None:
-    """Give each attention of a network this way to compute."""
+def use_float32_on_cpu(network: nn.Module) -> None:
+    """Let every attention layer of a network compute in float32 on a CPU."""
     for module in network.modules():
         if isinstance(module, Attention):
-            module.set_processor(SteadyAttention())  # pyright: ignore[reportArgumentType]
+            module.set_processor(Float32OnCpu())  # pyright: ignore[reportArgumentType]
 
 
-def slow_here(x: Tensor) -> bool:
-    """Tell whether attention would run in bfloat16 on a CPU."""
+def in_bf16_on_cpu(x: Tensor) -> bool:
+    """Return whether attention would run in bfloat16 on a CPU."""
     return x.device.type == "cpu" and torch.is_autocast_enabled("cpu")

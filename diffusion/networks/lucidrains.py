@@ -22,7 +22,7 @@ MEMORY = 4  # learned key-value pairs that every attention also sees
 
 
 class Lucidrains(nn.Module):
-    """Answer for a batch of noised pictures.
+    """The U-Net of denoising-diffusion-pytorch.
 
     Args:
         base: Width of the stem.
@@ -93,7 +93,7 @@ class Lucidrains(nn.Module):
 
 
 class Sinusoid(nn.Module):
-    """Tell noise levels apart by sines and cosines of falling frequency."""
+    """Embed noise levels as sines and cosines of falling frequency."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -142,7 +142,7 @@ class Residual(nn.Module):
 
 
 class RMSNorm(nn.Module):
-    """Give every pixel the same length over its channels."""
+    """Normalize every pixel to unit root mean square over its channels, times a gain."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -176,7 +176,7 @@ class LinearAttention(nn.Module):
 
 
 class Attention(nn.Module):
-    """Every pixel looks at every other."""
+    """Full self-attention between pixels."""
 
     def __init__(self, width: int) -> None:
         super().__init__()

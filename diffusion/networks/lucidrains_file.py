@@ -16,7 +16,7 @@ from .. import schedules
 from ..train import objective
 from .lucidrains import Lucidrains
 
-THEIR_MIN_SNR = 5.0
+LUCIDRAINS_MIN_SNR = 5.0
 
 
 def read(path: Path, settings: TrainSettings) -> tuple[int, dict[str, dict[str, Tensor]]]:
@@ -42,9 +42,9 @@ def read(path: Path, settings: TrainSettings) -> tuple[int, dict[str, dict[str, 
         ) from None
     differing = _differences(settings, raw, levels, weight)
     if differing:
-        found = ", ".join(f"{name} {theirs}" for name, _, theirs in differing)
+        needed = ", ".join(f"{name} {theirs}" for name, _, theirs in differing)
         given = ", ".join(f"{name} {ours}" for name, ours, _ in differing)
-        raise RunError(f"{path} was trained with {found}, and here it is {given}; give {found}.")
+        raise RunError(f"{path} was trained with {needed}, and here it is {given}; give {needed}.")
     for tensors in (raw, averaged):
         _check_shapes(path, tensors, settings)
     if step > settings.steps:
@@ -68,11 +68,11 @@ def _differences(
         {
             (name, clipped): objective.weights(alpha_bar[schedule], name, clipped)
             for name in ("epsilon", "sample", "v_prediction")
-            for clipped in (None, THEIR_MIN_SNR)
+            for clipped in (None, LUCIDRAINS_MIN_SNR)
         },
         weight,
     )
-    found = [
+    compared = [
         ("base_channels", s.base_channels, base),
         ("multipliers", "-".join(f"{w / s.base_channels:g}" for w in s.widths), multipliers),
         ("timesteps", s.timesteps, len(levels)),
@@ -81,7 +81,7 @@ def _differences(
         ("min_snr", s.min_snr, min_snr),
         ("weighting", s.weighting, "snr"),
     ]
-    return [entry for entry in found if entry[1] != entry[2]]
+    return [entry for entry in compared if entry[1] != entry[2]]
 
 
 def _check_shapes(path: Path, tensors: dict[str, Tensor], settings: TrainSettings) -> None:
@@ -89,7 +89,7 @@ def _check_shapes(path: Path, tensors: dict[str, Tensor], settings: TrainSetting
     with torch.device("meta"):
         needed = Lucidrains(settings.base_channels, settings.widths).state_dict()
     for name in [*needed, *tensors]:
-        shapes = [tuple(some[name].shape) if name in some else None for some in (tensors, needed)]
+        shapes = [tuple(d[name].shape) if name in d else None for d in (tensors, needed)]
         if shapes[0] != shapes[1]:
             raise DataError(
                 f"{path} holds another network than {settings.network}: {name} is "
@@ -98,16 +98,16 @@ def _check_shapes(path: Path, tensors: dict[str, Tensor], settings: TrainSetting
             )
 
 
-def _matching(candidates: dict[Any, Tensor], wanted: Tensor) -> Any:
-    """Return the key of the candidate nearest to the wanted values."""
-    return min(candidates, key=lambda key: (candidates[key] - wanted).abs().max().item())
+def _matching(candidates: dict[Any, Tensor], values: Tensor) -> Any:
+    """Return the key of the candidate nearest to the values."""
+    return min(candidates, key=lambda key: (candidates[key] - values).abs().max().item())
 
 
 def _widths(weights: dict[str, Tensor]) -> list[int]:
     """Read the width of each level off the layers that halve the picture, and the last one."""
     name = re.compile(r"downs\.(\d+)\.3\.(1\.)?weight")
-    found = {int(m[1]): w.shape[0] for key, w in weights.items() if (m := name.fullmatch(key))}
-    return [found[level] for level in sorted(found)]
+    widths = {int(m[1]): w.shape[0] for key, w in weights.items() if (m := name.fullmatch(key))}
+    return [widths[level] for level in sorted(widths)]
 
 
 def _brief(fault: BaseException) -> str:
@@ -116,10 +116,10 @@ def _brief(fault: BaseException) -> str:
 
 
 def _below(state: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    found = {key.removeprefix(prefix): t for key, t in state.items() if key.startswith(prefix)}
-    if "init_conv.weight" not in found:
+    inner = {key.removeprefix(prefix): t for key, t in state.items() if key.startswith(prefix)}
+    if "init_conv.weight" not in inner:
         raise KeyError(f"{prefix}init_conv.weight")
-    return found
+    return inner
 
 
 def _moments(names: list[str], state: dict[int, dict[str, Any]]) -> dict[str, Tensor]:

@@ -23,17 +23,17 @@ class Unet2D(nn.Module):
         try:
             from diffusers.models.unets.unet_2d import UNet2DModel
 
-            from .attention import make_steady
+            from .attention import use_float32_on_cpu
         except ImportError as fault:
             raise EnvironmentFault(
                 f"the network unet2d needs diffusers, which does not import here ({fault}); "
                 "install it with: pip install diffusers"
             ) from fault
         self.inner = UNet2DModel(**config)
-        make_steady(self.inner)
+        use_float32_on_cpu(self.inner)
 
     def forward(self, x_t: Tensor, t: Tensor) -> Tensor:
-        """Answer for a batch of noised pictures at levels t."""
+        """Return the prediction for noised images x_t (b, 3, h, w) at levels t (b,)."""
         return self.inner(x_t, t, return_dict=False)[0]
 
 
@@ -52,13 +52,13 @@ def build(settings: TrainSettings) -> nn.Module:
         return Unet2D(**unet2d_config(settings))
 
 
-def bare(network: nn.Module) -> nn.Module:
+def unwrap(network: nn.Module) -> nn.Module:
     """Return the module whose state-dict names are those of the published format."""
     return network.inner if isinstance(network, Unet2D) else network
 
 
 def unet2d_config(settings: TrainSettings) -> dict[str, Any]:
-    """Say how ``UNet2DModel`` is built.
+    """Return the arguments of ``UNet2DModel``.
 
     At 128 px and the defaults: widths 64, 96, 192, 384, two layers a level,
     self-attention on the lowest level (16 px), 36.5 million parameters.

@@ -1,4 +1,4 @@
-"""Draw many images from a trained run into a folder, resumably."""
+"""Generate images from a trained run into a folder; an interrupted call goes on."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from .. import schedules
 from ..analytic import drawing, freezing, sources
 from ..networks import network
 from ..train import checkpoint, engine
-from . import image_folder, sample
+from . import batch, image_folder
 
-DRAWER = "curadiff.diffusion.sampling.worker"
+WORKER = "curadiff.diffusion.sampling.worker"
 WEIGHTS = {"ema": "ema", "raw": "model"}  # file of a checkpoint
 AGAIN = "Freeze the images again: train once more."
 POLL = 0.5  # seconds between two looks at how far the processes are
@@ -60,7 +60,7 @@ def generate(
         SettingsError: More steps than the training has noise levels.
     """
     trained = TrainSettings(**run.settings)
-    twice = settings.sampler == "heun"  # it asks twice at a level
+    twice = settings.sampler == "heun"  # two evaluations per level
     most = trained.timesteps * (2 if twice else 1)
     if settings.steps > most:
         raise SettingsError(
@@ -70,23 +70,23 @@ def generate(
     analytic = trained.network == "analytic"
     file = freezing.FILE if analytic else f"{WEIGHTS[settings.weights]}.safetensors"
     try:
-        step = checkpoint.whole(run.path, file)
+        step = checkpoint.newest_intact(run.path, file)
     except checkpoint.Unreadable as fault:
         raise RunError(f"{fault} {AGAIN if analytic else ''}".rstrip()) from fault
     if step is None:
         raise RunError(
             f"{run.id} has no checkpoint yet; train it first: it is {run.status['state']}."
         )
-    own = run.path / "generated" / image_folder.name(settings, step)
+    own = run.path / "generated" / image_folder.folder_name(settings, step)
     folder = own if folder is None else Path(folder).absolute()
-    _make(folder)
-    told = image_folder.record(run, settings, step)
+    _make_folder(folder)
+    record = image_folder.record(run, settings, step)
     with Lease(folder, name=image_folder.LEASE):
-        image_folder.claim(folder, told)
+        image_folder.claim(folder, record)
         if folder == own:
-            image_folder.take_over(folder, told)
+            image_folder.take_over(folder, record)
         image_folder.put_aside_damaged(folder, settings.count)
-        missing = image_folder.absent(folder, settings.count)
+        missing = image_folder.missing_numbers(folder, settings.count)
         if missing and settings.processes > 1:
             _draw_in_processes(run, settings, folder, progress)
         elif missing:
@@ -95,14 +95,14 @@ def generate(
             sources.collect(
                 folder, [image_folder.file_name(number) for number in range(settings.count)]
             )
-        files = image_folder.listed(folder, settings.count)
-        write_json(folder / image_folder.RECORD, {**told, "files": files, "complete": True})
+        files = image_folder.checksums(folder, settings.count)
+        write_json(folder / image_folder.RECORD, {**record, "files": files, "complete": True})
     if progress is not None:
         progress(settings.count, settings.count)
     return folder
 
 
-def _make(folder: Path) -> None:
+def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as fault:
@@ -118,13 +118,13 @@ def load_network(
     built = network.build(settings)
     name = WEIGHTS[weights]
     tensors, _ = checkpoint.load(run.path, step, name)
-    network.bare(built).load_state_dict(tensors[name])
+    network.unwrap(built).load_state_dict(tensors[name])
     built = built.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return built.to(device).requires_grad_(False)
 
 
-def rows(image_size: int, device: torch.device) -> int:
-    """Say how many images go through the network together, always.
+def rows_per_call(image_size: int, device: torch.device) -> int:
+    """Return the number of images per network call, always the same.
 
     The seeds ``k * rows`` to ``(k + 1) * rows - 1`` are drawn in one part, also where
     only one of them is wanted. So an image is the same whatever else is drawn.
@@ -142,13 +142,13 @@ def _draw_in_processes(
     """Share the images among processes, and wait for them.
 
     Raises:
-        RunError: One of them failed; its last words are told.
+        RunError: One of them failed; the message has its last line of output.
     """
     words = [str(run.path), str(folder), settings.model_dump_json()]
     with tempfile.TemporaryFile("w+") as output:
         children = [
             subprocess.Popen(
-                launch.command(DRAWER, *words, str(rank), how="--child"),
+                launch.command(WORKER, *words, str(rank), how="--child"),
                 cwd=run.path,
                 env=environment.of_child({LAUNCHER: str(os.getpid())}),
                 stdin=subprocess.DEVNULL,
@@ -163,7 +163,7 @@ def _draw_in_processes(
                     break
                 time.sleep(POLL)
                 if progress is not None:
-                    missing = image_folder.absent(folder, settings.count)
+                    missing = image_folder.missing_numbers(folder, settings.count)
                     progress(settings.count - len(missing), settings.count)
         finally:
             for child in children:
@@ -171,10 +171,10 @@ def _draw_in_processes(
                     child.terminate()
                 child.wait()
         output.seek(0)
-        said = output.read().strip().splitlines()
+        output_lines = output.read().strip().splitlines()
     failed = [child.returncode for child in children if child.returncode]
     if failed:
-        last = said[-1] if said else f"exit status {failed[0]}"
+        last = output_lines[-1] if output_lines else f"exit status {failed[0]}"
         raise RunError(f"drawing into {folder} failed: {last} Run the same command again to go on.")
 
 
@@ -196,31 +196,38 @@ def draw_missing(
     device = choose_device(settings.device)
     if device.type == "cuda":
         device = torch.device("cuda", rank % torch.cuda.device_count())
-    size = rows(trained.image_size, device)
-    wanted = {settings.seed + number: number for number in missing}
-    parts = sorted({seed // size for seed in wanted})
+    size = rows_per_call(trained.image_size, device)
+    number_of = {settings.seed + number: number for number in missing}
+    parts = sorted({seed // size for seed in number_of})
     parts = [part for part in parts if part % settings.processes == rank]
     if not parts:
         return
-    made_by = _by_images if trained.network == "analytic" else _by_network
-    pictures_of = made_by(run, settings, step=step, device=device, size=size)
+    build_sampler = _analytic_sampler if trained.network == "analytic" else _network_sampler
+    sample_seeds = build_sampler(run, settings, step=step, device=device, size=size)
     together = max(1, settings.batch_size // size)
     done = settings.count - len(missing)
+
+    def path_of(number: int) -> Path:
+        return folder / image_folder.file_name(number)
+
     with ThreadPoolExecutor(4) as pool:
         writing: list[Any] = []
         for first in range(0, len(parts), together):
             seeds = [
                 part * size + i for part in parts[first : first + together] for i in range(size)
             ]
-            made = pictures_of(seeds)
+            made = sample_seeds(seeds)
             for job in writing:
                 job.result()
             writing = [
                 pool.submit(
-                    image_folder.write, folder / image_folder.file_name(wanted[seed]), picture, text
+                    image_folder.write,
+                    folder / image_folder.file_name(number_of[seed]),
+                    picture,
+                    text,
                 )
                 for seed, (picture, text) in zip(seeds, made, strict=True)
-                if seed in wanted
+                if seed in number_of
             ]
             done += len(writing)
             if progress is not None:
@@ -229,19 +236,19 @@ def draw_missing(
             job.result()
 
 
-Made = list[tuple[np.ndarray, Any]]  # pictures (h, w, 3) uint8, each with its file's text or None
+Sampled = list[tuple[np.ndarray, Any]]  # images (h, w, 3) uint8, with text for their PNG or None
 
 
-def _by_network(
+def _network_sampler(
     run: Run, settings: GenerateSettings, *, step: int, device: torch.device, size: int
-) -> Callable[[list[int]], Made]:
-    """Return what draws a picture per seed with a run's network."""
+) -> Callable[[list[int]], Sampled]:
+    """Return a function from seeds to images, sampled with a run's network."""
     trained = TrainSettings(**run.settings)
     model = load_network(run, trained, step=step, weights=settings.weights, device=device)
     autocast = engine.drawing_precision(trained.mixed_precision, device)
 
-    def pictures_of(seeds: list[int], evaluations: int = settings.steps) -> Made:
-        pictures = sample.draw(
+    def sample_seeds(seeds: list[int], evaluations: int = settings.steps) -> Sampled:
+        pictures = batch.sample_images(
             model,
             seeds,
             size=trained.image_size,
@@ -256,35 +263,35 @@ def _by_network(
         return [(picture, None) for picture in pictures]
 
     if device.type == "cuda" and settings.count * settings.steps >= engine.COMPILE_PAYS * size:
-        bare, model = network.bare(model), engine.Replayed(model)
-        engine.compile_or_say(
+        bare, model = network.unwrap(model), engine.CudaGraphReplay(model)
+        engine.compile_or_explain(
             bare,
-            lambda: pictures_of(list(range(size)), 1),
+            lambda: sample_seeds(list(range(size)), 1),
             cache=run.path / "compile-cache",
             graphs=True,
         )
-    return pictures_of
+    return sample_seeds
 
 
-def _by_images(
+def _analytic_sampler(
     run: Run, settings: GenerateSettings, *, step: int, device: torch.device, size: int
-) -> Callable[[list[int]], Made]:
-    """Return what draws a picture per seed with the images that a run has frozen."""
+) -> Callable[[list[int]], Sampled]:
+    """Return a function from seeds to images, sampled with a run's frozen images."""
     trained = TrainSettings(**run.settings)
     model = drawing.open_model(run.path, step, trained, device)
     levels = schedules.alpha_bar(trained.schedule, trained.timesteps).tolist()
 
-    def pictures_of(seeds: list[int]) -> Made:
-        made: Made = []
+    def sample_seeds(seeds: list[int]) -> Sampled:
+        made: Sampled = []
         for at in range(0, len(seeds), size):
-            found = model.sample(
+            sampled = model.sample(
                 seeds[at : at + size],
                 alpha_bar=levels,
                 sampler=settings.sampler,
                 evaluations=settings.steps,
             )
-            texts = [source.text() for source in found.sources]
-            made += zip(found.pictures, texts, strict=True)
+            texts = [source.text() for source in sampled.sources]
+            made += zip(sampled.pictures, texts, strict=True)
         return made
 
-    return pictures_of
+    return sample_seeds

@@ -1,4 +1,4 @@
-"""The sample grid: sixteen pictures of a network, always from the same noise."""
+"""The sample grid: sixteen images of a network, always from the same noise."""
 
 from __future__ import annotations
 
@@ -6,17 +6,21 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+import numpy as np
 import torch
+from PIL import Image
 from torch import nn
 
+from ...common.contact_sheet import contact_sheet
+from ...common.files import replacing
 from ...config import TrainSettings
-from . import sample
+from . import batch
 
 PICTURES, COLUMNS = 16, 4
 EVALUATIONS = 25
 
 
-def save(
+def save_sample_grid(
     network: nn.Module,
     path: Path,
     *,
@@ -29,8 +33,8 @@ def save(
 
     A large grid on a CPU takes minutes; who asks to stop need not wait for it.
     """
-    with suppress(sample.GaveUp):
-        pictures = sample.draw(
+    with suppress(batch.Interrupted):
+        pictures = batch.sample_images(
             network,
             range(PICTURES),
             size=settings.image_size,
@@ -41,4 +45,13 @@ def save(
             device=device,
             give_up=give_up,
         )
-        sample.save_grid(pictures, path, columns=COLUMNS)
+        write_grid(pictures, path, columns=COLUMNS)
+
+
+def write_grid(pictures: np.ndarray, path: Path, columns: int) -> None:
+    """Write images, (n, h, w, 3) uint8, as one PNG with so many columns."""
+    _, height, width, _ = pictures.shape
+    images = [Image.fromarray(picture) for picture in pictures]
+    path.parent.mkdir(exist_ok=True)
+    with replacing(path) as part:
+        contact_sheet(images, columns=columns, size=(width, height)).save(part, "PNG")

@@ -1,4 +1,4 @@
-"""A folder of drawn images: ``000000.png`` ... and ``generated.json``, which says what they are."""
+"""A folder of generated images: ``000000.png`` ... and their record ``generated.json``."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ LEASE = ".lease"  # held while images are drawn into a folder
 GROWS = ("count", "seeds", "run")  # may become more, or be renamed; the images stay
 
 
-def name(settings: GenerateSettings, step: int) -> str:
+def folder_name(settings: GenerateSettings, step: int) -> str:
     """Name a folder after everything that decides what the images are."""
     s = settings
     return f"{s.sampler}-{s.steps}-{s.weights}-step{step}-seed{s.seed}-n{s.count}"
@@ -35,7 +35,7 @@ def file_name(number: int) -> str:
 
 
 def record(run: Run, settings: GenerateSettings, step: int) -> dict[str, Any]:
-    """Say what the images of a run's checkpoint are."""
+    """Return the record of images that are sampled from a run's checkpoint."""
     s = settings
     return {
         "run": run.id,
@@ -51,7 +51,7 @@ def record(run: Run, settings: GenerateSettings, step: int) -> dict[str, Any]:
     }
 
 
-class Drawn(NamedTuple):
+class ImageFolder(NamedTuple):
     """The images of a folder, as its record lists them; other files in it are not looked at.
 
     Attributes:
@@ -65,7 +65,7 @@ class Drawn(NamedTuple):
     seeds: list[int]
 
 
-def read(folder: Path) -> Drawn:
+def read(folder: Path) -> ImageFolder:
     """List the images of a folder that `generate` made, and verify them.
 
     Raises:
@@ -73,16 +73,16 @@ def read(folder: Path) -> Drawn:
             damaged or others than those that were drawn; the first one is named.
     """
     record = _record(folder / RECORD)
-    there = [i for i in range(record["count"]) if _there(folder / file_name(i))]
-    damaged = _damaged(folder, there, record.get("files", {}))
+    existing = [i for i in range(record["count"]) if _exists(folder / file_name(i))]
+    damaged = _damaged(folder, existing, record.get("files", {}))
     if damaged:
         raise RunError(
             f"{len(damaged)} of {record['count']} images in {folder} are damaged or others than "
             f"those that were drawn, first {file_name(damaged[0])}; draw them again with the same "
             "curadiff generate command."
         )
-    return Drawn(
-        record, [folder / file_name(i) for i in there], [record["seeds"][i] for i in there]
+    return ImageFolder(
+        record, [folder / file_name(i) for i in existing], [record["seeds"][i] for i in existing]
     )
 
 
@@ -94,8 +94,8 @@ def verify(folder: Path, record: Mapping[str, Any]) -> None:
     """
     sums = record.get("files") or {}
     numbers = range(len(record["seeds"]))
-    there = [i for i in numbers if file_name(i) in sums and _there(folder / file_name(i))]
-    damaged = _damaged(folder, there, sums)
+    existing = [i for i in numbers if file_name(i) in sums and _exists(folder / file_name(i))]
+    damaged = _damaged(folder, existing, sums)
     if damaged:
         raise RunError(
             f"{len(damaged)} of {len(numbers)} images in {folder} are damaged or others than "
@@ -134,7 +134,7 @@ def _record(path: Path) -> dict[str, Any]:
     return record
 
 
-def listed(folder: Path, count: int) -> dict[str, str]:
+def checksums(folder: Path, count: int) -> dict[str, str]:
     """Return the checksums of all images of a folder, by file name."""
     names = [file_name(i) for i in range(count)]
     with ThreadPoolExecutor() as pool:
@@ -149,8 +149,8 @@ def put_aside_damaged(folder: Path, count: int) -> None:
     An image that the record lists must be the listed one, any other one a whole PNG file.
     """
     record = _record(folder / RECORD)
-    there = [i for i in range(count) if _there(folder / file_name(i))]
-    damaged = _damaged(folder, there, record.get("files", {}))
+    existing = [i for i in range(count) if _exists(folder / file_name(i))]
+    damaged = _damaged(folder, existing, record.get("files", {}))
     for number in damaged:
         path = folder / file_name(number)
         aside = path.with_name(f".damaged-{path.name}")
@@ -179,7 +179,7 @@ def _damaged(folder: Path, numbers: list[int], sums: dict[str, str]) -> list[int
         return [n for n, good in zip(numbers, pool.map(whole, numbers), strict=True) if not good]
 
 
-def claim(folder: Path, told: dict[str, Any]) -> None:
+def claim(folder: Path, record: dict[str, Any]) -> None:
     """Make sure that a folder is new or holds such images, at most as many; say so in it.
 
     Raises:
@@ -189,9 +189,9 @@ def claim(folder: Path, told: dict[str, Any]) -> None:
     sweep(folder)
     if path.exists():
         before = _record(path)
-        differ = _differing(before, told)
-        if before["count"] > told["count"]:
-            differ.append(f"count ({before['count']}, more than {told['count']})")
+        differ = _differing(before, record)
+        if before["count"] > record["count"]:
+            differ.append(f"count ({before['count']}, more than {record['count']})")
         if differ:
             raise RunError(
                 f"{folder} holds images with another {', '.join(differ)}; "
@@ -202,22 +202,22 @@ def claim(folder: Path, told: dict[str, Any]) -> None:
         raise RunError(f"{folder} holds other PNG files; give an empty or new folder.")
     else:
         known = {}
-    write_json(path, {**told, **known, "complete": False})
+    write_json(path, {**record, **known, "complete": False})
 
 
-def take_over(folder: Path, told: dict[str, Any]) -> None:
+def take_over(folder: Path, record: dict[str, Any]) -> None:
     """Take the same images from folders beside this one, where fewer or more were drawn."""
     for other in folder.parent.glob(f"{folder.name.rpartition('-n')[0]}-n*/{RECORD}"):
-        if other.parent != folder and _is_like(other, told):
-            for number in absent(folder, told["count"]):
-                there = other.parent / file_name(number)
-                if _there(there):
-                    _link(there, folder / there.name)
+        if other.parent != folder and _is_like(other, record):
+            for number in missing_numbers(folder, record["count"]):
+                image = other.parent / file_name(number)
+                if _exists(image):
+                    _link(image, folder / image.name)
 
 
-def absent(folder: Path, count: int) -> list[int]:
+def missing_numbers(folder: Path, count: int) -> list[int]:
     """List the numbers of the images that are not there yet; a power cut may leave empty files."""
-    return [i for i in range(count) if not _there(folder / file_name(i))]
+    return [i for i in range(count) if not _exists(folder / file_name(i))]
 
 
 def write(path: Path, picture: np.ndarray, text: PngInfo | None = None) -> None:
@@ -236,25 +236,25 @@ def write(path: Path, picture: np.ndarray, text: PngInfo | None = None) -> None:
         ) from fault
 
 
-def _is_like(path: Path, told: dict[str, Any]) -> bool:
+def _is_like(path: Path, record: dict[str, Any]) -> bool:
     try:
-        return not _differing(_record(path), told)
+        return not _differing(_record(path), record)
     except RunError:
         return False
 
 
-def _differing(before: dict[str, Any], told: dict[str, Any]) -> list[str]:
-    return [key for key, value in told.items() if key not in GROWS and before.get(key) != value]
+def _differing(before: dict[str, Any], record: dict[str, Any]) -> list[str]:
+    return [key for key, value in record.items() if key not in GROWS and before.get(key) != value]
 
 
-def _there(path: Path) -> bool:
+def _exists(path: Path) -> bool:
     try:
         return path.stat().st_size > 0
     except FileNotFoundError:
         return False
 
 
-def _link(there: Path, here: Path) -> None:
+def _link(source: Path, target: Path) -> None:
     """Give a file a second name, or copy it where the disk cannot."""
-    with replacing(here) as part:
-        link_or_copy(there, part)
+    with replacing(target) as part:
+        link_or_copy(source, part)

@@ -1,4 +1,4 @@
-"""One of several processes that draw images: ``drawer RUN FOLDER SETTINGS RANK``.
+"""One of several processes that draw images: ``worker RUN FOLDER SETTINGS RANK``.
 
 Which images are a process's own follows from their seeds, so the processes
 need not talk to one another. Each ends with the one that started it.
@@ -26,7 +26,12 @@ def main(words: list[str]) -> int:
     step = read_json(folder / image_folder.RECORD)["checkpoint"]
     try:
         draw_missing(
-            run, settings, step, folder, image_folder.absent(folder, settings.count), rank=rank
+            run,
+            settings,
+            step,
+            folder,
+            image_folder.missing_numbers(folder, settings.count),
+            rank=rank,
         )
     except CuradiffError as fault:
         print(fault)

@@ -1,4 +1,4 @@
-"""From a step's number to the pictures on the device."""
+"""The batch of a step: images on the device, noise levels, noise."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import torch
 from torch import Tensor
 
 from ...config import TrainSettings
-from ..sampling import sample
+from ..pixel_range import to_unit
 from . import randomness
 
 
 class Batches:
-    """The prepared pictures, and what each step takes of them.
+    """The prepared images, and the batch of each step.
 
     Args:
         pictures: (n, 3, h, w) uint8 from `pixels.load`; they move to a GPU when they take
@@ -42,9 +42,9 @@ class Batches:
         return len(self.pictures)
 
     def plan(self, step: int, attempt: int) -> randomness.Plan:
-        """Say what the whole batch of a step is, over all processes."""
+        """Return the plan of a step's whole batch, over all processes."""
         s = self.settings
-        return randomness.plan(
+        return randomness.plan_step(
             seed=s.seed,
             step=step,
             batch_size=s.batch_size,
@@ -55,7 +55,7 @@ class Batches:
         )
 
     def part(self, plan: randomness.Plan, number: int) -> randomness.Plan:
-        """Take this process's part of a batch, one of ``accumulate``."""
+        """Return this process's part of a batch, one of ``accumulate``."""
         s = self.settings
         size = s.batch_size // (self.processes * s.accumulate)
         first = self.process * s.accumulate + number
@@ -64,7 +64,7 @@ class Batches:
     def take(self, part: randomness.Plan) -> tuple[Tensor, Tensor]:
         """Return the clean pictures, (b, 3, h, w) in [-1, 1], and their noise levels, (b,)."""
         index, flip, t = self._to_device(part)
-        x_0 = sample.to_unit(self._gather(index, part.index))
+        x_0 = to_unit(self._gather(index, part.index))
         return torch.where(flip.view(-1, 1, 1, 1), x_0.flip(-1), x_0), t
 
     def _gather(self, index: Tensor, host_index: np.ndarray) -> Tensor:

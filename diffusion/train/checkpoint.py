@@ -36,12 +36,12 @@ class Unreadable(RunError):
 
 
 class Checkpoint(NamedTuple):
-    """What `newest` found: the step, its tensors per file name, and the other state."""
+    """The step, its tensors per file name, the other state, and a warning or ''."""
 
     step: int
     tensors: dict[str, dict[str, Tensor]]
     state: dict[str, Any]
-    passed_over: str
+    warning: str
 
 
 def path_of(run_path: Path, step: int) -> Path:
@@ -49,10 +49,12 @@ def path_of(run_path: Path, step: int) -> Path:
     return run_path / FOLDER / f"step-{step:08d}"
 
 
-def steps(run_path: Path) -> list[int]:
+def saved_steps(run_path: Path) -> list[int]:
     """List the steps that a run has checkpoints of, ascending."""
-    found = [re.fullmatch(r"step-(\d+)", path.name) for path in (run_path / FOLDER).glob("step-*")]
-    return sorted(int(match[1]) for match in found if match)
+    matches = [
+        re.fullmatch(r"step-(\d+)", path.name) for path in (run_path / FOLDER).glob("step-*")
+    ]
+    return sorted(int(match[1]) for match in matches if match)
 
 
 def save(
@@ -91,13 +93,13 @@ def save(
             sums = {name: job.result() for name, job in jobs.items()}
             write_json(part / SUMS, {"step": step, "files": sums})
     except Exception as fault:
-        last = (steps(run_path) or [None])[-1]
+        last = (saved_steps(run_path) or [None])[-1]
         kept = "there was none before it" if last is None else f"the one at step {last} is kept"
         raise RunError(
             f"could not write the checkpoint at step {step} ({_reason(fault)}); {kept}. "
             "Free some space, then run the same command again to go on from there."
         ) from fault
-    for old in steps(run_path)[:-keep]:
+    for old in saved_steps(run_path)[:-keep]:
         hidden = temporary(path_of(run_path, old))
         path_of(run_path, old).rename(hidden)  # so that no half of it is taken for a checkpoint
         remove(hidden)
@@ -118,7 +120,7 @@ def load(
         Unreadable: There is no such checkpoint, or a part of it is damaged or gone.
     """
     folder = path_of(run_path, step)
-    known = steps(run_path)
+    known = saved_steps(run_path)
     if step not in known:
         listed = ", ".join(map(str, known)) or "none"
         raise Unreadable(f"{run_path} has no checkpoint at step {step} (there: {listed}).")
@@ -147,17 +149,17 @@ def _verify(folder: Path, step: int, names: Sequence[str]) -> None:
         if not record.exists() or "uid" not in read_json(record):
             return  # of a version that wrote no checksums
         raise RunError(f"{SUMS} is gone")
-    told = read_json(folder / SUMS)
-    if told.get("step") != step:
-        raise RunError(f"it is the one of step {told.get('step')}")
+    recorded = read_json(folder / SUMS)
+    if recorded.get("step") != step:
+        raise RunError(f"it is the one of step {recorded.get('step')}")
     with ThreadPoolExecutor() as pool:
         sums = list(pool.map(lambda name: checksum_of(folder / name), names))
-    for name, found in zip(names, sums, strict=True):
-        if found != told.get("files", {}).get(name):
+    for name, checksum in zip(names, sums, strict=True):
+        if checksum != recorded.get("files", {}).get(name):
             raise RunError(f"{name} is not as it was written: its checksum is another")
 
 
-def whole(run_path: Path, name: str) -> int | None:
+def newest_intact(run_path: Path, name: str) -> int | None:
     """Return the newest step whose file, such as ``ema.safetensors``, is as it was written.
 
     A damaged one is passed over with a warning.
@@ -169,7 +171,7 @@ def whole(run_path: Path, name: str) -> int | None:
         Unreadable: There are checkpoints, and the file is whole in none.
     """
     damage = None
-    for step in reversed(steps(run_path)):
+    for step in reversed(saved_steps(run_path)):
         try:
             _verify(path_of(run_path, step), step, [name])
         except (OSError, RunError) as fault:
@@ -197,7 +199,7 @@ def newest(run_path: Path, *, put_aside: bool) -> Checkpoint | None:
     """
     passed_over: list[int] = []
     damage = None
-    for step in reversed(steps(run_path)):
+    for step in reversed(saved_steps(run_path)):
         try:
             tensors, state = load(run_path, step)
         except Unreadable as fault:
@@ -207,9 +209,9 @@ def newest(run_path: Path, *, put_aside: bool) -> Checkpoint | None:
             if put_aside:
                 for other in passed_over:
                     _put_aside(path_of(run_path, other))
-            which = " and ".join(map(str, passed_over))
-            said = which and f"the checkpoint at step {which} is damaged and was put aside"
-            return Checkpoint(step, tensors, state, said)
+            damaged = " and ".join(map(str, passed_over))
+            message = damaged and f"the checkpoint at step {damaged} is damaged and was put aside"
+            return Checkpoint(step, tensors, state, message)
     if damage is not None:
         raise damage
     return None
@@ -232,7 +234,7 @@ def sweep(run_path: Path) -> None:
 
 
 def disk_bytes(weights: int, keep: int) -> int:
-    """Say how much a training with that many weights occupies at most, in bytes.
+    """Return the most disk space that a training with that many weights takes, in bytes.
 
     A checkpoint holds weights, average and two moments in float32; while one is
     written, ``keep`` others exist. The pipeline's weights are one copy more.
@@ -240,14 +242,14 @@ def disk_bytes(weights: int, keep: int) -> int:
     return 4 * weights * (4 * (keep + 1) + 1)
 
 
-def lacking(run_path: Path, need: int) -> str:
-    """Say so where a run that may grow to ``need`` bytes has not that much room."""
-    there = sum(file.stat().st_size for file in run_path.glob("**/*.safetensors"))
+def space_warning(run_path: Path, need: int) -> str:
+    """Return a warning where a run that may grow to ``need`` bytes lacks disk space, or ''."""
+    used = sum(file.stat().st_size for file in run_path.glob("**/*.safetensors"))
     free = shutil.disk_usage(run_path).free
-    return f", and only {free / 1e9:.2f} GB are free" if there + free < need else ""
+    return f", and only {free / 1e9:.2f} GB are free" if used + free < need else ""
 
 
-def seal(folder: Path, step: int) -> None:
+def write_checksums(folder: Path, step: int) -> None:
     """Write the checksums of a checkpoint whose files another module has written."""
     sums = {path.name: _sync_and_sum(path) for path in sorted(folder.iterdir())}
     write_json(folder / SUMS, {"step": step, "files": sums})

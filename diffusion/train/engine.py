@@ -66,7 +66,7 @@ def accelerator(settings: TrainSettings, folder: Path) -> Accelerator:
     """Join the other processes, if any, and choose device, precision and tracker.
 
     Raises:
-        EnvironmentFault: Device, precision or tracker are not to be had here.
+        EnvironmentFault: Device, precision or tracker are not available.
     """
     where = choose_device(settings.device)
     precision = precision_of(settings.mixed_precision, where)
@@ -141,7 +141,7 @@ def wants_graphs(settings: TrainSettings, device: torch.device, processes: int) 
     return device.type == "cuda" and small and settings.accumulate == 1 and processes == 1
 
 
-def compile_or_say(
+def compile_or_explain(
     module: nn.Module, use: Callable[[], object], *, cache: Path, graphs: bool = False
 ) -> str:
     """Compile a module in place; where that fails, leave it as it was.
@@ -150,7 +150,7 @@ def compile_or_say(
         module: Called with arguments of one shape only from now on.
         use: Uses it once; compiling happens there.
         cache: Folder that keeps the compiled code for the next time.
-        graphs: Record CUDA graphs too; the module must then be called through `Replayed`.
+        graphs: Record CUDA graphs too; the module must then be called through `CudaGraphReplay`.
 
     Returns:
         ``yes``, `AS_GRAPHS`, or a sentence that says why not.
@@ -202,15 +202,15 @@ def _recorded(module: nn.Module, use: Callable[[], object]) -> str:
     return fault
 
 
-class Replayed(nn.Module):
-    """Call a network that may replay CUDA graphs: each call may overwrite the last one's answer."""
+class CudaGraphReplay(nn.Module):
+    """Call a network that may replay CUDA graphs; a call may overwrite the last one's output."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
         self.network = network
 
     def forward(self, x_t: Tensor, t: Tensor) -> Tensor:
-        """Answer as the network does."""
+        """Return the network's output."""
         torch.compiler.cudagraph_mark_step_begin()
         return self.network(x_t, t)
 
@@ -233,10 +233,10 @@ def host_group(accelerator: Accelerator) -> Any:
     return torch.distributed.new_group(backend="gloo")
 
 
-def agreed(wishes: Sequence[bool], group: Any) -> list[bool]:
-    """Let all processes of `host_group` do what one of them wishes."""
+def any_rank(flags: Sequence[bool], group: Any) -> list[bool]:
+    """Return, for each flag, whether it is set on any process of `host_group`."""
     if group is None:
-        return list(wishes)
-    votes = torch.tensor(wishes, dtype=torch.int32)
-    torch.distributed.all_reduce(votes, torch.distributed.ReduceOp.MAX, group=group)
-    return votes.bool().tolist()
+        return list(flags)
+    maxima = torch.tensor(flags, dtype=torch.int32)
+    torch.distributed.all_reduce(maxima, torch.distributed.ReduceOp.MAX, group=group)
+    return maxima.bool().tolist()

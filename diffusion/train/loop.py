@@ -1,6 +1,6 @@
 """The training loop.
 
-    plan the batch from (seed, step) -> noise it -> loss -> step -> average
+    plan the batch from (seed, step) -> noise it -> loss -> step -> EMA
 
 Between two log entries the host never waits for the device. The state of the
 training is in `State`; everything random is in `randomness`; so what happens
@@ -13,7 +13,6 @@ import math
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
-from pathlib import Path
 from typing import cast
 
 import torch
@@ -26,9 +25,10 @@ from ...runs import Run
 from .. import manifest, pixels, schedules
 from ..init import initialize
 from ..networks import network
-from ..sampling import grid, pipeline
-from . import checkpoint, engine, randomness, validation
+from ..sampling import pipeline
+from . import checkpoint, engine, randomness
 from .batches import Batches
+from .monitor import Monitor
 from .objective import Objective
 from .progress import Progress
 from .state import State
@@ -40,12 +40,14 @@ class Training:
     Args:
         run: Prepared with `jobs.prepare`.
         accelerator: From `engine.accelerator`.
-        stop_asked: Says whether to checkpoint and end; asked after every step and between
+        stop: Whether to checkpoint and end; called after every step and between
             the parts of one.
     """
 
-    def __init__(self, run: Run, accelerator: Accelerator, stop_asked: Callable[[], bool]) -> None:
-        self.run, self.accelerator, self.stop_asked = run, accelerator, stop_asked
+    def __init__(
+        self, run: Run, accelerator: Accelerator, stop_requested: Callable[[], bool]
+    ) -> None:
+        self.run, self.accelerator, self.stop_requested = run, accelerator, stop_requested
         self.settings = s = TrainSettings(**run.settings)
         self.device = accelerator.device
         self.main = accelerator.is_main_process  # the one that writes
@@ -58,18 +60,16 @@ class Training:
             processes=accelerator.num_processes,
             process=accelerator.process_index,
         )
-        self.held_out = validation.held_out(run, s.image_size, self.device)
         inner = network.build(s).to(self.device)
         if self.device.type == "cuda":
             inner = inner.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.state = State(inner, network.bare(inner), s)
+        self.state = State(inner, network.unwrap(inner), s)
         self.forward: nn.Module = accelerator.prepare_model(inner)
         self.compiled = "no"
         self.graphs = engine.wants_graphs(s, self.device, accelerator.num_processes)
         self.scaler = accelerator.scaler
-        self.alpha_bar = schedules.alpha_bar(s.schedule, s.timesteps)
         self.objective = Objective(
-            self.alpha_bar,
+            schedules.alpha_bar(s.schedule, s.timesteps),
             prediction=s.prediction,
             min_snr=s.min_snr,
             weighting=s.weighting,
@@ -80,6 +80,14 @@ class Training:
         self.loss_count = 0
         self.rolled_back_to: int | None = None
         self.group = engine.host_group(accelerator)
+        self.monitor = Monitor(
+            run,
+            s,
+            self.state,
+            self.objective,
+            training_images=self.batches.pictures,
+            device=self.device,
+        )
         self.progress = Progress(run, step=0, steps=s.steps, batch_size=s.batch_size)
 
     def run_to_end(self) -> str:
@@ -93,8 +101,8 @@ class Training:
                 self.run.set_status("starting", compile_seconds=seconds, message="compiled")
         self._begin()
         state = self._train()
-        if state == "finished" and self.main and not self.grid_file().exists():
-            self.save_grid()
+        if state == "finished" and self.main and not self.monitor.grid_file(self.step).exists():
+            self._save_grid()
         self.accelerator.end_training()  # trackers write what they hold back
         return state
 
@@ -105,7 +113,7 @@ class Training:
                 self._save_before_ending()
                 return "stopped"
             at_checkpoint = self.step % s.checkpoint_every == 0 or self.step == s.steps
-            stop, log = engine.agreed([self.stop_asked(), self._log_is_due()], self.group)
+            stop, log = engine.any_rank([self.stop_requested(), self._log_is_due()], self.group)
             if (log or at_checkpoint or stop) and not self._log():
                 self._roll_back()
                 continue
@@ -113,11 +121,15 @@ class Training:
                 self.save()
                 if stop and self.step < s.steps:
                     return "stopped"
-                if self.main and self.held_out is not None:
-                    self.validate(self.held_out)
+                if self.main:
+                    self.monitor.log_validation_loss(self.step, self.progress)
             if self.main and self.step % (s.grid_every or s.checkpoint_every) == 0:
-                self.save_grid()
+                self._save_grid()
         return "finished"
+
+    def _save_grid(self) -> None:
+        last = self.step == self.settings.steps  # drawn in any case
+        self.monitor.save_grid(self.step, None if last else self.stop_requested)
 
     def _log_is_due(self) -> bool:
         """Tell whether to log now: the process that writes decides, as its clock alone goes on."""
@@ -137,7 +149,7 @@ class Training:
             if (
                 loss_before is not None
                 and number > 0
-                and engine.agreed([self.stop_asked()], self.group)[0]
+                and engine.any_rank([self.stop_requested()], self.group)[0]
             ):
                 self.state.optimizer.zero_grad(set_to_none=True)
                 self.loss_sum, self.loss_count = loss_before, self.loss_count - number
@@ -150,12 +162,12 @@ class Training:
             self.loss_count += 1
         self._update()
         self.step += 1
-        self.state.averaged(self.step)
+        self.state.update_ema(self.step)
         return True
 
     def _save_before_ending(self) -> None:
         """Write a checkpoint of the steps since the last one, if they are worth it."""
-        saved = (checkpoint.steps(self.run.path) or [0])[-1]
+        saved = (checkpoint.saved_steps(self.run.path) or [0])[-1]
         if self.step > saved and (self.loss_count == 0 or self._log()):
             self.save()
 
@@ -180,23 +192,23 @@ class Training:
     def _compile(self) -> str:
         """Compile the network; where that fails, train without and say why."""
         if self.graphs:
-            self.forward = engine.Replayed(self.forward)
+            self.forward = engine.CudaGraphReplay(self.forward)
 
         def use() -> None:
             self._loss(self.batches.part(self.batches.plan(0, 0), 0)).backward()
             self.state.optimizer.zero_grad(set_to_none=True)
 
         cache = self.run.path / "compile-cache"
-        bare = network.bare(self.state.network)
-        said = engine.compile_or_say(bare, use, cache=cache, graphs=self.graphs)
+        bare = network.unwrap(self.state.network)
+        outcome = engine.compile_or_explain(bare, use, cache=cache, graphs=self.graphs)
         self.state.optimizer.zero_grad(set_to_none=True)  # of a use that failed midway
-        return said
+        return outcome
 
     def _log(self) -> bool:
         """Write an entry; False when the training has left the finite numbers."""
         norms = torch._foreach_norm(list(self.state.weights.values()))  # pyright: ignore
-        seen = torch.stack([self.loss_sum / max(self.loss_count, 1), torch.stack(norms).sum()])
-        loss, size = cast(Tensor, self.accelerator.reduce(seen, "mean")).tolist()  # the host waits
+        sums = torch.stack([self.loss_sum / max(self.loss_count, 1), torch.stack(norms).sum()])
+        loss, size = cast(Tensor, self.accelerator.reduce(sums, "mean")).tolist()  # the host waits
         self.loss_sum.zero_()
         self.loss_count = 0
         finite = math.isfinite(loss) and math.isfinite(size)
@@ -208,18 +220,18 @@ class Training:
 
     def _begin(self) -> None:
         """Take up the last checkpoint, if there is one."""
-        found = checkpoint.newest(self.run.path, put_aside=self.main)
-        self._restore(found)
+        last = checkpoint.newest(self.run.path, put_aside=self.main)
+        self._restore(last)
         if self.settings.tracker != "none":
             self.accelerator.init_trackers(
                 "curadiff", self.settings.model_dump(), engine.tracker_options(self.run)
             )
         if self.main:
             need = checkpoint.disk_bytes(self.state.count(), self.settings.keep_checkpoints)
-            lacking = checkpoint.lacking(self.run.path, need)
-            message = f"training on {self.device}; needs up to {need / 1e9:.2f} GB of disk{lacking}"
-            if found is not None and found.passed_over:
-                message = f"{found.passed_over}; going on from step {found.step}"
+            warning = checkpoint.space_warning(self.run.path, need)
+            message = f"training on {self.device}; needs up to {need / 1e9:.2f} GB of disk{warning}"
+            if last is not None and last.warning:
+                message = f"{last.warning}; going on from step {last.step}"
             self.run.set_status(
                 "running",
                 step=self.step,
@@ -234,18 +246,18 @@ class Training:
                 message=message,
             )
 
-    def _restore(self, found: checkpoint.Checkpoint | None) -> None:
+    def _restore(self, saved: checkpoint.Checkpoint | None) -> None:
         """Go to the state of a checkpoint; None is the beginning."""
-        if found is not None:
-            self.state.restore(found.tensors)
-            self.attempt = max(self.attempt, found.state["attempt"])
-            if self.scaler is not None and found.state["scaler"] is not None:
-                self.scaler.load_state_dict(found.state["scaler"])
+        if saved is not None:
+            self.state.restore(saved.tensors)
+            self.attempt = max(self.attempt, saved.state["attempt"])
+            if self.scaler is not None and saved.state["scaler"] is not None:
+                self.scaler.load_state_dict(saved.state["scaler"])
         else:
-            fresh = network.bare(network.build(self.settings).to(self.device))
-            initialize.load(self.run.path, fresh)
-            self.state.reset(dict(fresh.named_parameters()))
-        self.step = 0 if found is None else found.step
+            initial = network.unwrap(network.build(self.settings).to(self.device))
+            initialize.load_initial_weights(self.run.path, initial)
+            self.state.reset(dict(initial.named_parameters()))
+        self.step = 0 if saved is None else saved.step
         if self.main:
             self.progress.rewind(self.step)
 
@@ -255,8 +267,8 @@ class Training:
         Raises:
             RunError: It happened again.
         """
-        found = checkpoint.newest(self.run.path, put_aside=self.main)
-        good = 0 if found is None else found.step
+        last = checkpoint.newest(self.run.path, put_aside=self.main)
+        good = 0 if last is None else last.step
         if self.rolled_back_to == good:
             what = f"the checkpoint at step {good}, which is kept" if good else "the beginning"
             keeping = f"start_from={self.run.id} and " if good else ""
@@ -267,7 +279,7 @@ class Training:
             )
         self.rolled_back_to = good
         self.attempt += 1
-        self._restore(found)
+        self._restore(last)
 
     def save(self) -> None:
         """Write a checkpoint and publish the averaged weights as a pipeline."""
@@ -283,30 +295,3 @@ class Training:
             if self.settings.network == "unet2d":
                 pipeline.publish(self.run.path, self.settings, folder / "ema.safetensors")
         self.accelerator.wait_for_everyone()
-
-    def validate(self, held_out: Tensor) -> None:
-        """Log the averaged weights' loss by noise level, on trained and on held-out images."""
-        seen = validation.some(self.batches.pictures, self.device)
-        pictures = {"train": seen, "held_out": held_out}
-        with self.state.with_average(), engine.eager(network.bare(self.state.network)):
-            losses = {
-                name: validation.by_level(self.state.network, self.objective, some)
-                for name, some in pictures.items()
-            }
-        self.progress.note(self.step, loss_by_level=losses)
-
-    def grid_file(self) -> Path:
-        """Say where pictures of this step are drawn to."""
-        return self.run.path / "grids" / f"step-{self.step:08d}.png"
-
-    def save_grid(self) -> None:
-        """Draw pictures from the averaged weights."""
-        with self.state.with_average(), engine.eager(network.bare(self.state.network)):
-            grid.save(
-                self.state.network,
-                self.grid_file(),
-                settings=self.settings,
-                alpha_bar=self.alpha_bar.tolist(),
-                device=self.device,
-                give_up=self.stop_asked if self.step < self.settings.steps else None,
-            )

@@ -1,4 +1,4 @@
-"""What the network learns: the loss of a batch at its noise levels."""
+"""The training loss of a batch at its noise levels."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Network = Callable[[Tensor, Tensor], Tensor]  # (x_t (b, 3, h, w), t (b,)) -> (b
 
 
 class Objective:
-    """Noise images, ask the network, weigh its error.
+    """Denoising loss, weighted by noise level.
 
     Args:
         alpha_bar: (T,) float64 from `schedules.alpha_bar`.
@@ -33,18 +33,18 @@ class Objective:
         weighting: str = "snr",
         device: torch.device,
     ) -> None:
-        self.prediction = prediction
+        self.prediction, self.alpha_bar = prediction, alpha_bar
         self.alpha = alpha_bar.sqrt().float().to(device)  # (T,)
         self.sigma = (1 - alpha_bar).sqrt().float().to(device)  # (T,)
         weight = weights(alpha_bar, prediction, min_snr, weighting)  # (T,)
         self.weight = weight.float().to(device)
 
     def noised(self, x_0: Tensor, t: Tensor, noise: Tensor) -> Tensor:
-        """Mix picture and noise at levels t."""
+        """Return x_t: images and noise mixed at levels t."""
         return _at(self.alpha, t) * x_0 + _at(self.sigma, t) * noise
 
     def target(self, x_0: Tensor, t: Tensor, noise: Tensor) -> Tensor:
-        """Return what the network ought to answer for `noised`."""
+        """Return the output that the network should give for `noised`."""
         if self.prediction == "epsilon":
             return noise
         if self.prediction == "sample":
@@ -53,8 +53,8 @@ class Objective:
 
     def losses(self, network: Network, x_0: Tensor, t: Tensor, noise: Tensor) -> Tensor:
         """Return the weighted squared error of each image, (b,) float32."""
-        answer = network(self.noised(x_0, t, noise), t).float()
-        error = (answer - self.target(x_0, t, noise)).square().flatten(1).mean(1)  # (b,)
+        output = network(self.noised(x_0, t, noise), t).float()
+        error = (output - self.target(x_0, t, noise)).square().flatten(1).mean(1)  # (b,)
         return error * self.weight[t]
 
 
@@ -78,14 +78,14 @@ def weights(
     return on_picture / (snr + 1)
 
 
-def to_picture(answer: Tensor, x_t: Tensor, *, alpha_bar: float, prediction: str) -> Tensor:
-    """Solve a network's answer for the picture x_0."""
+def to_picture(output: Tensor, x_t: Tensor, *, alpha_bar: float, prediction: str) -> Tensor:
+    """Return the x_0 that a network's output stands for."""
     alpha, sigma = alpha_bar**0.5, (1 - alpha_bar) ** 0.5
     if prediction == "epsilon":
-        return (x_t - sigma * answer) / alpha
+        return (x_t - sigma * output) / alpha
     if prediction == "sample":
-        return answer
-    return alpha * x_t - sigma * answer
+        return output
+    return alpha * x_t - sigma * output
 
 
 def _at(values: Tensor, t: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Let others see a training while it runs: status.json and log.jsonl."""
+"""Progress of a training, in status.json and log.jsonl."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SECONDS = 2.0  # between two entries
 
 
 class Progress:
-    """Count images and time, and write them down now and then.
+    """Writes images seen, throughput and time left every two seconds.
 
     Args:
         run: Where to write.
@@ -57,7 +57,7 @@ class Progress:
         )
 
     def note(self, step: int, **values: Any) -> None:
-        """Log something that is known now and then only."""
+        """Log values outside the regular entries, such as validation losses."""
         self._append({"step": step, **values, "time": round(time.time(), 3)})
 
     def _append(self, entry: dict[str, Any]) -> None:
@@ -72,7 +72,7 @@ class Progress:
             ) from fault
 
     def rewind(self, step: int) -> None:
-        """Forget entries after a step, because training goes on from there."""
+        """Remove entries after a step, because training goes on from it."""
         entries = [e for e in self.run.log() if e.get("step", 0) <= step]
         text = "".join(json.dumps(entry) + "\n" for entry in entries)
         write_bytes(self.run.path / "log.jsonl", text.encode())

@@ -1,8 +1,8 @@
 """Everything random in a training, as functions of (seed, step).
 
-Nothing here remembers anything. Step 12,345 draws the same images, flips, noise
-levels and noise whether the training came there in one go or was resumed, on one
-process or on several: every process draws the plan of the whole batch and takes
+Nothing is remembered between steps. Step 12,345 draws the same images, flips, noise
+levels and noise whether the training was resumed before it or not, on one process
+or on several: every process draws the plan of the whole batch and takes
 its own part.
 """
 
@@ -20,7 +20,7 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Plan:
-    """What one optimizer step trains on; all arrays have shape (batch,)."""
+    """The random choices of one optimizer step; all arrays have shape (batch,)."""
 
     index: np.ndarray  # int64, which images
     flip: np.ndarray  # bool, mirrored or not
@@ -28,7 +28,7 @@ class Plan:
     noise: np.ndarray  # int64, one seed per image for its noise
 
     def part(self, chosen: slice) -> Plan:
-        """Take some of the images."""
+        """Return the plan of a slice of the batch."""
         return Plan(self.index[chosen], self.flip[chosen], self.t[chosen], self.noise[chosen])
 
 
@@ -38,10 +38,10 @@ def stream(*words: object) -> np.random.Generator:
     return np.random.Generator(np.random.Philox(key=int.from_bytes(digest, "little")))
 
 
-def plan(
+def plan_step(
     *, seed: int, step: int, batch_size: int, images: int, timesteps: int, flip: bool, attempt: int
 ) -> Plan:
-    """Draw what a step trains on.
+    """Return the random choices of a step.
 
     Args:
         seed: The training's seed.
@@ -53,16 +53,16 @@ def plan(
         flip: Mirror half of the images.
         attempt: 0; raised when a step failed, to draw flips, levels and noise anew.
     """
-    draw = stream("step", seed, step, attempt)
+    rng = stream("step", seed, step, attempt)
     return Plan(
-        index=positions(seed=seed, first=step * batch_size, count=batch_size, images=images),
-        flip=(draw.random(batch_size) < 0.5) & flip,
-        t=draw.integers(timesteps, size=batch_size),
-        noise=draw.integers(2**62, size=batch_size),
+        index=image_order(seed=seed, first=step * batch_size, count=batch_size, images=images),
+        flip=(rng.random(batch_size) < 0.5) & flip,
+        t=rng.integers(timesteps, size=batch_size),
+        noise=rng.integers(2**62, size=batch_size),
     )
 
 
-def positions(*, seed: int, first: int, count: int, images: int) -> np.ndarray:
+def image_order(*, seed: int, first: int, count: int, images: int) -> np.ndarray:
     """Return the images at places first .. first + count - 1 of the endless shuffled order."""
     place = np.arange(first, first + count)
     epochs = [

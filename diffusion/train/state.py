@@ -1,4 +1,4 @@
-"""What a training is made of between two steps: weights, average, optimizer.
+"""The state of a training between two steps: weights, their EMA, optimizer.
 
 Together with (seed, step) these determine everything that follows.
 """
@@ -14,13 +14,13 @@ from torch import Tensor, nn
 
 from ...common.errors import RunError
 from ...config import TrainSettings
-from . import ema
+from .ema import ema_decay_at, ema_update
 
 MOMENTS = ("exp_avg", "exp_avg_sq")
 
 
 class State:
-    """Weights, their average, and the optimizer's moments of one training.
+    """Weights, their exponential moving average (EMA), and the optimizer's moments.
 
     Args:
         network: As the loss calls it.
@@ -32,7 +32,7 @@ class State:
         self.network = network
         self.settings = settings
         self.weights = dict(bare.named_parameters())
-        self.average = {name: weight.detach().clone() for name, weight in self.weights.items()}
+        self.ema = {name: weight.detach().clone() for name, weight in self.weights.items()}
         self.optimizer = torch.optim.AdamW(
             self.weights.values(),
             lr=settings.learning_rate,
@@ -55,71 +55,73 @@ class State:
             group["lr"] = rate
         return rate
 
-    def averaged(self, step: int) -> None:
-        """Update the average after ``step`` steps."""
+    def update_ema(self, step: int) -> None:
+        """Update the EMA after ``step`` steps."""
         s = self.settings
-        kept = ema.keep(step, decay=s.ema_decay, every=s.ema_every, warmup=s.ema_warmup)
-        if kept is not None:
-            ema.update(list(self.average.values()), list(self.weights.values()), kept)
+        decay = ema_decay_at(step, decay=s.ema_decay, every=s.ema_every, warmup=s.ema_warmup)
+        if decay is not None:
+            ema_update(list(self.ema.values()), list(self.weights.values()), decay)
 
     @contextmanager
-    def with_average(self) -> Iterator[None]:
-        """Put the average in the place of the weights for a while."""
-        self._exchange()
+    def ema_in_place(self) -> Iterator[None]:
+        """Let the network compute with the EMA weights for a while."""
+        self._swap()
         try:
             yield
         finally:
-            self._exchange()
+            self._swap()
 
-    def _exchange(self) -> None:
+    def _swap(self) -> None:
         for name, weight in self.weights.items():
-            weight.data, self.average[name] = self.average[name], weight.data
+            weight.data, self.ema[name] = self.ema[name], weight.data
 
     def reset(self, weights: dict[str, nn.Parameter]) -> None:
-        """Begin from these weights: they are also the average, and there are no moments."""
+        """Begin from these weights: they are also the EMA, and there are no moments."""
         with torch.no_grad():
             for name, weight in self.weights.items():
                 weight.copy_(weights[name])
-                self.average[name].copy_(weights[name])
+                self.ema[name].copy_(weights[name])
         self.optimizer.state.clear()
 
     def tensors(self) -> dict[str, dict[str, Tensor]]:
-        """Return everything as named tensors, one group per checkpoint file."""
+        """Return the state as named tensors, one group per checkpoint file."""
         moments: dict[str, Tensor] = {}
         for name, weight in self.weights.items():
             for key, value in self.optimizer.state[weight].items():
                 moments[f"{key}.{name}"] = value
-        return {"model": dict(self.weights), "ema": dict(self.average), "optimizer": moments}
+        return {"model": dict(self.weights), "ema": dict(self.ema), "optimizer": moments}
 
     def restore(self, tensors: dict[str, dict[str, Tensor]]) -> None:
-        """Take over what `tensors` returned.
+        """Load what `tensors` returned.
 
         Raises:
             RunError: They are the tensors of another network.
         """
         moments = tensors["optimizer"]
         for name, weight in self.weights.items():
-            _take(self.average[name], tensors["ema"], name)
-            _take(weight, tensors["model"], name)
+            _copy_checked(self.ema[name], tensors["ema"], name)
+            _copy_checked(weight, tensors["model"], name)
         saved: dict[int, dict[str, Any]] = {}
         for place, (name, weight) in enumerate(self.weights.items()):
             if f"step.{name}" not in moments:
                 continue  # no step of the optimizer was taken yet
             saved[place] = {"step": moments[f"step.{name}"].clone()}
             for key in MOMENTS:
-                saved[place][key] = _take(torch.empty_like(weight), moments, f"{key}.{name}")
+                saved[place][key] = _copy_checked(
+                    torch.empty_like(weight), moments, f"{key}.{name}"
+                )
         groups = self.optimizer.state_dict()["param_groups"]
         self.optimizer.load_state_dict({"state": saved, "param_groups": groups})
 
 
-def _take(into: Tensor, tensors: dict[str, Tensor], name: str) -> Tensor:
-    """Copy a tensor of the same shape: a loaded one maps its file, and copying would broadcast."""
-    found = tensors.get(name)
-    if found is None or found.shape != into.shape:
-        what = "missing" if found is None else f"of shape {tuple(found.shape)}"
+def _copy_checked(into: Tensor, tensors: dict[str, Tensor], name: str) -> Tensor:
+    """Copy a named tensor; its shape must be the same, as copying would broadcast."""
+    saved = tensors.get(name)
+    if saved is None or saved.shape != into.shape:
+        what = "missing" if saved is None else f"of shape {tuple(saved.shape)}"
         raise RunError(
             f"the checkpoint is one of another network: {name} is {what}, and "
             f"{tuple(into.shape)} is needed; start a new training."
         )
     with torch.no_grad():
-        return into.detach().copy_(found)
+        return into.detach().copy_(saved)

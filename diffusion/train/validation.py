@@ -1,4 +1,4 @@
-"""See where a network is wrong: its loss by noise level, on seen and unseen images.
+"""Validation loss by noise level, on training images and on held-out ones.
 
 A loss that falls on training images and rises on held-out ones, at low noise
 levels first, is memorization; at high levels it concerns the composition.
@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ...runs import Run
 from .. import manifest, pixels
-from ..sampling import sample
+from ..pixel_range import to_unit
 from .objective import Network, Objective
 from .randomness import normal, stream
 
@@ -20,47 +20,47 @@ BINS = 10
 IMAGES = 32  # enough to tell the curves apart, few enough to be quick
 
 
-def held_out(run: Run, size: int, device: torch.device) -> Tensor | None:
-    """Return some images that a run does not train on, (n, 3, h, w) in [-1, 1], if it has any."""
+def held_out_subset(run: Run, size: int, device: torch.device) -> Tensor | None:
+    """Return up to 32 of a run's held-out images, (n, 3, h, w) in [-1, 1]; None without any."""
     if not (run.path / manifest.HELD_OUT).exists():
         return None
     listed = manifest.read(run, manifest.HELD_OUT)
     manifest.check_unchanged(listed)
-    found = pixels.load(listed["paths"], listed["sha256"], size)
-    chosen = np.array(found[_chosen(len(found))])
-    return sample.to_unit(torch.from_numpy(chosen).to(device))
+    images = pixels.load(listed["paths"], listed["sha256"], size)
+    subset = np.array(images[_subset(len(images))])
+    return to_unit(torch.from_numpy(subset).to(device))
 
 
-def some(pictures: Tensor, device: torch.device) -> Tensor:
-    """Return a few of (n, 3, h, w) uint8 pictures from all over the list, in [-1, 1]."""
-    return sample.to_unit(pictures[_chosen(len(pictures))].to(device))
+def training_subset(pictures: Tensor, device: torch.device) -> Tensor:
+    """Return up to 32 of the training images (n, 3, h, w) uint8, in [-1, 1]."""
+    return to_unit(pictures[_subset(len(pictures))].to(device))
 
 
-def _chosen(count: int) -> np.ndarray:
-    """Choose `IMAGES` of so many places, always the same: a list may be sorted by class."""
+def _subset(count: int) -> np.ndarray:
+    """Return `IMAGES` random indices, always the same: a list may be sorted by class."""
     return np.sort(stream("watched images").permutation(count)[:IMAGES])
 
 
 @torch.no_grad()
-def by_level(network: Network, objective: Objective, pictures: Tensor) -> list[float]:
+def loss_by_level(network: Network, objective: Objective, pictures: Tensor) -> list[float]:
     """Return the mean loss in each of 10 equal ranges of noise levels, from clean to noise.
 
     Levels and noise are always the same, so that values of different steps and of
     different images can be compared.
 
     Args:
-        network: Asked once per range.
-        objective: Says what the loss is.
+        network: Evaluated once per range.
+        objective: Defines the loss.
         pictures: (n, 3, h, w) float32 in [-1, 1], on the network's device.
     """
-    found = []
+    means = []
     timesteps = len(objective.weight)
     for place in range(BINS):
         low, high = place * timesteps // BINS, (place + 1) * timesteps // BINS
-        chance = stream("watch", place)
-        t = torch.from_numpy(chance.integers(low, max(high, low + 1), size=len(pictures)))
-        seeds = chance.integers(2**62, size=len(pictures))
+        generator = stream("watch", place)
+        t = torch.from_numpy(generator.integers(low, max(high, low + 1), size=len(pictures)))
+        seeds = generator.integers(2**62, size=len(pictures))
         noise = normal(seeds, pictures.shape[1:], pictures.device)
         losses = objective.losses(network, pictures, t.to(pictures.device), noise)
-        found.append(round(losses.mean().item(), 6))
-    return found
+        means.append(round(losses.mean().item(), 6))
+    return means

@@ -11,11 +11,11 @@ from pathlib import Path
 
 from ...common.errors import CuradiffError
 from ...config import TrainSettings
-from ...runs import Asked, Lease, Run, open_run
+from ...runs import Lease, Run, StopRequest, open_run
 
 
-def work(run: Run, stop_asked: Callable[[], bool]) -> str:
-    """Train a prepared run to its end, say how it ended, and return that state.
+def train_run(run: Run, stop_requested: Callable[[], bool]) -> str:
+    """Train a prepared run to its end; returns its final state, ``finished`` or ``stopped``.
 
     Raises:
         CuradiffError: Something that the user can mend; the status says the same.
@@ -30,20 +30,20 @@ def work(run: Run, stop_asked: Callable[[], bool]) -> str:
         main = accelerator.is_main_process
         engine.check_processes(accelerator.num_processes, settings)
     except CuradiffError as fault:
-        _failed(run, str(fault), advised=True)
+        _set_failed(run, str(fault), advised=True)
         raise
     with Lease(run.path) if main else nullcontext():
         if main:
             run.set_status("starting", error=None, message="reading the images")
         try:
-            training = loop.Training(run, accelerator, stop_asked)
+            training = loop.Training(run, accelerator, stop_requested)
             state = training.run_to_end()
         except Exception as fault:
             if main:
                 error, advised = str(fault), isinstance(fault, CuradiffError)
                 if not advised:
                     error = f"{type(fault).__name__}: {error}; see {run.path / 'output.log'}."
-                _failed(run, error, advised=advised)
+                _set_failed(run, error, advised=advised)
             raise
         if main:
             message = f"{state} at step {training.step} of {settings.steps}"
@@ -60,14 +60,14 @@ def _freeze(run: Run, settings: TrainSettings) -> str:
         try:
             state = Freezing(run).run_to_end()
         except CuradiffError as fault:
-            _failed(run, str(fault), advised=True)
+            _set_failed(run, str(fault), advised=True)
             raise
         message = "the images are kept; this network is not trained"
         run.set_status(state, step=settings.steps, eta_seconds=None, message=message)
     return state
 
 
-def _failed(run: Run, error: str, *, advised: bool) -> None:
+def _set_failed(run: Run, error: str, *, advised: bool) -> None:
     """Say why a training has failed; where that cannot be written, the log has it."""
     with suppress(CuradiffError):
         run.set_status("failed", error=error, message=error, advised=advised)
@@ -89,10 +89,10 @@ def main(words: list[str]) -> int:
     launcher, which ``bootstrap`` sees to.
     """
     share_cores()
-    asked = Asked()
-    asked.listen()
+    stop_request = StopRequest()
+    stop_request.listen()
     try:
-        work(open_run(Path(words[0])), asked)
+        train_run(open_run(Path(words[0])), stop_request)
     except CuradiffError as fault:
         print(fault, file=sys.stderr)
         return 1

@@ -393,7 +393,7 @@ class _Preview:
                 linked.dataset,
                 Path(one["folder"]),
                 [
-                    [(ids[row], float(share)) for row, share in zip(*s.first(10), strict=True)]
+                    [(ids[row], float(share)) for row, share in zip(*s.largest(10), strict=True)]
                     for s in each
                 ],
                 inside=[not bad for bad in one["bad"]],

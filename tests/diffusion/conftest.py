@@ -82,7 +82,7 @@ def weights():
     from curadiff.diffusion.train import checkpoint
 
     def read(run):
-        folder = checkpoint.path_of(run.path, checkpoint.steps(run.path)[-1])
+        folder = checkpoint.path_of(run.path, checkpoint.saved_steps(run.path)[-1])
         return {file.name: file.read_bytes() for file in folder.glob("*.safetensors")}
 
     return read

@@ -153,10 +153,10 @@ def test_windows_by_covariance_are_as_wide_as_pixels_have_to_do_with_each_other(
 
 def test_a_source_sums_an_image_and_its_mirror_image():
     values = torch.tensor([[[0.5, 0.5]], [[0.25, 0.0]], [[0.25, 0.5]]]).permute(1, 0, 2).double()
-    source = Source.of(denoiser.Weights(torch.tensor([0, 4, 3]), values), 3)
+    source = Source.from_weights(denoiser.Weights(torch.tensor([0, 4, 3]), values), 3)
     assert source.rows.tolist() == [0, 1]
     assert np.allclose(source.shares, [0.5 + 0.375, 0.125])
-    assert source.first(1)[0].tolist() == [0]
+    assert source.largest(1)[0].tolist() == [0]
 
 
 def test_weight_of_one_image_alone_renders_that_image():

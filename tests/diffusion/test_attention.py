@@ -55,7 +55,7 @@ def test_without_autocast_it_is_diffusers_own_attention(tiny):
     settings = tiny(base_channels=16)
     ours = network.build(settings)
     theirs = UNet2DModel(**network.unet2d_config(settings))
-    theirs.load_state_dict(network.bare(ours).state_dict())
+    theirs.load_state_dict(network.unwrap(ours).state_dict())
     x_t, t = torch.randn(2, 3, 16, 16), torch.tensor([3, 700])
     with torch.no_grad():
         assert torch.equal(ours(x_t, t), theirs(x_t, t).sample)

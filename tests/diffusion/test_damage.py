@@ -74,7 +74,7 @@ def test_a_checkpoint_that_is_not_as_written_is_passed_over(trained, what):
         checkpoint.load(trained.path, 6)
     found = checkpoint.newest(trained.path, put_aside=True)
     assert found.step == 3
-    assert "step 6 is damaged and was put aside" in found.passed_over
+    assert "step 6 is damaged and was put aside" in found.warning
     assert (folder.parent / "damaged-step-00000006").is_dir()
     shutil.copytree(folder.parent / "damaged-step-00000006", folder)  # and once more
     assert checkpoint.newest(trained.path, put_aside=True).step == 3
@@ -150,7 +150,12 @@ def folder(tmp_path, home):
     for number in range(3):
         picture = np.full((8, 8, 3), 50 * number, np.uint8)
         image_folder.write(folder / image_folder.file_name(number), picture)
-    record = {"run": "one", "count": 3, "seeds": [5, 6, 7], "files": image_folder.listed(folder, 3)}
+    record = {
+        "run": "one",
+        "count": 3,
+        "seeds": [5, 6, 7],
+        "files": image_folder.checksums(folder, 3),
+    }
     runs.write_json(folder / "generated.json", {**record, "complete": True})
     return folder
 
@@ -172,7 +177,7 @@ def test_images_that_are_not_those_drawn_are_named_and_drawn_again(folder):
         image_folder.read(folder)
     with pytest.warns(UserWarning, match="2 images .* were damaged, first 000001"):
         image_folder.put_aside_damaged(folder, 3)
-    assert image_folder.absent(folder, 3) == [1, 2]
+    assert image_folder.missing_numbers(folder, 3) == [1, 2]
     assert (folder / ".damaged-000002.png").exists()  # somebody may have put it there
 
 
@@ -184,7 +189,7 @@ def test_an_image_cut_off_before_the_record_listed_it_is_drawn_again(folder, kee
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         image_folder.put_aside_damaged(folder, 3)
-    assert image_folder.absent(folder, 3) == [1]
+    assert image_folder.missing_numbers(folder, 3) == [1]
 
 
 @pytest.mark.parametrize(

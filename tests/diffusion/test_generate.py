@@ -87,10 +87,10 @@ def test_the_network_always_sees_the_same_shape(trained, monkeypatch):
 )
 def test_large_images_go_through_the_network_in_smaller_parts(image_size, device, expected):
     import torch
-    from curadiff.diffusion.sampling.generate import rows
+    from curadiff.diffusion.sampling.generate import rows_per_call
 
-    assert rows(image_size, torch.device(device)) == expected
-    assert rows(1024, torch.device(device)) == 4
+    assert rows_per_call(image_size, torch.device(device)) == expected
+    assert rows_per_call(1024, torch.device(device)) == 4
 
 
 def test_only_missing_images_are_drawn(trained):
@@ -125,13 +125,15 @@ def test_a_folder_with_other_images_is_refused(trained, tmp_path):
 
 
 def test_more_images_of_the_same_kind_begin_with_those_that_are_there(trained, monkeypatch):
-    from curadiff.diffusion.sampling import sample
+    from curadiff.diffusion.sampling import batch
 
     few = generate(trained, settings(count=16))
     whole = read(generate(trained, settings(count=40), folder=trained.path / "whole"))
-    real, drawn_ = sample.draw, []
+    real, drawn_ = batch.sample_images, []
     monkeypatch.setattr(
-        sample, "draw", lambda net, seeds, **rest: drawn_.extend(seeds) or real(net, seeds, **rest)
+        batch,
+        "sample_images",
+        lambda net, seeds, **rest: drawn_.extend(seeds) or real(net, seeds, **rest),
     )
     many = generate(trained, settings(count=40))
     assert min(drawn_) == 16
@@ -213,7 +215,9 @@ def test_drawing_that_was_killed_goes_on_with_the_same_images(trained, tmp_path,
 def test_a_process_that_fails_is_told_with_its_last_words(trained, tmp_path, monkeypatch):
     for file in trained.path.glob("checkpoints/*/ema.safetensors"):
         file.unlink()
-    monkeypatch.setattr(checkpoint, "whole", lambda path, file: checkpoint.steps(path)[-1])
+    monkeypatch.setattr(
+        checkpoint, "newest_intact", lambda path, file: checkpoint.saved_steps(path)[-1]
+    )
     with pytest.raises(RunError, match=r"drawing into .* failed: .*ema.*Run the same command"):
         generate(trained, settings(processes=2), folder=tmp_path / "b")
 

@@ -57,13 +57,13 @@ def weights_of(run):
 
 @pytest.mark.parametrize("precision", ["bf16", "fp16"])
 def test_resuming_is_exact(prepared, precision):
-    from curadiff.diffusion.train.worker import work
+    from curadiff.diffusion.train.worker import train_run
 
     values = {**GPU, "mixed_precision": precision, "grid_every": 99}
     whole, parts = prepared("whole", **values), prepared("parts", **values)
     train_here(whole)
     asked = iter([False, False, False, True])
-    work(parts, lambda: next(asked))
+    train_run(parts, lambda: next(asked))
     train_here(parts)
     one, other = weights_of(whole), weights_of(parts)
     for name in one:

@@ -8,7 +8,7 @@ from curadiff import runs
 from curadiff.common.errors import DataError, RunError, SettingsError
 from curadiff.common.images import content_hash
 from curadiff.config import GenerateSettings
-from curadiff.diffusion import adopt, generate, prepare, schedules, train_here
+from curadiff.diffusion import from_lucidrains, generate, prepare, schedules, train_here
 from curadiff.diffusion.networks import lucidrains_file
 from curadiff.diffusion.networks.lucidrains import Lucidrains
 from curadiff.diffusion.sampling import samplers
@@ -125,9 +125,9 @@ def test_the_averaged_weights_are_theirs_over_three_thousand_steps():
             for p in model.parameters():
                 p += 0.1 * torch.randn(p.shape, generator=generator)
         reference.update()
-        kept = average.keep(step, decay=0.995, every=10, warmup=100)
+        kept = average.ema_decay_at(step, decay=0.995, every=10, warmup=100)
         if kept is not None:
-            average.update(mine, list(model.parameters()), kept)
+            average.ema_update(mine, list(model.parameters()), kept)
         if step % 10 == 1:
             for p, q in zip(mine, reference.ema_model.parameters(), strict=True):
                 torch.testing.assert_close(p, q, atol=1e-5, rtol=0)
@@ -146,7 +146,7 @@ def their_file(tmp_path):
         model.p_losses(torch.zeros(2, 3, 16, 16), torch.tensor([1, 30])).backward()
         optimizer.step()
         optimizer.zero_grad()
-        ema.update()
+        ema.ema_update()
     path = tmp_path / "model-1.pt"
     content = {"step": 2, "model": model.state_dict(), "opt": optimizer.state_dict()}
     torch.save({**content, "ema": ema.state_dict(), "scaler": None, "version": "1.9.4"}, path)
@@ -163,7 +163,7 @@ def lucidrains_run(pictures, tiny, **values):
 def test_their_checkpoint_is_drawn_from_and_trained_on(their_file, pictures, tiny):
     path, model = their_file
     run = lucidrains_run(pictures, tiny)
-    assert adopt(run, path) == 2
+    assert from_lucidrains(run, path) == 2
     settings = GenerateSettings(count=2, steps=5, device="cpu", weights="raw")
     assert len(list(generate(run, settings).glob("*.png"))) == 2
     from curadiff.config import TrainSettings
@@ -179,7 +179,7 @@ def test_their_checkpoint_is_drawn_from_and_trained_on(their_file, pictures, tin
 
 def test_another_networks_run_does_not_take_their_checkpoint(their_file, prepared):
     with pytest.raises(RunError, match=r"one trains the network unet2d; .* needs lucidrains"):
-        adopt(prepared("one"), their_file[0])
+        from_lucidrains(prepared("one"), their_file[0])
 
 
 @pytest.mark.parametrize(
@@ -247,11 +247,11 @@ def test_fewer_steps_than_their_checkpoint_has_are_refused(their_file, tiny):
 def test_a_training_starts_from_their_checkpoint_by_a_setting(their_file, pictures, tiny):
     path, _ = their_file
     run = lucidrains_run(pictures, tiny, start_from=str(path))
-    assert checkpoint.steps(run.path) == [2]
+    assert checkpoint.saved_steps(run.path) == [2]
     assert run.record["started_from"]["step"] == 2
     assert run.record["started_from"]["sha256"] == content_hash(path)
     assert train_here(run) == "finished"
-    assert checkpoint.steps(run.path)[-1] == 4
+    assert checkpoint.saved_steps(run.path)[-1] == 4
     assert run.log()[0]["step"] > 2
 
 

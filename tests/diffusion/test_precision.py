@@ -7,7 +7,7 @@ import torch
 from curadiff.common.errors import EnvironmentFault
 from curadiff.config import GenerateSettings
 from curadiff.diffusion import generate, train_here
-from curadiff.diffusion.sampling import sample
+from curadiff.diffusion.sampling import batch
 from curadiff.diffusion.train import engine
 
 CUDA, CPU = torch.device("cuda"), torch.device("cpu")
@@ -59,12 +59,12 @@ def test_images_are_drawn_in_the_runs_format(prepared, monkeypatch, given, want)
     run = prepared("one", mixed_precision=given, steps=1, checkpoint_every=1)
     train_here(run)
     seen = []
-    real = sample.draw
+    real = batch.sample_images
 
     def watched(*args, **options):
         seen.append(options["autocast"])
         return real(*args, **options)
 
-    monkeypatch.setattr(sample, "draw", watched)
+    monkeypatch.setattr(batch, "sample_images", watched)
     generate(run, GenerateSettings(count=2, steps=1, device="cpu"))
     assert seen == [want]

@@ -9,7 +9,7 @@ CPU = torch.device("cpu")
 
 def plan(**values):
     standard = {"seed": 3, "step": 7, "batch_size": 4, "images": 10, "timesteps": 100}
-    return randomness.plan(**{**standard, "flip": True, "attempt": 0, **values})
+    return randomness.plan_step(**{**standard, "flip": True, "attempt": 0, **values})
 
 
 def same(a, b):

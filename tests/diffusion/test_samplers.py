@@ -26,7 +26,7 @@ def start(n=20_000):
     return torch.randn(n, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
 
 
-def draw(name, evaluations, x, schedule="cosine", timesteps=1000):
+def sample_named(name, evaluations, x, schedule="cosine", timesteps=1000):
     levels = schedules.alpha_bar(schedule, timesteps).tolist()
     generator = torch.Generator().manual_seed(1)
     return samplers.sample(
@@ -35,14 +35,14 @@ def draw(name, evaluations, x, schedule="cosine", timesteps=1000):
         x,
         alpha_bar=levels,
         evaluations=evaluations,
-        fresh=lambda t: torch.randn(x.shape, generator=generator, dtype=x.dtype),
+        noise_sampler=lambda t: torch.randn(x.shape, generator=generator, dtype=x.dtype),
     )
 
 
 @pytest.mark.parametrize("schedule", schedules.SCHEDULES)
 @pytest.mark.parametrize("name", samplers.SAMPLERS)
 def test_every_sampler_draws_the_distribution_of_the_data(name, schedule):
-    found = draw(name, 1000, start(), schedule)
+    found = sample_named(name, 1000, start(), schedule)
     assert found.mean().item() == pytest.approx(MEAN, abs=0.02)
     assert found.std().item() == pytest.approx(STD, abs=0.02)
 
@@ -55,12 +55,12 @@ def test_deterministic_samplers_follow_the_probability_flow(name):
     a = schedules.alpha_bar("cosine", 1000)[-1].item()
     spread = math.sqrt(a * STD**2 + 1 - a)
     expected = MEAN + STD * (x - math.sqrt(a) * MEAN) / spread
-    torch.testing.assert_close(draw(name, 1000, x), expected, atol=0.01, rtol=0)
+    torch.testing.assert_close(sample_named(name, 1000, x), expected, atol=0.01, rtol=0)
 
 
 def error(name, evaluations):
     x = start(1000)
-    return (draw(name, evaluations, x) - (MEAN + STD * x)).abs().max().item()
+    return (sample_named(name, evaluations, x) - (MEAN + STD * x)).abs().max().item()
 
 
 def test_second_order_samplers_need_fewer_evaluations():
@@ -115,7 +115,7 @@ def test_ddpm_over_all_levels_is_that_of_diffusers():
         x,
         alpha_bar=levels,
         evaluations=100,
-        fresh=lambda t: torch.randn(x.shape, generator=ours_from),
+        noise_sampler=lambda t: torch.randn(x.shape, generator=ours_from),
     )
     for t in theirs.timesteps:
         x = theirs.step(knowing(levels)(x, int(t)), t, x, generator=theirs_from).prev_sample

@@ -81,7 +81,7 @@ def test_killed_at_twenty_moments_it_ends_as_if_it_never_was(prepared, weights, 
         if cut.status["state"] == "finished":  # begin again, to be killed some more
             assert weights(cut) == weights(whole)
             shutil.rmtree(cut.path / checkpoint.FOLDER)
-        for step in checkpoint.steps(cut.path):
+        for step in checkpoint.saved_steps(cut.path):
             checkpoint.load(cut.path, step)  # whatever is there is whole
     assert during_save >= 3
     for process in start(cut):
@@ -129,10 +129,10 @@ def test_a_full_disk_keeps_the_last_checkpoint_and_says_so(small_disk, pictures,
 
 
 def first_save(run):
-    from curadiff.diffusion.train.worker import work
+    from curadiff.diffusion.train.worker import train_run
 
     asked = iter([False, True])
-    assert work(run, lambda: next(asked)) == "stopped"
+    assert train_run(run, lambda: next(asked)) == "stopped"
 
 
 def fill(path: Path, *, leave: int):
@@ -156,7 +156,7 @@ def test_what_an_interrupted_save_left_is_swept(prepared):
     left = run.path / checkpoint.FOLDER / ".tmp-1-step-00000003"
     left.mkdir(parents=True)
     (left / "model.safetensors").write_bytes(b"half")
-    assert checkpoint.steps(run.path) == []
+    assert checkpoint.saved_steps(run.path) == []
     assert train_here(run) == "finished"
     assert not left.exists()
 
@@ -164,7 +164,7 @@ def test_what_an_interrupted_save_left_is_swept(prepared):
 def test_only_the_last_checkpoints_are_kept(prepared):
     run = prepared("one", checkpoint_every=1, keep_checkpoints=2, grid_every=100)
     train_here(run)
-    assert checkpoint.steps(run.path) == [5, 6]
+    assert checkpoint.saved_steps(run.path) == [5, 6]
 
 
 def test_the_disk_space_that_is_announced_is_not_exceeded(prepared):
@@ -178,10 +178,10 @@ def test_the_disk_space_that_is_announced_is_not_exceeded(prepared):
 
 def test_too_little_room_is_said_beforehand(prepared, monkeypatch):
     run = prepared("one")
-    assert checkpoint.lacking(run.path, 10**6) == ""
+    assert checkpoint.space_warning(run.path, 10**6) == ""
     full = shutil.disk_usage(run.path)._replace(free=50_000_000)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: full)
-    assert checkpoint.lacking(run.path, 10**9) == ", and only 0.05 GB are free"
+    assert checkpoint.space_warning(run.path, 10**9) == ", and only 0.05 GB are free"
 
 
 def weight_files(run):
@@ -242,7 +242,7 @@ def test_a_copy_of_a_checkpoint_beside_it_is_nobodys_business(prepared):
     train_here(run)
     folder = checkpoint.path_of(run.path, 6)
     shutil.copytree(folder, folder.with_name("step-00000006-keep"))
-    assert checkpoint.steps(run.path) == [3, 6]
+    assert checkpoint.saved_steps(run.path) == [3, 6]
     assert train_here(run) == "finished"
 
 
@@ -267,7 +267,7 @@ def test_two_processes_killed_and_resumed_end_as_if_they_never_were(prepared, we
         launcher = start(cut)
         end = time.monotonic() + 120
         while launcher.poll() is None and time.monotonic() < end:
-            if (checkpoint.steps(cut.path) or [0])[-1] >= kill_after:
+            if (checkpoint.saved_steps(cut.path) or [0])[-1] >= kill_after:
                 break
             time.sleep(0.01)
         launcher.kill()

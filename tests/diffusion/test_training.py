@@ -30,7 +30,7 @@ def test_a_training_leaves_everything_that_others_read(prepared):
     assert np.isfinite(status["loss"])
     assert status["images_per_second"] > 0
     assert [entry["step"] for entry in run.log()][-1] == 6
-    assert checkpoint.steps(run.path) == [3, 6]
+    assert checkpoint.saved_steps(run.path) == [3, 6]
     grid = Image.open(run.path / "grids" / "step-00000006.png")
     assert grid.size == (4 * 16 + 3 * 2,) * 2
 
@@ -75,18 +75,18 @@ def test_resuming_is_bit_exact(prepared, weights):
     whole, parts = prepared("whole", grid_every=99), prepared("parts", grid_every=99)
     train_here(whole)
     asked = iter([False, False, False, False, True])  # stops after step 5
-    from curadiff.diffusion.train.worker import work
+    from curadiff.diffusion.train.worker import train_run
 
-    assert work(parts, lambda: next(asked)) == "stopped"
+    assert train_run(parts, lambda: next(asked)) == "stopped"
     assert parts.status["state"] == "stopped"
-    assert checkpoint.steps(parts.path)[-1] == 5
+    assert checkpoint.saved_steps(parts.path)[-1] == 5
     assert train_here(parts) == "finished"
     assert weights(whole) == weights(parts)
     assert [entry["step"] for entry in parts.log()].count(6) == 1
 
 
 def test_who_asks_to_stop_does_not_wait_for_a_sample_grid(prepared):
-    from curadiff.diffusion.train.worker import work
+    from curadiff.diffusion.train.worker import train_run
 
     run = prepared("one")
     asked = [0]
@@ -95,8 +95,8 @@ def test_who_asks_to_stop_does_not_wait_for_a_sample_grid(prepared):
         asked[0] += 1
         return asked[0] > 5  # three steps, then twice while the grid of step 3 is drawn
 
-    assert work(run, stop_asked) == "stopped"
-    assert checkpoint.steps(run.path) == [3, 4]
+    assert train_run(run, stop_asked) == "stopped"
+    assert checkpoint.saved_steps(run.path) == [3, 4]
     assert not (run.path / "grids").exists()
 
 
@@ -117,7 +117,7 @@ def test_training_in_this_process_hears_a_signal_too(prepared, monkeypatch, weig
     with monkeypatch.context() as patched:
         patched.setattr(loop.Training, "train_step", interrupted)
         assert train_here(run) == "stopped"
-    assert checkpoint.steps(run.path) == [2]
+    assert checkpoint.saved_steps(run.path) == [2]
     assert signal.getsignal(number) is before
     assert train_here(run) == "finished"
     assert weights(run) == weights(whole)
@@ -127,7 +127,9 @@ def test_the_last_grid_is_drawn_once(prepared, monkeypatch):
     from curadiff.diffusion.sampling import grid
 
     drawn = []
-    monkeypatch.setattr(grid, "save", lambda network, path, **_: drawn.append(path) or path.touch())
+    monkeypatch.setattr(
+        grid, "save_sample_grid", lambda network, path, **_: drawn.append(path) or path.touch()
+    )
     run = prepared("one")
     (run.path / "grids").mkdir()
     train_here(run)
@@ -207,7 +209,7 @@ def test_a_process_of_its_own_trains_and_stops_on_request(prepared):
         process.kill()
     status = run.status
     assert status["state"] == "stopped"
-    assert checkpoint.steps(run.path) == [status["step"]]
+    assert checkpoint.saved_steps(run.path) == [status["step"]]
     with pytest.raises(RunError, match=r"one is not being trained \(it is stopped\)"):
         stop(run)
 
@@ -297,7 +299,7 @@ def test_nan_that_comes_again_stops_with_step_and_last_good_checkpoint(
     ):
         train_here(run)
     assert run.status["state"] == "failed"
-    good = checkpoint.steps(run.path)
+    good = checkpoint.saved_steps(run.path)
     assert good == ([2] if every == 2 else [])
 
 
@@ -334,15 +336,15 @@ def test_a_tracker_that_is_not_installed_is_said(prepared, monkeypatch):
 
 @pytest.mark.parametrize("asked_in_step", [1, 4])
 def test_who_asks_to_stop_waits_for_a_part_of_a_step_only(prepared, weights, asked_in_step):
-    from curadiff.diffusion.train.worker import work
+    from curadiff.diffusion.train.worker import train_run
 
     values = {"accumulate": 4, "grid_every": 99, "checkpoint_every": 6}
     whole, parts = prepared("whole", **values), prepared("parts", **values)
     train_here(whole)
     done = 4 * (asked_in_step - 1)  # three times between the parts, once after the step
     asked = iter([*[False] * (done + 1), True])  # the second of four parts is done
-    assert work(parts, lambda: next(asked)) == "stopped"
-    assert checkpoint.steps(parts.path) == ([asked_in_step - 1] if asked_in_step > 1 else [])
+    assert train_run(parts, lambda: next(asked)) == "stopped"
+    assert checkpoint.saved_steps(parts.path) == ([asked_in_step - 1] if asked_in_step > 1 else [])
     assert parts.status["step"] == asked_in_step - 1
     assert train_here(parts) == "finished"
     assert weights(parts) == weights(whole)
@@ -350,12 +352,12 @@ def test_who_asks_to_stop_waits_for_a_part_of_a_step_only(prepared, weights, ask
 
 def test_tensorboard_can_show_a_training(prepared):
     pytest.importorskip("tensorboard")
-    from curadiff.diffusion.train.worker import work
+    from curadiff.diffusion.train.worker import train_run
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     run = prepared("one", tracker="tensorboard", grid_every=99)
     asked = iter([False, False, True])
-    assert work(run, lambda: next(asked)) == "stopped"  # what was logged is written then too
+    assert train_run(run, lambda: next(asked)) == "stopped"  # what was logged is written then too
     assert train_here(run) == "finished"
     losses = {}
     for file in run.path.rglob("events.out.tfevents.*"):
@@ -368,12 +370,12 @@ def test_tensorboard_can_show_a_training(prepared):
 
 def test_weights_and_biases_writes_into_the_run_and_goes_on_there(prepared, monkeypatch):
     pytest.importorskip("wandb")
-    from curadiff.diffusion.train.worker import work
+    from curadiff.diffusion.train.worker import train_run
 
     monkeypatch.setenv("WANDB_MODE", "offline")
     run = prepared("one", tracker="wandb", grid_every=99)
     asked = iter([False, False, True])
-    assert work(run, lambda: next(asked)) == "stopped"
+    assert train_run(run, lambda: next(asked)) == "stopped"
     assert train_here(run) == "finished"
     parts = sorted(run.path.rglob("run-*.wandb"))
     assert len(parts) == 2  # before and after the stop, one run by name

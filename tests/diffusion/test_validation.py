@@ -20,7 +20,7 @@ def test_loss_by_level_is_the_closed_form_of_a_network_that_answers_zero():
         schedules.alpha_bar("cosine", 100), prediction="epsilon", min_snr=None, device=CPU
     )
     pictures = torch.zeros(32, 3, 16, 16)
-    found = validation.by_level(lambda x, t: torch.zeros_like(x), objective, pictures)
+    found = validation.loss_by_level(lambda x, t: torch.zeros_like(x), objective, pictures)
     assert found == pytest.approx([1.0] * 10, abs=0.05)
 
 
@@ -34,7 +34,7 @@ def test_each_range_asks_for_its_own_levels():
         asked.append((int(t.min()), int(t.max())))
         return x
 
-    validation.by_level(network, objective, torch.zeros(64, 3, 4, 4))
+    validation.loss_by_level(network, objective, torch.zeros(64, 3, 4, 4))
     assert all(5 * i <= low and high < 5 * i + 5 for i, (low, high) in enumerate(asked))
 
 
@@ -73,11 +73,11 @@ def test_held_out_images_must_be_others_and_stay_as_they_are(pictures, tiny):
 
 def test_watched_images_come_from_all_over_the_list():
     pictures = torch.arange(1000).view(1000, 1, 1, 1).to(torch.uint8)
-    chosen = validation._chosen(1000)
+    chosen = validation._subset(1000)
     assert len(set(chosen)) == 32
     assert (np.histogram(chosen, 4, (0, 1000))[0] > 2).all()
-    assert validation.some(pictures, CPU).shape == (32, 1, 1, 1)
-    assert len(validation.some(pictures[:5], CPU)) == 5
+    assert validation.training_subset(pictures, CPU).shape == (32, 1, 1, 1)
+    assert len(validation.training_subset(pictures[:5], CPU)) == 5
 
 
 def test_where_compiling_fails_training_goes_on_and_says_why(prepared, monkeypatch, weights):
@@ -121,7 +121,7 @@ def test_compiled_code_goes_into_the_run_unless_the_user_said_where(tmp_path, mo
     from torch._inductor.runtime.cache_dir_utils import cache_dir, default_cache_dir
 
     def used(module):
-        engine.compile_or_say(module, module, cache=tmp_path / "run")
+        engine.compile_or_explain(module, module, cache=tmp_path / "run")
         return cache_dir()
 
     monkeypatch.delenv(engine.CACHE_VARIABLE, raising=False)
@@ -167,9 +167,9 @@ class Compiled(torch.nn.Module):
 def test_where_graphs_fail_the_network_is_compiled_without_and_the_reason_said(
     module, said, tmp_path
 ):
-    from curadiff.diffusion.train.engine import compile_or_say
+    from curadiff.diffusion.train.engine import compile_or_explain
 
-    found = compile_or_say(module, module.forward, cache=tmp_path, graphs=True)
+    found = compile_or_explain(module, module.forward, cache=tmp_path, graphs=True)
     assert found.startswith(said)
     assert module.asked == ["reduce-overhead", None][: 1 if found.endswith("graphs") else 2]
 

@@ -147,8 +147,8 @@ def test_a_request_to_stop_reaches_the_process_that_it_names(home, monkeypatch):
     code = """
 import signal, sys, time
 from pathlib import Path
-from curadiff.runs import Asked, Lease
-asked = Asked()
+from curadiff.runs import StopRequest, Lease
+asked = StopRequest()
 asked.listen()
 with Lease(Path(sys.argv[1])):
     print("ready", flush=True)

@@ -234,8 +234,8 @@ def test_a_process_chooses_how_it_ends(tmp_path):
     def said(choice):
         words = f"""
 import os, signal
-from curadiff.runs import Asked, interrupt
-asked = Asked()
+from curadiff.runs import StopRequest, interrupt
+asked = StopRequest()
 try:
     {choice}
     os.kill(os.getpid(), signal.SIGTERM)
