@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from .statistic import Statistic
+from .statistic import Influences
 
 LEVEL = 0.95
 
 
-def interval(statistic: Statistic, *, resamples: int, seed: int) -> tuple[float, float] | None:
+def interval(
+    value: float, influences: Influences, *, resamples: int, seed: int
+) -> tuple[float, float] | None:
     """Percentile bootstrap of a value through what each image adds to it.
 
     Images are drawn with replacement, and the value moves by the mean of their
@@ -19,20 +21,21 @@ def interval(statistic: Statistic, *, resamples: int, seed: int) -> tuple[float,
     bias that is larger than the spread, because repeated images lower the rank.
 
     Args:
-        statistic: The value and the influences of the images on it.
+        value: The value.
+        influences: Of the images on it.
         resamples: How many; 0 for no interval.
         seed: Seed of the draws.
 
     Returns:
         The central 95 %, or None without resamples or influences.
     """
-    moves = [move for move in (statistic.per_real, statistic.per_generated) if move is not None]
-    if resamples == 0 or not moves:
+    parts = [influence for influence in influences if influence is not None]
+    if resamples == 0 or not parts:
         return None
     generator = np.random.default_rng(seed)
-    moved = np.full(resamples, statistic.value)
-    for part in (move() for move in moves):
+    resampled = np.full(resamples, value)
+    for part in parts:
         for number in range(resamples):
-            moved[number] += part[generator.integers(len(part), size=len(part))].mean()
-    low, high = np.quantile(moved, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+            resampled[number] += part[generator.integers(len(part), size=len(part))].mean()
+    low, high = np.quantile(resampled, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return float(low), float(high)

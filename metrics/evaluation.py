@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 
 from ..common.errors import DataError
+from ..common.statistics import Spread, spread
 from .arrays import Array
+from .statistic import Influences
 from .table import ABOUT, as_html, as_text
 
 
@@ -39,7 +41,8 @@ class Evaluation:
     """Data-set values, and fields for every image that was used.
 
     Printed, it is a table of all values with null, excess, interval and counts, and the
-    notes; `to_json` has everything but the fields.
+    notes; `to_json` has everything but the fields and the influences. Influences say how much
+    each image moves each value; they are there where intervals were asked for (``bootstrap``).
     """
 
     records: dict[str, Record]
@@ -49,6 +52,7 @@ class Evaluation:
     real_rows: Array  # which rows of `real` were used
     settings: dict[str, Any]
     notes: list[str]  # sentences that a reader of the values should see
+    influences: dict[str, Influences] = dataclasses.field(default_factory=dict)  # by value name
 
     def __repr__(self) -> str:
         return as_text(self)
@@ -65,7 +69,7 @@ class Evaluation:
         return {name: record.value for name, record in self.records.items()}
 
     def to_json(self) -> dict[str, Any]:
-        """Return everything except the per-image fields as plain JSON values."""
+        """Return everything except what is per image as plain JSON values."""
         return {
             "values": _plain(self.values),
             "records": {name: record.to_json() for name, record in self.records.items()},
@@ -74,13 +78,16 @@ class Evaluation:
         }
 
 
-def over_seeds(evaluations: Sequence[Evaluation]) -> dict[str, dict[str, Any]]:
+def over_seeds(evaluations: Sequence[Evaluation]) -> dict[str, Spread]:
     """Summarize the same evaluation of several training seeds.
 
+    Args:
+        evaluations: One per seed; their places are the keys of `Spread.values`.
+
     Returns:
-        By value name: ``mean``, ``std`` (over n - 1; None for one seed), ``n`` seeds,
-        the ``values`` themselves, and the mean ``null`` and ``excess``. Seeds without
-        a value are not counted.
+        By value name: mean, standard deviation over n - 1 (None for one seed), how many seeds,
+        the values themselves and the mean excess over the null. Seeds without a value are not
+        counted; a value that no seed has is left out.
 
     Raises:
         DataError: There is no evaluation.
@@ -88,27 +95,16 @@ def over_seeds(evaluations: Sequence[Evaluation]) -> dict[str, dict[str, Any]]:
     if not evaluations:
         raise DataError("over_seeds needs at least one evaluation, got none.")
     names = dict.fromkeys(name for one in evaluations for name in one.records)
-    table = {}
+    summary = {}
     for name in names:
-        records = [one.records[name] for one in evaluations if name in one.records]
-        values = _finite(record.value for record in records)
-        table[name] = {
-            "mean": _mean(values),
-            "std": float(np.std(values, ddof=1)) if len(values) > 1 else None,
-            "n": len(values),
-            "values": values,
-            "null": _mean(_finite(record.null for record in records)),
-            "excess": _mean(_finite(record.excess for record in records)),
+        records = {
+            seed: one.records[name] for seed, one in enumerate(evaluations) if name in one.records
         }
-    return table
-
-
-def _finite(values: Any) -> list[float]:
-    return [float(value) for value in values if value is not None and math.isfinite(value)]
-
-
-def _mean(values: list[float]) -> float | None:
-    return float(np.mean(values)) if values else None
+        summary[name] = spread(
+            {seed: record.value for seed, record in records.items()},
+            [record.excess for record in records.values()],
+        )
+    return {name: value for name, value in summary.items() if value is not None}
 
 
 def _plain(value: Any) -> Any:

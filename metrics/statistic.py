@@ -19,6 +19,19 @@ class Statistic(NamedTuple):
     detail: dict[str, Any] = {}  # noqa: RUF012 - never changed
 
 
+class Influences(NamedTuple):
+    """How much each image moves a value, mean 0; None where it does not depend on them."""
+
+    per_real: Floats | None = None  # (n,)
+    per_generated: Floats | None = None  # (m,)
+
+    @classmethod
+    def of(cls, statistic: Statistic) -> Influences:
+        """Compute the influences behind a value."""
+        real, generated = statistic.per_real, statistic.per_generated
+        return cls(real and real(), generated and generated())
+
+
 Statistics = dict[str, Statistic]  # by the name of the value
 
 

@@ -18,6 +18,7 @@ from .context import Context
 from .evaluation import Evaluation, Record
 from .manifold import Rule
 from .null import Null, are_disjoint, nulls, training_nulls
+from .statistic import Influences
 
 Counts = Literal["refuse", "subsample", "unequal"]
 
@@ -100,12 +101,13 @@ def evaluate(
     with suited_threads(len(real_rows) * len(generated_rows)):
         spare = np.delete(r, real_rows, axis=0) if s is None else s
         null = _nulls(context, chosen, spare, h, null_draws, notes)
-        records = _records(context, chosen, null, bootstrap)
+        records, influences = _records(context, chosen, null, bootstrap)
         generated_fields, real_fields = registry.fields(chosen, context)
     return Evaluation(
         records=records,
         generated=generated_fields,
         real=real_fields,
+        influences=influences,
         generated_rows=generated_rows,
         real_rows=real_rows,
         settings={
@@ -197,8 +199,9 @@ def _nulls(
 
 def _records(
     c: Context, chosen: list[str], nulls: dict[str, Null], bootstrap: int
-) -> dict[str, Record]:
+) -> tuple[dict[str, Record], dict[str, Influences]]:
     records: dict[str, Record] = {}
+    influences: dict[str, Influences] = {}
     size = len(c.real), len(c.generated)
     for name in chosen:
         try:
@@ -209,6 +212,7 @@ def _records(
             continue
         for value, statistic in statistics.items():
             null = nulls.get(value)
+            influences[value] = Influences.of(statistic) if bootstrap else Influences()
             records[value] = Record(
                 value=statistic.value,
                 n_real=size[0],
@@ -217,10 +221,12 @@ def _records(
                 null_std=null and null.std,
                 n_null=null and null.counts,
                 excess=null and null.at_counts - null.value,
-                interval=interval(statistic, resamples=bootstrap, seed=c.seed),
+                interval=interval(
+                    statistic.value, influences[value], resamples=bootstrap, seed=c.seed
+                ),
                 detail=statistic.detail,
             )
-    return records
+    return records, influences
 
 
 def _notes(c: Context, chosen: list[str], n: int, m: int) -> list[str]:

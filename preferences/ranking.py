@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
-import numpy as np
 from scipy import stats
 
+from ..common.statistics import holm, ranks_from_order
 from .intervals import LEVEL
 from .strengths import Strengths
 
@@ -46,19 +46,6 @@ class Difference:
         return self.p_adjusted < 1 - LEVEL
 
 
-def holm(p_values: Sequence[float]) -> list[float]:
-    """Adjust p-values so that the chance of any false finding among them stays below the level.
-
-    Source: Holm 1979, Scandinavian Journal of Statistics 6.
-    """
-    order = np.argsort(p_values, kind="stable")
-    adjusted, largest = [0.0] * len(p_values), 0.0
-    for place, row in enumerate(order):
-        largest = max(largest, min(1.0, (len(p_values) - place) * p_values[row]))
-        adjusted[row] = largest
-    return adjusted
-
-
 def differences(fitted: Strengths) -> list[Difference]:
     """Compare every two arms, with Student's quantiles for the number of raters."""
     pairs = list(combinations(range(len(fitted.arms)), 2))
@@ -70,33 +57,30 @@ def differences(fitted: Strengths) -> list[Difference]:
         2 * float(distribution.sf(abs(value) / error))
         for value, error in zip(values, errors, strict=True)
     ]
-    found = []
+    compared = []
     for (i, j), value, error, p, adjusted in zip(
         pairs, values, errors, p_values, holm(p_values), strict=True
     ):
         low, high = value - quantile * error, value + quantile * error
         share = (_logistic(low), _logistic(high))
-        found.append(
+        compared.append(
             Difference(i, j, value, error, (low, high), p, adjusted, _logistic(value), share)
         )
-    return found
+    return compared
 
 
 def rank_intervals(count: int, compared: Sequence[Difference]) -> list[tuple[int, int]]:
     """Return the best and the worst rank that each arm can have, 1 being preferred most.
 
-    An arm stands behind all that are told apart above it and before all below it. Holm's rule
-    makes all statements true together in 95 of 100 studies, and so the ranks.
-
-    Source: Mohamad et al. 2019, Statistics in Medicine 38 (ranks from pairwise tests).
+    Holm's rule makes all statements about pairs true together in 95 of 100 studies, and so the
+    ranks that follow from them.
     """
-    better, worse = np.zeros(count, dtype=int), np.zeros(count, dtype=int)
-    for one in compared:
-        if one.told_apart:
-            above, below = (one.first, one.second) if one.value > 0 else (one.second, one.first)
-            better[below] += 1
-            worse[above] += 1
-    return [(1 + int(better[row]), count - int(worse[row])) for row in range(count)]
+    order = [
+        (one.first, one.second) if one.value > 0 else (one.second, one.first)
+        for one in compared
+        if one.told_apart
+    ]
+    return ranks_from_order(count, order)
 
 
 def _logistic(value: float) -> float:

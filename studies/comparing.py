@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..common.statistics import Spread, number, spread
 from ..config.metrics import values as metric_values
 
 SHOWN = {
@@ -32,31 +33,6 @@ Summary = Mapping[str, Mapping[str, "Spread"]]
 
 
 @dataclass(frozen=True)
-class Spread:
-    """A value over seeds.
-
-    Attributes:
-        mean: Mean over the seeds.
-        std: Standard deviation (n - 1); None for one seed.
-        n: How many seeds.
-        values: The value of each seed, by seed.
-        excess: Mean of what the value exceeds the one of real images by; None where unknown.
-    """
-
-    mean: float
-    std: float | None
-    n: int
-    values: dict[int, float]
-    excess: float | None = None
-
-    def __str__(self) -> str:
-        """One value, both of two, else mean and deviation: two values have no deviation to tell."""
-        if self.n > 2 and self.std is not None:
-            return f"{number(self.mean)} ± {number(self.std)}"
-        return " / ".join(number(value) for _, value in sorted(self.values.items()))
-
-
-@dataclass(frozen=True)
 class RealScore:
     """What real images score in place of generated ones.
 
@@ -67,24 +43,6 @@ class RealScore:
 
     value: float
     counts: tuple[int, int] | None
-
-
-def spread(
-    values: Mapping[int, float | None], excess: Iterable[float | None] = ()
-) -> Spread | None:
-    """Summarize a value over seeds; None where no seed has one."""
-    have = {seed: value for seed, value in values.items() if _finite(value)}
-    if not have:
-        return None
-    above = [value for value in excess if _finite(value)]
-    several = len(have) > 1
-    return Spread(
-        statistics.fmean(have.values()),
-        statistics.stdev(have.values()) if several else None,
-        len(have),
-        have,
-        statistics.fmean(above) if above else None,
-    )
 
 
 def _finite(value: Any) -> bool:
@@ -230,11 +188,3 @@ def as_text(
     ]
     lines.insert(1, "  ".join("-" * width for width in widths))
     return "\n".join(lines)
-
-
-def number(value: float) -> str:
-    """Write a number with three significant digits, small ones without exponent."""
-    if value == 0:
-        return "0"
-    digits = max(0, 2 - math.floor(math.log10(abs(value))))
-    return f"{value:.{min(digits, 6)}f}"

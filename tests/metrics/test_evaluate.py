@@ -123,10 +123,10 @@ def test_seeds_are_summarized_by_mean_spread_and_count(sets):
     found = [evaluate(**{**sets, "generated": sets["generated"] + s}) for s in (0, 0.1, 0.2)]
     table = over_seeds(found)
     precisions = [one.values["precision"] for one in found]
-    assert table["precision"]["mean"] == pytest.approx(np.mean(precisions))
-    assert table["precision"]["std"] == pytest.approx(np.std(precisions, ddof=1))
-    assert table["precision"]["n"] == 3
-    assert over_seeds(found[:1])["recall"]["std"] is None
+    assert table["precision"].mean == pytest.approx(np.mean(precisions))
+    assert table["precision"].std == pytest.approx(np.std(precisions, ddof=1))
+    assert table["precision"].n == 3
+    assert over_seeds(found[:1])["recall"].std is None
     with pytest.raises(DataError, match="at least one evaluation"):
         over_seeds([])
 

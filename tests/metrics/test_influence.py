@@ -6,6 +6,7 @@ from curadiff.metrics import evaluate, frechet_distance, kernel_distance
 from curadiff.metrics.bootstrap import interval
 from curadiff.metrics.context import Context
 from curadiff.metrics.registry import compute
+from curadiff.metrics.statistic import Influences
 
 
 def left_out(context, name, side, count):
@@ -77,7 +78,7 @@ def test_intervals_are_as_wide_as_repeated_experiments_say(rng, name):
     widths = []
     for _ in range(6):
         statistic = compute(name, Context(**draw()))[name]
-        low, high = interval(statistic, resamples=300, seed=0)
+        low, high = interval(statistic.value, Influences.of(statistic), resamples=300, seed=0)
         assert low < statistic.value < high
         widths.append(high - low)
     assert np.mean(widths) == pytest.approx(2 * 1.96 * spread, rel=0.2)

@@ -5,11 +5,11 @@ import dataclasses
 import numpy as np
 import pytest
 from curadiff.common.errors import DataError
+from curadiff.common.statistics import holm
 from curadiff.preferences import Vote, read_votes, results, votes_of_rankings, write_votes
 from curadiff.preferences.against_metrics import agreement_with, predicts_votes
 from curadiff.preferences.agreement import krippendorff_alpha
 from curadiff.preferences.comparisons import comparisons
-from curadiff.preferences.ranking import holm
 from curadiff.preferences.reliability import reliability
 from curadiff.preferences.votes import effective
 
