@@ -2,40 +2,43 @@
 
 from __future__ import annotations
 
+import argparse
+import contextlib
 import os
-import shlex
 import sys
+import warnings
+from typing import Any
 
 from ..common.errors import CuradiffError
 from ..runs import interrupt
 from ..runs.launch import CALM
-from .flags import Parser
+from .flags import Parser, RootParser
+from .interruption import sentence
+from .output import Answer, show
 
 
 def main(words: list[str] | None = None) -> int:
     """Run one command line; return its exit status.
 
-    An error that the user can mend is one sentence on stderr and status 2.
+    An error that the user can mend is one sentence on stderr and status 2. With ``--json``
+    stdout holds the answer alone; whatever else is printed goes to stderr.
     """
-    from .commands import add_commands
-
     for name, value in CALM.items():  # torch reads it when it is first imported
         os.environ.setdefault(name, value)
-    parser = Parser(
-        prog="curadiff",
-        description="Which of my images should a generative model be trained on?",
-        epilog="Start with: curadiff demo    Check the machine with: curadiff doctor",
-    )
-    add_commands(parser)
     given = sys.argv[1:] if words is None else words
-    parsed = parser.parse(given)
+    parsed = command_line().parse(given)
     if words is None and given[:1] == ["study"]:
         interrupt()  # runs STUDY --stop ends it as Ctrl-C does; a training outlives its command
     try:
-        return parsed.command(parsed) or 0
+        with warnings.catch_warnings():
+            warnings.showwarning = _show_warning
+            return _carry_out(parsed)
     except CuradiffError as fault:
         print(f"curadiff: {fault}", file=sys.stderr)
         return 2
+    except BrokenPipeError:  # the reader, such as head, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except Exception as fault:
         lost = _database_lost(fault)
         if lost is None:
@@ -43,11 +46,35 @@ def main(words: list[str] | None = None) -> int:
         print(f"curadiff: {lost}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        command = shlex.join(["curadiff", *given])
-        print(
-            f"\ncuradiff: interrupted; what is done is kept. Go on with: {command}", file=sys.stderr
-        )
+        print(f"\ncuradiff: {sentence(parsed, given)}", file=sys.stderr)
         return 130
+
+
+def command_line() -> Parser:
+    """Return the parser with every command."""
+    from .commands import add_commands
+
+    parser = RootParser(
+        prog="curadiff", description="Which of my images should a generative model be trained on?"
+    )
+    add_commands(parser)
+    return parser
+
+
+def _carry_out(parsed: argparse.Namespace) -> int:
+    """Call the command and print its answer; return the exit status."""
+    as_json = getattr(parsed, "json", False)
+    with contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext():
+        answer = parsed.command(parsed)
+    if not isinstance(answer, Answer):
+        return 0
+    show(answer, as_json=as_json)
+    return answer.status
+
+
+def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
+    """Print a warning in a line, without the file and line of the code that gave it."""
+    print(f"curadiff: note: {' '.join(str(message).split())}", file=sys.stderr)
 
 
 def _database_lost(fault: Exception) -> CuradiffError | None:

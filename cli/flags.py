@@ -5,11 +5,14 @@ from __future__ import annotations
 import argparse
 import re
 import sys
+from collections.abc import Collection
 from typing import Any, NoReturn
 
 from ..common.errors import nearest
 from ..config import Settings, choices, limit_texts, plain_type
+from ..config.signatures import annotation
 
+NUMBERS = {"int": "N", "float": "X"}
 WIDTH = 60  # of choices that stand for a value in a line of help
 
 
@@ -18,12 +21,19 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """End with the message and where to read more; of a wrong command name the nearest."""
-        wrong = re.match(r"argument \w+: invalid choice: '(.*?)' \(choose from (.*)\)", message)
+        wrong = re.match(r"argument COMMAND: invalid choice: '(.*?)' \(choose from (.*)\)", message)
         if wrong:
             known = [word.strip("' ") for word in wrong[2].split(",")]
             message = (
                 f"there is no command {wrong[1]!r}{nearest(wrong[1], known)} (commands: "
                 f"{', '.join(known)})"
+            )
+        choice = re.match(r"argument (\w+): invalid choice: '(.*?)' \(choose from (.*)\)", message)
+        if choice:
+            known = [word.strip("' ") for word in choice[3].split(",")]
+            message = (
+                f"{choice[1]} must be one of {', '.join(known)}, got {choice[2]!r}"
+                f"{nearest(choice[2], known)}"
             )
         print(f"curadiff: {message}\nSee: {self.prog} --help", file=sys.stderr)
         raise SystemExit(2)
@@ -39,22 +49,52 @@ class Parser(argparse.ArgumentParser):
         return parsed
 
 
-def add_settings(parser: argparse.ArgumentParser, model: type[Settings], prefix: str = "") -> None:
+class RootParser(Parser):
+    """The parser of all commands; its help is one screen, in the order of the work."""
+
+    def format_help(self) -> str:
+        """List every command with its sentence, two columns, 80 characters at most."""
+        commands = next(a for a in self._actions if isinstance(a, argparse._SubParsersAction))
+        lines = [f"{one.dest:<18}{one.help}" for one in commands._get_subactions()]
+        return "\n".join(
+            [
+                f"{self.description}",
+                "usage: curadiff COMMAND ...   each has --help, most have --json",
+                *lines,
+                "Start with: curadiff demo   or with your images: curadiff preview ./FOLDER",
+                "",
+            ]
+        )
+
+
+def add_settings(
+    parser: argparse.ArgumentParser,
+    model: type[Settings],
+    prefix: str = "",
+    *,
+    hidden: Collection[str] = (),
+) -> None:
     """Add one flag per setting; the settings of another verb inside get a dotted prefix.
 
     Values stay text and are checked by the settings themselves, so that a wrong one
     gets the same sentence as in Python. A flag that is not given leaves no trace.
+
+    Args:
+        parser: The command.
+        model: Its settings.
+        prefix: Put before every name.
+        hidden: Dotted names that the help does not list.
     """
     group = parser.add_argument_group(f"settings of {prefix.rstrip('.')}" if prefix else "settings")
     for name, field in model.model_fields.items():
         inner = plain_type(field)
         if isinstance(inner, type) and issubclass(inner, Settings):
-            add_settings(parser, inner, f"{prefix}{name}.")
+            add_settings(parser, inner, f"{prefix}{name}.", hidden=hidden)
             continue
         options: dict[str, Any] = {
             "dest": f"{prefix}{name}",
             "default": argparse.SUPPRESS,
-            "help": _help(field),
+            "help": argparse.SUPPRESS if f"{prefix}{name}" in hidden else _help(field),
         }
         if inner is bool:
             options["action"] = argparse.BooleanOptionalAction
@@ -62,7 +102,8 @@ def add_settings(parser: argparse.ArgumentParser, model: type[Settings], prefix:
             options |= {"nargs": "+", "metavar": name.rstrip("s").upper()}
         else:
             options["metavar"] = _placeholder(name, field)
-        group.add_argument(f"--{prefix}{name}".replace("_", "-"), **options)
+        action = group.add_argument(f"--{prefix}{name}".replace("_", "-"), **options)
+        action.field = field  # pyright: ignore[reportAttributeAccessIssue]: read by completion
 
 
 def given_settings(parsed: argparse.Namespace, model: type[Settings]) -> dict[str, Any]:
@@ -80,12 +121,14 @@ def given_settings(parsed: argparse.Namespace, model: type[Settings]) -> dict[st
 
 def _placeholder(name: str, field: Any) -> str:
     """Show the values that a setting accepts, or what kind it is; long lists stand in its help."""
-    values = choices(field)
-    listed = "|".join(map(str, values or ()))
+    values = [str(choice) for choice in choices(field) or ()]
+    if values:
+        kinds = annotation(field.annotation).split(" | ")
+        values += [NUMBERS[kind] for kind in kinds if kind in NUMBERS]
+    listed = "|".join(values)
     if values and len(listed) <= WIDTH:
         return listed
-    kinds = {int: "N", float: "X"}
-    return kinds.get(plain_type(field)) or name.rpartition("_")[2].upper()
+    return NUMBERS.get(plain_type(field).__name__) or name.rpartition("_")[2].upper()
 
 
 def _help(field: Any) -> str:

@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 from typing import Any
 
 from ..common.errors import DataError
 from ..config import RatePlanSettings, RateSettings
 from .flags import Parser, add_settings, given_settings
+from .output import Answer
 
 
 def add_rate(commands: Any) -> None:
     """Add ``rate`` and its own commands to the parser's commands."""
-    about = "Ask people which of two images is better, and say what their votes mean."
+    about = "Ask people which of two images is better."
     rate = commands.add_parser("rate", help=about, description=about)
     parts = rate.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
     def add(name: str, help: str) -> Parser:
         added: Parser = parts.add_parser(name, help=help, description=help)
-        added.set_defaults(command=COMMANDS[name], parser=added)
+        added.set_defaults(command=COMMANDS[name], parser=added, verb="rate", json=False)
+        if name != "serve":
+            added.add_argument("--json", action="store_true", help="print JSON, and nothing else")
         return added
 
     start = add("start", "Start a study of the images of two or more arms.")
@@ -59,7 +60,6 @@ def add_rate(commands: Any) -> None:
     results.add_argument(
         "--study", metavar="RUN", help="compare with the metrics of this study of arms"
     )
-    results.add_argument("--json", action="store_true", help="print JSON")
     export = add("export", "Write all votes to a CSV or JSONL file.")
     imported = add("import", "Add the votes of a CSV or JSONL file, this program's or another's.")
     for parser in (serve, export, imported):
@@ -78,11 +78,12 @@ def add_rate(commands: Any) -> None:
     add_settings(add("plan", "Say how many votes tell two arms apart."), RatePlanSettings)
 
 
-def _start(args: argparse.Namespace) -> None:
+def _start(args: argparse.Namespace) -> Answer:
     from ..studies import rating
 
     folders = _pairs(args.folders, "ARM=FOLDER")
-    print(rating.rate_start(args.DATASET, folders=folders, **given_settings(args, RateSettings)))
+    started = rating.rate_start(args.DATASET, folders=folders, **given_settings(args, RateSettings))
+    return Answer(started)
 
 
 def _serve(args: argparse.Namespace) -> None:
@@ -97,53 +98,48 @@ def _serve(args: argparse.Namespace) -> None:
     rating.rate_serve(args.STUDY, host=args.host, port=args.port, hosts=args.names)
 
 
-def _status(args: argparse.Namespace) -> None:
+def _status(args: argparse.Namespace) -> Answer:
     from ..datasets.ratings import rating_names
     from ..studies import rating
 
     if args.STUDY is not None:
-        print(rating.rate_status(args.STUDY))
-        return
-    names = rating_names()
-    if not names:
-        print("There is no study of people yet; start one with: curadiff rate start DATASET")
-    for name in names:
-        print(rating.rate_status(name))
+        return Answer(rating.rate_status(args.STUDY))
+    listed = [rating.rate_status(name) for name in rating_names()]
+    text = "\n".join(map(str, listed)) or (
+        "There is no study of people yet; start one with: curadiff rate start DATASET"
+    )
+    return Answer(listed, text)
 
 
-def _results(args: argparse.Namespace) -> None:
+def _results(args: argparse.Namespace) -> Answer:
     from ..studies.rating import against_study, rate_results
 
     columns = _pairs(args.columns, "OURS=THEIRS")
     results = rate_results(args.STUDY, file=args.file, columns=columns)
     agreements = against_study(results, args.study) if args.study else []
-    if args.json:
-        record = results.to_json() | {"metrics": [vars(agreement) for agreement in agreements]}
-        json.dump(record, sys.stdout, indent=1)
-        print()
-        return
-    print(results)
-    for agreement in agreements:
-        print(agreement)
+    record = results.to_json() | {"metrics": [vars(agreement) for agreement in agreements]}
+    return Answer(record, "\n".join(map(str, [results, *agreements])))
 
 
-def _export(args: argparse.Namespace) -> None:
+def _export(args: argparse.Namespace) -> Answer:
     from ..studies import rating
 
-    print(rating.rate_export(args.STUDY, args.FILE))
+    file = rating.rate_export(args.STUDY, args.FILE)
+    return Answer({"file": file}, str(file))
 
 
-def _import(args: argparse.Namespace) -> None:
+def _import(args: argparse.Namespace) -> Answer:
     from ..studies import rating
 
     columns = _pairs(args.columns, "OURS=THEIRS")
-    print(f"{rating.rate_import(args.STUDY, args.FILE, columns=columns)} votes added")
+    added = rating.rate_import(args.STUDY, args.FILE, columns=columns)
+    return Answer({"added": added}, f"{added} votes added")
 
 
-def _plan(args: argparse.Namespace) -> None:
+def _plan(args: argparse.Namespace) -> Answer:
     from ..studies import rating
 
-    print(rating.rate_plan(**given_settings(args, RatePlanSettings)))
+    return Answer(rating.rate_plan(**given_settings(args, RatePlanSettings)))
 
 
 COMMANDS = {

@@ -1,9 +1,10 @@
-"""``curadiff runs`` and ``curadiff cache``: list, follow, stop, resume, delete."""
+"""``curadiff runs``: list, follow, stop, resume, delete."""
 
 from __future__ import annotations
 
 import argparse
 import datetime
+import re
 import sys
 import time
 from collections.abc import Sequence
@@ -12,12 +13,14 @@ from typing import Any
 from .. import runs
 from ..common.errors import RunError, SettingsError
 from ..runs import Damaged, Run, launch, lease
+from .output import Answer, run_as_json
 
 HIDDEN = ("heartbeat", "time", "pid")  # numbers of a status that mean nothing to a reader
 WIDTH = 300  # of an error in the list
+ESCAPE = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)?|.)")
 
 
-def manage(args: argparse.Namespace) -> None:
+def manage(args: argparse.Namespace) -> Answer | None:
     """Do what the flags ask of one run, or list all."""
     actions = [name for name in ("follow", "stop", "resume", "delete") if getattr(args, name)]
     if len(actions) > 1:
@@ -25,17 +28,13 @@ def manage(args: argparse.Namespace) -> None:
     if not args.RUN:
         if actions:
             raise SettingsError(f"--{actions[0]} needs the run: curadiff runs RUN --{actions[0]}")
-        print(table(*runs.survey()))
-        return
+        listed, damaged = runs.survey()
+        return Answer([*listed, *map(_damaged_as_json, damaged)], table(listed, damaged))
     if actions == ["delete"]:
-        _delete(args.RUN, yes=args.yes)
-        return
+        return _delete(args.RUN, yes=args.yes)
     run = runs.open_run(args.RUN)
-    {
-        "follow": _follow,
-        "stop": _stop,
-        "resume": _resume,
-    }.get(actions[0] if actions else "", _show)(run)
+    act = {"follow": _follow, "stop": _stop, "resume": _resume}
+    return act.get(actions[0] if actions else "", _show)(run)
 
 
 def table(listed: Sequence[Run], damaged: Sequence[Damaged] = ()) -> str:
@@ -49,7 +48,7 @@ def table(listed: Sequence[Run], damaged: Sequence[Damaged] = ()) -> str:
         record, status = run.record, run.status
         error = status.get("error")
         if error and status["state"] not in ("finished", *runs.ACTIVE):
-            errors[len(rows)] = _short(str(error))
+            errors[len(rows)] = one_line(str(error))
         rows.append(
             (
                 run.id,
@@ -61,7 +60,7 @@ def table(listed: Sequence[Run], damaged: Sequence[Damaged] = ()) -> str:
             )
         )
     for broken in damaged:
-        errors[len(rows)] = _short(broken.why)
+        errors[len(rows)] = one_line(broken.why)
         rows.append((broken.path.name, "", "", "damaged", "", ""))
     widths = [max(len(row[i]) for row in rows) for i in range(len(head))]
     lines = []
@@ -83,9 +82,11 @@ def progress(status: dict[str, Any]) -> str:
     return f"{100 * share:.0f} %" if isinstance(share, float) else ""
 
 
-def _short(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= WIDTH else f"{line[: WIDTH - 1]}…"
+def one_line(text: str, width: int = WIDTH) -> str:
+    """Return a text in one line of printable characters: no escape sequence of it takes effect."""
+    line = " ".join(ESCAPE.sub("", text).split())
+    line = "".join(letter if letter.isprintable() else "?" for letter in line)
+    return line if len(line) <= width else f"{line[: width - 1]}…"
 
 
 def _when(created: str) -> str:
@@ -97,21 +98,36 @@ def _when(created: str) -> str:
     return f"{moment:%Y-%m-%d %H:%M}"
 
 
-def _show(run: Run) -> None:
+def _show(run: Run) -> Answer:
     record, status = run.record, run.status
     verb = record.get("verb")
-    print(f"{run.id} ({f'job: {verb}' if verb else run.kind}) in {run.path}")
-    print(f"  made: {_when(record['created'])}")
+    lines = [f"{run.id} ({f'job: {verb}' if verb else run.kind}) in {run.path}"]
+    lines.append(f"  made: {_when(record['created'])}")
     if record.get("dataset"):
-        print(f"  data set: {record['dataset']}")
+        lines.append(f"  data set: {record['dataset']}")
     for name, value in status.items():
         if name not in HIDDEN and value is not None and not (name == "message" and _same(status)):
-            print(f"  {name}: {value}")
+            lines.append(f"  {name.replace('_', ' ')}: {one_line(str(value))}")
     holder = lease.holder(run.path)
     if holder is not None:
-        print(f"  works in: {holder}")
+        lines.append(f"  works in: {holder}")
     if isinstance(status.get("heartbeat"), int | float):
-        print(f"  last heard of: {_ago(time.time() - status['heartbeat'])}")
+        lines.append(f"  last heard of: {_ago(time.time() - status['heartbeat'])}")
+    return Answer(run, "\n".join(lines), _next(run))
+
+
+def _next(run: Run) -> tuple[str, ...]:
+    """Return what is usually typed next for a run in this state."""
+    state = run.status["state"]
+    if state in runs.ACTIVE:
+        return (f"curadiff runs {run.id} --follow",)
+    if state == "finished":
+        return (f"curadiff generate {run.id}",) if run.kind == "train" else ()
+    return (f"curadiff runs {run.id} --resume",)
+
+
+def _damaged_as_json(damaged: Damaged) -> dict[str, str]:
+    return {"run": damaged.path.name, "path": str(damaged.path), "damaged": damaged.why}
 
 
 def _same(status: dict[str, Any]) -> bool:
@@ -125,80 +141,59 @@ def _ago(seconds: float) -> str:
     return f"{max(seconds, 0):.0f} seconds ago"
 
 
-def _follow(run: Run) -> None:
+def _follow(run: Run) -> Answer:
+    """Show the progress of a run until it ends; Ctrl-C ends the showing alone."""
     if run.kind == "train":
         from ..workflows.training import follow
 
-        follow(run)
-        return
+        follow(run, stop_on_interrupt=False)
+    width = 0
     while (status := run.status)["state"] in runs.ACTIVE:
-        print(f"\r{run.id}: {progress(status)} {status.get('message', '')}   ", end="", flush=True)
+        line = f"{run.id}: {progress(status)} {one_line(status.get('message') or '', 120)}"
+        print(f"\r{line:<{width}}", end="", file=sys.stderr, flush=True)
+        width = len(line)
         time.sleep(1)
-    print(f"\r{run.id}: {run.status['state']}{' ' * 40}")
+    if width:
+        print(file=sys.stderr)
+    return Answer(run, f"{run.id}: {run.status['state']}", _next(run))
 
 
-def _stop(run: Run) -> None:
+def _stop(run: Run) -> Answer:
     process = launch.end(run)
     if process is None:
         raise RunError(f"{run.id} is not running (it is {run.status['state']}).")
-    print(launch.stopping(run, process))
-    print(f"Go on with: curadiff runs {run.id} --resume")
+    return Answer(run, launch.stopping(run, process), (f"curadiff runs {run.id} --resume",))
 
 
-def _resume(run: Run) -> None:
+def _resume(run: Run) -> Answer:
     from ..jobs import jobs
     from ..studies.engine import resume_study
     from ..workflows.training import resume
 
     if run.kind == "study":
-        print(resume_study(run))
-        return
+        return Answer(resume_study(run))
+    if run.kind == "preview":
+        raise RunError(
+            f"{run.id} is a preview; go on with the command that began it: curadiff preview "
+            f"{run.record.get('dataset', 'SOURCE')} --name {run.id}"
+        )
     (jobs.resume if run.kind == "job" else resume)(run)
-    print(f"{run.id}: {run.status['state']}")
+    return Answer(run, f"{run.id}: {run.status['state']}", _next(run))
 
 
-def _delete(name: str, *, yes: bool) -> None:
+def _delete(name: str, *, yes: bool) -> Answer:
     """Say what goes, ask, and delete it."""
     from ..workflows.deleting import delete_run
 
     deletion = delete_run(name)
-    print(f"This deletes {deletion}")
+    described = run_as_json(deletion.run)
+    print(f"This deletes {deletion}", flush=True)
     if not yes:
         if not sys.stdin.isatty():
             raise RunError(
                 f"nothing was deleted: give --yes to delete {deletion.run.id} without being asked."
             )
         if input("Delete it? [y/N] ").strip().lower() not in ("y", "yes"):
-            print("Nothing was deleted.")
-            return
+            return Answer({"deleted": None}, "Nothing was deleted.")
     delete_run(deletion.run, yes=True)
-    print(f"{deletion.run.id} is deleted")
-
-
-def manage_cache(clear: str | None) -> None:
-    """Show what every cache holds; empty one, or the features of one encoder.
-
-    Args:
-        clear: A kind, an encoder's key, ``""`` for everything, or None for nothing.
-    """
-    from ..encoders import cache
-    from ..runs import caches
-
-    if clear is not None:
-        if clear not in caches.KINDS:
-            key = None if clear in ("", "features") else clear
-            print(f"{cache.clear(key)} features forgotten")
-        for kind in caches.KINDS if clear == "" else (clear,):
-            if kind in caches.KINDS:
-                print(f"{caches.clear(kind)} {caches.ABOUT[kind]} deleted")
-    features = cache.info()
-    rows = [("features", features.bytes, features.limit, f"{sum(features.images.values())} images")]
-    rows += [
-        (kept.kind, kept.bytes, kept.limit, f"{kept.entries} {caches.ABOUT[kept.kind]}")
-        for kept in caches.info()
-    ]
-    for kind, size, most, what in rows:
-        print(f"{kind:<9} {size / 1e6:>9.1f} MB of at most {most / 1e6:>6.0f} MB  {what}")
-    for key, count in features.images.items():
-        print(f"  features of {count} images by {key}")
-    print(f"in {runs.home()}")
+    return Answer({"deleted": described}, f"{deletion.run.id} is deleted")

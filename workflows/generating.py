@@ -62,12 +62,14 @@ class Linked:
         added: Samples added now.
         total: Samples that it holds.
         missing: Images that were to be drawn and are not there yet.
+        source: Name of the data set that the model was trained on.
     """
 
     dataset: Any
     added: int
     total: int
     missing: int = 0
+    source: str = ""
 
     def __str__(self) -> str:
         text = f"{self.dataset.name}: {self.total:,} generated images, {self.added:,} new"
@@ -142,7 +144,7 @@ def _import(folder: Path, config: LinkSettings) -> Linked:
             **{name: record[name] for name in generated.DRAWN},
         },
     )
-    return Linked(dataset, added, counting.exact(dataset), len(listed) - len(paths))
+    return Linked(dataset, added, counting.exact(dataset), len(listed) - len(paths), source.name)
 
 
 def _record_of(folder: Path) -> dict[str, Any]:

@@ -30,9 +30,14 @@ def reporting(progress: Progress, what: str, unit: str) -> Iterator[Report]:
         yield lambda done, total: None
     else:
         patience = 0.2 if sys.stderr.isatty() else 30  # seconds; a log needs fewer lines
-        with tqdm(desc=what, unit=f" {unit}", dynamic_ncols=True, mininterval=patience) as bar:
+        with tqdm(
+            desc=what, unit=f" {unit}", dynamic_ncols=True, mininterval=patience, smoothing=0
+        ) as bar:
 
             def update(done: int, total: int) -> None:
+                if bar.total is None:  # what was done before costs no time now
+                    bar.initial = bar.n = bar.last_print_n = done
+                    bar.unpause()
                 bar.total = total
                 bar.update(done - bar.n)
 

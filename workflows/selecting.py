@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Unpack
 
 import numpy as np
@@ -21,6 +22,7 @@ from ..datasets.writing import ids_hash, key_of, recorded
 from ..runs import caches
 
 EXPLAINED = selections.OF_POOL
+SHOWN = 16  # images of a selection that a notebook shows
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,34 @@ class SelectResult:
     view: Any
     config: dict[str, Any]
     repeated: bool = False
+
+    @property
+    def dataset(self) -> str:
+        """Name of the data set."""
+        return self.view._root_dataset.name
+
+    def to_json(self) -> dict[str, Any]:
+        """Return name, data set, ids in pick order and what is stored with them, as JSON."""
+        return {
+            "name": self.name,
+            "dataset": self.dataset,
+            "ids": self.ids,
+            "repeated": self.repeated,
+            **self.config,
+        }
+
+    def _repr_html_(self) -> str:
+        """Return the sentence and the first images, for a notebook."""
+        from html import escape
+
+        from ..common.contact_sheet import data_url, square_grid
+
+        paths = self.view.limit(SHOWN).values("filepath")
+        sheet = square_grid([Path(path) for path in paths], columns=SHOWN // 2)
+        return (
+            f"<p>{escape(str(self))}</p>"
+            f'<img alt="the first {len(paths)} chosen images" src="{data_url(sheet)}">'
+        )
 
     def __repr__(self) -> str:
         again = ", repeated" if self.repeated else ""

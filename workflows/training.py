@@ -243,8 +243,14 @@ def stop(run: str | Path | Run) -> Run:
     return run
 
 
-def follow(run: Run, *, progress: Progress = True) -> Run:
+def follow(run: Run, *, progress: Progress = True, stop_on_interrupt: bool = True) -> Run:
     """Wait until a run has ended, showing how far it is.
+
+    Args:
+        run: A training.
+        progress: As for `train`.
+        stop_on_interrupt: Whether Ctrl-C stops the training at a checkpoint, a second one without
+            waiting for that; otherwise it ends the waiting alone.
 
     Raises:
         Stopped: It was asked to end.
@@ -254,8 +260,17 @@ def follow(run: Run, *, progress: Progress = True) -> Run:
         try:
             status = _until_ended(run, report)
         except KeyboardInterrupt:
+            if not stop_on_interrupt:
+                raise
             diffusion.stop(run)
-            status = _until_ended(run, report)
+            tell(progress, f"stopping {run.id} at a checkpoint; Ctrl-C again does not wait for it")
+            try:
+                status = _until_ended(run, report)
+            except KeyboardInterrupt:
+                raise Stopped(
+                    f"{run.id} stops as soon as its checkpoint is written; go on with: "
+                    f"curadiff train --resume {run.id}"
+                ) from None
     if status["state"] == "finished":
         return run
     if status["state"] == "new":

@@ -1,0 +1,208 @@
+"""What each command does: call the verb with what was given, and answer."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from ..config import VERBS
+from .flags import Parser, given_settings
+from .output import Answer
+
+
+def import_images(args: argparse.Namespace) -> Answer:
+    """Import photographs."""
+    from ..workflows import importing
+
+    imported = importing.import_images(args.SOURCE, **given_settings(args, VERBS["import"]))
+    return Answer(imported, next=(f"curadiff embed {imported.dataset.name}",))
+
+
+def list_datasets(args: argparse.Namespace) -> Answer:
+    """List the data sets."""
+    from ..workflows import listing
+
+    datasets = listing.datasets()
+    return Answer(datasets, listing.as_text(datasets))
+
+
+def embed(args: argparse.Namespace) -> Answer:
+    """Embed the images of a data set."""
+    from ..workflows import embedding
+
+    _say_what_was_taken(args.DATASET)
+    settings = given_settings(args, VERBS["embed"])
+    embedded = embedding.embed(args.DATASET, progress=not args.json, **settings)
+    return Answer(embedded, next=(f"curadiff select {args.DATASET} --budget N",))
+
+
+def map_embeddings(args: argparse.Namespace) -> Answer:
+    """Lay embeddings out in the plane."""
+    from ..workflows import mapping
+
+    _say_what_was_taken(args.DATASET)
+    key = mapping.map_embeddings(args.DATASET, field=args.field, method=args.method)
+    text = f"{key}: choose it in the App's Embeddings panel"
+    return Answer({"map": key}, text, (f"curadiff app {args.DATASET.partition(':')[0]}",))
+
+
+def select(args: argparse.Namespace) -> Answer:
+    """Choose samples."""
+    from ..workflows import selecting
+
+    _say_what_was_taken(args.DATASET)
+    selection = selecting.select(args.DATASET, **given_settings(args, VERBS["select"]))
+    return Answer(selection, next=(f"curadiff train {selection.dataset}:{selection.name}",))
+
+
+def compare(args: argparse.Namespace) -> Answer:
+    """Compare two selections."""
+    from ..datasets import reading
+    from ..workflows import overlap
+
+    dataset, _ = reading.resolve(args.DATASET)
+    return Answer(overlap.overlap(dataset, args.A, args.B))
+
+
+def preview(args: argparse.Namespace) -> Answer:
+    """Preview selections."""
+    from ..studies.preview import engine
+
+    settings = given_settings(args, VERBS["preview"])
+    return Answer(engine.preview(args.SOURCE, progress=not args.json, **settings))
+
+
+def train(args: argparse.Namespace) -> Answer:
+    """Train a model, go on with a training, or estimate one."""
+    from ..workflows import estimating, training
+
+    parser: Parser = args.parser
+    options: dict[str, Any] = {"wait": not args.detach, "progress": not args.json}
+    settings = given_settings(args, VERBS["train"])
+    if args.resume:
+        if args.DATASET or args.estimate:
+            parser.error("--resume goes on with a run; give no data set and no --estimate")
+        run = training.resume(args.resume, **options, **settings)
+    elif args.DATASET is None:
+        parser.error("a data set is needed, or --resume RUN")
+    elif args.estimate:
+        return Answer(estimating.estimate_training(args.DATASET, **settings))
+    else:
+        _say_what_was_taken(args.DATASET)
+        run = training.train(args.DATASET, **options, **settings)
+    text = f"{run.id}: {run.status['state']}, in {run.path}"
+    if args.detach:
+        return Answer(run, text, (f"curadiff runs {run.id} --follow",))
+    return Answer(run, text, (f"curadiff generate {run.id}",))
+
+
+def generate(args: argparse.Namespace) -> Answer:
+    """Draw images."""
+    from ..workflows import generating
+
+    settings = given_settings(args, VERBS["generate"])
+    folder = generating.generate(args.RUN, folder=args.folder, progress=not args.json, **settings)
+    return Answer({"folder": folder}, str(folder), (f"curadiff import-generated {folder}",))
+
+
+def import_generated(args: argparse.Namespace) -> Answer:
+    """Bring generated images into data sets."""
+    from ..workflows import generating
+
+    settings = given_settings(args, VERBS["import-generated"])
+    imported = generating.import_generated(args.FOLDER, **settings)
+    sources = {one.dataset.name: one.source for one in imported}
+    following = [f"curadiff evaluate {name} {source}" for name, source in sources.items()]
+    return Answer(imported, "\n".join(map(str, imported)), tuple(following))
+
+
+def evaluate(args: argparse.Namespace) -> Answer:
+    """Compare generated with real images."""
+    from ..workflows import evaluating
+
+    evaluation = evaluating.evaluate(
+        args.GENERATED,
+        args.REFERENCE,
+        train=args.train,
+        progress=not args.json,
+        **given_settings(args, VERBS["evaluate"]),
+    )
+    return Answer(evaluation)
+
+
+def study(args: argparse.Namespace) -> Answer:
+    """Run a study, or estimate one."""
+    from ..studies import engine
+    from ..workflows import estimating
+    from .settings_file import merged, read_settings
+
+    parser: Parser = args.parser
+    settings = read_settings(args.file) if args.file else {}
+    source = args.SOURCE or settings.pop("source", None)
+    if source is None:
+        parser.error("a source is needed: a folder or data set, or 'source:' in the file")
+    settings.pop("source", None)
+    settings = merged(settings, given_settings(args, VERBS["study"]))
+    if args.estimate:
+        return Answer(estimating.estimate_study(**settings))
+    options = {"update_images": args.update_images, "progress": not args.json}
+    return Answer(engine.study(source, **options, **settings))
+
+
+def manage_runs(args: argparse.Namespace) -> Answer | None:
+    """List runs, or do one thing with one."""
+    from .run_commands import manage
+
+    return manage(args)
+
+
+def manage_cache(args: argparse.Namespace) -> Answer:
+    """Show or empty the caches."""
+    from .cache_command import manage_cache
+
+    return manage_cache(args.clear)
+
+
+def doctor(args: argparse.Namespace) -> Answer:
+    """Look at this machine."""
+    from ..workflows import doctor
+
+    report = doctor.doctor(fix=args.fix)
+    return Answer(report, report.text(brief=args.brief), status=0 if report.healthy else 1)
+
+
+def demo(args: argparse.Namespace) -> None:
+    """Run the demonstration."""
+    from .demo import run_demo
+
+    run_demo(args.folder or "demo-output")
+
+
+def app(args: argparse.Namespace) -> None:
+    """Open the App."""
+    from .app import open_app
+
+    open_app(args.DATASET, port=args.port)
+
+
+def completion(args: argparse.Namespace) -> None:
+    """Print a completion script; a terminal is told where it belongs."""
+    from . import command_line
+    from .completion import INSTALL, script
+
+    print(script(command_line(), args.SHELL))
+    if sys.stdout.isatty():
+        print(f"curadiff: install this with: {INSTALL[args.SHELL]}", file=sys.stderr)
+
+
+def _say_what_was_taken(source: str) -> None:
+    """Say that a data set was taken where a folder here has the same name."""
+    from ..datasets import resolving
+
+    if Path(source).is_dir() and resolving.split_name(source)[0]:
+        print(
+            f"curadiff: {source} is taken as the data set of that name, not as the folder here.",
+            file=sys.stderr,
+        )

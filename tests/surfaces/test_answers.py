@@ -1,0 +1,216 @@
+"""What a stranger's shell gets: one screen of help, JSON alone, one line per warning, Tab."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import io
+import json
+import shutil
+import subprocess
+import warnings
+
+import numpy as np
+import pytest
+from curadiff import cli, runs
+from curadiff.cli import command_line, commands, completion, interruption, output, run_commands
+from curadiff.config import TrainSettings
+from curadiff.workflows import progress as progress_module
+from curadiff.workflows import training
+
+
+def run(capsys, *words: str) -> tuple[int, str, str]:
+    status = cli.main(list(words))
+    printed = capsys.readouterr()
+    return status, printed.out, printed.err
+
+
+def test_help_is_one_screen_in_the_order_of_the_work(capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["--help"])
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) <= 24
+    assert max(map(len, lines)) <= 80
+    order = ["import", "embed", "select", "train", "generate", "evaluate", "study", "rate"]
+    places = [next(n for n, line in enumerate(lines) if line.split()[:1] == [o]) for o in order]
+    assert places == sorted(places)
+
+
+def test_study_help_lists_no_setting_that_a_study_takes_from_elsewhere(capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["study", "--help"])
+    shown = capsys.readouterr().out
+    for refused in ("--select.method", "--select.budget", "--train.seed", "--train.name"):
+        assert refused not in shown
+    assert "--train.steps N" in shown
+    assert "--evaluate.reference-size auto|native|N" in shown
+
+
+def test_every_command_that_answers_with_numbers_has_json():
+    parsers = next(
+        action.choices
+        for action in command_line()._actions
+        if isinstance(action, argparse._SubParsersAction)
+    )
+    without = {
+        name
+        for name, parser in parsers.items()
+        if not any("--json" in action.option_strings for action in parser._actions)
+    }
+    assert without == {"rate", "demo", "app", "completion"}
+
+
+def test_json_is_alone_on_stdout(embedded, photos, capsys, home):
+    name = embedded.name
+    for words in (
+        ["select", name, "--method", "coreset", "--budget", "5", "--name", "five"],
+        ["select", name, "--method", "random", "--budget", "5", "--name", "chance"],
+        ["compare", name, "five", "chance"],
+        ["datasets"],
+        ["runs"],
+        ["cache"],
+        ["map", name],
+        ["embed", name, "--encoder", "builtin"],
+        ["evaluate", str(photos), name, "--encoder", "builtin", "--bootstrap", "10"],
+        ["train", name, "--estimate", "--network", "analytic"],
+        ["rate", "plan"],
+        ["rate", "status"],
+    ):
+        status, out, err = run(capsys, *words, "--json")
+        assert status == 0, (words, err)
+        answer = json.loads(out)
+        assert answer is not None
+        if words[0] == "select":
+            assert len(answer["ids"]) == 5
+        if words[0] == "compare":
+            assert len(answer["both"]) + len(answer["only_a"]) == 5
+        if words[0] == "datasets":
+            assert {"name": name, "images": 40}.items() <= answer[-1].items()
+        if words[0] == "evaluate":
+            assert answer["records"]["frechet_distance"]["n_real"] == 40
+    status, out, err = run(capsys, "select", name, "--method", "corset", "--json")
+    assert (status, out) == (2, "")
+    assert "did you mean 'coreset'?" in err
+
+
+def test_what_json_cannot_say_becomes_null_or_a_name(home):
+    @dataclasses.dataclass
+    class Result:
+        run: runs.Run
+        value: float
+        counts: np.ndarray
+        pairs: dict
+
+    made = runs.create("train", {}, name="one")
+    written = output.plain(Result(made, float("nan"), np.arange(2), {("a", "b"): 3}))
+    assert written["run"]["run"] == "one"
+    assert (written["value"], written["counts"], written["pairs"]) == (None, [0, 1], {"a/b": 3})
+
+
+def test_a_warning_is_one_line_without_file_and_line(capsys, monkeypatch):
+    def warn(args):
+        warnings.warn("the data set 'a' is not\npersistent", stacklevel=1)
+
+    monkeypatch.setattr(commands.verbs, "list_datasets", warn)
+    assert run(capsys, "datasets")[2] == "curadiff: note: the data set 'a' is not persistent\n"
+
+
+def test_an_error_with_escape_sequences_is_printed_as_text(capsys, home):
+    made = runs.create("train", {}, name="odd")
+    made.set_status("failed", error="\x1b[31mred\x1b[0m \x1b]0;title\x07 end\x08\nnext\x9b2J")
+    for words in (["runs"], ["runs", "odd"]):
+        out = run(capsys, *words)[1]
+        assert "red end? next?2J" in out
+        assert not any(ord(letter) < 32 and letter != "\n" for letter in out)
+        assert "\x9b" not in out
+
+
+def test_a_folder_of_the_same_name_is_said(embedded, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / embedded.name).mkdir()
+    _, out, err = run(capsys, "select", embedded.name, "--method", "random", "--budget", "3")
+    assert f"{embedded.name} is taken as the data set of that name, not as the folder here" in err
+    assert f"Next: curadiff train {embedded.name}:random-3" in out
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["embed", "a b"], "Go on with: curadiff embed 'a b'"),
+        (["runs", "first", "--follow"], "first is not followed any more, and works on"),
+        (["app"], "ended. Begin again with: curadiff app"),
+    ],
+)
+def test_ctrl_c_leaves_one_sentence_and_the_command_that_goes_on(words, sentence):
+    assert sentence in interruption.sentence(command_line().parse(words), words)
+
+
+def test_ctrl_c_while_following_does_not_stop_the_training(home, monkeypatch, capsys):
+    made = runs.create("train", TrainSettings().model_dump(mode="json"), name="first")
+    stopped = []
+    monkeypatch.setattr(training.diffusion, "stop", stopped.append)
+
+    def interrupted(run, report):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(training, "_until_ended", interrupted)
+    status, _, err = run(capsys, "runs", "first", "--follow")
+    assert (status, stopped) == (130, [])
+    assert "works on" in err
+    with pytest.raises(training.Stopped, match="curadiff train --resume first"):
+        training.follow(made, progress=False)
+    assert stopped == [made]
+
+
+def test_time_left_is_not_that_of_what_was_done_before(monkeypatch):
+    bars = []
+
+    class Bar(progress_module.tqdm):
+        def __init__(self, **options):
+            super().__init__(file=io.StringIO(), **options)
+            bars.append(self)
+
+    monkeypatch.setattr(progress_module, "tqdm", Bar)
+    with progress_module.reporting(True, "train", "step") as report:
+        report(900, 1000)
+        bars[0].start_t -= 10  # ten seconds ago
+        report(910, 1000)
+        bar = bars[0].format_dict
+        rate = (bar["n"] - bar["initial"]) / bar["elapsed"]
+        assert (bar["total"] - bar["n"]) / rate == pytest.approx(90, rel=0.05)
+
+
+@pytest.mark.parametrize("shell", completion.SHELLS)
+def test_completion_is_a_script_that_its_shell_reads(shell, tmp_path):
+    script = completion.script(command_line(), shell)
+    for word in ("import-generated", "facility-location", "dpm-solver++"):
+        assert word in script
+    file = tmp_path / "script"
+    file.write_text(script)
+    found = shutil.which(shell)
+    if found:
+        done = subprocess.run([found, "-n", str(file)], capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_tab_completes_commands_choices_and_runs(home):
+    script = completion.script(command_line(), "bash")
+    runs.create("train", {}, name="first")
+
+    def completed(*words: str) -> list[str]:
+        line = " ".join(f"'{word}'" for word in words)
+        code = f"{script}\nCOMP_WORDS=({line}); COMP_CWORD={len(words) - 1}; _shtab_curadiff; "
+        code += 'printf "%s\\n" "${COMPREPLY[@]}"'
+        environment = {"CURADIFF_HOME": str(home), "PATH": "/usr/bin:/bin"}
+        done = subprocess.run(
+            ["bash", "-c", code], capture_output=True, text=True, check=True, env=environment
+        )
+        return done.stdout.split()
+
+    assert completed("curadiff", "sel") == ["select"]
+    assert "coreset" in completed("curadiff", "select", "--method", "")
+    assert completed("curadiff", "generate", "f") == ["first"]
+
+
+def test_run_lists_stay_in_their_width():
+    assert len(run_commands.one_line("word " * 100)) == run_commands.WIDTH
