@@ -4,7 +4,7 @@ BIN := .venv/bin
 # Python keeps what it has compiled: without that, every process compiles PyTorch's sources anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: venv demo app test test-slow check bench constraints clean
+.PHONY: venv demo app test test-slow test-lowest check bench docs dist constraints clean
 
 venv: .venv/ready
 
@@ -31,6 +31,16 @@ test: venv
 test-slow: venv
 	$(BIN)/python -m pytest -m slow
 
+# The lowest versions that are declared, and a part of the tests that touches every package.
+test-lowest:
+	$(PYTHON) -m venv build/lowest
+	build/lowest/bin/python -m pip install --quiet uv
+	build/lowest/bin/uv pip install --quiet --python build/lowest/bin/python --resolution lowest-direct --editable . pytest pytest-timeout hypothesis
+	build/lowest/bin/python -m pytest -m "not slow" -x $(LOWEST)
+LOWEST ?= tests/config tests/metrics/test_frechet.py tests/metrics/test_manifold.py tests/selectors/test_contract.py \
+	tests/diffusion/test_schedules.py tests/diffusion/test_samplers.py tests/encoders/test_descriptor.py \
+	tests/runs/test_runs.py tests/datasets/test_importing.py tests/surfaces/test_signatures.py tests/preferences/test_intervals.py
+
 check: venv
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -40,9 +50,21 @@ bench: venv
 	$(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt -r requirements-bench.txt
 	$(BIN)/python -m benchmarks
 
+# The pages and the reference from docstrings, into build/docs; warnings are errors.
+docs: venv
+	mkdir -p build/reference
+	ln -sfn $(CURDIR) build/reference/curadiff
+	$(BIN)/mkdocs build --quiet --strict
+
+# A wheel, a source archive and the plugin as a zip, into dist.
+dist: venv
+	rm -rf dist
+	$(BIN)/uv build --quiet --python $(BIN)/python --out-dir dist
+	git archive --format zip --output dist/curadiff-plugin.zip HEAD
+
 # Pins of everything that was tested together; it names no index, so it works with any.
 constraints: venv
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url requirements.txt requirements-dev.txt requirements-bench.txt --output-file constraints.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-header --no-annotate --no-emit-index-url requirements.txt requirements-dev.txt requirements-bench.txt requirements/*.txt --output-file constraints.txt
 
 clean:
 	rm -rf .venv build dist *.egg-info .pytest_cache .ruff_cache
