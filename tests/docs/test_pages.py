@@ -24,6 +24,7 @@ from curadiff.selectors import METHODS
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 EVERY = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+FILLED_IN = r"\.\.\.|\([^)]*\)|'[^']*'|\d+|\bfirst\b|\bsteps\b|photos|dataset:"
 MODELS = {**VERBS, "rate start": RateSettings, "rate plan": RatePlanSettings}
 
 
@@ -131,7 +132,7 @@ def test_troubleshooting_has_the_real_sentences():
     sentences = re.findall(r"^\| `(.*?)` \|", page, re.MULTILINE)
     assert len(sentences) > 12
     for sentence in sentences:
-        for part in re.split(r"\.\.\.|\([^)]*\)|'[^']*'|\d+|\bfirst\b|\bsteps\b|photos|dataset:", sentence):
+        for part in re.split(FILLED_IN, sentence):
             part = part.strip(" ,;.()")
             if len(part) > 12:
                 assert any(part in text for text in spoken()), part
