@@ -108,9 +108,9 @@ class TrainOptions(TypedDict, total=False):
     network: Literal['unet2d', 'lucidrains', 'analytic']
     """Network: diffusers' UNet2DModel; that of denoising-diffusion-pytorch 1.9.4, which cannot be opened as a diffusers pipeline; or analytic, which is not trained: it mixes the training images by their closed-form posterior, for a preview. [default: 'unet2d']"""
     decide_size: int
-    """Network analytic: side in pixels at which a picture is decided, before it is rendered at image_size. [>= 8; <= 128; a multiple of 8; default: 32]"""
+    """Analytic model: side in pixels at which a picture is decided, before it is rendered at image_size. [>= 8; <= 128; a multiple of 8; default: 32]"""
     windows: Literal['rule', 'covariance']
-    """Network analytic: how wide a window is at a noise level, by a fixed rule or by the covariance of the training images. [default: 'rule']"""
+    """Analytic model: how wide a window is at a noise level, by a fixed rule or by the covariance of the training images. [default: 'rule']"""
     start_from: str | None
     """Run whose averaged weights to begin with, also of another image size, or with one level less for pictures half as large; or checkpoint of denoising-diffusion-pytorch (model-N.pt) to go on from."""
     image_size: int
@@ -298,9 +298,9 @@ class PreviewOptions(TypedDict, total=False):
     image_size: int
     """Side of the pictures in pixels. [>= 8; <= 1024; a multiple of 8; default: 128]"""
     decide_size: int
-    """Side in pixels at which a picture is decided before it is rendered at image_size. [>= 8; <= 128; a multiple of 8; default: 32]"""
+    """Analytic model: side in pixels at which a picture is decided, before it is rendered at image_size. [>= 8; <= 128; a multiple of 8; default: 32]"""
     windows: Literal['rule', 'covariance']
-    """How wide a window is at a noise level: by a fixed rule, or by the covariance of the training images. [default: 'rule']"""
+    """Analytic model: how wide a window is at a noise level, by a fixed rule or by the covariance of the training images. [default: 'rule']"""
     horizontal_flip: bool
     """Use every image mirrored too. [default: True]"""
     held_out: float

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 from pydantic import field_validator
 
+from .analytic import Windows, decide_size_setting, windows_setting
 from .base import MOST_SEED, PLAIN_NAME, Settings, setting
 from .embed import Device, EmbedSettings
 from .evaluate import EvaluateSettings
@@ -36,20 +37,8 @@ class PreviewSettings(Settings):
     )
     steps: int = setting(12, "Noise levels on the way to a picture.", ge=2, le=1000)
     image_size: int = setting(128, "Side of the pictures in pixels.", ge=8, le=1024, multiple_of=8)
-    decide_size: int = setting(
-        32,
-        "Side in pixels at which a picture is decided before it is rendered at image_size.",
-        ge=8,
-        le=128,
-        multiple_of=8,
-        advanced=True,
-    )
-    windows: Literal["rule", "covariance"] = setting(
-        "rule",
-        "How wide a window is at a noise level: by a fixed rule, or by the covariance of the "
-        "training images.",
-        advanced=True,
-    )
+    decide_size: int = decide_size_setting()
+    windows: Windows = windows_setting()
     horizontal_flip: bool = setting(True, "Use every image mirrored too.")
     held_out: float = setting(
         0.2,

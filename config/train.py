@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import field_validator, model_validator
 
+from .analytic import Windows, decide_size_setting, windows_setting
 from .base import MOST_SEED, PLAIN_NAME, Reason, Settings, setting
 from .embed import Device
 from .launching import MOST_PROCESSES, launch_flags
@@ -75,21 +76,8 @@ class TrainSettings(Settings):
         "which cannot be opened as a diffusers pipeline; or analytic, which is not trained: it "
         "mixes the training images by their closed-form posterior, for a preview.",
     )
-    decide_size: int = setting(
-        32,
-        "Network analytic: side in pixels at which a picture is decided, before it is rendered "
-        "at image_size.",
-        ge=8,
-        le=128,
-        multiple_of=8,
-        advanced=True,
-    )
-    windows: Literal["rule", "covariance"] = setting(
-        "rule",
-        "Network analytic: how wide a window is at a noise level, by a fixed rule or by the "
-        "covariance of the training images.",
-        advanced=True,
-    )
+    decide_size: int = decide_size_setting()
+    windows: Windows = windows_setting()
     start_from: str | None = setting(
         None,
         "Run whose averaged weights to begin with, also of another image size, or with one level "

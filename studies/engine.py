@@ -42,7 +42,8 @@ from .judging import Judge
 from .meter import Meter, known_seconds, showing
 from .planning import Cell
 from .report import people
-from .report.reporting import Found, write_report
+from .report.data import ReportData
+from .report.reporting import write_report
 
 
 @dataclass(frozen=True)
@@ -300,7 +301,7 @@ class _Study:
         real = reading.read_paths(
             all_samples(self.dataset).select(divided.held_out or divided.pool)
         ).paths
-        found = Found(
+        data = ReportData(
             outcomes,
             summary,
             conclusion,
@@ -308,13 +309,13 @@ class _Study:
             self.dataset.name,
             (len(divided.pool), len(divided.held_out)),
             [Path(path) for path in real[:SHOWN]],
-            people.of_study(self.generated, outcomes),
+            people.rated_studies(self.generated, outcomes),
         )
-        report = write_report(self.run, self.config, found)
+        report = write_report(self.run, self.config, data)
         if self.failures:
             raise self._failed(report)
         return StudyResult(
-            self.run, report, outcomes, summary, self.generated, conclusion, found.notes
+            self.run, report, outcomes, summary, self.generated, conclusion, data.notes
         )
 
     def _failed(self, report: Path | None) -> Exception:

@@ -38,17 +38,19 @@ class Changes:
         new: Names of those that came since.
         removed: Names of those that are gone.
         changed: Names of those whose file has another content.
+        kind: What was begun with them: a study, or a preview.
     """
 
     total: int
     new: list[str]
     removed: list[str]
     changed: list[str]
+    kind: str = "study"
 
     def __str__(self) -> str:
         """``32 images, 16 new since the study began (a.png, b.png and 14 more)``."""
         parts = [
-            f"{len(names)} {what} since the study began ({some(names)})"
+            f"{len(names)} {what} since the {self.kind} began ({some(names)})"
             for what, names in (
                 ("new", self.new),
                 ("removed", self.removed),
@@ -67,7 +69,7 @@ def take(view: Any) -> list[dict[str, Any]]:
 
 
 def compare(
-    stored: Sequence[Mapping[str, Any]], dataset: Any, view: Any
+    stored: Sequence[Mapping[str, Any]], dataset: Any, view: Any, kind: str = "study"
 ) -> tuple[list[Image], Changes]:
     """Find a study's images in the data set of today.
 
@@ -78,6 +80,7 @@ def compare(
         stored: What `take` returned when the study began.
         dataset: The data set as it is now.
         view: The images that the study was asked for now.
+        kind: What was begun with them: a study, or a preview.
 
     Returns:
         The stored images with their samples of today, in the same order; and what changed.
@@ -102,7 +105,7 @@ def compare(
     today = reading.read_paths(view)
     new = [name for id, name in zip(today.ids, today.names, strict=True) if id not in known]
     removed = [one.name for one in images if one.id is None]
-    return images, Changes(len(today.ids), new, removed, changed)
+    return images, Changes(len(today.ids), new, removed, changed, kind)
 
 
 def some(names: Sequence[str]) -> str:

@@ -22,7 +22,7 @@ from ..preferences.session import Session, token
 from ..preferences.store import Picture, Rating
 from ..runs import Run, open_run, read_json
 from . import rating_images as images
-from .report.people import against
+from .report.people import metric_agreements
 
 
 @dataclass(frozen=True)
@@ -297,7 +297,7 @@ def against_study(results: Results, study: str | Path | Run) -> list[Agreement]:
     Raises:
         RunError: There is no such study, or it has no outcomes yet.
     """
-    return against(results, read_json(open_run(study).path / "outcomes.json"))
+    return metric_agreements(results, read_json(open_run(study).path / "outcomes.json"))
 
 
 def _votes(name: str | None, file: Any, columns: Any) -> list[Vote]:

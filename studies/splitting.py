@@ -9,7 +9,7 @@ from typing import Any
 
 from .. import runs
 from ..common.errors import RunError
-from ..config import StudySettings
+from ..config import PreviewSettings, StudySettings
 from ..datasets.resolving import all_samples
 from ..datasets.writing import ids_hash
 from ..runs import Run
@@ -73,7 +73,7 @@ def freeze(run: Run, dataset: Any, view: Any, *, update: bool = False) -> Frozen
         stored = {"version": 1, "images": frozen_images.take(view)}
         runs.write_json(path, stored)
     version = int(stored.get("version", 1))
-    images, changes = frozen_images.compare(stored["images"], dataset, view)
+    images, changes = frozen_images.compare(stored["images"], dataset, view, run.kind)
     different = changes.new or changes.removed or changes.changed
     if update and different:
         version += 1
@@ -82,14 +82,16 @@ def freeze(run: Run, dataset: Any, view: Any, *, update: bool = False) -> Frozen
         notes.append(f"{changes}: taken from now on; trainings begin anew as version {version}.")
         return Frozen(images, version, notes)
     if changes.removed or changes.changed:
+        again = "give --update-images to train anew on those of today, "
         raise RunError(
-            f"the study {run.id} is about other images: {changes}. Restore them, give "
-            "--update-images to train anew on those of today, or choose another name."
+            f"the {run.kind} {run.id} is about other images: {changes}. Restore them, "
+            f"{again if run.kind == 'study' else ''}or choose another name."
         )
     if changes.new:
+        again = "train anew with all of them give --update-images"
+        again = again if run.kind == "study" else "use all of them choose another name"
         notes.append(
-            f"{changes}; the study goes on with the {len(images)} it began with. To train anew "
-            "with all of them give --update-images."
+            f"{changes}; the {run.kind} goes on with the {len(images)} it began with. To {again}."
         )
     if not path.exists() or any(known.get("sha256") is None for known in stored["images"]):
         entries = [{"id": one.id, "name": one.name, "sha256": one.sha256} for one in images]
@@ -97,7 +99,13 @@ def freeze(run: Run, dataset: Any, view: Any, *, update: bool = False) -> Frozen
     return Frozen(images, version, notes)
 
 
-def divide(run: Run, config: StudySettings, dataset: Any, frozen: Frozen, field: str) -> Divided:
+def divide(
+    run: Run,
+    config: StudySettings | PreviewSettings,
+    dataset: Any,
+    frozen: Frozen,
+    field: str,
+) -> Divided:
     """Read the division of a study's images, or make it.
 
     Raises:
@@ -126,7 +134,7 @@ def divide(run: Run, config: StudySettings, dataset: Any, frozen: Frozen, field:
     if notes and known is not None and known != [frozen.version, digest]:
         raise RunError(
             f"{path} was damaged, and the images would be divided otherwise now; restore it, or "
-            "start a study of another name."
+            f"start a {run.kind} of another name."
         )
     run.add(split=[frozen.version, digest])
     runs.write_json(

@@ -8,7 +8,7 @@ from fiftyone.operators import types
 
 from ... import runs
 from ...common.errors import DataError, RunError
-from ...datasets import attribution, generated, info, writing
+from ...datasets import attribution, generated, identity, info, writing
 from ...jobs import jobs
 from ...runs import Run
 from ...studies.preview import LABEL, table
@@ -62,9 +62,11 @@ def preview_outcomes(run: Run) -> list[dict[str, Any]]:
 
 def markdown(outcomes: list[dict[str, Any]], real: dict[str, float]) -> str:
     """Write the preview's table as a panel shows it."""
-    titles = table.head()
+    titles = table.column_titles()
     lines = [f"| {' | '.join(titles)} |", f"|{'---|' * len(titles)}"]
-    lines += [f"| {' | '.join([row.arm, *row.cells])} |" for row in table.rows(outcomes, real)]
+    lines += [
+        f"| {' | '.join([row.arm, *row.cells])} |" for row in table.table_rows(outcomes, real)
+    ]
     return f"{LABEL}\n\n" + "\n".join(lines)
 
 
@@ -80,7 +82,9 @@ def preview_without_worst(preview: str, arm: str) -> Run:
     if added in arms:
         raise RunError(f"{run.id} has the arm {added} already; leave out the worst of that one.")
     settings = {**run.settings, "arms": [*arms, added]}
-    return jobs.start("preview", {"source": run.record["dataset"]}, settings)
+    known = run.record.get("identity") or {"name": run.record["dataset"]}
+    source = identity.open_by_identity(known).name  # it may have been renamed
+    return jobs.start("preview", {"source": source}, settings)
 
 
 def by_harm(dataset: Any, preview: str, arm: str) -> Any:

@@ -144,7 +144,7 @@ class StudyPanel(BasePanel):
         page.define_property("plots", plots, view=layout.wrapping())
         for name in PLOTTED:
             if any(name in row for row in summary.values()):
-                data, shape = figure(charts.bars(summary, [name], random=random))
+                data, shape = figure(charts.metric_bars(summary, [name], random=random))
                 _name_points(data, summary, name)
                 title, better = comparing.SHOWN[name]
                 plots.plot(

@@ -63,7 +63,7 @@ def _curve(parent: types.Object, run: Run) -> None:
     if len(entries) < 2:
         return
     entries = entries[:: max(1, len(entries) // POINTS)]
-    data, shape = figure(charts.losses({run.id: entries}, {run.id: "loss"}))
+    data, shape = figure(charts.loss_curves({run.id: entries}, {run.id: "loss"}))
     shape |= {"height": 190, "yaxis": {"type": "log", "nticks": 5, "rangemode": "normal"}}
     parent.plot(
         f"loss_{run.id}".replace("-", "_").replace(".", "_"),

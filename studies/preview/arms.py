@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ from ...runs import Run, read_json, write_json
 from ...workflows.selecting import choose
 
 METHODS = tuple(choices(SelectSettings.model_fields["method"]) or ())
-LESS = re.compile(r"(?P<of>.+)-less-(?P<percent>\d{1,2})")
+WITHOUT_WORST = re.compile(r"(?P<of>.+)-less-(?P<percent>\d{1,2})")
 
 
 @dataclass(frozen=True)
@@ -36,43 +36,52 @@ class Arm:
     @property
     def without(self) -> tuple[str, int] | None:
         """The key of the arm that this one is without its worst images, and how many percent."""
-        match = LESS.fullmatch(self.name)
+        match = WITHOUT_WORST.fullmatch(self.name)
         return (match["of"], int(match["percent"])) if match else None
 
 
-def arms(config: PreviewSettings) -> list[Arm]:
+def list_arms(config: PreviewSettings) -> list[Arm]:
     """List the arms; ``random`` comes as often as it draws."""
-    found = []
+    arms = []
     for name in config.arms:
         if name == "random":
-            found += [Arm(f"random-{n + 1}", name, n) for n in range(config.random_draws)]
+            arms += [Arm(f"random-{n + 1}", name, n) for n in range(config.random_draws)]
         else:
-            found.append(Arm(name, name))
-    return found
+            arms.append(Arm(name, name))
+    return arms
 
 
-def drawing_order(found: Sequence[Arm]) -> list[Arm]:
+def drawing_order(arms: Sequence[Arm]) -> list[Arm]:
     """Order arms by when they are drawn: one of each first, the whole pool last."""
-    first = [arm for arm in found if arm.seed == 0 and arm.name != "full" and not arm.without]
-    again = [arm for arm in found if arm.seed > 0]
-    full = [arm for arm in found if arm.name == "full"]
-    less = [arm for arm in found if arm.without]
-    return [*first, *full, *again, *less]
+    first = [arm for arm in arms if arm.seed == 0 and arm.name != "full" and not arm.without]
+    further_draws = [arm for arm in arms if arm.seed > 0]
+    full = [arm for arm in arms if arm.name == "full"]
+    without_worst = [arm for arm in arms if arm.without]
+    return [*first, *full, *further_draws, *without_worst]
 
 
-class Chooser:
-    """Knows which images of the pool each arm has; keeps it with the preview.
+class ArmImages:
+    """Which images of the pool each arm has, kept with the preview.
 
     Args:
         run: The preview.
         config: Its settings.
         dataset: The data set.
         pool: The images that arms may have; with embeddings, except for random choices.
+        today: Samples that images have today, by those that they had when the preview began.
     """
 
-    def __init__(self, run: Run, config: PreviewSettings, dataset: Any, pool: reading.Pool) -> None:
+    def __init__(
+        self,
+        run: Run,
+        config: PreviewSettings,
+        dataset: Any,
+        pool: reading.Pool,
+        today: Mapping[str, str],
+    ) -> None:
         self.run, self.config, self.dataset, self.pool = run, config, dataset, pool
-        self.explained: Any = None  # a selection of this pool: its outliers and near-copies
+        self.today = today
+        self.diagnosed: Any = None  # a selection of this pool: its outliers and near-copies
 
     def ids(self, arm: Arm, worst: Sequence[str] = ()) -> list[str]:
         """Return the sample ids of an arm, choosing them when that was not done yet.
@@ -89,20 +98,20 @@ class Chooser:
         if not path.exists():
             path.parent.mkdir(exist_ok=True)
             write_json(path, self._choose(arm, worst))
-        return read_json(path)
+        return [self.today.get(id, id) for id in read_json(path)]
 
     def _choose(self, arm: Arm, worst: Sequence[str]) -> list[str]:
         if arm.name == "full":
             return self.pool.ids
         if arm.without:
             other, percent = arm.without
-            there = read_json(self.run.path / "arms" / f"{other}.json")
-            dropped = set(list(worst)[: round(len(there) * percent / 100)])
-            return [id for id in there if id not in dropped]
+            whole = self.ids(Arm(other, other))
+            dropped = set(list(worst)[: round(len(whole) * percent / 100)])
+            return [id for id in whole if id not in dropped]
         if arm.name in METHODS:
             return self._by_method(arm)
-        there = set(self.pool.ids)
-        ids = [id for id in self._named(arm.name) if id in there]
+        allowed = set(self.pool.ids)
+        ids = [id for id in self._chosen_by_user(arm.name) if id in allowed]
         if not ids:
             raise DataError(
                 f"no image of {arm.name!r} may be used: all are held out, or the source does not "
@@ -115,12 +124,12 @@ class Chooser:
         options |= {"method": arm.name, "budget": self.config.budget, "name": None}
         if arm.name == "random":
             options["seed"] = arm.seed
-        found = choose(self.pool, SelectSettings(**options), self.dataset)
+        selection = choose(self.pool, SelectSettings(**options), self.dataset)
         if self.pool.x is not None:
-            self.explained = self.explained or found
-        return [self.pool.ids[row] for row in found.indices]
+            self.diagnosed = self.diagnosed or selection
+        return [self.pool.ids[row] for row in selection.indices]
 
-    def _named(self, name: str) -> list[str]:
+    def _chosen_by_user(self, name: str) -> list[str]:
         """Return the ids of a selection, a saved view or a tag of the user's."""
         dataset = self.dataset
         known = selections.selection_names(dataset)
@@ -139,29 +148,29 @@ class Chooser:
 
     def counts(self, ids: Sequence[str]) -> tuple[int, int]:
         """Count the outliers among images, and those that nearly repeat another of them."""
-        if self.explained is None:
+        if self.diagnosed is None:
             settings = SelectSettings(method="random", budget=1)
-            self.explained = choose(self.pool, settings, self.dataset)
-        row = {id: number for number, id in enumerate(self.pool.ids)}
-        rows = np.array([row[id] for id in ids if id in row], dtype=np.int64)
-        alike = self.explained.representative[rows]
-        return int(self.explained.flagged[rows].sum()), len(rows) - len(np.unique(alike))
+            self.diagnosed = choose(self.pool, settings, self.dataset)
+        row_of = {id: row for row, id in enumerate(self.pool.ids)}
+        rows = np.array([row_of[id] for id in ids if id in row_of], dtype=np.int64)
+        groups = self.diagnosed.representative[rows]
+        return int(self.diagnosed.flagged[rows].sum()), len(rows) - len(np.unique(groups))
 
 
-def check(config: PreviewSettings, pool_size: int) -> None:
+def check_arms(config: PreviewSettings, pool_size: int) -> None:
     """Refuse a preview that cannot be made, before any work is done.
 
     Raises:
         DataError: A budget is larger than the pool.
         RunError: An arm is to be without the worst images of one that is not previewed.
     """
-    every = arms(config)
-    if config.budget > pool_size and any(arm.name in METHODS for arm in every):
+    arms = list_arms(config)
+    if config.budget > pool_size and any(arm.name in METHODS for arm in arms):
         raise DataError(
             f"budget must be <= {pool_size}, the images that may be used, got {config.budget}."
         )
-    keys = [arm.key for arm in every]
-    for arm in every:
+    keys = [arm.key for arm in arms]
+    for arm in arms:
         if arm.without and arm.without[0] not in keys:
             raise RunError(
                 f"{arm.name} needs the arm {arm.without[0]!r}{nearest(arm.without[0], keys)}, "

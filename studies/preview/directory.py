@@ -1,21 +1,31 @@
-"""A preview's run directory: made once, opened again for the same preview."""
+"""A preview's run directory: made once, opened again for the same images and settings."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from ... import runs
-from ...common.errors import SettingsError
+from ...common.errors import RunError, SettingsError
 from ...config import PreviewSettings
+from ...datasets import reading
 from ...runs import Run
+from .. import frozen_images, splitting
 
 MAY_CHANGE = ("arms", "noise_seeds", "device", "fields")
 """Settings that only add work, or say where it is done."""
 
 
-def open_preview(config: PreviewSettings, dataset: str) -> Run:
+def open_preview(config: PreviewSettings, known: Mapping[str, Any]) -> Run:
     """Open the preview of that name, or make it.
 
+    Args:
+        config: Its settings.
+        known: The data set, as `datasets.identity.identity` tells it: one that was renamed is
+            the same, another that has the name now is not.
+
     Raises:
-        SettingsError: It exists with other settings, or is something else.
+        SettingsError: It exists with other settings, of another data set, or is something else.
     """
     settings = config.model_dump(mode="json")
     path = runs.home() / "runs" / config.name
@@ -25,14 +35,12 @@ def open_preview(config: PreviewSettings, dataset: str) -> Run:
                 f"name: {path} exists and is no preview; choose another name, or move that folder."
             )
         run = runs.create("preview", settings, name=config.name)
-        run.add(dataset=dataset)
+        run.add(dataset=known["name"], identity=dict(known))
         return run
     run = runs.open_run(path)
-    if run.kind != "preview" or run.record.get("dataset") != dataset:
-        raise SettingsError(
-            f"name: {config.name} is a {run.kind} of {run.record.get('dataset')!r}; choose "
-            "another name."
-        )
+    if run.kind != "preview":
+        raise SettingsError(f"name: {config.name} is a {run.kind} run; choose another name.")
+    _check_dataset(config.name, run.record, known)
     before = PreviewSettings.model_construct().model_dump(mode="json") | run.settings
     different = [
         f"{name} was {before.get(name)}, now {value}"
@@ -45,5 +53,57 @@ def open_preview(config: PreviewSettings, dataset: str) -> Run:
             "give the same ones to go on, or choose another name. Arms and noise seeds may be "
             "added."
         )
-    run.add(settings=settings)
+    run.add(settings=settings, dataset=known["name"], identity=dict(known))
     return run
+
+
+def _check_dataset(name: str, record: Mapping[str, Any], known: Mapping[str, Any]) -> None:
+    """Refuse another data set; one that was imported anew from the same folders is the same."""
+    before = record.get("identity") or {"name": record.get("dataset")}
+    if before.get("id"):
+        imported = before.get("folders") and before["folders"] == known["folders"]
+        again = before["name"] == known["name"] and imported
+        same = before["id"] == known["id"] or again
+    else:  # a record of an older version
+        same = before["name"] == known["name"]
+    if not same:
+        other = f", which has the same name {known['name']!r} now and other images"
+        what = other if before["name"] == known["name"] else f", not of {known['name']!r}"
+        raise SettingsError(
+            f"name: the preview {name} is one of the data set {before['name']!r}{what}; choose "
+            "another name."
+        )
+
+
+def freeze_images(run: Run, dataset: Any, view: Any) -> splitting.Frozen:
+    """Read which images a preview is of, or decide it.
+
+    Args:
+        run: The preview.
+        dataset: The data set as it is now.
+        view: The images that it was asked for now. They must have those that the preview was
+            begun with among them; further ones are counted, and left out.
+
+    Raises:
+        RunError: Images are gone, changed, or not among those that were asked for.
+    """
+    frozen = splitting.freeze(run, dataset, view)
+    asked = set(reading.read_paths(view).ids)
+    left_out = [image.name for image in frozen.images if image.id not in asked]
+    if left_out:
+        raise RunError(
+            f"the preview {run.id} is of {len(frozen.images)} images, and {len(left_out)} of them "
+            f"are not among the {len(asked)} given now ({frozen_images.some(left_out)}); give the "
+            "images it was begun with, or choose another name for a preview of these."
+        )
+    return frozen
+
+
+def samples_today(run: Run, frozen: splitting.Frozen) -> dict[str, str]:
+    """Return the sample that each image has today, by the one it had when the preview began."""
+    begun_with = runs.read_json(run.path / splitting.IMAGES)["images"]
+    return {
+        str(then["id"]): image.id
+        for then, image in zip(begun_with, frozen.images, strict=True)
+        if image.id is not None
+    }

@@ -2,66 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Unpack
 
-import numpy as np
-
-from ... import diffusion, metrics, runs
-from ...common.errors import RunError, Stopped
-from ...common.keys import generated_dataset, under
-from ...config import GenerateSettings, PreviewSettings, TrainSettings
+from ... import runs
+from ...common.errors import Stopped
+from ...common.keys import generated_dataset
+from ...config import PreviewSettings
 from ...config.options import PreviewOptions
 from ...config.signatures import with_settings
-from ...datasets import attribution, reading
+from ...datasets import identity, reading, writing
 from ...datasets.database import lost_in_words
 from ...datasets.resolving import all_samples
 from ...runs import Lease, Run
 from ...workflows.embedding import embed, field_name
-from ...workflows.evaluating import NOT_OF_METRICS, Images, featurize, side
-from ...workflows.generating import import_generated
 from ...workflows.importing import import_images
-from ...workflows.progress import Progress, reporting
+from ...workflows.progress import Progress, reporting, tell
 from ...workflows.sources import folder_of
-from ...workflows.training import new_run
-from .. import planning
-from ..directory import put_aside
+from .. import splitting
 from ..judging import Judge
-from . import LABEL, page, table
-from .arms import Arm, Chooser, arms, check, drawing_order
-from .directory import open_preview
+from . import LABEL, page
+from .arms import Arm, ArmImages, check_arms, drawing_order, list_arms
+from .directory import freeze_images, open_preview, samples_today
+from .influence import ArmInfluence, far_from_real
+from .models import draw_pictures, frozen_model
+from .result import PreviewResult
+from .scores import drawing_features, forecast_arm, score_drawings
 
 FIRST = 25  # pictures of an arm that are shown, and drawn before anything else
-APART = 1_000_000  # between the first seeds of two noise seeds
-METRICS = ["frechet_distance", "precision_recall", "density_coverage"]
-
-
-@dataclass(frozen=True)
-class PreviewResult:
-    """What a preview shows.
-
-    Attributes:
-        run: The preview's run directory.
-        page: The self-contained ``preview.html``.
-        outcomes: One record per arm: counts, forecast, values of what it draws, worst images.
-        real: What real images score in place of the drawings.
-        generated: Name of the FiftyOne data set with the drawings; None without fields.
-    """
-
-    run: Run
-    page: Path
-    outcomes: list[dict[str, Any]]
-    real: dict[str, float]
-    generated: str | None
-
-    def __str__(self) -> str:
-        shown = f"\nOpen the drawings with: curadiff app {self.generated}" if self.generated else ""
-        return f"{table.as_text(self.outcomes, self.real)}\n\nPage: {self.page}{shown}"
-
-    def _repr_html_(self) -> str:
-        return table.as_html(self.outcomes, self.real)
 
 
 @with_settings(PreviewSettings)
@@ -74,7 +42,8 @@ def preview(
     Every arm draws with the analytic model: the closed-form posterior mean of its images in
     windows. What is done is kept, so the same call goes on where an earlier one stopped;
     more arms and noise seeds may be added under the same name, and only they are drawn. The
-    page ``preview.html`` of the run grows with every arm.
+    images are those that were there when the preview began: new ones are counted and said.
+    The page ``preview.html`` of the run grows with every arm.
 
     Args:
         source: A folder of images, a FiftyOne data set, its name, or a view.
@@ -84,13 +53,13 @@ def preview(
     Raises:
         SettingsError: A setting is wrong, or differs from the preview of that name.
         DataError: The images cannot be used.
-        RunError: Another process works on this preview.
+        RunError: The preview of that name is of other images, or another process works on it.
     """
     config = PreviewSettings(**dict[str, Any](settings))
     if folder_of(source) is not None:
         source = import_images(source).dataset
     dataset, view = reading.resolve(source)
-    run = open_preview(config, dataset.name)
+    run = open_preview(config, identity.identity(dataset))
     with Lease(run.path):
         run.set_status("running", message="preparing", error=None)
         try:
@@ -111,29 +80,28 @@ class _Preview:
     ) -> None:
         self.run, self.config, self.dataset, self.view = run, config, dataset, view
         self.progress = progress
-        self.arms = arms(config)
+        self.arms = list_arms(config)
         self.outcomes: dict[str, dict[str, Any]] = {}
-        self.real: dict[str, float] = self._kept("real") or {}
-        self.generated = generated_dataset(dataset.name, config.name)
+        self.real: dict[str, float] = self._stored("real") or {}
+        generated = generated_dataset(dataset.name, config.name)
+        self.generated = str(run.record.get("generated") or generated)  # also after a rename
         self.field = config.embed.field or field_name(config.embed.encoder)
+        self.notes: tuple[str, ...] = ()
 
     def carry_out(self) -> PreviewResult:
         """Draw the first pictures of every arm, then judge and draw the rest."""
-        self.ids, self.held_out = self._split()
-        check(self.config, len(self.ids))
-        pool = reading.read_paths(all_samples(self.dataset).select(self.ids, ordered=True))
-        self.chooser = Chooser(self.run, self.config, self.dataset, pool)
+        self._divide()
         order = drawing_order(self.arms)
-        work = len(order) * self.config.count * len(self.config.noise_seeds)
+        pictures = len(order) * self.config.count * len(self.config.noise_seeds)
         with reporting(self.progress, f"preview {self.config.name}", "picture") as report:
-            self.report, self.total, self.done = report, work, 0
+            self.report, self.total, self.done = report, pictures, 0
             early = next((arm for arm in order if arm.name == "random"), None)
             if early is not None:
-                self._show(early)  # a random choice needs no embeddings
+                self._draw_first(early)  # a random choice needs no embeddings
             self._embed()
             for arm in order:
                 if not arm.without:
-                    self._show(arm)
+                    self._draw_first(arm)
             judge = self._judge()
             for arm in order:
                 self._forecast(arm, judge)
@@ -144,32 +112,32 @@ class _Preview:
                 if arm.without:
                     self._finish(arm, judge)
                 if arm.seed == 0:
-                    self._influence(arm, judge)
+                    self._find_worst(arm, judge)
         outcomes = [self.outcomes[arm.key] for arm in self.arms]
         runs.write_json(self.run.path / "outcomes.json", outcomes)
         generated = self.generated if self.config.fields else None
-        return PreviewResult(self.run, self._page(""), outcomes, self.real, generated)
+        written = self._write_page("")
+        return PreviewResult(self.run, written, outcomes, self.real, generated, self.notes)
 
-    def _split(self) -> tuple[list[str], list[str]]:
-        """Read the frozen division of the images, or make it."""
-        path = self.run.path / "split.json"
-        if not path.exists():
-            found = planning.split(self.view, self.config, self.field)
-            runs.write_json(path, {"pool": found.pool, "held_out": found.held_out})
-        stored = runs.read_json(path)
-        there = set(self.dataset.values("id"))
-        lost = sum(id not in there for ids in stored.values() for id in ids)
-        if lost:
-            raise RunError(
-                f"{lost} images of preview {self.config.name} are no longer in "
-                f"{self.dataset.name!r}; restore them, or start a preview of another name."
-            )
-        return stored["pool"], stored["held_out"]
+    def _divide(self) -> None:
+        """Read which images may be used and which are held out, or decide it."""
+        frozen = freeze_images(self.run, self.dataset, self.view)
+        self.run.add(generated=self.generated)
+        self.view = all_samples(self.dataset).select(frozen.ids, ordered=True)
+        divided = splitting.divide(self.run, self.config, self.dataset, frozen, self.field)
+        self.notes = (*frozen.notes, *divided.notes)
+        for note in self.notes:
+            tell(self.progress, note)
+        self.pool_ids, self.held_out = divided.pool, divided.held_out
+        check_arms(self.config, len(self.pool_ids))
+        pool = reading.read_paths(all_samples(self.dataset).select(self.pool_ids, ordered=True))
+        self.today = samples_today(self.run, frozen)
+        self.images = ArmImages(self.run, self.config, self.dataset, pool, self.today)
 
     def _embed(self) -> None:
         embed(self.view, progress=self.progress, **self.config.embed.model_dump())
-        self.chooser.pool = reading.read_embeddings(
-            all_samples(self.dataset).select(self.ids, ordered=True), self.field
+        self.images.pool = reading.read_embeddings(
+            all_samples(self.dataset).select(self.pool_ids, ordered=True), self.field
         )
 
     def _judge(self) -> Judge:
@@ -178,7 +146,7 @@ class _Preview:
         return Judge(
             self.config.evaluate,
             self.dataset,
-            pool=self.chooser.pool.ids,
+            pool=self.images.pool.ids,
             held_out=self.held_out,
             mirrored=False,
             image_size=self.config.image_size,
@@ -186,72 +154,31 @@ class _Preview:
             study=self.config.name,
         )
 
-    def _show(self, arm: Arm) -> None:
+    def _draw_first(self, arm: Arm) -> None:
         """Draw the first pictures of an arm, and write the page."""
         if arm.key in self.outcomes:
             return
-        stored = self._kept(arm.key)
-        if stored is None:
+        outcome = self._stored(arm.key)
+        if outcome is None:
             worst = self._worst_of(arm.without[0]) if arm.without else ()
-            ids = self.chooser.ids(arm, worst)
+            ids = self.images.ids(arm, worst)
             self._say(f"draw the first pictures of {arm.key}")
-            training = self._frozen(arm, ids)
+            model_run = frozen_model(self.run, self.config, self.dataset, arm, ids)
             first = self.config.noise_seeds[0]
-            folder = self._draw(training, first, min(FIRST, self.config.count))
-            stored = {
+            count = min(FIRST, self.config.count)
+            folder = draw_pictures(model_run, self.config, noise_seed=first, count=count)
+            outcome = {
                 "arm": arm.key,
                 "name": arm.name,
                 "seed": arm.seed,
-                "images": len(runs.read_json(training.path / "manifest.json")["ids"]),
-                "run": training.id,
-                "run_path": str(training.path),
+                "images": len(runs.read_json(model_run.path / "manifest.json")["ids"]),
+                "run": model_run.id,
+                "run_path": str(model_run.path),
                 "folder": str(folder),
                 "drawn": {},
             }
-        self.outcomes[arm.key] = stored
-        self._page("More pictures and the values are still to come.")
-
-    def _frozen(self, arm: Arm, ids: list[str]) -> Run:
-        """Return the run of an arm's model, which only keeps its images."""
-        name = under(self.config.name, arm.key)
-        folder = self.run.path / "runs"
-        if (folder / name / "manifest.json").exists():
-            training = Run(folder / name)
-        else:
-            put_aside(folder / name)
-            c = self.config
-            settings = TrainSettings(
-                name=name,
-                network="analytic",
-                image_size=c.image_size,
-                decide_size=c.decide_size,
-                windows=c.windows,
-                horizontal_flip=c.horizontal_flip,
-                bad_images="skip",
-                seed=arm.seed,
-                device=c.device,
-            )
-            images = reading.read_paths(all_samples(self.dataset).select(ids, ordered=True))
-            training = new_run(self.dataset, images, settings, arm=arm.key, folder=folder)
-        if training.status["state"] != "finished":
-            diffusion.freeze(training)
-        return training
-
-    def _draw(
-        self,
-        training: Run,
-        noise_seed: int,
-        count: int,
-        progress: Callable[[int, int], None] | None = None,
-    ) -> Path:
-        settings = GenerateSettings(
-            count=count,
-            sampler="ddim",
-            steps=self.config.steps,
-            seed=noise_seed * APART,
-            device=self.config.device,
-        )
-        return diffusion.generate(training, settings, progress=progress)
+        self.outcomes[arm.key] = outcome
+        self._write_page("More pictures and the values are still to come.")
 
     def _forecast(self, arm: Arm, judge: Judge) -> None:
         """Judge the chosen images themselves, and count what is odd among them."""
@@ -259,178 +186,81 @@ class _Preview:
         if outcome is None or "forecast" in outcome:
             return
         self._say(f"forecast for {arm.key}")
-        ids = self.chooser.ids(arm)
-        pool = judge.references["pool"]
-        row = {id: number for number, id in enumerate(pool.ids)}
-        rows = np.array([row[id] for id in ids if id in row])
-        most = self.config.budget  # the same count for all, as values depend on it
-        if len(rows) > most:
-            rows = np.random.default_rng(0).choice(rows, most, replace=False)
-        found = self._evaluate(judge, pool.x[rows], nulls=0, bootstrap=0)
-        outliers, near_copies = self.chooser.counts(ids)
+        ids = self.images.ids(arm)
+        outliers, near_copies = self.images.counts(ids)
         outcome |= {"outliers": outliers, "near_copies": near_copies}
-        outcome["forecast"] = {**found.values, "images": len(rows)}
-        self._keep(arm.key, outcome)
-        self._page("The values of the drawings are still to come.")
+        outcome["forecast"] = forecast_arm(judge, ids, most=self.config.budget)
+        self._store(arm.key, outcome)
+        self._write_page("The values of the drawings are still to come.")
 
     def _finish(self, arm: Arm, judge: Judge) -> None:
-        """Draw all pictures of an arm, judge them, and see which images made the bad ones."""
+        """Draw all pictures of an arm, and judge them."""
         if arm.without:
-            self._show(arm)
+            self._draw_first(arm)
             self._forecast(arm, judge)
         outcome, config = self.outcomes[arm.key], self.config
         seeds = [str(seed) for seed in config.noise_seeds]
         if all(seed in outcome["drawn"] for seed in seeds):
             self._advance(config.count * len(seeds))
             return
-        training = Run(Path(outcome["run_path"]))
+        model_run = Run(Path(outcome["run_path"]))
         for noise_seed in config.noise_seeds:
             self._say(f"draw {arm.key}")
             before = self.done
-            folder = self._draw(
-                training,
-                noise_seed,
-                config.count,
-                lambda done, of, before=before: self.report(before + done, self.total),
+            folder = draw_pictures(
+                model_run,
+                config,
+                noise_seed=noise_seed,
+                count=config.count,
+                progress=lambda done, of, before=before: self.report(before + done, self.total),
             )
             self._advance(config.count)
-            made = self._featurized(judge, folder, f"drawings of {arm.key}")
-            found = self._evaluate(judge, made.x, nulls=0 if self.real else None)
+            drawings = drawing_features(judge, folder, f"drawings of {arm.key}")
+            evaluation = score_drawings(judge, drawings.x, with_real=not self.real)
             if not self.real:
                 self.real = {
-                    name: one.null for name, one in found.records.items() if one.null is not None
+                    name: record.null
+                    for name, record in evaluation.records.items()
+                    if record.null is not None
                 }
-                self._keep("real", self.real)
+                self._store("real", self.real)
             outcome["drawn"][str(noise_seed)] = {
                 "folder": str(folder),
-                "values": found.values,
-                "intervals": {name: one.interval for name, one in found.records.items()},
-                "bad": self._bad(judge, made.x),
+                "values": evaluation.values,
+                "intervals": {name: one.interval for name, one in evaluation.records.items()},
+                "bad": far_from_real(judge, drawings.x),
             }
         outcome["folder"] = outcome["drawn"][seeds[0]]["folder"]
-        self._keep(arm.key, outcome)
-        self._page("More arms are still to come.")
+        self._store(arm.key, outcome)
+        self._write_page("More arms are still to come.")
 
-    def _evaluate(
-        self, judge: Judge, x: np.ndarray, *, nulls: int | None, bootstrap: int | None = None
-    ) -> metrics.Evaluation:
-        """Compare features with those of the held-out images."""
-        options = judge.config.model_dump(exclude=NOT_OF_METRICS)
-        options |= {"metrics": METRICS, "counts": "unequal"}
-        options |= {} if nulls is None else {"null_draws": nulls}
-        options |= {} if bootstrap is None else {"bootstrap": bootstrap}
-        references = judge.references
-        return metrics.evaluate(
-            real=references["held_out"].x,
-            generated=x,
-            stand_in=references["pool"].x,
-            **options,
-        )
-
-    def _bad(self, judge: Judge, x: np.ndarray) -> list[bool]:
-        """Tell which drawings no held-out image is near."""
-        from ...diffusion.analytic import harm
-
-        return harm.outside(real=judge.references["held_out"].x, drawn=x).tolist()
-
-    def _influence(self, arm: Arm, judge: Judge) -> None:
+    def _find_worst(self, arm: Arm, judge: Judge) -> None:
         """Find the training images that make bad drawings; write fields when asked to."""
-        from ...diffusion.analytic import harm, sources, variations
-
         outcome = self.outcomes[arm.key]
-        if "worst" in outcome:
+        written = not self.config.fields or self._has_fields(arm)
+        if "worst" in outcome and written:
             return
         self._say(f"see which images of {arm.key} make bad drawings")
-        training = Run(Path(outcome["run_path"]))
-        manifest = runs.read_json(training.path / "manifest.json")
-        ids = self._ids_of(manifest)
-        drawn = list(outcome["drawn"].values())
-        made_of = [sources.load(Path(one["folder"])) for one in drawn]
-        bad = [np.array(one["bad"]) for one in drawn]
-        flat = [source for each in made_of for source in each]
-        found = harm.influence(flat, outside=np.concatenate(bad), n=len(ids))
-        use, share_bad = found.use, found.bad
-        if self.config.variations:
-            folder, rows = variations.vary(
-                training,
-                count=self.config.variations,
-                evaluations=self.config.steps,
-                device=self.config.device,
-            )
-            varied = self._featurized(judge, folder, f"variations of {arm.key}")
-            each = variations.load(folder, rows)
-            judged = np.array(self._bad(judge, varied.x))
-            found = harm.influence(each, outside=judged, n=len(ids))
-        outcome["bad"] = share_bad
-        outcome["worst"] = [
-            {
-                "id": ids[row],
-                "path": manifest["paths"][row],
-                "harm": float(found.harm[row]),
-                "low": float(found.low[row]),
-                "rate": float(found.rate[row]),
-            }
-            for row in found.worst()
-            if found.harm[row] > 0
-        ]
+        influence = ArmInfluence(outcome, self.config, self.images.pool, judge)
+        outcome["bad"], outcome["worst"] = influence.share_bad, influence.worst()
         if self.config.fields:
-            self._write_fields(arm, drawn, made_of, ids, use, found)
-        self._keep(arm.key, outcome)
-        self._page("")
+            influence.write_fields(self.dataset, self.generated)
+        self._store(arm.key, outcome)
+        self._write_page("")
 
-    def _write_fields(
-        self,
-        arm: Arm,
-        drawn: list[dict[str, Any]],
-        made_of: list[list[Any]],
-        ids: list[str],
-        use: np.ndarray,
-        found: Any,
-    ) -> None:
-        for one, each in zip(drawn, made_of, strict=True):
-            linked = import_generated(one["folder"], name=self.generated, arm=arm.key)
-            attribution.write_sources(
-                linked.dataset,
-                Path(one["folder"]),
-                [
-                    [(ids[row], float(share)) for row, share in zip(*s.largest(10), strict=True)]
-                    for s in each
-                ],
-                inside=[not bad for bad in one["bad"]],
-            )
-        attribution.write_harm(
-            self.dataset,
-            self.config.name,
-            arm.key,
-            ids=ids,
-            use=use,
-            harm=found.harm,
-            low=found.low,
-        )
-
-    def _featurized(self, judge: Judge, folder: Path, role: str) -> Images:
-        return featurize(
-            side(folder),
-            judge.encoder.at(judge.size),
-            role=role,
-            config=judge.config,
-            progress=False,
-        )
-
-    def _ids_of(self, manifest: dict[str, Any]) -> list[str]:
-        pool = self.chooser.pool
-        known = dict(zip(pool.names, pool.ids, strict=True))
-        known |= dict(zip(pool.paths, pool.ids, strict=True))
-        return [known[name] for name in manifest["ids"]]
+    def _has_fields(self, arm: Arm) -> bool:
+        field = writing.key_of(f"{self.config.name}_{arm.key}")
+        return self.dataset.get_field(f"{field}_harm") is not None
 
     def _worst_of(self, key: str) -> list[str]:
-        return [one["id"] for one in self.outcomes[key].get("worst", [])]
+        worst = self.outcomes[key].get("worst", [])
+        return [str(self.today.get(image["id"], image["id"])) for image in worst]
 
-    def _kept(self, key: str) -> Any:
+    def _stored(self, key: str) -> Any:
         path = self.run.path / "cells" / f"{key}.json"
         return runs.read_json(path) if path.exists() else None
 
-    def _keep(self, key: str, values: Any) -> None:
+    def _store(self, key: str, values: Any) -> None:
         path = self.run.path / "cells" / f"{key}.json"
         path.parent.mkdir(exist_ok=True)
         runs.write_json(path, values)
@@ -442,15 +272,16 @@ class _Preview:
         self.done += pictures
         self.report(self.done, self.total)
 
-    def _page(self, state: str) -> Path:
-        found = [self.outcomes[arm.key] for arm in self.arms if arm.key in self.outcomes]
-        path = page.write(
+    def _write_page(self, state: str) -> Path:
+        outcomes = [self.outcomes[arm.key] for arm in self.arms if arm.key in self.outcomes]
+        path = page.write_page(
             self.run,
             dataset=self.dataset.name,
-            outcomes=found,
+            outcomes=outcomes,
             real=self.real,
-            images=(len(self.ids), len(self.held_out)),
+            images=(len(self.pool_ids), len(self.held_out)),
             settings=self.config.model_dump(mode="json"),
+            notes=self.notes,
             state=state,
         )
         self.run.set_status("running", page=str(path))

@@ -17,7 +17,7 @@ COLUMNS, SIDE = 5, 128  # of a grid
 WORST = 12  # training images shown per arm
 
 
-def write(
+def write_page(
     run: Run,
     *,
     dataset: str,
@@ -25,6 +25,7 @@ def write(
     real: Mapping[str, float],
     images: tuple[int, int],
     settings: dict[str, Any],
+    notes: Sequence[str] = (),
     state: str,
 ) -> Path:
     """Write ``preview.html`` into a preview's run directory.
@@ -36,17 +37,18 @@ def write(
         real: What real images score in place of the drawings.
         images: How many images may be used, and how many are held out.
         settings: What it was made with.
+        notes: What else a reader must know, one sentence each.
         state: What is still missing; empty when nothing is.
 
     Returns:
         The page's path.
     """
-    pool, held = images
+    pool, held_out = images
     body = "\n".join(
         [
             f"<h1>{html.escape(run.id)}</h1><p><b>{LABEL}</b></p>",
-            f"<p class=quiet>{html.escape(dataset)}: {pool:,} images may be used, {held:,} are "
-            f"held out. {html.escape(state)}</p>",
+            f"<p class=quiet>{html.escape(dataset)}: {pool:,} images may be used, {held_out:,} are "
+            f"held out. {html.escape(' '.join([*notes, state]))}</p>",
             _grids(outcomes),
             "<h2>How they score</h2>",
             table.as_html(outcomes, real),
@@ -64,14 +66,14 @@ def write(
     return path
 
 
-def shown(outcomes: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+def arms_with_pictures(outcomes: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """Pick the arms whose pictures are shown: of random the first draw."""
     return [outcome for outcome in outcomes if outcome["seed"] == 0 and outcome.get("folder")]
 
 
 def _grids(outcomes: Sequence[Mapping[str, Any]]) -> str:
     figures = []
-    for outcome in shown(outcomes):
+    for outcome in arms_with_pictures(outcomes):
         paths = sorted(Path(outcome["folder"]).glob("*.png"))
         url = data_url(square_grid(paths, columns=COLUMNS, side=SIDE))
         label = html.escape(f"{outcome['arm']}, {outcome['images']:,} images")
@@ -88,7 +90,7 @@ def _grids(outcomes: Sequence[Mapping[str, Any]]) -> str:
 
 def _harmful(outcomes: Sequence[Mapping[str, Any]]) -> str:
     parts = []
-    for outcome in shown(outcomes):
+    for outcome in arms_with_pictures(outcomes):
         worst = outcome.get("worst") or []
         if not worst:
             continue

@@ -28,13 +28,13 @@ LEGEND = (
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table; texts in the order of `head`."""
+    """One line of the table; texts in the order of `column_titles`."""
 
     arm: str
     cells: list[str]
 
 
-def head() -> list[str]:
+def column_titles() -> list[str]:
     """Return the titles of the columns."""
     titles = [title for title, _ in COLUMNS.values()]
     return [
@@ -47,20 +47,20 @@ def head() -> list[str]:
     ]
 
 
-def rows(outcomes: Sequence[Mapping[str, Any]], real: Mapping[str, float]) -> list[Row]:
+def table_rows(outcomes: Sequence[Mapping[str, Any]], real: Mapping[str, float]) -> list[Row]:
     """Return a row for each arm, those of random in one, and one of what real images score."""
-    found = []
+    lines = []
     for name in dict.fromkeys(outcome["name"] for outcome in outcomes):
         mine = [outcome for outcome in outcomes if outcome["name"] == name]
         cells = [_middle([outcome["images"] for outcome in mine])]
         cells += [_forecast(mine, column) for column in COLUMNS]
         cells += [_drawn(mine, column) for column in COLUMNS]
         cells += [_middle([o.get(what) for o in mine]) for what in COUNTED]
-        found.append(Row(name if len(mine) == 1 else f"{name} ({len(mine)} draws)", cells))
+        lines.append(Row(name if len(mine) == 1 else f"{name} ({len(mine)} draws)", cells))
     if real:
         shown = [number(real[column]) if column in real else "" for column in COLUMNS]
-        found.append(Row(REAL, ["", *[""] * len(COLUMNS), *shown, "", ""]))
-    return found
+        lines.append(Row(REAL, ["", *[""] * len(COLUMNS), *shown, "", ""]))
+    return lines
 
 
 COUNTED = ("outliers", "near_copies")
@@ -109,14 +109,14 @@ def _middle(values: Sequence[float | None]) -> str:
 
 def as_text(outcomes: Sequence[Mapping[str, Any]], real: Mapping[str, float]) -> str:
     """Lay the table out for a terminal, in two parts that fit beside 100 characters."""
-    found = rows(outcomes, real)
+    lines = table_rows(outcomes, real)
     titles = [title for title, _ in COLUMNS.values()]
     n = len(titles)
     forecast = [["arm", "images", *titles, "outliers", "near-copies"]]
     forecast += [
-        [row.arm, *row.cells[: 1 + n], *row.cells[-2:]] for row in found if row.arm != REAL
+        [row.arm, *row.cells[: 1 + n], *row.cells[-2:]] for row in lines if row.arm != REAL
     ]
-    drawn = [["arm", *titles], *([row.arm, *row.cells[1 + n : 1 + 2 * n]] for row in found)]
+    drawn = [["arm", *titles], *([row.arm, *row.cells[1 + n : 1 + 2 * n]] for row in lines)]
     return "\n\n".join(
         [
             LABEL,
@@ -139,12 +139,12 @@ def _lines(cells: Sequence[Sequence[str]]) -> str:
 
 def as_html(outcomes: Sequence[Mapping[str, Any]], real: Mapping[str, float]) -> str:
     """Lay the table out for a page or a notebook."""
-    titles = "".join(f"<th>{html.escape(title)}</th>" for title in head())
+    titles = "".join(f"<th>{html.escape(title)}</th>" for title in column_titles())
     lines = "".join(
         f"<tr class='{'real' if row.arm == REAL else ''}'><th>{html.escape(row.arm)}</th>"
         + "".join(f"<td>{html.escape(cell)}</td>" for cell in row.cells)
         + "</tr>"
-        for row in rows(outcomes, real)
+        for row in table_rows(outcomes, real)
     )
     return (
         f"<p><b>{LABEL}</b></p><div class=scroll><table><thead><tr>{titles}</tr></thead>"

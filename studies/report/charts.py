@@ -19,7 +19,7 @@ def colors(arms: Sequence[str]) -> dict[str, str]:
     return {arm: PALETTE[number % len(PALETTE)] for number, arm in enumerate(arms)}
 
 
-def bars(
+def metric_bars(
     summary: Mapping[str, Mapping[str, Spread]], metrics: Sequence[str], *, random: str | None
 ) -> go.Figure:
     """Draw each metric's mean per arm, every seed as a dot, and the band of the random arm.
@@ -55,20 +55,14 @@ def bars(
             row=1,
             col=column,
         )
-        if random in summary and name in summary[random]:
+        if random is not None and name in summary.get(random, {}):
             seeds = summary[random][name].values.values()
-            figure.add_hrect(
-                y0=min(seeds),
-                y1=max(seeds),
-                fillcolor=RANDOM_BAND,
-                line_width=0,
-                row=1,
-                col=column,
-            )
+            band = {"y0": min(seeds), "y1": max(seeds), "fillcolor": RANDOM_BAND, "line_width": 0}
+            figure.add_hrect(**band, row=1, col=column)  # pyright: ignore[reportArgumentType]
     return _styled(figure, height=340)
 
 
-def losses(
+def loss_curves(
     curves: Mapping[str, Sequence[Mapping[str, Any]]], arm_of: Mapping[str, str]
 ) -> go.Figure:
     """Draw the training loss over steps, one line per training.

@@ -13,7 +13,7 @@ from .charts import colors
 POINTS = 200  # of a curve at most: a picture of some hundred pixels shows no more
 
 
-def dots(
+def dot_charts(
     summary: Summary,
     metrics: Sequence[str],
     *,
@@ -31,18 +31,18 @@ def dots(
         random: The arm whose smallest to largest seed is shaded, if there is one.
     """
     charts = [
-        _dots({arm: summary[arm].get(name) for arm in order}, name, real.get(name), random)
+        _dot_chart({arm: summary[arm].get(name) for arm in order}, name, real.get(name), random)
         for name in metrics
     ]
     return f"<div class=plots>{''.join(charts)}</div>"
 
 
-def _dots(
+def _dot_chart(
     rows: Mapping[str, Spread | None], name: str, real: RealScore | None, random: str | None
 ) -> str:
     title, better = SHOWN[name]
     color = colors(list(rows))
-    values = [value for told in rows.values() if told for value in told.values.values()]
+    values = [value for spread in rows.values() if spread for value in spread.values.values()]
     values += [real.value] if real else []
     low, high = min(0.0, *values), max(*values, 0.0)
     high = high + 0.04 * (high - low) if high > low else low + 1.0
@@ -59,16 +59,16 @@ def _dots(
     if real is not None:
         fixed += f"<i class=line style='left:{at(real.value)}'></i>"
     lines = []
-    for arm, told in rows.items():
+    for arm, spread in rows.items():
         marks = ""
-        if told is not None:
-            marks = f"<i class=mean style='left:{at(told.mean)};--color:{color[arm]}'></i>"
+        if spread is not None:
+            marks = f"<i class=mean style='left:{at(spread.mean)};--color:{color[arm]}'></i>"
             marks += "".join(
                 f"<i class=dot style='left:{at(value)};--color:{color[arm]}' "
                 f"title='seed {seed}: {number(value)}'></i>"
-                for seed, value in told.values.items()
+                for seed, value in spread.values.items()
             )
-        lines.append(_row(arm, fixed + marks, str(told) if told else "–"))
+        lines.append(_row(arm, fixed + marks, str(spread) if spread else "–"))
     if real is not None:
         lines.append(_row("real images", fixed, number(real.value)))
     axis = f"<span>{number(low)}</span><span>{number(high)}</span>"
@@ -86,7 +86,7 @@ def _row(arm: str, marks: str, value: str) -> str:
     )
 
 
-def losses(
+def loss_curves(
     curves: Mapping[str, Sequence[Mapping[str, Any]]],
     arm_of: Mapping[str, str],
     order: Sequence[str],
@@ -102,16 +102,16 @@ def losses(
         HTML; a sentence where fewer than two moments of any training were logged.
     """
     color = colors(list(order))
-    found = {run: _points(entries) for run, entries in curves.items()}
-    found = {run: points for run, points in found.items() if len(points) > 1}
-    if not found:
+    lines_of = {run: _points(entries) for run, entries in curves.items()}
+    lines_of = {run: points for run, points in lines_of.items() if len(points) > 1}
+    if not lines_of:
         return "<p class=quiet>Too few steps were logged for a curve.</p>"
-    every = [point for points in found.values() for point in points]
+    every = [point for points in lines_of.values() for point in points]
     left, right = min(step for step, _ in every), max(step for step, _ in every)
     low, high = (end(math.log(loss) for _, loss in every) for end in (min, max))
     wide, tall = max(right - left, 1), max(high - low, 1e-9)
     lines = []
-    for run, points in found.items():
+    for run, points in lines_of.items():
         drawn = " ".join(
             f"{1000 * (step - left) / wide:.1f},{300 * (high - math.log(loss)) / tall:.1f}"
             for step, loss in points
@@ -127,7 +127,7 @@ def losses(
         f"<figure class=curves><div class=legend>{legend}</div>"
         f"<div class=ends><span>loss {number(math.exp(high))}</span></div>"
         "<svg viewBox='0 0 1000 300' preserveAspectRatio='none' role=img "
-        f"aria-label='Training loss of {len(found)} trainings'>{''.join(lines)}</svg>"
+        f"aria-label='Training loss of {len(lines_of)} trainings'>{''.join(lines)}</svg>"
         f"<div class=ends><span>{number(math.exp(low))} at step {left:,}</span>"
         f"<span>step {right:,}</span></div></figure>"
     )

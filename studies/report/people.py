@@ -32,23 +32,23 @@ class People:
     agreements: list[Agreement]
 
 
-def of_study(generated: str, outcomes: Sequence[Mapping[str, Any]]) -> list[People]:
+def rated_studies(generated: str, outcomes: Sequence[Mapping[str, Any]]) -> list[People]:
     """Find the studies of people that have votes on a study's generated images.
 
     Args:
         generated: Name of the data set with the generated images.
         outcomes: The study's outcomes, one per training.
     """
-    found = []
+    rated = []
     for name in ratings.rating_names(dataset=generated):
         votes = ratings.open_rating(name).votes()
         if preferences.effective(votes):
-            said = preferences.results(votes)
-            found.append(People(name, said, against(said, outcomes)))
-    return found
+            results = preferences.results(votes)
+            rated.append(People(name, results, metric_agreements(results, outcomes)))
+    return rated
 
 
-def against(results: Results, outcomes: Sequence[Mapping[str, Any]]) -> list[Agreement]:
+def metric_agreements(results: Results, outcomes: Sequence[Mapping[str, Any]]) -> list[Agreement]:
     """Compare people's order of the arms with that by each metric.
 
     Args:
@@ -61,7 +61,7 @@ def against(results: Results, outcomes: Sequence[Mapping[str, Any]]) -> list[Agr
     if not results.ranking or not outcomes:
         return []
     reference = "held_out" if "held_out" in outcomes[0]["values"] else "pool"
-    found = []
+    agreements = []
     for metric, (title, better) in SHOWN.items():
         values: dict[str, list[float]] = {}
         for outcome in outcomes:
@@ -70,23 +70,23 @@ def against(results: Results, outcomes: Sequence[Mapping[str, Any]]) -> list[Agr
                 values.setdefault(outcome["arm"], []).append(value)
         means = {arm: float(np.mean(own)) for arm, own in values.items()}
         try:
-            found.append(
+            agreements.append(
                 agreement_with(
                     results, metric=title, values=means, higher_is_better=better == "higher"
                 )
             )
         except DataError:  # fewer than two arms have both: nothing to compare
             continue
-    return found
+    return agreements
 
 
-def section(found: Sequence[People]) -> str:
+def people_section(rated: Sequence[People]) -> str:
     """Return the part of a report about people, empty without votes."""
-    return "".join(_one(people) for people in found)
+    return "".join(_one(people) for people in rated)
 
 
 def _one(people: People) -> str:
-    said = "".join(f"<li>{html.escape(text)}</li>" for text in people.results.sentences)
+    sentences = "".join(f"<li>{html.escape(text)}</li>" for text in people.results.sentences)
     rows = "".join(
         f"<tr><th>{html.escape(pair.first)} over {html.escape(pair.second)}</th><td>{pair.wins}"
         f"</td><td>{pair.ties}</td><td>{pair.losses}</td><td>{pair.raters}</td>"
@@ -119,6 +119,6 @@ def _one(people: People) -> str:
         )
     return (
         f"<h2>What people prefer</h2><p class=quiet>Study of people "
-        f"{html.escape(people.name)}; a tie counts half.</p><ul>{said}</ul><div class=scroll>"
+        f"{html.escape(people.name)}; a tie counts half.</p><ul>{sentences}</ul><div class=scroll>"
         f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>{metrics}"
     )

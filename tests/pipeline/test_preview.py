@@ -14,7 +14,7 @@ from curadiff import cli, runs
 from curadiff.common.errors import DataError, RunError, SettingsError
 from curadiff.config import PreviewSettings
 from curadiff.studies.preview import LABEL
-from curadiff.studies.preview.arms import arms, drawing_order
+from curadiff.studies.preview.arms import drawing_order, list_arms
 
 SIZES = {
     "name": "tiny",
@@ -147,6 +147,54 @@ def test_what_the_user_has_chosen_is_an_arm_too(embedded, home):
     ]
 
 
+QUICK = {**SIZES, "arms": ["random"], "random_draws": 1, "count": 8, "variations": 0}
+
+
+def test_a_renamed_data_set_is_known_and_another_of_its_name_is_refused(embedded, home):
+    name = embedded.name
+    first = curadiff.preview(embedded, progress=False, **QUICK)
+    pictures = {path: path.stat().st_mtime_ns for path in first.run.path.rglob("*.png")}
+    embedded.name = f"{name}-renamed"
+    other = fo.Dataset(name)
+    other.add_samples([fo.Sample(filepath=path) for path in embedded.values("filepath")])
+    try:
+        with pytest.raises(SettingsError, match="other images; choose"):
+            curadiff.preview(other, progress=False, **QUICK)
+        again = curadiff.preview(embedded, progress=False, **QUICK)
+        assert {path: path.stat().st_mtime_ns for path in pictures} == pictures
+        assert again.generated == f"{name}-tiny"  # that which is there
+        with pytest.raises(SettingsError, match="-renamed', not of "):
+            curadiff.preview(other, progress=False, **QUICK)
+        assert runs.open_run("tiny").record["identity"]["id"] == str(embedded._doc.id)
+    finally:
+        other.delete()
+        embedded.name = name
+
+
+def test_images_that_came_since_are_counted_and_another_view_is_refused(embedded, home):
+    ids = embedded.values("id")
+    first = curadiff.preview(embedded.limit(30), progress=False, **{**QUICK, "fields": False})
+    assert first.notes == ()
+    grown = curadiff.preview(embedded, progress=False, **{**QUICK, "fields": False})
+    (note,) = grown.notes
+    assert "40 images, 10 new since the preview began" in note
+    assert "goes on with the 30" in note
+    assert "choose another name" in note
+    assert note in grown.page.read_text()
+    assert note in str(grown)
+    split = runs.read_json(first.run.path / "split.json")
+    assert {*split["pool"], *split["held_out"]} == set(ids[:30])
+    with pytest.raises(RunError, match="of 30 images, and 5 of them are not among the 35 given"):
+        curadiff.preview(embedded.skip(5), progress=False, **{**QUICK, "fields": False})
+
+
+def test_fields_that_were_left_out_are_written_by_a_second_call(embedded, home):
+    settings = {**QUICK, "fields": False}
+    assert curadiff.preview(embedded, progress=False, **settings).generated is None
+    assert curadiff.preview(embedded, progress=False, **QUICK).generated == f"{embedded.name}-tiny"
+    assert embedded.count("tiny_random_1_harm") == 10
+
+
 @pytest.mark.parametrize(
     ("settings", "fault", "sentence"),
     [
@@ -163,7 +211,7 @@ def test_what_cannot_be_previewed_gets_a_sentence(embedded, home, settings, faul
 
 
 def test_one_arm_of_each_kind_is_drawn_first_and_the_whole_pool_late():
-    order = drawing_order(arms(PreviewSettings(random_draws=3)))
+    order = drawing_order(list_arms(PreviewSettings(random_draws=3)))
     assert [arm.key for arm in order] == [
         "random-1",
         "coreset",
@@ -186,8 +234,8 @@ def test_the_shell_prints_the_table(embedded, home, capsys):
 
 
 def test_the_seeds_of_two_noise_seeds_do_not_meet():
-    from curadiff.studies.preview.engine import APART
+    from curadiff.studies.preview.models import SEED_STRIDE
 
     most = PreviewSettings.model_fields["count"].metadata
-    assert max(getattr(limit, "le", 0) or 0 for limit in most) < APART
-    assert np.gcd(APART, 32) == 32  # so that pictures are drawn in the same parts
+    assert max(getattr(limit, "le", 0) or 0 for limit in most) < SEED_STRIDE
+    assert np.gcd(SEED_STRIDE, 32) == 32  # so that pictures are drawn in the same parts

@@ -30,7 +30,7 @@ OUTCOMES = [
 
 
 def test_random_is_a_band_and_others_have_an_interval():
-    first, second, real = table.rows(OUTCOMES, {"frechet_distance": 2.5})
+    first, second, real = table.table_rows(OUTCOMES, {"frechet_distance": 2.5})
     assert first.arm == "random (2 draws)"
     assert first.cells[0] == "1,000"
     assert first.cells[1] == "2.20 [2.00, 2.40]"  # the mean, and the range of the draws
@@ -38,7 +38,7 @@ def test_random_is_a_band_and_others_have_an_interval():
     assert first.cells[-2] == "1.5"
     assert second.cells[5] == "75.5 [70.0, 81.0]"
     assert (real.arm, real.cells[5]) == (table.REAL, "2.50")
-    assert {len(row.cells) + 1 for row in (first, second, real)} == {len(table.head())}
+    assert {len(row.cells) + 1 for row in (first, second, real)} == {len(table.column_titles())}
 
 
 def test_terminal_and_page_show_the_same_cells():
@@ -52,6 +52,6 @@ def test_terminal_and_page_show_the_same_cells():
 
 def test_what_is_not_known_yet_is_a_dash():
     early = {"arm": "full", "name": "full", "images": 7, "drawn": {}}
-    (row,) = table.rows([early], {})
+    (row,) = table.table_rows([early], {})
     assert row.cells[0] == "7"
     assert set(row.cells[1:]) == {"-"}

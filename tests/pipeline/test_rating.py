@@ -148,16 +148,16 @@ def test_the_shell_does_the_same(tagged, tmp_path, capsys):
 
 def test_a_report_shows_people_beside_the_metrics(tagged):
     name = curadiff.rate_start(tagged, **TAGS, votes_per_rater=40).name
-    assert people.of_study(tagged.name, []) == []  # nobody voted yet
+    assert people.rated_studies(tagged.name, []) == []  # nobody voted yet
     vote_all(name)
     frechet = {"typicality": 10.0, "coreset": 30.0}
     outcomes = [
         {"arm": arm, "values": {"held_out": {"frechet_distance": value}}}
         for arm, value in frechet.items()
     ]
-    found = people.of_study(tagged.name, outcomes)
-    page = people.section(found)
+    found = people.rated_studies(tagged.name, outcomes)
+    page = people.people_section(found)
     assert "typicality was preferred to coreset in" in page
     assert found[0].agreements[0].tau == 1.0
     assert "too few for any order to be significant" in page
-    assert people.of_study("another", outcomes) == []
+    assert people.rated_studies("another", outcomes) == []

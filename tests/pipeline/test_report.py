@@ -13,6 +13,7 @@ from curadiff.config import StudySettings
 from curadiff.studies import comparing
 from curadiff.studies.conclusions import conclude
 from curadiff.studies.report import reporting
+from curadiff.studies.report.data import ReportData
 from curadiff.studies.used_settings import used
 from PIL import Image
 
@@ -55,10 +56,10 @@ def written(home, seeds, values):
             }
             outcomes.append(record)
     summary = {"held_out": comparing.table(outcomes, "held_out")}
-    found = reporting.Found(
+    data = ReportData(
         outcomes, summary, conclude(outcomes, "held_out"), ["A <note>."], "photos", (480, 120)
     )
-    return reporting.write_report(run, config, found), found
+    return reporting.write_report(run, config, data), data
 
 
 def close(place, seed):
@@ -70,7 +71,7 @@ def apart(place, seed):
 
 
 def test_the_page_is_small_safe_and_says_what_it_is_about(home):
-    path, found = written(home, 2, close)
+    path, data = written(home, 2, close)
     page = path.read_text()
     assert path.stat().st_size < 2_000_000
     assert "<script" not in page
@@ -83,7 +84,7 @@ def test_the_page_is_small_safe_and_says_what_it_is_about(home):
     assert "±" not in page.replace("mean ± standard deviation", "")
     assert json.loads((path.parent / "report.json").read_text())["conclusion"]["best"] is None
     # Arms stand in the same order in charts and tables.
-    order = found.conclusion.order
+    order = data.conclusion.order
     charts = re.findall(r"<span class=arm>(\w+)</span>", page)
     table = re.findall(r"<tr><th>(\w+)</th><td", page)
     assert charts == order * (len(charts) // len(order))
@@ -91,8 +92,8 @@ def test_the_page_is_small_safe_and_says_what_it_is_about(home):
 
 
 def test_a_leader_beyond_chance_is_marked_in_its_column_alone(home):
-    path, found = written(home, 4, apart)
-    assert found.conclusion.best == "full"
+    path, data = written(home, 4, apart)
+    assert data.conclusion.best == "full"
     assert re.findall(r"<td class=best>([\d.]+)", path.read_text()) == ["0.315"]
 
 

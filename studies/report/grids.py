@@ -1,0 +1,70 @@
+"""Contact sheets of what each training draws, from the same noise."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ... import runs
+from ...common.contact_sheet import data_url, square_grid
+from ...common.files import replacing
+from ...common.images import open_rgb
+from ...common.keys import training_key
+from ...runs import Run
+from .data import ReportData
+
+
+def write_grids(run: Run, outcomes: Sequence[Mapping[str, Any]]) -> dict[str, Path]:
+    """Write a 5x5 grid of every training's first images; return them by cell."""
+    folder = run.path / "grids"
+    folder.mkdir(exist_ok=True)
+    sheets = {}
+    for outcome in outcomes:
+        key = training_key(outcome["arm"], outcome["seed"])
+        sheets[key] = folder / f"{key}.png"
+        with replacing(sheets[key]) as part:
+            square_grid(drawn_files(Path(outcome["generated"]))).save(part, "PNG")
+    return sheets
+
+
+def drawn_files(folder: Path) -> list[Path]:
+    """List the images that the record of a folder of drawn images names, and no other file."""
+    record = folder / "generated.json"
+    count = len(runs.read_json(record)["seeds"]) if record.exists() else 0
+    return [path for n in range(count) if (path := folder / f"{n:06d}.png").exists()]
+
+
+def grids_section(sheets: Mapping[str, Path], data: ReportData) -> str:
+    """Return the grids of all trainings, one seed below another, real images first.
+
+    Args:
+        sheets: Files of the grids by cell, see `write_grids`.
+        data: What the report is about.
+    """
+    seeds = list(dict.fromkeys(outcome["seed"] for outcome in data.outcomes))
+    parts = [
+        "<h2>What the models draw</h2><p class=quiet>The first 25 images of each training; "
+        "the same place in every grid started from the same noise.</p>"
+    ]
+    if data.real:
+        parts.append(
+            f"<div class=grids>{_figure(data_url(square_grid(data.real)), 'real images')}</div>"
+        )
+    for seed in seeds:
+        figures = []
+        for arm in data.conclusion.order:
+            path = sheets.get(training_key(arm, seed))
+            if path is not None:
+                figures.append(_figure(data_url(open_rgb(path)), f"{arm}, seed {seed}"))
+        parts.append(f"<div class=grids>{''.join(figures)}</div>")
+    return "".join(parts)
+
+
+def _figure(url: str, label: str) -> str:
+    label = html.escape(label)
+    return (
+        f"<figure><img src='{url}' alt='25 images of {label}'>"
+        f"<figcaption>{label}</figcaption></figure>"
+    )
