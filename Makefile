@@ -35,7 +35,7 @@ test-slow: venv
 test-lowest:
 	$(PYTHON) -m venv build/lowest
 	build/lowest/bin/python -m pip install --quiet uv
-	build/lowest/bin/uv pip install --quiet --python build/lowest/bin/python --resolution lowest-direct --editable . pytest pytest-timeout hypothesis
+	build/lowest/bin/uv pip install --quiet --python build/lowest/bin/python --resolution lowest-direct --editable . 'pytest>=8.3' 'pytest-timeout>=2.3' 'hypothesis>=6.100'
 	build/lowest/bin/python -m pytest -m "not slow" -x $(LOWEST)
 LOWEST ?= tests/config tests/metrics/test_frechet.py tests/metrics/test_manifold.py tests/selectors/test_contract.py \
 	tests/diffusion/test_schedules.py tests/diffusion/test_samplers.py tests/encoders/test_descriptor.py \

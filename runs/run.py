@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import html
 import json
 import time
 import warnings
@@ -26,6 +28,19 @@ class Run:
 
     def __repr__(self) -> str:
         return f"Run({str(self.path)!r})"
+
+    def _repr_html_(self) -> str:
+        """Return state and folder and, of a training, what it draws, for a notebook."""
+        status = self.status
+        words = f"{self.id} ({self.kind}): {status['state']}"
+        if status.get("steps"):
+            words += f", step {status.get('step', 0):,} of {status['steps']:,}"
+        page = f"<p>{html.escape(words)}<br>{html.escape(str(self.path))}</p>"
+        grid = max((self.path / "grids").glob("step-*.png"), default=None)
+        if grid is not None:
+            picture = base64.b64encode(grid.read_bytes()).decode()
+            page += f'<img alt="{grid.stem}" src="data:image/png;base64,{picture}">'
+        return page
 
     @property
     def id(self) -> str:

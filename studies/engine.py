@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import time
 from collections.abc import Sequence
 from contextlib import nullcontext
@@ -67,6 +68,12 @@ class StudyResult:
     generated: str
     conclusion: Conclusion
     notes: tuple[str, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"StudyResult({self.run.id!r}, {len(self.outcomes)} trainings, {self.report})"
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{html.escape(str(self))}</pre>"
 
     def __str__(self) -> str:
         parts = []

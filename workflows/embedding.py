@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import warnings
 from dataclasses import dataclass
 from typing import Any, Unpack
 
@@ -111,9 +112,16 @@ def embed(
     with locking.exclusive(dataset, "embed", part=name) as field_held:
         with locking.exclusive(dataset, "embed"):
             vectors.prepare(dataset, name, encoder.key, overwrite=config.overwrite)
+            theirs = vectors.foreign(dataset, name)  # 0 unless they may be overwritten
             adopted = 0 if config.overwrite else vectors.adopt(dataset, name, encoder.key)
             finished_ids_of = vectors.waiting if config.overwrite else vectors.done
             finished = finished_ids_of(dataset, name, encoder.key, files)
+        if theirs:
+            warnings.warn(
+                f"{name!r} of {dataset.name!r} holds {theirs} vectors that Curadiff did not make; "
+                "they stay until all new ones are there, and are then replaced",
+                stacklevel=2,
+            )
         rows_left = [row for row, id in enumerate(pool.ids) if id not in finished]
         with reporting(progress, f"embed into {name}", "image") as report:
             report(0, len(rows_left))

@@ -30,6 +30,9 @@ class PreviewResult:
     generated: str | None
     notes: tuple[str, ...] = ()
 
+    def __repr__(self) -> str:
+        return f"PreviewResult({self.run.id!r}, {len(self.outcomes)} arms, {self.page})"
+
     def __str__(self) -> str:
         opened = f"\nOpen the drawings with: curadiff app {self.generated}"
         notes = "".join(f"\n{note}" for note in self.notes)

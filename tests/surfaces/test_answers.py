@@ -10,6 +10,8 @@ import shutil
 import subprocess
 import warnings
 
+import curadiff
+import fiftyone as fo
 import numpy as np
 import pytest
 from curadiff import cli, runs
@@ -214,3 +216,27 @@ def test_tab_completes_commands_choices_and_runs(home):
 
 def test_run_lists_stay_in_their_width():
     assert len(run_commands.one_line("word " * 100)) == run_commands.WIDTH
+
+
+def test_vectors_of_the_users_are_named_before_they_are_overwritten(dataset, capsys):
+    dataset.add_sample_field("mine", fo.VectorField)
+    dataset.set_values("mine", list(np.eye(40, dtype=np.float32)))
+    words = ["embed", dataset.name, "--encoder", "builtin", "--field", "mine"]
+    status, _, err = run(capsys, *words)
+    assert (status, "40 vectors that Curadiff did not make; choose another" in err) == (2, True)
+    status, _, err = run(capsys, *words, "--overwrite")
+    assert status == 0
+    assert f"note: 'mine' of '{dataset.name}' holds 40 vectors that Curadiff did not make" in err
+    assert "did not make" not in run(capsys, *words, "--overwrite")[2]
+
+
+def test_results_show_themselves_in_a_line_and_in_a_notebook(embedded, home):
+    selection = curadiff.select(embedded, method="random", budget=3)
+    assert repr(selection) == "SelectResult('random-3', 3 samples)"
+    assert selection._repr_html_().count("<img") == 1
+    made = runs.create("train", {}, name="one")
+    made.set_status("running", step=1000, steps=2000)
+    assert "step 1,000 of 2,000" in made._repr_html_()
+    (made.path / "grids").mkdir()
+    (made.path / "grids" / "step-00001000.png").write_bytes(b"png")
+    assert "data:image/png;base64,cG5n" in made._repr_html_()
