@@ -52,8 +52,9 @@ bench: venv
 
 # The pages and the reference from docstrings, into build/docs; warnings are errors.
 docs: venv
-	mkdir -p build/reference
-	ln -sfn $(CURDIR) build/reference/curadiff
+	rm -rf build/reference
+	mkdir -p build/reference/curadiff
+	ln -s $(CURDIR)/*.py $(patsubst %/__init__.py,$(CURDIR)/%,$(wildcard */__init__.py)) build/reference/curadiff
 	$(BIN)/mkdocs build --quiet --strict
 
 # A wheel, a source archive and the plugin as a zip, into dist.
