@@ -147,6 +147,9 @@ class TrainSettings(Settings):
     )
     checkpoint_every: int = setting(1000, "Steps between two checkpoints.", ge=1)
     keep_checkpoints: int = setting(2, "How many checkpoints to keep.", ge=1, advanced=True)
+    keep_every: int | None = setting(
+        None, "Keep the checkpoints at multiples of so many steps besides.", ge=1, advanced=True
+    )
     grid_every: int | None = setting(
         None, "Steps between two sample grids; by default one per checkpoint.", ge=1, advanced=True
     )
@@ -232,6 +235,11 @@ class TrainSettings(Settings):
                 f"{self.accumulate * self.processes}, got {self.batch_size}."
             )
         return self
+
+    @property
+    def checkpoints_kept(self) -> int:
+        """At most so many checkpoints are there when the training has ended."""
+        return self.keep_checkpoints + (self.steps // self.keep_every if self.keep_every else 0)
 
     @property
     def widths(self) -> list[int]:

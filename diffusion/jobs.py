@@ -31,6 +31,7 @@ MAY_CHANGE = (  # when a training goes on: how long and where, not what it learn
     "learning_rate",
     "checkpoint_every",
     "keep_checkpoints",
+    "keep_every",
     "grid_every",
     "tracker",
     "processes",

@@ -26,6 +26,7 @@ def generate(
     run: str | Path | Run,
     *,
     folder: str | Path | None = None,
+    checkpoint: int | None = None,
     progress: Progress = True,
     **settings: Unpack[GenerateOptions],
 ) -> Path:
@@ -37,6 +38,7 @@ def generate(
     Args:
         run: A training run, its id or its path.
         folder: Where to write; by default a folder of the run named after the settings.
+        checkpoint: Step of the checkpoint to draw from; by default the last one.
         progress: Show a bar (True), nothing (False), or call ``progress(done, total)``.
         **settings: See `GenerateSettings`.
 
@@ -50,7 +52,9 @@ def generate(
     config = GenerateSettings(**settings)
     run = runs.open_run(run)
     with reporting(progress, f"generate from {run.id}", "image") as report:
-        return diffusion.generate(run, config, folder=folder, progress=report)
+        return diffusion.generate(
+            run, config, folder=folder, checkpoint_step=checkpoint, progress=report
+        )
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,7 @@ def generate(
     settings: GenerateSettings,
     *,
     folder: str | Path | None = None,
+    checkpoint_step: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Path:
     """Draw images ``000000.png`` ... and describe them in ``generated.json``.
@@ -45,10 +46,11 @@ def generate(
     the same call goes on after an interruption.
 
     Args:
-        run: A training with at least one checkpoint; the last one is used.
+        run: A training with at least one checkpoint.
         settings: How many, and how.
         folder: Where to; by default ``<run>/generated/<name after the settings>``, which takes
             over images that are drawn already when only their number is another.
+        checkpoint_step: Steps after which the checkpoint was written; by default the last one.
         progress: Called with (done, total) after each batch.
 
     Returns:
@@ -70,13 +72,17 @@ def generate(
     analytic = trained.network == "analytic"
     file = freezing.FILE if analytic else f"{WEIGHTS[settings.weights]}.safetensors"
     try:
-        step = checkpoint.newest_intact(run.path, file)
+        step = checkpoint_step or checkpoint.newest_intact(run.path, file)
     except checkpoint.Unreadable as fault:
         raise RunError(f"{fault} {AGAIN if analytic else ''}".rstrip()) from fault
     if step is None:
         raise RunError(
             f"{run.id} has no checkpoint yet; train it first: it is {run.status['state']}."
         )
+    saved = checkpoint.saved_steps(run.path)
+    if checkpoint_step is not None and checkpoint_step not in saved:
+        listed = ", ".join(map(str, saved)) or "none"
+        raise RunError(f"{run.id} has no checkpoint at step {checkpoint_step} (there: {listed}).")
     own = run.path / "generated" / image_folder.folder_name(settings, step)
     folder = own if folder is None else Path(folder).absolute()
     _make_folder(folder)

@@ -64,8 +64,9 @@ def save(
     state: dict[str, Any],
     *,
     keep: int,
+    keep_every: int | None = None,
 ) -> Path:
-    """Write a checkpoint, then delete all but the last ``keep``.
+    """Write a checkpoint, then delete all but the last ``keep`` and those that stay.
 
     Args:
         run_path: The run directory.
@@ -73,6 +74,7 @@ def save(
         tensors: Per file name (without ending) the named tensors in it.
         state: Whatever else is needed to go on, JSON values.
         keep: How many checkpoints to leave, at least 1.
+        keep_every: Those at multiples of so many steps stay besides.
 
     Raises:
         RunError: The disk is full or not writable; earlier checkpoints are kept.
@@ -100,6 +102,8 @@ def save(
             "Free some space, then run the same command again to go on from there."
         ) from fault
     for old in saved_steps(run_path)[:-keep]:
+        if keep_every and old % keep_every == 0:
+            continue
         hidden = temporary(path_of(run_path, old))
         path_of(run_path, old).rename(hidden)  # so that no half of it is taken for a checkpoint
         remove(hidden)

@@ -227,7 +227,7 @@ class Training:
                 "curadiff", self.settings.model_dump(), engine.tracker_options(self.run)
             )
         if self.main:
-            need = checkpoint.disk_bytes(self.state.count(), self.settings.keep_checkpoints)
+            need = checkpoint.disk_bytes(self.state.count(), self.settings.checkpoints_kept)
             warning = checkpoint.space_warning(self.run.path, need)
             message = f"training on {self.device}; needs up to {need / 1e9:.2f} GB of disk{warning}"
             if last is not None and last.warning:
@@ -291,6 +291,7 @@ class Training:
                 self.state.tensors(),
                 {"attempt": self.attempt, "scaler": scaler},
                 keep=self.settings.keep_checkpoints,
+                keep_every=self.settings.keep_every,
             )
             if self.settings.network == "unet2d":
                 pipeline.publish(self.run.path, self.settings, folder / "ema.safetensors")

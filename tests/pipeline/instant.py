@@ -7,7 +7,7 @@ from curadiff import runs
 from PIL import Image
 
 
-def generate(run, *, progress, count, seed, **more):
+def generate(run, *, progress, count, seed, checkpoint=None, **more):
     folder = run.path / "drawn"
     folder.mkdir(exist_ok=True)
     pixels = np.random.default_rng(len(run.id))
