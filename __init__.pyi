@@ -1,5 +1,9 @@
 from .studies.engine import resume_study as resume_study
 from .studies.engine import study as study
+from .studies.managing import study_add as study_add
+from .studies.managing import study_drop as study_drop
+from .studies.managing import study_report as study_report
+from .studies.managing import study_status as study_status
 from .studies.preview.engine import preview as preview
 from .studies.rating import rate_export as rate_export
 from .studies.rating import rate_import as rate_import
@@ -14,6 +18,7 @@ from .workflows.embedding import embed as embed
 from .workflows.estimating import estimate_study as estimate_study
 from .workflows.estimating import estimate_training as estimate_training
 from .workflows.evaluating import evaluate as evaluate
+from .workflows.exporting import export as export
 from .workflows.generating import generate as generate
 from .workflows.generating import import_generated as import_generated
 from .workflows.importing import import_images as import_images

@@ -65,7 +65,7 @@ def _carry_out(parsed: argparse.Namespace) -> int:
     """Call the command and print its answer; return the exit status."""
     as_json = getattr(parsed, "json", False)
     with contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext():
-        answer = parsed.command(parsed)
+        answer = parsed.function(parsed)
     if not isinstance(answer, Answer):
         return 0
     show(answer, as_json=as_json)

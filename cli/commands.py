@@ -14,6 +14,7 @@ from .completion import SHELLS
 from .flags import Parser, add_settings
 from .output import Answer
 from .rate_commands import add_rate
+from .study_commands import run_export, run_study
 
 Command = Callable[[argparse.Namespace], Answer | int | None]
 
@@ -46,7 +47,7 @@ def add_commands(parser: Parser) -> None:
         **arguments: dict[str, Any],
     ) -> None:
         added: Parser = commands.add_parser(name, help=help, description=help)
-        added.set_defaults(command=command, parser=added, verb=name, json=False)
+        added.set_defaults(function=command, parser=added, verb=name, json=False)
         for argument, options in arguments.items():
             positional = "metavar" in options and argument.isupper()
             flag = argument if positional else f"--{argument}".replace("_", "-")
@@ -120,9 +121,22 @@ def add_commands(parser: Parser) -> None:
     )
     add(
         "study",
-        verbs.study,
+        run_study,
         "Do all of this for several selections, and compare them.",
-        SOURCE={"metavar": "SOURCE", "nargs": "?", "help": "./FOLDER of images or DATASET[:VIEW]"},
+        SOURCE={
+            "metavar": "SOURCE",
+            "nargs": "*",
+            "help": "./FOLDER of images or DATASET[:VIEW]; or: status STUDY, report STUDY, "
+            "add STUDY ARM..., drop STUDY ARM...",
+        },
+        dry_run={
+            "nargs": "?",
+            "type": int,
+            "const": 0,
+            "metavar": "IMAGES",
+            "help": "print every step with images, steps, FLOPs, hours and disk; start nothing. "
+            "IMAGES: how many there are, where the source is not here",
+        },
         file={"metavar": "FILE", "help": "YAML file with settings; flags win over it"},
         estimate=ESTIMATE,
         update_images={
@@ -130,6 +144,14 @@ def add_commands(parser: Parser) -> None:
             "help": "take the images of today where they differ from those that the study began "
             "with, and train anew; earlier trainings stay",
         },
+    )
+    add(
+        "export",
+        run_export,
+        "Write the images of a selection to a folder that other training programs read.",
+        SELECTION={**DATASET, "metavar": "DATASET[:SELECTION]"},
+        to={"metavar": "FOLDER", "required": True, "help": "an empty or new folder"},
+        captions={"metavar": "FIELD", "help": "sample field with the captions"},
     )
     add_rate(commands)
     add(

@@ -31,6 +31,8 @@ SIZES = {
     "arms": ["random", "typicality"],
     "budget": 150,
     "seeds": [0],
+    "draws": 1,
+    "curve": 2,
     "parallel": 2,
     "embed": {"encoder": "builtin"},
     "train": {

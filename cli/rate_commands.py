@@ -19,7 +19,7 @@ def add_rate(commands: Any) -> None:
 
     def add(name: str, help: str) -> Parser:
         added: Parser = parts.add_parser(name, help=help, description=help)
-        added.set_defaults(command=COMMANDS[name], parser=added, verb="rate", json=False)
+        added.set_defaults(function=COMMANDS[name], parser=added, verb="rate", json=False)
         if name != "serve":
             added.add_argument("--json", action="store_true", help="print JSON, and nothing else")
         return added

@@ -132,25 +132,6 @@ def evaluate(args: argparse.Namespace) -> Answer:
     return Answer(evaluation)
 
 
-def study(args: argparse.Namespace) -> Answer:
-    """Run a study, or estimate one."""
-    from ..studies import engine
-    from ..workflows import estimating
-    from .settings_file import merged, read_settings
-
-    parser: Parser = args.parser
-    settings = read_settings(args.file) if args.file else {}
-    source = args.SOURCE or settings.pop("source", None)
-    if source is None:
-        parser.error("a source is needed: a folder or data set, or 'source:' in the file")
-    settings.pop("source", None)
-    settings = merged(settings, given_settings(args, VERBS["study"]))
-    if args.estimate:
-        return Answer(estimating.estimate_study(**settings))
-    options = {"update_images": args.update_images, "progress": not args.json}
-    return Answer(engine.study(source, **options, **settings))
-
-
 def manage_runs(args: argparse.Namespace) -> Answer | None:
     """List runs, or do one thing with one."""
     from .run_commands import manage

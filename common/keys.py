@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 
-def training_key(arm: str, seed: int, *, study: str | None = None) -> str:
+def training_key(arm: str, seed: int, *, draw: int | None = None, study: str | None = None) -> str:
     """Return what a training of a study is called: ``coreset-s0``, or ``STUDY-coreset-s0``.
 
     Args:
         arm: Name of the arm.
         seed: Its seed.
+        draw: Seed of the selection where that is another one: ``random-d2-s0``.
         study: Name of the study with its version; given where the name has to be unique outside
             the study, as of runs, selections and evaluations.
     """
-    return under(study, f"{arm}-s{seed}") if study else f"{arm}-s{seed}"
+    name = f"{arm}-s{seed}" if draw in (None, seed) else f"{arm}-d{draw}-s{seed}"
+    return under(study, name) if study else name
 
 
 def under(study: str, name: str) -> str:

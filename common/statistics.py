@@ -17,25 +17,27 @@ class Spread:
         mean: Mean over the seeds.
         std: Standard deviation (n - 1); None for one seed.
         n: How many seeds.
-        values: The value of each seed, by seed.
+        values: The value of each seed, by seed; of a study's training whose selection has a seed of
+            its own by ``draw 2, seed 0``.
         excess: Mean of what the value exceeds the one of real images by; None where unknown.
     """
 
     mean: float
     std: float | None
     n: int
-    values: dict[int, float]
+    values: dict[int | str, float]
     excess: float | None = None
 
     def __str__(self) -> str:
         """One value, both of two, else mean and deviation: two values have no deviation to tell."""
         if self.n > 2 and self.std is not None:
             return f"{number(self.mean)} ± {number(self.std)}"
-        return " / ".join(number(value) for _, value in sorted(self.values.items()))
+        return " / ".join(number(value) for _, value in sorted(self.values.items(), key=str))
 
 
 def spread(
-    values: Mapping[int, float | None], excess: Iterable[float | None] = ()
+    values: Mapping[int | str, float | None] | Mapping[int, float | None],
+    excess: Iterable[float | None] = (),
 ) -> Spread | None:
     """Summarize a value over seeds; None where no seed has one."""
     known = {seed: float(value) for seed, value in values.items() if _is_finite(value)}

@@ -163,6 +163,8 @@ class TrainOptions(TypedDict, total=False):
     """Steps between two checkpoints. [>= 1; default: 1000]"""
     keep_checkpoints: int
     """How many checkpoints to keep. [>= 1; default: 2]"""
+    keep_every: int | None
+    """Keep the checkpoints at multiples of so many steps besides. [>= 1]"""
     grid_every: int | None
     """Steps between two sample grids; by default one per checkpoint. [>= 1]"""
     bad_images: Literal['refuse', 'skip']
@@ -254,17 +256,33 @@ class StudyOptions(TypedDict, total=False):
     name: str
     """Name of the study; the same name resumes it. [default: 'study']"""
     arms: list[str | ArmOptions | ArmSettings]
-    """Ways to choose training data: full or a selection method. [default: ['full', 'random', 'coreset', 'typicality']]"""
+    """Ways to choose training data: full or a selection method. An arm with a list of budgets becomes one arm for each. [default: ['full', 'random', 'coreset', 'typicality']]"""
     budget: int
     """How many samples each arm but full trains on. [>= 1; default: 1000]"""
     seeds: list[int]
-    """One training per arm for each seed; random also draws anew. [default: [0, 1]]"""
+    """Training seeds: every selection is trained once with each. [default: [0, 1]]"""
+    draws: int
+    """How often the arm random chooses anew; every draw is trained with each seed. [>= 1; default: 3]"""
+    leave_out: str | None
+    """Sample field, such as the supplier: one more arm for each of its values, of random images without that value, to compare with random images of all values."""
+    match: Literal['steps', 'images', 'epochs']
+    """What is equal over arms: optimizer steps (an arm may have its own), images seen (none may), or epochs, as many as train.steps give an arm of the study's budget. [default: 'steps']"""
+    curve: int
+    """Checkpoints of each training that are judged, on a quarter of the images; 0 for none. [>= 0; <= 100; default: 4]"""
+    patience: int | None
+    """Stop a training whose loss on held-out images has not fallen for so many checkpoints; by default none is stopped. [>= 1]"""
     held_out: float
     """Share of the images that no arm may train on; the metrics compare with them (0: compare with the whole pool). [>= 0; <= 0.8; default: 0.2]"""
     parallel: int
     """Trainings that run side by side, sharing this machine's cores or GPUs; the next one also starts while images are drawn and judged. [>= 1; <= 64; default: 1]"""
     group_field: str | None
     """Sample field, such as the photographer: images that share its value stay on one side."""
+    trainer: Literal['curadiff', 'command']
+    """Who trains: Curadiff, or a program of yours that the setting command starts. [default: 'curadiff']"""
+    command: list[str] | None
+    """Program and arguments for trainer=command, without a shell; {images} is the folder with the selection, {out} where to write images, {seed} and {steps} are numbers."""
+    captions: str | None
+    """Sample field with the captions of the images, for a training program of yours."""
     embed: EmbedOptions | EmbedSettings
     """The encoder that the selection sees with. [a dictionary of settings of embed]"""
     select: SelectOptions | SelectSettings
@@ -327,12 +345,22 @@ class ArmOptions(TypedDict, total=False):
 
     name: Required[str]
     """Name of the arm."""
-    method: Required[Literal['full'] | Literal['random', 'coreset', 'typicality', 'facility-location', 'zcore', 'typiclust', 'kmeans', 'densest', 'top']]
-    """full takes the whole pool; the others are selection methods."""
+    method: Literal['full'] | Literal['random', 'coreset', 'typicality', 'facility-location', 'zcore', 'typiclust', 'kmeans', 'densest', 'top']
+    """full takes the whole pool; the others are selection methods. [default: 'full']"""
     budget: int | None
     """Samples to choose; by default the study's. [>= 1]"""
     steps: int | None
     """Optimizer steps; by default the study's. [>= 1]"""
+    draws: int | None
+    """How often it chooses anew; by default the study's for random, else once. [>= 1]"""
+    tag: str | None
+    """Only images of the pool that have this tag."""
+    view: str | None
+    """Only images of the pool that are in this saved view."""
+    without: str | None
+    """FIELD=VALUE: only images of the pool whose field has another value."""
+    options: dict[str, int | float | str | bool | None]
+    """Options of the method for this arm alone, such as {alpha: 2, weight_field: quality}. [default: {}]"""
 
 
 

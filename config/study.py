@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
-from pydantic import field_validator
+from pydantic import field_validator, model_validator
 
 from .base import MOST_SEED, PLAIN_NAME, Settings, setting
 from .embed import EmbedSettings
@@ -16,6 +17,9 @@ from .train import TrainSettings
 SAID_ELSEWHERE = {"method", "budget", "name", "field", "overwrite"}
 """Settings of ``select`` that a study takes from its arms, its budget and ``embed.field``."""
 
+PLACES = ("images", "out", "seed", "steps")
+"""What a command may name in braces: ``{images} {out} {seed} {steps}``."""
+
 
 class ArmSettings(Settings):
     """One way to choose training data."""
@@ -24,10 +28,51 @@ class ArmSettings(Settings):
 
     name: str = setting(..., "Name of the arm.", pattern=PLAIN_NAME)
     method: Literal["full"] | Method = setting(
-        ..., "full takes the whole pool; the others are selection methods."
+        "full", "full takes the whole pool; the others are selection methods."
     )
     budget: int | None = setting(None, "Samples to choose; by default the study's.", ge=1)
     steps: int | None = setting(None, "Optimizer steps; by default the study's.", ge=1)
+    draws: int | None = setting(
+        None, "How often it chooses anew; by default the study's for random, else once.", ge=1
+    )
+    tag: str | None = setting(None, "Only images of the pool that have this tag.")
+    view: str | None = setting(None, "Only images of the pool that are in this saved view.")
+    without: str | None = setting(
+        None, "FIELD=VALUE: only images of the pool whose field has another value."
+    )
+    options: dict[str, int | float | str | bool | None] = setting(
+        {}, "Options of the method for this arm alone, such as {alpha: 2, weight_field: quality}."
+    )
+
+    @field_validator("without")
+    @classmethod
+    def _has_field_and_value(cls, given: str | None) -> str | None:
+        if given is not None and not all(part.strip() for part in _halves(given)):
+            raise ValueError(f"without must be FIELD=VALUE, got {given!r}.")
+        return given
+
+    @model_validator(mode="after")
+    def _options_exist(self) -> ArmSettings:
+        """Refuse unknown options, and those that the arm says already."""
+        if not self.options:
+            return self
+        if self.method == "full":
+            raise ValueError(f"options are for a method, and arm {self.name} takes all images.")
+        wrong = sorted(SAID_ELSEWHERE & self.options.keys())
+        if wrong:
+            raise ValueError(f"options must not give {wrong[0]}: the arm or the study does.")
+        SelectSettings(**{"method": self.method, **dict[str, Any](self.options)})
+        return self
+
+    @property
+    def left_out(self) -> tuple[str, str] | None:
+        """The field and the value that `without` names."""
+        return None if self.without is None else _halves(self.without)
+
+
+def _halves(text: str) -> tuple[str, str]:
+    field, _, value = text.partition("=")
+    return field.strip(), value.strip()
 
 
 class StudySettings(Settings):
@@ -41,12 +86,38 @@ class StudySettings(Settings):
             ArmSettings(name=name, method=name)
             for name in ("full", "random", "coreset", "typicality")
         ],
-        "Ways to choose training data: full or a selection method.",
+        "Ways to choose training data: full or a selection method. An arm with a list of budgets "
+        "becomes one arm for each.",
         min_length=1,
     )
     budget: int = setting(1000, "How many samples each arm but full trains on.", ge=1)
     seeds: list[int] = setting(
-        [0, 1], "One training per arm for each seed; random also draws anew.", min_length=1
+        [0, 1], "Training seeds: every selection is trained once with each.", min_length=1
+    )
+    draws: int = setting(
+        3, "How often the arm random chooses anew; every draw is trained with each seed.", ge=1
+    )
+    leave_out: str | None = setting(
+        None,
+        "Sample field, such as the supplier: one more arm for each of its values, of random "
+        "images without that value, to compare with random images of all values.",
+    )
+    match: Literal["steps", "images", "epochs"] = setting(
+        "steps",
+        "What is equal over arms: optimizer steps (an arm may have its own), images seen (none "
+        "may), or epochs, as many as train.steps give an arm of the study's budget.",
+    )
+    curve: int = setting(
+        4,
+        "Checkpoints of each training that are judged, on a quarter of the images; 0 for none.",
+        ge=0,
+        le=100,
+    )
+    patience: int | None = setting(
+        None,
+        "Stop a training whose loss on held-out images has not fallen for so many checkpoints; "
+        "by default none is stopped.",
+        ge=1,
     )
     held_out: float = setting(
         0.2,
@@ -66,6 +137,18 @@ class StudySettings(Settings):
         None,
         "Sample field, such as the photographer: images that share its value stay on one side.",
     )
+    trainer: Literal["curadiff", "command"] = setting(
+        "curadiff", "Who trains: Curadiff, or a program of yours that the setting command starts."
+    )
+    command: list[str] | None = setting(
+        None,
+        "Program and arguments for trainer=command, without a shell; {images} is the folder with "
+        "the selection, {out} where to write images, {seed} and {steps} are numbers.",
+        owner_only="runs code",
+    )
+    captions: str | None = setting(
+        None, "Sample field with the captions of the images, for a training program of yours."
+    )
     embed: EmbedSettings = setting(EmbedSettings(), "The encoder that the selection sees with.")
     select: SelectSettings = setting(SelectSettings(), "Options of the selection methods.")
     train: TrainSettings = setting(TrainSettings(), "The training of every arm.")
@@ -75,10 +158,11 @@ class StudySettings(Settings):
     @field_validator("arms", mode="before")
     @classmethod
     def _arms_by_name(cls, arms: Any) -> Any:
-        """Read ``typicality`` as the arm of that name and method."""
+        """Read ``typicality`` as the arm of that name and method, and a list of budgets as arms."""
         if not isinstance(arms, list | tuple):
             return arms
-        return [{"name": arm, "method": arm} if isinstance(arm, str) else arm for arm in arms]
+        named = [{"name": arm, "method": arm} if isinstance(arm, str) else arm for arm in arms]
+        return [one for arm in named for one in _for_each_budget(arm)]
 
     @field_validator("arms")
     @classmethod
@@ -108,3 +192,63 @@ class StudySettings(Settings):
         if len(set(seeds)) < len(seeds) or not all(0 <= seed <= MOST_SEED for seed in seeds):
             raise ValueError(f"seeds must be different numbers 0 to {MOST_SEED}, got {seeds}.")
         return seeds
+
+    @model_validator(mode="after")
+    def _command_fits(self) -> StudySettings:
+        """Refuse a command that nothing calls, that is missing, or that ignores the images."""
+        if (self.trainer == "command") != bool(self.command):
+            raise ValueError(
+                "trainer=command and command go together; "
+                f"{'command' if self.trainer == 'command' else 'trainer=command'} is missing."
+            )
+        for place in ("images", "out") if self.command else ():
+            if not any(f"{{{place}}}" in word for word in self.command or ()):
+                raise ValueError(
+                    f"command must name {{{place}}}, got {' '.join(self.command or ())!r}."
+                )
+        if self.captions is not None and self.trainer != "command":
+            raise ValueError("captions are for trainer=command; Curadiff's models read none.")
+        return self
+
+    @model_validator(mode="after")
+    def _equal_images(self) -> StudySettings:
+        """Refuse steps of an arm's own where all arms are to see equally many images or epochs."""
+        own = [arm.name for arm in self.arms if arm.steps is not None]
+        if self.match != "steps" and own:
+            raise ValueError(
+                f"match={self.match} sets the steps of every arm, so arm {own[0]} may not have its "
+                "own."
+            )
+        return self
+
+    def draws_of(self, arm: ArmSettings) -> list[int | None]:
+        """Return the selection seeds of an arm; None alone where it chooses once for all.
+
+        They begin with the training seeds, so that a study which drew once per seed goes on.
+        """
+        count = arm.draws or (self.draws if arm.method == "random" else 1)
+        if arm.method == "full" or (count == 1 and arm.method != "random"):
+            return [None]
+        others = (number for number in range(count + len(self.seeds)) if number not in self.seeds)
+        every: list[int | None] = [*self.seeds, *others]
+        return every[:count]
+
+    def steps_of(self, arm: ArmSettings, images: int | None = None) -> int:
+        """Return the optimizer steps of an arm's trainings.
+
+        Args:
+            arm: The arm.
+            images: How many images it trains on; needed for equal epochs, where ``train.steps``
+                are those of an arm with the study's budget.
+        """
+        if self.match == "epochs" and images is not None:
+            return max(1, round(self.train.steps * images / self.budget))
+        return arm.steps or self.train.steps
+
+
+def _for_each_budget(arm: Any) -> list[Any]:
+    """Return an arm for each of its budgets: ``random`` with 500 and 1000 gives two."""
+    budgets = arm.get("budget") if isinstance(arm, Mapping) else None
+    if not isinstance(budgets, list | tuple):
+        return [arm]
+    return [{**arm, "name": f"{arm.get('name')}-{one}", "budget": one} for one in budgets]

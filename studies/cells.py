@@ -9,7 +9,6 @@ from typing import Any
 from .. import runs
 from ..common.errors import RunError, SettingsError
 from ..common.keys import training_key
-from ..config import StudySettings
 from ..runs import Run
 from . import planning
 from .planning import Cell
@@ -32,8 +31,17 @@ FIELDS = {
 
 def path_of(run: Run, cell: Cell, version: int = 1) -> Path:
     """Return the file with a cell's outcome, on the images of a version of the study's."""
-    folder = "cells" if version == 1 else f"cells-v{version}"
-    return run.path / folder / f"{cell.key}.json"
+    return folder_of(run, version) / f"{cell.key}.json"
+
+
+def folder_of(run: Run, version: int = 1) -> Path:
+    """Return the folder with all outcomes on the images of a version of the study's."""
+    return run.path / ("cells" if version == 1 else f"cells-v{version}")
+
+
+def influences_of(run: Run, cell: Cell, version: int = 1) -> Path:
+    """Return the file with what each image adds to a cell's values."""
+    return path_of(run, cell, version).with_suffix(".npz")
 
 
 def read(run: Run, cell: Cell, version: int = 1) -> tuple[dict[str, Any] | None, str | None]:
@@ -46,11 +54,11 @@ def read(run: Run, cell: Cell, version: int = 1) -> tuple[dict[str, Any] | None,
     if not path.exists():
         return None, None
     try:
-        found = runs.read_json(path)
+        outcome = runs.read_json(path)
     except RunError as fault:
         return None, str(fault)
-    wrong = _wrong(found, cell)
-    return (None, f"{path} is damaged: {wrong}") if wrong else (found, None)
+    reason = _what_is_wrong(outcome, cell)
+    return (None, f"{path} is damaged: {reason}") if reason else (outcome, None)
 
 
 def put_aside(run: Run, cell: Cell, version: int = 1) -> Path:
@@ -65,30 +73,43 @@ def readable(run: Run) -> list[dict[str, Any]]:
     Files in its directory that its plan does not name, and damaged ones, are left out.
     """
     try:
-        config = StudySettings(**run.settings)
+        planned = planning.cells_of(run)
     except (RunError, SettingsError):
         return []
     version = run.record.get("images_version", 1)
-    found = (read(run, cell, version)[0] for cell in planning.cells(config))
-    return [outcome for outcome in found if outcome is not None]
+    outcomes = (read(run, cell, version)[0] for cell in planned)
+    return [outcome for outcome in outcomes if outcome is not None]
 
 
-def _wrong(found: Any, cell: Cell) -> str | None:
-    if not isinstance(found, Mapping):
+def key_of(outcome: Mapping[str, Any]) -> str:
+    """Return the key of the cell that an outcome is about."""
+    return outcome.get("cell") or training_key(outcome["arm"], outcome["seed"])
+
+
+def training_of(outcome: Mapping[str, Any]) -> int | str:
+    """Tell an arm's trainings apart: by the seed, with the draw where that is another one."""
+    draw, seed = outcome.get("draw"), outcome["seed"]
+    return seed if draw in (None, seed) else f"draw {draw}, seed {seed}"
+
+
+def _what_is_wrong(outcome: Any, cell: Cell) -> str | None:
+    if not isinstance(outcome, Mapping):
         return "it holds no settings"
     for name, kind in FIELDS.items():
-        if not isinstance(found.get(name), kind):
+        if not isinstance(outcome.get(name), kind):
             return f"{name} is missing or of another type"
-    if (found["arm"], found["seed"]) != (cell.arm.name, cell.seed):
-        return f"it is about {training_key(found['arm'], found['seed'])}"
-    references = set(found["values"])
+    if (outcome["arm"], outcome["seed"]) != (cell.arm.name, cell.seed):
+        return f"it is about {training_key(outcome['arm'], outcome['seed'])}"
+    if outcome.get("cell", cell.key) != cell.key:
+        return f"it is about {outcome['cell']}"
+    references = set(outcome["values"])
     if not references or references - {"held_out", "pool"}:
         return "it has no values by reference"
     for name in references:
-        counts, full = found["counts"].get(name), found["full"].get(name)
+        counts, full = outcome["counts"].get(name), outcome["full"].get(name)
         if not (isinstance(counts, list) and len(counts) == 2 and isinstance(full, Mapping)):
             return f"{name} has no counts"
-        if not all(_number(value) for value in found["values"][name].values()):
+        if not all(_number(value) for value in outcome["values"][name].values()):
             return f"a value of {name} is no number"
     return None
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from ..common.statistics import Spread, number, spread
 from ..config.metrics import values as metric_values
+from .cells import training_of
 
 SHOWN = {
     name: (value.title, value.better) for name, value in metric_values().items() if value.in_studies
@@ -60,19 +61,19 @@ def table(outcomes: Sequence[Mapping[str, Any]], against: str) -> dict[str, dict
         ``{arm: {metric: Spread}}``, arms in order of appearance.
     """
     arms = list(dict.fromkeys(outcome["arm"] for outcome in outcomes))
-    found: dict[str, dict[str, Spread]] = {}
+    by_arm: dict[str, dict[str, Spread]] = {}
     for arm in arms:
         mine = [o for o in outcomes if o["arm"] == arm and against in o["values"]]
         metrics = dict.fromkeys(name for outcome in mine for name in outcome["values"][against])
         summary = {
             name: spread(
-                {o["seed"]: o["values"][against].get(name) for o in mine},
+                {training_of(o): o["values"][against].get(name) for o in mine},
                 [_records(o, against).get(name, {}).get("excess") for o in mine],
             )
             for name in metrics
         }
-        found[arm] = {name: value for name, value in summary.items() if value is not None}
-    return found
+        by_arm[arm] = {name: value for name, value in summary.items() if value is not None}
+    return by_arm
 
 
 def real_scores(outcomes: Sequence[Mapping[str, Any]], against: str) -> dict[str, RealScore]:
@@ -81,17 +82,17 @@ def real_scores(outcomes: Sequence[Mapping[str, Any]], against: str) -> dict[str
     The same real images are behind every arm's null, so they are averaged; the arms'
     own training images make no difference to it.
     """
-    found: dict[str, list[Mapping[str, Any]]] = {}
+    by_metric: dict[str, list[Mapping[str, Any]]] = {}
     for outcome in outcomes:
         for name, record in _records(outcome, against).items():
             if _finite(record.get("null")):
-                found.setdefault(name, []).append(record)
+                by_metric.setdefault(name, []).append(record)
     return {
         name: RealScore(
             statistics.fmean(record["null"] for record in records),
             tuple(records[0]["n_null"]) if records[0].get("n_null") else None,
         )
-        for name, records in found.items()
+        for name, records in by_metric.items()
     }
 
 
@@ -108,7 +109,7 @@ def counts_text(outcomes: Sequence[Mapping[str, Any]], against: str) -> str:
 def real_counts_text(
     outcomes: Sequence[Mapping[str, Any]], against: str, real: Mapping[str, RealScore]
 ) -> str:
-    """Say how many images are behind the last row, where they are others than in the rows above.
+    """Say how many images are behind the last row, where they differ from those of the rows above.
 
     Returns:
         A sentence, empty when the counts are the same or no count is known.

@@ -29,7 +29,7 @@ class Copies:
     equal: list[int]
 
 
-def find(sha256: Sequence[str | None], rows: Sequence[int], x: Array) -> Copies:
+def find_copies(sha256: Sequence[str | None], rows: Sequence[int], x: Array) -> Copies:
     """Group images by content and by embedding.
 
     Two images are linked when their files are equal, or when their embeddings are nearer than
@@ -47,11 +47,13 @@ def find(sha256: Sequence[str | None], rows: Sequence[int], x: Array) -> Copies:
             equal.join(first.setdefault(digest, row), row)
     alike = Groups(len(sha256))
     for row in range(len(sha256)):
-        alike.join(equal.of(row), row)
+        alike.join(equal.group_of(row), row)
     for a, b in _near(x):
         alike.join(rows[a], rows[b])
     everyone = range(len(sha256))
-    return Copies([alike.of(row) for row in everyone], [equal.of(row) for row in everyone])
+    return Copies(
+        [alike.group_of(row) for row in everyone], [equal.group_of(row) for row in everyone]
+    )
 
 
 def copy_radius(distance: Array) -> float:
@@ -82,16 +84,16 @@ class Groups:
     """Numbers in groups, named after their smallest member."""
 
     def __init__(self, count: int) -> None:
-        self.head = list(range(count))
+        self.parent = list(range(count))
 
-    def of(self, one: int) -> int:
+    def group_of(self, one: int) -> int:
         """Return the smallest member of a number's group."""
-        while self.head[one] != one:
-            self.head[one] = self.head[self.head[one]]
-            one = self.head[one]
+        while self.parent[one] != one:
+            self.parent[one] = self.parent[self.parent[one]]
+            one = self.parent[one]
         return one
 
     def join(self, one: int, other: int) -> None:
         """Make one group of two."""
-        a, b = sorted((self.of(one), self.of(other)))
-        self.head[b] = a
+        a, b = sorted((self.group_of(one), self.group_of(other)))
+        self.parent[b] = a

@@ -7,12 +7,16 @@ from pathlib import Path
 from typing import Any
 
 from .. import runs
-from ..common.errors import SettingsError
+from ..common.errors import RunError, SettingsError
 from ..config import StudySettings
-from ..runs import Run
+from ..runs import Lease, Run
+from . import planning
 
-MAY_CHANGE = ("arms", "seeds", "device", "parallel")
-"""Settings that only add work, or say where it is done."""
+MAY_CHANGE = ("arms", "seeds", "draws", "curve", "device", "parallel")
+"""Settings that add, leave or redo trainings, or say where they are done."""
+
+OPENING = "opening.lock"
+PATIENCE = 60.0  # seconds for another process that opens the same study
 
 
 def put_aside(folder: Path) -> None:
@@ -43,10 +47,16 @@ def open_study(config: StudySettings, known: Mapping[str, Any], folder: Path | N
             raise SettingsError(
                 f"name: {path} exists and is no study; choose another name, or move that folder."
             )
-        run = runs.create("study", settings, name=config.name)
-        _note_source(run, known, folder)
-        return run
-    run = runs.open_run(path)
+        try:
+            run = runs.create("study", settings, name=config.name)
+        except RunError:
+            if not (path / "run.json").exists():
+                raise
+        else:
+            _note_source(run, known, folder)
+            run.add(revisions=planning.revised(config, {}))
+            return run
+    run = runs.open_run(path)  # it was there, or another process has just made it
     if run.kind != "study":
         raise SettingsError(f"name: {config.name} is a {run.kind} run; choose another name.")
     record = run.record
@@ -56,17 +66,25 @@ def open_study(config: StudySettings, known: Mapping[str, Any], folder: Path | N
     if different:
         raise SettingsError(
             f"the study {config.name} was started with other settings ({'; '.join(different)}); "
-            "give the same ones to go on, or choose another name. Arms and seeds may be added."
+            "give the same ones to go on, or choose another name. Arms, seeds and draws may "
+            "change."
         )
-    run.add(settings=settings)
-    _note_source(run, known, folder)
+    with Lease(run.path, name=OPENING, wait=PATIENCE):
+        former = record.get("revisions")
+        arms = [] if former is not None else StudySettings(**_today(record["settings"])).arms
+        revisions = planning.revised(config, former or {}, arms)
+        if (run.settings, former) != (settings, revisions):
+            run.add(settings=settings, revisions=revisions)
+        _note_source(run, known, folder)
     return run
 
 
 def _note_source(run: Run, known: Mapping[str, Any], folder: Path | None) -> None:
     record = run.record
     source = str(folder) if folder else record.get("source")
-    run.add(dataset=known["name"], identity=dict(known), source=source)
+    values = {"dataset": known["name"], "identity": dict(known), "source": source}
+    if {name: record.get(name) for name in values} != values:
+        run.add(**values)
 
 
 def _check_source(
@@ -120,23 +138,16 @@ def _today(settings: dict[str, Any]) -> dict[str, Any]:
 def _differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
     """Name the settings that differ, except those that only add work or change its speed."""
     before, now = _flat(old), _flat(new)
-    found = [
+    return [
         f"{name} was {before.get(name)}, now {now.get(name)}"
         for name in sorted(before.keys() | now.keys())
         if before.get(name) != now.get(name) and name.rpartition(".")[2] not in MAY_CHANGE
     ]
-    arms = {arm["name"]: arm for arm in old["arms"]}
-    found += [
-        f"arm {arm['name']} was {arms[arm['name']]}, now {arm}"
-        for arm in new["arms"]
-        if arms.get(arm["name"], arm) != arm
-    ]
-    return found
 
 
 def _flat(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    found: dict[str, Any] = {}
+    flat: dict[str, Any] = {}
     for name, value in settings.items():
         inner = _flat(value, f"{prefix}{name}.") if isinstance(value, dict) else None
-        found.update(inner if inner is not None else {prefix + name: value})
-    return found
+        flat.update(inner if inner is not None else {prefix + name: value})
+    return flat

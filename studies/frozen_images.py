@@ -50,7 +50,7 @@ class Changes:
     def __str__(self) -> str:
         """``32 images, 16 new since the study began (a.png, b.png and 14 more)``."""
         parts = [
-            f"{len(names)} {what} since the {self.kind} began ({some(names)})"
+            f"{len(names)} {what} since the {self.kind} began ({first_few(names)})"
             for what, names in (
                 ("new", self.new),
                 ("removed", self.removed),
@@ -93,12 +93,12 @@ def compare(
         for image in stored:
             if image["id"] not in ids and image["name"] in called:
                 ids[image["id"]] = called[image["name"]]
-    there = [ids.get(image["id"]) for image in stored]
-    hashes = manifest.hashes([path_of[id] for id in there if id is not None])
-    digest = dict(zip((id for id in there if id is not None), hashes, strict=True))
+    todays_ids = [ids.get(image["id"]) for image in stored]
+    hashes = manifest.hashes([path_of[id] for id in todays_ids if id is not None])
+    digest = dict(zip((id for id in todays_ids if id is not None), hashes, strict=True))
     images = [
         Image(id, image["name"], image.get("sha256") or (digest[id] if id else None))
-        for image, id in zip(stored, there, strict=True)
+        for image, id in zip(stored, todays_ids, strict=True)
     ]
     changed = [one.name for one in images if one.id and digest[one.id] != one.sha256]
     known = {one.id for one in images}
@@ -108,7 +108,7 @@ def compare(
     return images, Changes(len(today.ids), new, removed, changed, kind)
 
 
-def some(names: Sequence[str]) -> str:
+def first_few(names: Sequence[str]) -> str:
     """Name the first few: ``a.png, b.png, c.png and 13 more``."""
     rest = len(names) - NAMED
     return ", ".join(names[:NAMED]) + (f" and {rest} more" if rest > 0 else "")
@@ -116,9 +116,11 @@ def some(names: Sequence[str]) -> str:
 
 def _by_name(dataset: Any, now: reading.Pool) -> dict[str, str]:
     """Return sample ids by file and by ``source_id``, where that is one sample's alone."""
-    found = dict(zip(now.paths, now.ids, strict=True))
+    id_by_name = dict(zip(now.paths, now.ids, strict=True))
     if dataset.get_field("source_id") is not None:
         named = all_samples(dataset).values("source_id")
         count = Counter(named)
-        found |= {name: id for name, id in zip(named, now.ids, strict=True) if count[name] == 1}
-    return found
+        id_by_name |= {
+            name: id for name, id in zip(named, now.ids, strict=True) if count[name] == 1
+        }
+    return id_by_name

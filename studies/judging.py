@@ -10,13 +10,19 @@ from typing import Any
 
 import numpy as np
 
-from .. import encoders
+from .. import encoders, metrics
 from ..common import preparation
 from ..config import EvaluateSettings
 from ..datasets.resolving import all_samples
 from ..runs import Run, read_json
 from ..workflows.conditions import Conditions
-from ..workflows.evaluating import Images, compare, featurize, side
+from ..workflows.evaluating import NOT_OF_METRICS, Images, compare, featurize, side
+from .influences import influences_of
+
+CURVE_METRICS = ("frechet_distance", "precision_recall", "memorization")
+"""What is computed at checkpoints, of the metrics that the study asks for."""
+
+Judged = tuple[dict[str, Any], dict[str, dict[str, np.ndarray]]]
 
 
 class Judge:
@@ -88,8 +94,8 @@ class Judge:
             for name, ids in self.ids.items()
         }
 
-    def compare(self, generated: Any, folder: Path, training: Run, *, key: str) -> dict[str, Any]:
-        """Evaluate the images of one folder and store what was found.
+    def compare(self, generated: Any, folder: Path, training: Run, *, key: str) -> Judged:
+        """Evaluate the images of one folder and store the values.
 
         Values of both references are stored; fields of the images are those of the first
         one alone, or they would bury all others in the App.
@@ -102,7 +108,7 @@ class Judge:
 
         Returns:
             ``values``, ``full`` and ``counts``, each by reference name, and the conditions of
-            the comparison.
+            the comparison; and by reference name what each image adds, see `influences`.
         """
         view = generated.match({"filepath": {"$regex": f"^{re.escape(str(folder))}/"}})
         made = featurize(
@@ -112,8 +118,9 @@ class Judge:
             config=self.config,
             progress=False,
         )
-        found: dict[str, Any] = {"values": {}, "full": {}, "counts": {}}
-        found |= self.conditions.to_json()
+        judged: dict[str, Any] = {"values": {}, "full": {}, "counts": {}}
+        moved: dict[str, dict[str, np.ndarray]] = {}
+        judged |= self.conditions.to_json()
         for name, reference in self.references.items():
             config = self.config.changed(key=key if name == self.main else f"{key}-{name}")
             evaluation = compare(
@@ -127,10 +134,61 @@ class Judge:
                 study=self.study,
                 fields=name == self.main,
             )
-            found["values"][name] = evaluation.values
-            found["full"][name] = evaluation.to_json()
-            found["counts"][name] = [len(evaluation.real_rows), len(evaluation.generated_rows)]
+            judged["values"][name] = evaluation.values
+            judged["full"][name] = evaluation.to_json()
+            judged["counts"][name] = [len(evaluation.real_rows), len(evaluation.generated_rows)]
+            moved[name] = influences_of(evaluation)
+        return judged, moved
+
+    def point(self, folder: Path, training: Run) -> dict[str, Any]:
+        """Evaluate the images of one checkpoint, on all reference images and on halves of them.
+
+        Args:
+            folder: Where the images are.
+            training: The training that made them.
+
+        Returns:
+            ``count`` of the images, and values by ``values`` (all images of the reference that
+            ranks the arms), ``choose`` and ``report`` (its halves).
+        """
+        made = featurize(
+            side(folder),
+            self.encoder.at(self.size),
+            role="generated",
+            config=self.config,
+            progress=False,
+        )
+        real = self.references[self.main].x
+        half = np.random.default_rng(0).permutation(len(real)) % 2 == 0
+        own = self._training(training)
+        asked = self.config.metrics or CURVE_METRICS
+        names = [name for name in CURVE_METRICS if name in asked]
+        halves = [name for name in names if name != "memorization"]
+        found: dict[str, Any] = {"count": len(made.ids)}
+        found["values"] = self._values(real, made.x, names, own)
+        found["choose"] = self._values(real[half], made.x, halves)
+        found["report"] = self._values(real[~half], made.x, halves)
         return found
+
+    def _values(
+        self,
+        real: np.ndarray,
+        generated: np.ndarray,
+        names: Sequence[str],
+        training: Images | None = None,
+    ) -> dict[str, float | None]:
+        if not names or min(len(real), len(generated)) < 2:
+            return {}
+        config = self.config.changed(
+            metrics=list(names), counts="unequal", bootstrap=0, null_draws=0
+        )
+        return metrics.evaluate(
+            real=real,
+            generated=generated,
+            train=None if training is None else training.x,
+            train_mirrored=None if training is None else training.x_mirrored,
+            **config.model_dump(exclude=NOT_OF_METRICS),
+        ).values
 
     @property
     def main(self) -> str:
@@ -145,11 +203,11 @@ class Judge:
         """Pick a training's own images, with their features, out of the pool."""
         pool = self.references["pool"]
         manifest = read_json(training.path / "manifest.json")
-        wanted = {*manifest["ids"], *manifest["paths"]}  # older versions wrote sample ids
+        trained_on = {*manifest["ids"], *manifest["paths"]}  # older versions wrote sample ids
         rows = [
             row
             for row, called in enumerate(zip(pool.ids, pool.names, pool.paths, strict=True))
-            if not wanted.isdisjoint(called)
+            if not trained_on.isdisjoint(called)
         ]
         return Images(
             [pool.ids[row] for row in rows],

@@ -1,193 +1,127 @@
-"""What a study will do: which images are held out, which trainings there are."""
+"""What a study will do: its arms, its trainings, their steps, and what they cost."""
 
 from __future__ import annotations
 
-from collections import Counter
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from ..common.errors import DataError, SettingsError
+from ..common.errors import SettingsError
 from ..common.keys import training_key, under
-from ..config import ArmSettings, PreviewSettings, StudySettings
+from ..config import ArmSettings, StudySettings
 from ..datasets import reading
-from ..diffusion import manifest
-from . import copies
+from ..runs import Run
 
-WATCHED = 256  # held-out images whose loss a training may look at
+MOST_VALIDATION = 256  # held-out images whose loss a training may look at
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One training of a study: an arm with a seed."""
+    """One training of a study.
+
+    Attributes:
+        arm: How its images are chosen.
+        seed: Seed of the training.
+        draw: Seed of the selection where the arm chooses anew for each; None where its choice
+            is the same for all.
+        revision: 1, and one more each time that the arm's settings became others.
+    """
 
     arm: ArmSettings
     seed: int
+    draw: int | None = None
+    revision: int = 1
+
+    @property
+    def arm_name(self) -> str:
+        """Name of the arm with its revision: ``coreset``, ``coreset.2``."""
+        return self.arm.name if self.revision == 1 else f"{self.arm.name}.{self.revision}"
 
     @property
     def key(self) -> str:
-        """Name of the cell, such as ``coreset-s0``."""
-        return training_key(self.arm.name, self.seed)
+        """Name of the cell: ``coreset-s0``; ``random-d2-s0`` where draw and seed differ."""
+        return training_key(self.arm_name, self.seed, draw=self.draw)
 
 
-def cells(config: StudySettings) -> list[Cell]:
-    """List the trainings, seed by seed, so that a first comparison is there early."""
-    return [Cell(arm, seed) for seed in config.seeds for arm in config.arms]
+def cells(
+    config: StudySettings, revisions: Mapping[str, Sequence[str]] | None = None
+) -> list[Cell]:
+    """List the trainings, seed by seed, so that a first comparison is there early.
+
+    Args:
+        config: The study's settings.
+        revisions: What `revised` returned, and the study's record keeps.
+    """
+    return [
+        Cell(arm, seed, draw, _revision(arm, revisions or {}))
+        for number, seed in enumerate(config.seeds)
+        for arm in config.arms
+        for draw in _rotated(config.draws_of(arm), number)
+    ]
+
+
+def cells_of(run: Run) -> list[Cell]:
+    """List the trainings of a study that there is.
+
+    Raises:
+        RunError: Its record is damaged.
+        SettingsError: It has settings that are not known any more.
+    """
+    record = run.record
+    return cells(StudySettings(**record["settings"]), record.get("revisions"))
+
+
+def _rotated(values: list[int | None], first: int) -> list[int | None]:
+    """Begin with another value for each seed, so that the first trainings are all different."""
+    first %= len(values)
+    return values[first:] + values[:first]
+
+
+def fingerprint(arm: ArmSettings) -> str:
+    """Tell whether an arm is what it was; its name and settings left at their default do not."""
+    settings = arm.model_dump(mode="json", exclude={"name"}, exclude_defaults=True)
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def revised(
+    config: StudySettings, before: Mapping[str, Sequence[str]], arms: Sequence[ArmSettings] = ()
+) -> dict[str, list[str]]:
+    """Return the fingerprints that each arm has had, oldest first.
+
+    What was trained for an arm is found by its revision: an arm that becomes what it once
+    was finds its trainings again.
+
+    Args:
+        config: The study's settings of now.
+        before: What this returned earlier.
+        arms: The arms that a study of an older version was begun with.
+    """
+    revisions = {name: list(marks) for name, marks in before.items()}
+    for arm in [*arms, *config.arms]:
+        marks, mark = revisions.setdefault(arm.name, []), fingerprint(arm)
+        if mark not in marks:
+            marks.append(mark)
+    return revisions
+
+
+def _revision(arm: ArmSettings, revisions: Mapping[str, Sequence[str]]) -> int:
+    marks, mark = list(revisions.get(arm.name, ())), fingerprint(arm)
+    return marks.index(mark) + 1 if mark in marks else len(marks) + 1
 
 
 def selection_name(label: str, cell: Cell) -> str:
-    """Return the name of a cell's selection; only `random` draws anew for each seed."""
-    if cell.arm.method == "random":
-        return training_key(cell.arm.name, cell.seed, study=label)
-    return under(label, cell.arm.name)
+    """Return the name of a cell's selection, which all cells of one draw share."""
+    if cell.draw is None:
+        return under(label, cell.arm_name)
+    return training_key(cell.arm_name, cell.draw, study=label)
 
 
-@dataclass(frozen=True)
-class Division:
-    """Which images may be trained on, and which are held out.
-
-    Attributes:
-        pool: Ids of the images that arms may train on.
-        held_out: Ids of the images that they may not.
-        copies: Held-out images that were copies of pool images before copies were kept on
-            one side.
-        of: How many images were held out then.
-        equal: How many of ``copies`` are equal files; the others are nearly equal pictures.
-    """
-
-    pool: list[str]
-    held_out: list[str]
-    copies: int = 0
-    of: int = 0
-    equal: int = 0
-
-    def __str__(self) -> str:
-        """A sentence about copies, empty when there were none."""
-        if not self.copies:
-            return ""
-        near = self.copies - self.equal
-        kinds = [f"{self.equal} equal files"] if self.equal else []
-        kinds += [f"{near} nearly equal pictures"] if near else []
-        return (
-            f"{self.copies} of {self.of} images that were to be held out were copies of images to "
-            f"train on ({' and '.join(kinds)}); copies are kept on one side, and {len(self.pool)} "
-            f"images are left to train on and {len(self.held_out)} to compare with."
-        )
-
-
-def split(
-    view: Any,
-    config: StudySettings | PreviewSettings,
-    field: str | None = None,
-    *,
-    keep: Mapping[str, bool] | None = None,
-) -> Division:
-    """Divide a view's samples into those that arms may train on and the held-out rest.
-
-    Which images are held out depends on the images' names, on which of them are copies of one
-    another, and on nothing else, so it is the same for every arm and seed, and on every machine.
-
-    Args:
-        view: The images.
-        config: Says how many are held out, and which field groups them.
-        field: The field with their embeddings, by which near copies are found; without one only
-            equal files are.
-        keep: By name, whether an image was held out before; it stays so, and its group with it,
-            unless one of the group was trained on.
-
-    Raises:
-        SettingsError: The group field does not exist.
-        DataError: One of the two sides would have fewer than two images.
-    """
-    source = reading.read_paths(view)
-    groups = _groups(view, config.group_field, source.names)
-    found = _copies(view, source, field)
-    naive = _held_out(groups, config.held_out)
-    joined = _joined(groups, found.group)
-    held = _kept(joined, _held_out(joined, config.held_out), source.names, keep or {})
-    pool = [id for id, out in zip(source.ids, held, strict=True) if not out]
-    rest = [id for id, out in zip(source.ids, held, strict=True) if out]
-    copied, equal = _copied(naive, found.group), _copied(naive, found.equal)
-    if len(pool) < 2 or (config.held_out > 0 and len(rest) < 2):
-        twins = sum(count for count in Counter(found.group).values() if count > 1)
-        why = (
-            f" {twins} of them are copies of others, equal or nearly, and copies stay on one "
-            "side; remove copies, or compare with the pool (held_out=0)."
-            if twins
-            else ""
-        )
-        raise DataError(
-            f"holding out {config.held_out:g} of {len(source.ids)} images leaves {len(pool)} to "
-            f"train on and {len(rest)} to compare with; both need at least 2.{why}"
-        )
-    return Division(pool, rest, copied, sum(naive), equal)
-
-
-def _copies(view: Any, source: reading.Pool, field: str | None) -> copies.Copies:
-    rows: list[int] = []
-    x = np.zeros((0, 1), np.float32)
-    if field is not None and view._dataset.get_field(field) is not None:
-        without = set(reading.rows_without(view, field))
-        if len(without) < len(source.ids):
-            known = reading.read_embeddings(view, field)
-            place = {id: row for row, id in enumerate(source.ids)}
-            rows, x = [place[id] for id in known.ids], np.asarray(known.x)
-    return copies.find(manifest.hashes(source.paths), rows, x)
-
-
-def _joined(groups: Sequence[str], alike: Sequence[int]) -> list[str]:
-    """Make one group of all groups that share a copy; it is called as its first name."""
-    numbers = {name: number for number, name in enumerate(sorted(set(groups)))}
-    union = copies.Groups(len(numbers))
-    first: dict[int, int] = {}
-    for name, copy in zip(groups, alike, strict=True):
-        union.join(first.setdefault(copy, numbers[name]), numbers[name])
-    names = sorted(numbers)
-    return [names[union.of(numbers[name])] for name in groups]
-
-
-def _held_out(groups: Sequence[str], share: float) -> list[bool]:
-    """Draw whole groups until so large a share of the images is held out.
-
-    A group that would make it more than twice as many is left, unless nothing else is.
-    """
-    names, count = sorted(set(groups)), Counter(groups)
-    order = [names[number] for number in np.random.default_rng(0).permutation(len(names))]
-    goal = round(share * len(groups))
-    held: set[str] = set()
-    for most in (2 * goal, len(groups)):
-        for name in order:
-            done = sum(count[group] for group in held)
-            if done >= goal:
-                break
-            if name not in held and done + count[name] <= most:
-                held.add(name)
-        if held:
-            break
-    return [group in held for group in groups]
-
-
-def _kept(
-    groups: Sequence[str], held: Sequence[bool], names: Sequence[str], keep: Mapping[str, bool]
-) -> list[bool]:
-    """Put the groups of images that were on a side before back on it."""
-    before: dict[str, bool] = {}
-    for group, name in zip(groups, names, strict=True):
-        if name in keep:
-            before[group] = before.get(group, True) and keep[name]
-    return [before.get(group, out) for group, out in zip(groups, held, strict=True)]
-
-
-def _copied(held: Sequence[bool], alike: Sequence[int]) -> int:
-    """Count the held-out images that have a copy in the pool."""
-    pool = {copy for copy, out in zip(alike, held, strict=True) if not out}
-    return sum(out and copy in pool for copy, out in zip(alike, held, strict=True))
-
-
-def unseen(held_out: Any, field: str) -> list[str]:
-    """Draw files of held-out images, at most `WATCHED`, for trainings to log their loss on.
+def validation_files(held_out: Any, field: str) -> list[str]:
+    """Return at most `MOST_VALIDATION` files of held-out images, whose loss trainings log.
 
     Args:
         held_out: View of the held-out images, which may be empty.
@@ -198,47 +132,51 @@ def unseen(held_out: Any, field: str) -> list[str]:
     paths = reading.read_paths(held_out).paths
     bad = set(reading.rows_without(held_out, field))
     order = np.random.default_rng(0).permutation(len(paths))
-    return [paths[row] for row in order if row not in bad][:WATCHED]
+    return [paths[row] for row in order if row not in bad][:MOST_VALIDATION]
 
 
-def _groups(view: Any, field: str | None, names: Sequence[str]) -> list[str]:
-    if field is None:
-        return list(names)
-    if view._dataset.get_field(field) is None:
-        raise SettingsError(
-            f"group_field: {view._dataset.name!r} has no field {field!r}; leave it out, or name a "
-            "field that says which images belong together."
-        )
-    values = view.values(field)
-    return [
-        name if value is None else str(value) for name, value in zip(names, values, strict=True)
-    ]
+def budget_of(config: StudySettings, arm: ArmSettings, pool_size: int) -> int:
+    """Return how many images an arm is to train on, of so many that it may choose from."""
+    return pool_size if arm.method == "full" else arm.budget or config.budget
 
 
-def check(config: StudySettings, pool_size: int) -> None:
+def check(config: StudySettings, pool_size: int, sizes: Mapping[str, int] | None = None) -> None:
     """Refuse a plan that cannot be carried out, before any work is done.
 
+    Args:
+        config: The study's settings.
+        pool_size: How many images may be trained on.
+        sizes: How many of them an arm may choose from, where that is fewer, by name.
+
     Raises:
-        SettingsError: A budget is larger than the pool.
+        SettingsError: A budget is larger than what an arm may choose from.
     """
     for arm in config.arms:
-        budget = arm.budget or config.budget
-        if arm.method != "full" and budget > pool_size:
+        size = (sizes or {}).get(arm.name, pool_size)
+        budget = budget_of(config, arm, size)
+        if budget > size:
+            held = f" ({config.held_out:g} of the images are held out)"
+            which = "may be trained on" if size == pool_size else f"may be chosen by {arm.name}"
             raise SettingsError(
-                f"the budget of arm {arm.name} is {budget}, but only {pool_size} images may be "
-                f"trained on ({config.held_out:g} of the images are held out); lower the budget "
-                "or held_out."
+                f"the budget of arm {arm.name} is {budget}, but only {size} images {which}"
+                f"{held if size == pool_size else ''}; lower the budget or held_out."
             )
 
 
-def work(config: StudySettings) -> dict[str, float]:
+def work(
+    config: StudySettings, cells: Sequence[Cell], steps: Mapping[str, int]
+) -> dict[str, float]:
     """Estimate each cell's cost in network evaluations of one image, by cell key.
 
     A training step costs about three evaluations per image: forward, and backward twice.
+
+    Args:
+        config: The study's settings.
+        cells: Its trainings.
+        steps: Their optimizer steps, by cell key.
     """
-    train, draw = config.train, config.generate
+    draw = config.generate
     return {
-        cell.key: 3.0 * (cell.arm.steps or train.steps) * train.batch_size
-        + float(draw.count * draw.steps)
-        for cell in cells(config)
+        cell.key: 3.0 * steps[cell.key] * config.train.batch_size + float(draw.count * draw.steps)
+        for cell in cells
     }

@@ -45,9 +45,9 @@ def choose(
     listed: Mapping[str, list[dict[str, Any]]], config: RateSettings
 ) -> dict[str, list[Picture]]:
     """Draw the images of each arm, the same noise in all arms where that is asked for."""
-    empty = [arm for arm, found in listed.items() if not found]
+    empty = [arm for arm, pictures in listed.items() if not pictures]
     if len(listed) < 2 or empty:
-        counts = ", ".join(f"{arm}: {len(found)}" for arm, found in listed.items()) or "none"
+        counts = ", ".join(f"{arm}: {len(own)}" for arm, own in listed.items()) or "none"
         raise DataError(
             f"two or more arms with images are needed, got {counts}; name a field or tags that "
             "tell the arms apart."
@@ -65,8 +65,8 @@ def choose(
         order = sorted(shared)
         picked = generator.permutation(len(order))[: config.images_per_arm]
         for arm, own in listed.items():
-            of = {one["noise"]: one for one in own}
-            chosen[arm] = [of[order[row]] for row in sorted(picked)]
+            by_noise = {one["noise"]: one for one in own}
+            chosen[arm] = [by_noise[order[row]] for row in sorted(picked)]
     else:
         for arm, own in listed.items():
             picked = generator.permutation(len(own))[: config.images_per_arm]

@@ -13,7 +13,7 @@ from ..config import PreviewSettings, StudySettings
 from ..datasets.resolving import all_samples
 from ..datasets.writing import ids_hash
 from ..runs import Run
-from . import frozen_images, planning
+from . import division, frozen_images
 from .frozen_images import Image
 
 IMAGES = "images.json"
@@ -121,13 +121,13 @@ def divide(
     if stored is not None:
         keep = dict.fromkeys(stored["names"]["pool"], False)
         keep |= dict.fromkeys(stored["names"]["held_out"], True)
-    found = planning.split(
+    divided = division.split(
         all_samples(dataset).select(frozen.ids, ordered=True), config, field, keep=keep
     )
     name_of = {image.id: image.name for image in frozen.images}
     names = {
-        "pool": [name_of[id] for id in found.pool],
-        "held_out": [name_of[id] for id in found.held_out],
+        "pool": [name_of[id] for id in divided.pool],
+        "held_out": [name_of[id] for id in divided.held_out],
     }
     digest = ids_hash([*names["pool"], "", *names["held_out"]])
     known = run.record.get("split")
@@ -141,22 +141,22 @@ def divide(
         path,
         {
             "version": frozen.version,
-            "pool": found.pool,
-            "held_out": found.held_out,
+            "pool": divided.pool,
+            "held_out": divided.held_out,
             "names": names,
-            "copies": str(found),
+            "copies": str(divided),
         },
     )
-    return Divided(found.pool, found.held_out, [*notes, *filter(None, [str(found)])])
+    return Divided(divided.pool, divided.held_out, [*notes, *filter(None, [str(divided)])])
 
 
 def begun_with(run: Run) -> list[str]:
     """Return the samples that a study was begun with, as far as they can be read."""
     try:
-        found = runs.read_json(run.path / IMAGES)
+        stored = runs.read_json(run.path / IMAGES)
     except RunError:
         return []
-    return [] if _wrong(found, IMAGES) else [str(one["id"]) for one in found["images"]]
+    return [] if _what_is_wrong(stored, IMAGES) else [str(one["id"]) for one in stored["images"]]
 
 
 def _of_today(names: Mapping[str, Sequence[str]], frozen: Frozen, notes: list[str]) -> Divided:
@@ -178,29 +178,29 @@ def _read(path: Path, notes: list[str]) -> dict[str, Any] | None:
     if not path.exists():
         return None
     try:
-        found = runs.read_json(path)
-        wrong = _wrong(found, path.name)
+        stored = runs.read_json(path)
+        reason = _what_is_wrong(stored, path.name)
     except RunError as fault:
-        found, wrong = None, str(fault)
-    if wrong is None:
-        return found
+        stored, reason = None, str(fault)
+    if reason is None:
+        return stored
     path.replace(path.with_suffix(".damaged"))
-    notes.append(f"{path.name} was damaged and is made anew ({wrong}).")
+    notes.append(f"{path.name} was damaged and is made anew ({reason}).")
     return None
 
 
-def _wrong(found: Any, name: str) -> str | None:
-    if not isinstance(found, Mapping):
+def _what_is_wrong(stored: Any, name: str) -> str | None:
+    if not isinstance(stored, Mapping):
         return "it holds no settings"
     if name == IMAGES:
-        listed = found.get("images")
+        listed = stored.get("images")
         good = isinstance(listed, list) and all(
             isinstance(one, Mapping) and isinstance(one.get("name"), str) and "id" in one
             for one in listed
         )
         return None if good and listed else "it lists no images"
-    sides = [found.get("pool"), found.get("held_out")]
-    names = found.get("names")
+    sides = [stored.get("pool"), stored.get("held_out")]
+    names = stored.get("names")
     if names is not None:
         sides += [names.get("pool"), names.get("held_out")] if isinstance(names, Mapping) else [0]
     good = all(isinstance(side, list) and all(isinstance(o, str) for o in side) for side in sides)
@@ -213,17 +213,17 @@ def _of_split(run: Run) -> dict[str, Any] | None:
     if not path.exists():
         return None
     try:
-        found = runs.read_json(path)
+        stored = runs.read_json(path)
     except RunError:
         return None
-    if _wrong(found, SPLIT) is not None:
+    if _what_is_wrong(stored, SPLIT) is not None:
         return None
-    names = found.get("names") or found
+    names = stored.get("names") or stored
     return {
         "version": 1,
         "images": [
             {"id": id, "name": name, "sha256": None}
             for side in ("pool", "held_out")
-            for id, name in zip(found[side], names[side], strict=True)
+            for id, name in zip(stored[side], names[side], strict=True)
         ],
     }

@@ -14,36 +14,40 @@ def used(config: StudySettings) -> dict[str, Any]:
 
     Left out are a budget that no arm takes, and options of methods when no arm selects.
     """
-    found = _changed(config)
+    used_values = _changed(config)
     selecting = [arm for arm in config.arms if arm.method != "full"]
     if not any(arm.budget is None for arm in selecting):
-        found.pop("budget", None)
+        used_values.pop("budget", None)
     elif selecting:
-        found["budget"] = config.budget
+        used_values["budget"] = config.budget
     if not selecting:
-        found.pop("select", None)
-    for name in sorted(ALWAYS - found.keys()):
-        found[name] = config.model_dump(mode="json")[name]
-    found["arms"] = [
-        {name: value for name, value in arm.model_dump(mode="json").items() if value is not None}
+        used_values.pop("select", None)
+    for name in sorted(ALWAYS - used_values.keys()):
+        used_values[name] = config.model_dump(mode="json")[name]
+    used_values["arms"] = [
+        {
+            name: value
+            for name, value in arm.model_dump(mode="json").items()
+            if value not in (None, {})
+        }
         for arm in config.arms
     ]
-    return {name: found[name] for name in StudySettings.model_fields if name in found}
+    return {name: used_values[name] for name in StudySettings.model_fields if name in used_values}
 
 
 def _changed(config: Settings) -> dict[str, Any]:
     """Return what differs from the defaults; settings inside likewise."""
     own = type(config).model_construct()
-    found: dict[str, Any] = {}
+    changed: dict[str, Any] = {}
     for name in type(config).model_fields:
         value = getattr(config, name)
         if isinstance(value, Settings):
             inner = _changed(value)
             if inner:
-                found[name] = inner
+                changed[name] = inner
         elif value != getattr(own, name, None):
-            found[name] = config.model_dump(mode="json")[name]
-    return found
+            changed[name] = config.model_dump(mode="json")[name]
+    return changed
 
 
 def reproduce(settings: dict[str, Any]) -> str:

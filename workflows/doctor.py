@@ -151,7 +151,7 @@ def _disk(study: StudySettings | None) -> Finding:
     home = runs.home()
     existing = next(path for path in (home, *home.parents) if path.exists())
     free = shutil.disk_usage(existing).free
-    trainings = len(config.arms) * len(config.seeds)
+    trainings = trainings_of(config)
     message = (
         f"{_size(free)} free in {home}; a study of {trainings} trainings with these settings takes "
         f"about {_size(need)}"
@@ -170,11 +170,14 @@ def disk_of(config: StudySettings) -> int:
     if config.train.network != "analytic":
         with torch.device("meta"):  # shapes only, no memory
             count = sum(weight.numel() for weight in network.build(config.train).parameters())
-        per_training = checkpoint.disk_bytes(count, config.train.keep_checkpoints)
+        per_training = checkpoint.disk_bytes(count, config.train.checkpoints_kept)
     per_image = 1.6 * config.train.image_size**2  # bytes of a photograph as PNG
-    return int(
-        len(config.arms) * len(config.seeds) * (per_training + config.generate.count * per_image)
-    )
+    return int(trainings_of(config) * (per_training + config.generate.count * per_image))
+
+
+def trainings_of(config: StudySettings) -> int:
+    """Count the trainings of a study: arms with their selections, times seeds."""
+    return sum(len(config.draws_of(arm)) for arm in config.arms) * len(config.seeds)
 
 
 def _size(count: float) -> str:

@@ -149,7 +149,12 @@ def study(settings: StudySettings) -> Cost:
     processor or a GPU take together at most what they take one after the other.
     """
     train = settings.train
-    steps = [arm.steps or train.steps for _ in settings.seeds for arm in settings.arms]
+    steps = [
+        settings.steps_of(arm)
+        for _ in settings.seeds
+        for arm in settings.arms
+        for _ in settings.draws_of(arm)
+    ]
     drawn = settings.generate.count * len(steps)
     cost = _cost(train, steps, generated=drawn, images=None, like=_alike(train))
     places = min(settings.parallel, _gpus(train))

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..common.errors import DataError, EnvironmentFault
-from ..common.files import temporary, write_bytes
+from ..common.files import replacing, write_bytes
 from ..datasets import reading
 from ..datasets.database import lost_in_words
 from ..datasets.selection_images import selection_images
@@ -116,6 +116,5 @@ def _copy(source: Path, target: Path) -> None:
         raise DataError(f"the image {source} is gone; restore it, or import the images anew.")
     if target.exists() and target.stat().st_size == source.stat().st_size:
         return
-    part = temporary(target)
-    shutil.copyfile(source, part)
-    part.replace(target)
+    with replacing(target) as part:
+        shutil.copyfile(source, part)

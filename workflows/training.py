@@ -284,8 +284,8 @@ def follow(run: Run, *, progress: Progress = True, stop_on_interrupt: bool = Tru
         )
     why = status.get("error") or "its process ended without a word"
     message = f"{run.id} {status['state']}: {why} (log: {run.path / 'output.log'})"
-    if status["state"] == "failed" and status.get("advised"):
-        raise RunError(message)  # the error says what to do
+    if run.kind != "train" or (status["state"] == "failed" and status.get("advised")):
+        raise RunError(message)  # the error says what to do, or the study does
     raise RunError(
         f"{message}. Go on from its last checkpoint with: curadiff train --resume {run.id}"
     )

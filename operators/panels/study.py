@@ -14,7 +14,7 @@ from ...common.keys import generated_dataset, training_key
 from ...datasets import generated, info, selections
 from ...datasets.resolving import all_samples
 from ...runs import Run
-from ...studies import comparing
+from ...studies import cells, comparing, trainings
 from ...studies.conclusions import BETTER, UNUSABLE, conclude
 from ...studies.report import charts
 from ...workflows.overview import runs_of_dataset
@@ -48,9 +48,9 @@ class StudyPanel(BasePanel):
 
     def open_bar(self, ctx: Any) -> None:
         """Show the samples behind a bar or a dot: what the arm drew, or was trained on."""
-        arm, _, seed = str(ctx.params.get("id") or ctx.params.get("x")).partition("|")
+        arm, _, training = str(ctx.params.get("id") or ctx.params.get("x")).partition("|")
         with notify_errors(ctx):
-            ctx.ops.set_view(_samples_behind(ctx, arm, int(seed) if seed else None))
+            ctx.ops.set_view(_samples_behind(ctx, arm, training or None))
 
     def open_uncovered(self, ctx: Any) -> None:
         """Show the real images that no generated image of an arm, or of any, is near."""
@@ -94,7 +94,8 @@ class StudyPanel(BasePanel):
             return
         against = next(name for name in TITLES if name in outcomes[0]["values"])
         missing = uncovered.unfinished(run, outcomes)
-        answer = conclude(outcomes, against, missing=missing)
+        read = trainings.reader_of(run, against)
+        answer = conclude(outcomes, against, missing=missing, influences=read)
         summary = comparing.table(outcomes, against)
         summary = {arm: summary[arm] for arm in answer.order}
         page.view(
@@ -272,16 +273,19 @@ def _grids(
         layout.image(cell, path, f"25 images of {arm}, seed {seed}", width="100%")
 
 
-def _samples_behind(ctx: Any, arm: str, seed: int | None) -> Any:
-    """Return the view behind a bar: of the open data set, generated or real."""
-    if "generated" in info.read(ctx.dataset):
-        images = ctx.dataset.match(fo.ViewField("arm") == arm)
-        return images if seed is None else images.match(fo.ViewField("training_seed") == seed)
-    studies = [run for run in runs_of_dataset(ctx.dataset.name) if run.kind == "study"]
+def _samples_behind(ctx: Any, arm: str, training: str | None) -> Any:
+    """Return the view behind a bar or a dot: of the open data set, generated or real."""
+    studies = [run for run in runs_of_dataset(source_of(ctx) or "") if run.kind == "study"]
     run = next((r for r in studies if r.id == ctx.panel.get_state("study")), studies[-1])
     outcome = next(
-        o for o in uncovered.study_outcomes(run) if o["arm"] == arm and seed in (None, o["seed"])
+        o
+        for o in uncovered.study_outcomes(run)
+        if o["arm"] == arm and training in (None, str(cells.training_of(o)))
     )
+    if "generated" in info.read(ctx.dataset):
+        if training is None:
+            return ctx.dataset.match(fo.ViewField("arm") == arm)
+        return ctx.dataset.match(fo.ViewField("source_run") == outcome["run"])
     if outcome["selection"] is None:
         split = runs.read_json(run.path / "split.json")
         return all_samples(ctx.dataset).select(split["pool"])

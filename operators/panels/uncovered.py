@@ -10,7 +10,7 @@ from fiftyone.operators import types
 from ...common.keys import training_key
 from ...datasets.uncovered import uncovered
 from ...runs import Run
-from ...studies import cells
+from ...studies import cells, planning
 from .. import navigation
 from . import layout
 
@@ -51,11 +51,5 @@ def study_outcomes(run: Run) -> list[dict[str, Any]]:
 
 def unfinished(run: Run, outcomes: Sequence[dict[str, Any]]) -> list[str]:
     """Name the trainings of a study's plan that have no outcome yet."""
-    done = {(outcome["arm"], outcome["seed"]) for outcome in outcomes}
-    settings = run.settings
-    return [
-        training_key(arm["name"], seed)
-        for seed in settings["seeds"]
-        for arm in settings["arms"]
-        if (arm["name"], seed) not in done
-    ]
+    done = {cells.key_of(outcome) for outcome in outcomes}
+    return [cell.key for cell in planning.cells_of(run) if cell.key not in done]

@@ -93,8 +93,8 @@ def freeze_images(run: Run, dataset: Any, view: Any) -> splitting.Frozen:
     if left_out:
         raise RunError(
             f"the preview {run.id} is of {len(frozen.images)} images, and {len(left_out)} of them "
-            f"are not among the {len(asked)} given now ({frozen_images.some(left_out)}); give the "
-            "images it was begun with, or choose another name for a preview of these."
+            f"are not among the {len(asked)} given now ({frozen_images.first_few(left_out)}); give "
+            "the images it was begun with, or choose another name for a preview of these."
         )
     return frozen
 

@@ -13,6 +13,7 @@ from ...common.files import replacing
 from ...common.images import open_rgb
 from ...common.keys import training_key
 from ...runs import Run
+from ..cells import key_of
 from .data import ReportData
 
 
@@ -22,7 +23,7 @@ def write_grids(run: Run, outcomes: Sequence[Mapping[str, Any]]) -> dict[str, Pa
     folder.mkdir(exist_ok=True)
     sheets = {}
     for outcome in outcomes:
-        key = training_key(outcome["arm"], outcome["seed"])
+        key = key_of(outcome)
         sheets[key] = folder / f"{key}.png"
         with replacing(sheets[key]) as part:
             square_grid(drawn_files(Path(outcome["generated"]))).save(part, "PNG")

@@ -79,6 +79,8 @@ def test_a_study_is_compared_in_light_and_dark_and_in_a_narrow_window(visit, emb
         name="first",
         arms=["random", "coreset"],
         budget=10,
+        draws=1,
+        curve=0,
         embed={"encoder": "builtin"},
         train={"preset": "demo", "image_size": 16, "steps": 4, "batch_size": 4, "device": "cpu"},
         generate={"count": 8, "steps": 2},
@@ -92,7 +94,7 @@ def test_a_study_is_compared_in_light_and_dark_and_in_a_narrow_window(visit, emb
             if not dark:
                 person.switch_theme()
             person.open_panel("Curadiff study")
-            person.sees("no usable model yet")
+            person.sees("not comparable: the models are unfinished")
             person.sees("What the models draw")
             person.page.wait_for_timeout(1500)
             person.picture(f"app-study-{'dark' if dark else 'light'}-{width}")

@@ -28,8 +28,9 @@ def test_time_and_disk_come_from_the_newest_training_of_the_same_network(home):
 
 def test_a_study_counts_every_arm_and_seed(home):
     arms = ["random", {"name": "long", "method": "coreset", "steps": 30}]
-    settings = StudySettings(arms=arms, seeds=[0, 1, 2], train={"steps": 10}, generate={"count": 7})
-    cost = estimating.study(settings)
+    given = {"arms": arms, "seeds": [0, 1, 2], "train": {"steps": 10}, "generate": {"count": 7}}
+    assert estimating.study(StudySettings(**given)).trainings == 3 * 3 + 3, "random draws thrice"
+    cost = estimating.study(StudySettings(**given, draws=1))
     assert cost.trainings == 6
     assert cost.steps == 3 * (10 + 30)
     assert cost.generated == 6 * 7
@@ -87,7 +88,7 @@ def test_shell_and_python_say_it_too_and_start_nothing(home, dataset, monkeypatc
     assert capsys.readouterr().out.strip() == str(cost)
     flags = [f"--train.{name.replace('_', '-')}={value}" for name, value in TINY.items()]
     assert main(["study", dataset.name, "--estimate", *flags]) == 0
-    assert "8 trainings, 2,400 steps in all" in capsys.readouterr().out
+    assert "12 trainings, 3,600 steps in all" in capsys.readouterr().out
     assert runs.listing() == []
 
 
@@ -120,7 +121,7 @@ def test_trainings_side_by_side_take_less(home, monkeypatch):
 
     def cost(gpus, parallel):
         monkeypatch.setattr("torch.cuda.device_count", lambda: gpus)
-        settings = StudySettings(train=train, arms=arms, seeds=[0], parallel=parallel)
+        settings = StudySettings(train=train, arms=arms, seeds=[0], draws=1, parallel=parallel)
         return estimating.study(settings)
 
     alone = cost(1, 1)

@@ -11,6 +11,7 @@ from unittest.mock import patch
 
 import curadiff
 import pytest
+from curadiff import runs
 
 from ..conftest import draw
 from ..pipeline.instant import generate
@@ -18,7 +19,7 @@ from ..pipeline.test_study import SIZES
 
 curadiff.study  # noqa: B018, loads the module once here and not in every process
 NAME = "killed"
-EVERY = int(os.environ.get("CURADIFF_KILL_EVERY", "9"))  # 1 tries every position
+KILLS = int(os.environ.get("CURADIFF_KILLS", "20"))  # positions that are tried
 
 
 def start(run, **more):
@@ -36,17 +37,18 @@ def state():
 
 
 def study():
-    from curadiff.studies import engine
+    from curadiff.studies import cell_work
 
-    settings = {**SIZES, "arms": ["random"], "budget": 4}
+    settings = {**SIZES, "arms": ["random"], "seeds": [0, 1], "budget": 4}
     settings["evaluate"] = {**SIZES["evaluate"], "bootstrap": 0, "null_draws": 0}
     settings["generate"] = {"count": 4, "steps": 2}
     with (
-        patch.object(engine.diffusion, "start", start),
-        patch.object(engine, "generate", generate),
+        patch.object(cell_work.diffusion, "start", start),
+        patch.object(cell_work, "generate", generate),
     ):
         found = curadiff.study(NAME, progress=False, **settings)
-    return [(o["arm"], o["seed"], o["images"], o["values"]) for o in found.outcomes]
+    kept = runs.read_json(found.run.path / "study.json")
+    return [(o["cell"], o["images"], o["values"]) for o in found.outcomes], kept
 
 
 def study_dying(number, late):
@@ -85,12 +87,12 @@ def test_a_killed_study_goes_on_to_the_same_outcomes(harness):
     harness.restore()
     files = harness.child(lambda: study_dying(0, False))
     wrong, tried = [], 0
-    for number in range(4, writes + 1, EVERY):
+    for number in spread_over(4, writes, KILLS // 2):
         harness.restore()
         if harness.child(study, kill=(number, False)) is None:
             tried += 1
             wrong += again(harness, wanted, f"before write {number} of {writes} to the database")
-    for place, number in enumerate(range(1, files + 1, max(1, EVERY // 3))):
+    for place, number in enumerate(spread_over(1, files, KILLS - KILLS // 2 + 2)):
         harness.restore()
         late = bool(place % 2)
         if harness.child(lambda n=number, late=late: study_dying(n, late)) is None:
@@ -99,4 +101,9 @@ def test_a_killed_study_goes_on_to_the_same_outcomes(harness):
             wrong += again(harness, wanted, f"{when} file {number} of {files}")
     print(f"{tried} positions tried, of {writes} in the database and {files} files")
     assert not wrong
-    assert tried > (writes + files) // EVERY // 2
+    assert tried >= KILLS
+
+
+def spread_over(first, last, count):
+    """Return so many positions, evenly spread, the ends among them."""
+    return sorted({round(first + n * (last - first) / (count - 1)) for n in range(count)})

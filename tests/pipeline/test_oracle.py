@@ -15,7 +15,7 @@ import pytest
 from curadiff import diffusion, encoders, runs
 from curadiff.common.errors import DataError, SettingsError
 from curadiff.metrics import evaluate as measured
-from curadiff.studies import engine
+from curadiff.studies import cell_work
 from PIL import Image, ImageDraw, ImageOps
 
 SIDE, EACH = 32, 40
@@ -182,9 +182,9 @@ def drawing(model):
 
 @pytest.mark.parametrize("model", ["copies", "mirrored", "gray"])
 def test_a_study_of_a_known_model(folders, home, monkeypatch, model):
-    monkeypatch.setattr(engine, "generate", drawing(MODELS[model]))
-    monkeypatch.setattr(engine.diffusion, "start", lambda *_, **__: None)
-    monkeypatch.setattr(engine, "follow", lambda run, **_: run)
+    monkeypatch.setattr(cell_work, "generate", drawing(MODELS[model]))
+    monkeypatch.setattr(cell_work.diffusion, "start", lambda *_, **__: None)
+    monkeypatch.setattr(cell_work, "follow", lambda run, **_: run)
     images = curadiff.import_images(folders / "train", name="oracle-photos").dataset
     images.add_samples(
         [fo.Sample(filepath=str(path)) for path in (folders / "held_out").glob("*.png")],

@@ -16,6 +16,7 @@ SIZES = {
     "arms": ["random", "coreset"],
     "budget": 8,
     "seeds": [0],
+    "draws": 1,
     "held_out": 0.25,
     "embed": {"encoder": "builtin"},
     "train": {
@@ -55,6 +56,18 @@ def test_a_study_from_a_folder(photos, home):
             manifest = runs.read_json(runs.Run(outcome["run_path"]).path / "manifest.json")
             assert set(manifest["ids"]) <= names, "an arm was trained on held-out images"
 
+        # Both checkpoints were judged, on a quarter of the images.
+        for outcome in result.outcomes:
+            assert [(p["step"], p["images_seen"], p["count"]) for p in outcome["curve"]] == [
+                (1, 4, 2),
+                (2, 8, 2),
+            ]
+            assert all(p["choose"].keys() == p["report"].keys() for p in outcome["curve"])
+            assert all(p["validation_loss"] > 0 for p in outcome["curve"])
+        kept = runs.read_json(result.run.path / "study.json")
+        assert kept["curves"].keys() == {"random", "coreset"}
+        assert {one["metric"] for one in kept["comparisons"]} >= {"frechet_distance", "recall"}
+
         # The same call does nothing again; a further seed is added; other settings are refused.
         before = {p: p.stat().st_mtime_ns for p in result.run.path.glob("cells/*.json")}
         again = curadiff.study(photos, progress=False, **{**SIZES, "seeds": [0, 1]})
@@ -73,17 +86,17 @@ def test_a_study_from_a_folder(photos, home):
 @pytest.fixture
 def beside(monkeypatch):
     """Tell the state of every training each time the study waits for one."""
-    from curadiff.studies import engine
+    from curadiff.studies import cell_work
 
     seen = []
-    real = engine.follow
+    real = cell_work.follow
 
     def follow(run, **more):
         others = runs.listing("train", folder=run.path.parent)
         seen.append({other.id: other.status["state"] for other in others})
         return real(run, **more)
 
-    monkeypatch.setattr(engine, "follow", follow)
+    monkeypatch.setattr(cell_work, "follow", follow)
     return seen
 
 
@@ -100,12 +113,12 @@ def test_the_next_training_starts_beside_the_one_before(dataset, home, beside):
 
 @pytest.mark.slow
 def test_a_stopped_study_stops_all_its_trainings(dataset, home, monkeypatch):
-    from curadiff.studies import engine
+    from curadiff.studies import cell_work
 
     def interrupted(run, **more):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(engine, "follow", interrupted)
+    monkeypatch.setattr(cell_work, "follow", interrupted)
     long = {**SIZES["train"], "steps": 100_000}
     with pytest.raises(Stopped, match="0 of 2 trainings done; go on with: curadiff runs tiny"):
         curadiff.study(dataset, progress=False, **{**SIZES, "parallel": 2, "train": long})
@@ -121,26 +134,26 @@ def test_a_budget_beyond_the_pool_is_refused_before_any_work(dataset, home):
 
 def test_the_group_field_keeps_groups_together(dataset, home):
     from curadiff.config import StudySettings
-    from curadiff.studies import planning
+    from curadiff.studies import division
 
     ids = dataset.values("id")
     dataset.set_values("sender", [f"s{i // 4}" for i in range(len(ids))])
     config = StudySettings(**{**SIZES, "group_field": "sender"})
-    found = planning.split(dataset.view(), config)
+    found = division.split(dataset.view(), config)
     pool, held_out = found.pool, found.held_out
     sender = dict(zip(ids, dataset.values("sender"), strict=True))
     assert not {sender[i] for i in pool} & {sender[i] for i in held_out}
     assert len(pool) + len(held_out) == 40
     with pytest.raises(SettingsError, match="group_field"):
-        planning.split(dataset.view(), StudySettings(**{**SIZES, "group_field": "nobody"}))
+        division.split(dataset.view(), StudySettings(**{**SIZES, "group_field": "nobody"}))
 
 
 def test_too_few_images_to_hold_any_out(dataset, home):
     from curadiff.config import StudySettings
-    from curadiff.studies import planning
+    from curadiff.studies import division
 
     with pytest.raises(DataError, match="both need at least 2"):
-        planning.split(dataset.limit(2), StudySettings(**SIZES))
+        division.split(dataset.limit(2), StudySettings(**SIZES))
 
 
 def test_a_study_of_an_older_version_goes_on(home):
@@ -214,6 +227,6 @@ def test_trainings_watch_held_out_images_that_can_be_read(embedded):
 
     view = embedded.limit(10)
     embedded.set_values("builtin", {view.first().id: None}, key_field="id")
-    paths = planning.unseen(view, "builtin")
+    paths = planning.validation_files(view, "builtin")
     assert sorted(paths) == sorted(view.values("filepath"))[1:]
-    assert planning.unseen(embedded.select([]), "builtin") == []
+    assert planning.validation_files(embedded.select([]), "builtin") == []

@@ -15,7 +15,7 @@ import pytest
 from curadiff import runs
 from curadiff.common.errors import DataError, RunError, SettingsError, Stopped
 from curadiff.config import StudySettings
-from curadiff.studies import cells, copies, directory, planning
+from curadiff.studies import cells, copies, directory, division
 from PIL import Image
 
 from ..conftest import draw
@@ -28,7 +28,7 @@ SMALL = {**SIZES, "arms": ["random", "full"], "seeds": [0]}
 @pytest.fixture
 def quick(monkeypatch):
     """Replace training and drawing; returns what was trained, and which trainings fail."""
-    from curadiff.studies import engine
+    from curadiff.studies import cell_work
 
     trained, failing = [], {}
 
@@ -39,8 +39,8 @@ def quick(monkeypatch):
         else:
             run.set_status("finished", step=2, steps=2, images_seen=8, loss=0.5)
 
-    monkeypatch.setattr(engine.diffusion, "start", start)
-    monkeypatch.setattr(engine, "generate", instant.generate)
+    monkeypatch.setattr(cell_work.diffusion, "start", start)
+    monkeypatch.setattr(cell_work, "generate", instant.generate)
     yield trained, failing
     for name in fo.list_datasets("*-tiny*"):
         fo.delete_dataset(name)
@@ -180,9 +180,9 @@ def test_a_folder_of_the_studys_name_that_is_no_study_is_left_alone(dataset, hom
 
 
 def test_stopping_says_what_goes_on(dataset, home, quick, monkeypatch):
-    from curadiff.studies import engine
+    from curadiff.studies import cell_work
 
-    real = engine.follow
+    real = cell_work.follow
 
     def interrupted(run, **more):
         if run.id == "tiny-full-s0":
@@ -190,7 +190,7 @@ def test_stopping_says_what_goes_on(dataset, home, quick, monkeypatch):
         return real(run, **more)
 
     with monkeypatch.context() as patch:
-        patch.setattr(engine, "follow", interrupted)
+        patch.setattr(cell_work, "follow", interrupted)
         with pytest.raises(Stopped) as stopped:
             go(dataset)
     assert str(stopped.value) == (
@@ -208,7 +208,7 @@ def test_metrics_without_a_frechet_distance(dataset, home, quick):
     found = go(dataset, evaluate=judge)
     assert {"random", "full"} <= {line.split()[0] for line in str(found).splitlines() if line}
     assert "recall" in found.report.read_text()
-    assert found.conclusion.word == "no usable model yet"
+    assert found.conclusion.word == "not comparable: the models are unfinished"
 
 
 def test_copies_stay_on_one_side_and_are_counted(tmp_path, home, quick):
@@ -244,13 +244,13 @@ def test_nearly_equal_pictures_are_copies_and_neighbours_are_not():
     names = [f"{n}" for n in range(120)]
 
     def groups(rows):
-        found = copies.find(names[: len(rows)], range(len(rows)), rows).group
+        found = copies.find_copies(names[: len(rows)], range(len(rows)), rows).group
         return sorted(found.count(one) for one in set(found))
 
     assert groups(x) == [1] * 60
     assert groups(np.concatenate([x, near])) == [2] * 60, "also where every image has a copy"
     assert groups(np.concatenate([x, near[:6]])) == [1] * 54 + [2] * 6
-    without = copies.find(["a", "b", "a", None, None], [], np.zeros((0, 1)))
+    without = copies.find_copies(["a", "b", "a", None, None], [], np.zeros((0, 1)))
     assert without.group == [0, 1, 0, 3, 4]
     assert without.equal == without.group
 
@@ -272,11 +272,11 @@ def test_only_copies_cannot_be_held_out(tmp_path, home, quick):
 
 def test_a_division_without_copies_is_what_it_was(embedded):
     config = StudySettings(**SIZES)
-    plain = planning.split(embedded.view(), config)
-    near = planning.split(embedded.view(), config, "builtin")
+    plain = division.split(embedded.view(), config)
+    near = division.split(embedded.view(), config, "builtin")
     assert (plain.pool, plain.held_out, str(plain)) == (near.pool, near.held_out, "")
     half = {name: number % 2 == 0 for number, name in enumerate(embedded.values("source_id"))}
-    kept = planning.split(embedded.view(), config, "builtin", keep=half)
+    kept = division.split(embedded.view(), config, "builtin", keep=half)
     assert set(kept.held_out) == set(embedded.values("id")[::2])
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from tqdm import tqdm
@@ -21,7 +21,7 @@ TERMINAL, LOG = 0.2, 30.0  # seconds between two lines on a terminal, in a log
 SURE = 5.0  # seconds of a first training from which its speed is taken
 
 
-class Meter:
+class StudyProgress:
     """Writes how far the whole study is to ``status.json``, a bar, or a caller's function.
 
     The time left is what the rest of the work takes at the speed of the trainings that are
@@ -32,13 +32,23 @@ class Meter:
         run: The study.
         config: Its settings.
         show: Called with steps done, steps in all, and a line of text.
+        cells: Its trainings; by default those of the settings.
+        steps: Optimizer steps of each, by cell key; by default those of the settings.
     """
 
-    def __init__(self, run: Run, config: StudySettings, show: Show) -> None:
+    def __init__(
+        self,
+        run: Run,
+        config: StudySettings,
+        show: Display,
+        cells: Sequence[Cell] | None = None,
+        steps: Mapping[str, int] | None = None,
+    ) -> None:
         self.run, self.show = run, show
-        self.cells = planning.cells(config)
-        self.work = planning.work(config)
-        self.steps = {cell.key: cell.arm.steps or config.train.steps for cell in self.cells}
+        self.writes = True  # False where another process writes the study's status
+        self.cells = list(planning.cells(config) if cells is None else cells)
+        self.steps = steps or {cell.key: config.steps_of(cell.arm) for cell in self.cells}
+        self.work = planning.work(config, self.cells, self.steps)
         self.share = {
             cell.key: 3.0 * self.steps[cell.key] * config.train.batch_size / self.work[cell.key]
             for cell in self.cells
@@ -56,7 +66,7 @@ class Meter:
         if seconds:
             self.seconds[cell.key] = seconds
         self.part = 0.0
-        self._tell(cell, "done", again=True)
+        self._write(cell, "done", again=True)
 
     def fail(self, cell: Cell) -> None:
         """Note that a cell has failed; the next one follows."""
@@ -66,17 +76,17 @@ class Meter:
     def train(self, cell: Cell, step: int, steps: int) -> None:
         """Note how many steps of a cell's training are done."""
         self._at(cell, self.share[cell.key] * step / max(steps, 1))
-        self._tell(cell, f"step {step:,} of {steps:,}")
+        self._write(cell, f"step {step:,} of {steps:,}")
 
     def draw(self, cell: Cell, image: int, images: int) -> None:
         """Note how many images of a cell are drawn."""
         rest = 1 - self.share[cell.key]
         self._at(cell, self.share[cell.key] + rest * image / max(images, 1))
-        self._tell(cell, f"image {image:,} of {images:,} drawn")
+        self._write(cell, f"image {image:,} of {images:,} drawn")
 
     def say(self, cell: Cell | None, what: str) -> None:
         """Say what is going on that has no count."""
-        self._tell(cell, what, again=True)
+        self._write(cell, what, again=True)
 
     def _at(self, cell: Cell, part: float) -> None:
         now = time.monotonic()
@@ -103,7 +113,7 @@ class Meter:
             return None, True
         return rest * took / advanced, True
 
-    def _tell(self, cell: Cell | None, what: str, *, again: bool = False) -> None:
+    def _write(self, cell: Cell | None, what: str, *, again: bool = False) -> None:
         before, when = self.written
         name = f"{cell.key}: {what}" if cell else what
         now = time.monotonic()
@@ -116,14 +126,15 @@ class Meter:
         share = (sum(self.work[key] for key in self.done) + at_work) / total
         seconds, least = self.left
         count = f"{len(self.done)} of {len(self.cells)} trainings done"
-        self.run.set_status(
-            "running",
-            message=f"{count}; {name}",
-            progress=round(min(share, 1.0), 4),
-            trainings_done=len(self.done),
-            trainings=len(self.cells),
-            eta_seconds=None if seconds is None else round(seconds, 1),
-        )
+        if self.writes:
+            self.run.set_status(
+                "running",
+                message=f"{count}; {name}",
+                progress=round(min(share, 1.0), 4),
+                trainings_done=len(self.done),
+                trainings=len(self.cells),
+                eta_seconds=None if seconds is None else round(seconds, 1),
+            )
         text = f"{count}; {name}"
         if seconds is not None and len(self.done) < len(self.cells):
             text += f"; {'at least ' if least else 'about '}{duration(seconds)} left"
@@ -133,7 +144,7 @@ class Meter:
         self.show(step, sum(self.steps.values()), text)
 
 
-class Show:
+class Display:
     """Called with steps done, steps in all, and a line of text."""
 
     def __call__(self, done: int, total: int, text: str) -> None:
@@ -141,12 +152,12 @@ class Show:
 
 
 @contextmanager
-def showing(progress: Progress, name: str) -> Iterator[Show]:
+def display(progress: Progress, name: str) -> Iterator[Display]:
     """Give what shows a study's progress: a bar, nothing, or the caller's ``(done, total)``."""
     if callable(progress):
         yield _Caller(progress)
     elif not progress:
-        yield Show()
+        yield Display()
     else:
         patience = TERMINAL if sys.stderr.isatty() else LOG
         form = "{desc} {percentage:.0f} % |{bar:20}| {postfix}"
@@ -154,7 +165,7 @@ def showing(progress: Progress, name: str) -> Iterator[Show]:
             yield _Bar(bar)
 
 
-class _Caller(Show):
+class _Caller(Display):
     def __init__(self, progress: object) -> None:
         self.progress = progress
 
@@ -162,7 +173,7 @@ class _Caller(Show):
         self.progress(done, total)  # type: ignore[operator]
 
 
-class _Bar(Show):
+class _Bar(Display):
     def __init__(self, bar: tqdm) -> None:
         self.bar = bar
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 import pytest
 from curadiff import runs
 from curadiff.config import StudySettings
-from curadiff.studies import meter as meters
+from curadiff.studies import study_progress
 
-TWO = {"arms": ["full", "random"], "seeds": [0], "generate": {"count": 10, "steps": 3}}
+TWO = {"arms": ["full", "random"], "seeds": [0], "draws": 1, "generate": {"count": 10, "steps": 3}}
 
 
 @pytest.fixture
 def clock(monkeypatch):
     """A clock that a test moves."""
     now = [1000.0]
-    monkeypatch.setattr(meters.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(study_progress.time, "monotonic", lambda: now[0])
     return now
 
 
@@ -22,7 +22,7 @@ def begin(home):
     config = StudySettings(**TWO, train={"steps": 100, "batch_size": 4})
     run = runs.create("study", config.model_dump(mode="json"), name="study")
     lines = []
-    meter = meters.Meter(run, config, lambda *told: lines.append(told))
+    meter = study_progress.StudyProgress(run, config, lambda *told: lines.append(told))
     return run, meter, lines
 
 
@@ -71,7 +71,7 @@ def test_a_study_that_goes_on_knows_its_speed(home, clock):
 
 def test_a_bar_shows_words_and_no_rate(home, clock, capsys):
     _, meter, _ = begin(home)
-    with meters.showing(True, "study photos") as show:
+    with study_progress.display(True, "study photos") as show:
         meter.show = show
         meter.finish(meter.cells[0], 60.0)
     shown = capsys.readouterr().err

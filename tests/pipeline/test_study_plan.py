@@ -1,0 +1,61 @@
+"""What a study would take, said before anything is started."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from curadiff.cli import main
+from curadiff.config import StudySettings, TrainSettings
+from curadiff.studies import study_plan
+from torch.utils.flop_counter import FlopCounterMode
+
+VITON = Path(__file__).parents[2] / "docs" / "viton-hd.yaml"
+
+
+def test_flops_are_those_of_real_tensors():
+    from curadiff.diffusion.networks import network
+
+    settings = TrainSettings(preset="demo")
+    built = network.build(settings)
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        built(torch.zeros(3, 3, 32, 32), torch.zeros(3, dtype=torch.long))
+    assert study_plan.forward_flops(settings) == counter.get_total_flops() / 3
+
+
+def test_an_encoders_flops_are_those_of_its_matrices():
+    block = torch.nn.TransformerEncoderLayer(64, 4, 256, batch_first=True)  # 4 x wide, as ViTs
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        block.train()(torch.zeros(1, 50, 64))
+    assert study_plan.encoder_flops(1, 64, 50) == pytest.approx(counter.get_total_flops(), rel=0.01)
+
+
+def test_the_published_study_has_a_plan_for_one_gpu(capsys, home):
+    assert main(["study", "--file", str(VITON), "--dry-run"]) == 0
+    shown = capsys.readouterr().out
+    lines = {line.split("  ")[0]: line.split() for line in shown.splitlines() if line}
+    assert lines["train full"][2:5] == ["2", "all", "70,000"]
+    assert lines["train random"][2:5] == ["6", "1,000", "20,000"]
+    assert "on one H100" in shown
+    assert "GB on disk. Nothing was started." in shown
+    flops = study_plan.forward_flops(TrainSettings(preset="lightly-2023"))
+    hours = 3 * flops * 32 * 70_000 * 2 / (0.2 * 989e12) / 3600
+    assert float(lines["train full"][-1]) == pytest.approx(hours, abs=0.01)
+
+
+def test_counts_follow_from_the_number_of_images():
+    config = StudySettings(
+        arms=["full", "random"], budget=50, seeds=[0], draws=2, held_out=0.25, match="epochs",
+        train={"preset": "demo", "steps": 100}, generate={"count": 40}, curve=3,
+        embed={"encoder": "clip-vit-b32"}, evaluate={"encoder": "clip-vit-b32"},
+    )  # fmt: skip
+    steps = {step.what: step for step in study_plan.study_plan(config, images=200).steps}
+    assert (steps["train full"].images, steps["train full"].steps) == ("150", 300)
+    assert (steps["train random"].times, steps["select random"].times) == (2, 2)
+    assert (steps["generate"].times, steps["generate at checkpoints"].times) == (3, 9)
+    judged = 200 + 3 * (40 + 3 * 10)
+    assert steps["embed for the judge"].images == str(judged)
+    assert steps["embed for the judge"].flops == judged * study_plan.encoder_flops(12, 768, 50)
+    unknown = {step.what: step for step in study_plan.study_plan(config).steps}
+    assert unknown["embed for the judge"].flops is None
