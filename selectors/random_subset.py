@@ -21,13 +21,13 @@ def random_subset(pool: Pool, budget: int) -> MethodResult:
     Source: weights as in Efraimidis & Spirakis 2006, doi:10.1016/j.ipl.2005.11.003.
     """
     weight = positive_weights(pool, "random")
-    wait = -np.log(draws(pool.ids, pool.seed)) / weight
+    wait = -np.log(random_numbers(pool.ids, pool.seed)) / weight
     order = pool.first(np.argsort(wait, kind="stable"), budget)
     return MethodResult(order, -wait[order])
 
 
-def draws(ids: Array, seed: int) -> Array:
-    """Turn each id into a number strictly between 0 and 1 that depends on it and the seed alone."""
+def random_numbers(ids: Array, seed: int) -> Array:
+    """Return a number in (0, 1) for each id that depends on the id and the seed alone."""
     key = str(seed).encode()
     words = [
         hashlib.blake2b(str(name).encode(), key=key, digest_size=8).digest()

@@ -6,9 +6,9 @@ import numpy as np
 
 from ..common.errors import SettingsError
 from ..common.knn import nearest
+from .core.clustering import kmeans_clusters, participating_rows, rank_by_cluster
 from .core.method_result import MethodResult
 from .core.pool import Pool, positive_weights
-from .kmeans import _members, by_cluster, clusters
 
 MOST_CLUSTERS = 500  # beyond that a cluster holds too few samples to tell which is typical
 
@@ -31,9 +31,9 @@ def typiclust(pool: Pool, budget: int, *, neighbors: int | None = None) -> Metho
     if neighbors < 1:
         raise SettingsError(f"typiclust needs neighbors >= 1, got {neighbors}.")
     weight = positive_weights(pool, "typiclust")
-    member = _members(pool)
+    member = participating_rows(pool)
     count = min(len(member), budget + len(pool.preselected), MOST_CLUSTERS)
-    label, _ = clusters(pool, member, count, np.ones(len(pool)))
+    label, _, _ = kmeans_clusters(pool.x[member], count, seed=pool.seed)
     typical = np.empty(len(member))
     for cluster in np.unique(label):
         rows = np.flatnonzero(label == cluster)
@@ -44,7 +44,7 @@ def typiclust(pool: Pool, budget: int, *, neighbors: int | None = None) -> Metho
             distance = nearest(part, part, k, exclude_self=True, device=pool.device)[0]
             typical[rows] = 1 / np.maximum(distance.mean(1), 1e-9)
     typical *= weight[member]
-    order = pool.first(by_cluster(pool, member, label, -typical), budget)
+    order = pool.first(rank_by_cluster(pool, member, label, -typical), budget)
     score = np.empty(len(pool))
     score[member] = typical
     return MethodResult(order, score[order])
