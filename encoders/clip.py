@@ -79,19 +79,19 @@ def _published(name: str, model: str, tag: str | None, *, needed: bool) -> dict[
     tags = open_clip.pretrained.list_pretrained_tags_by_model(model)
     if tag is None and tags:
         tag = tags[0]
-    found = open_clip.get_pretrained_cfg(model, tag) if tag else {}
-    if tag and not found:
+    published = open_clip.get_pretrained_cfg(model, tag) if tag else {}
+    if tag and not published:
         listed = f" (tags: {', '.join(tags)})" if tags else ""
         raise SettingsError(
             f"encoder {name}: open_clip has no weights {tag!r} for {model}"
             f"{nearest(tag, tags)}{listed}."
         )
-    if needed and not found:
+    if needed and not published:
         raise WeightsError(
             f"open_clip publishes no weights for {model}; give a file with --weights FILE, "
             "or use --encoder builtin."
         )
-    return found
+    return published
 
 
 def _refuse_ambiguous(name: str, model: str) -> None:

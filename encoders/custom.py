@@ -126,14 +126,14 @@ def _from_file(name: str, path: Path) -> ModuleType:
 
 
 def _function(name: str, module: ModuleType, function: str) -> Callable[[str | None], Any]:
-    found = getattr(module, function, None)
-    if not callable(found):
+    build = getattr(module, function, None)
+    if not callable(build):
         known = [key for key, value in vars(module).items() if callable(value)]
         raise SettingsError(
             f"encoder {name}: {module.__file__ or module.__name__} has no function "
             f"{function}{nearest(function, known)}."
         )
-    return found
+    return build
 
 
 def _code_hash(module: ModuleType) -> str:

@@ -212,14 +212,14 @@ def _decoded(
     """Decode in threads, at most ``most`` images ahead of the network, in order."""
 
     def decode(path: str | Path) -> np.ndarray | DataError:
-        said: list[str] = []
+        remarks: list[str] = []
         try:
-            with reading(path, said) as image:
+            with reading(path, remarks) as image:
                 made = pixels(image)
         except DataError as fault:
             return fault
-        if said:
-            notes[str(path)] = " ".join(said)
+        if remarks:
+            notes[str(path)] = " ".join(remarks)
         return made
 
     ahead: deque[tuple[int, Future[np.ndarray | DataError]]] = deque()

@@ -81,9 +81,9 @@ def _state(path: Path, network: torch.nn.Module, record: dict[str, Any]) -> dict
         state = convert(state, network)
     heads = record.get("classifier") or ()
     heads = (heads,) if isinstance(heads, str) else heads
-    wanted = network.state_dict().keys()
+    expected = network.state_dict().keys()
     ends = (".weight", ".bias")
-    unused = {head + end for head in heads for end in ends} - wanted
+    unused = {head + end for head in heads for end in ends} - expected
     return {key: value for key, value in state.items() if key not in unused}
 
 

@@ -72,12 +72,12 @@ def locate(encoder: str, source: Source, given: str | Path | None = None) -> Pat
         WeightsError: There is no such file here and no network to get it from.
     """
     if given is not None:
-        return _given(encoder, Path(given).expanduser())
+        return _existing(encoder, Path(given).expanduser())
     for suffix in SUFFIXES:
         if (path := folder() / (slug(encoder) + suffix)).is_file():
             return path
-    if found := cached(source):
-        return found
+    if path := cached(source):
+        return path
     reason = "no network is used while HF_HUB_OFFLINE is set"
     if os.environ.get("HF_HUB_OFFLINE", "").lower() not in ("1", "true", "yes", "on"):
         try:
@@ -92,7 +92,7 @@ def locate(encoder: str, source: Source, given: str | Path | None = None) -> Pat
     )
 
 
-def _given(encoder: str, path: Path) -> Path:
+def _existing(encoder: str, path: Path) -> Path:
     if not path.is_file():
         what = "is a folder" if path.is_dir() else "does not exist"
         raise WeightsError(
@@ -106,9 +106,9 @@ def cached(source: Source) -> Path | None:
     from huggingface_hub import try_to_load_from_cache
 
     for name in source.files if source.repo else ():
-        found = try_to_load_from_cache(source.repo, name)
-        if isinstance(found, str):
-            return Path(found)
+        path = try_to_load_from_cache(source.repo, name)
+        if isinstance(path, str):
+            return Path(path)
     return next((path for path in source.cached if path.is_file()), None)
 
 
@@ -236,10 +236,10 @@ def fill(
     Raises:
         WeightsError: Some are missing, left over or of another shape.
     """
-    wanted = network.state_dict()
-    missing = sorted(wanted.keys() - state.keys())
-    extra = sorted(state.keys() - wanted.keys())
-    other = [k for k in wanted.keys() & state.keys() if wanted[k].shape != state[k].shape]
+    expected = network.state_dict()
+    missing = sorted(expected.keys() - state.keys())
+    extra = sorted(state.keys() - expected.keys())
+    other = [k for k in expected.keys() & state.keys() if expected[k].shape != state[k].shape]
     if missing or extra or other:
         words = [
             f"{len(names)} {what}, such as {min(names)}"

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from curadiff import encoders
 from curadiff.common.errors import RunError, SettingsError
-from curadiff.encoders import cache
+from curadiff.encoders import cache, cache_file
 from PIL import Image
 
 
@@ -264,7 +264,7 @@ def test_a_damaged_cache_costs_a_warning_and_can_be_cleared(counting, photograph
 
 
 def test_a_disk_that_fills_up_costs_a_warning(counting, photographs, monkeypatch):
-    opened = cache._opened
+    opened = cache.opened
     calls = []
 
     def once(*args):
@@ -273,7 +273,7 @@ def test_a_disk_that_fills_up_costs_a_warning(counting, photographs, monkeypatch
             raise RunError("the cache cannot be used (disk full);")
         return opened()
 
-    monkeypatch.setattr(cache, "_opened", once)
+    monkeypatch.setattr(cache, "opened", once)
     with pytest.warns(UserWarning, match=r"disk full.* computed, but not kept"):
         got, _ = counting(photographs)
     assert got.ok.all()
@@ -292,7 +292,7 @@ def test_what_was_noted_when_an_image_was_read_is_said_from_the_cache_too(counti
 
 def test_another_version_of_decoding_misses(counting, photographs, monkeypatch):
     counting(photographs[:2])
-    monkeypatch.setattr(cache, "DECODED", " decoding 99")
+    monkeypatch.setattr(cache_file, "DECODED", " decoding 99")
     found, computed = counting(photographs)
     assert computed == 12
     assert cache.info().images == {found.key: 14}
