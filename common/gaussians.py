@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import scipy.linalg
 
+from .arrays import Array, Floats
 from .threads import one_thread
-
-Floats = npt.NDArray[np.float64]
 
 
 class Gaussian(NamedTuple):
@@ -26,7 +24,7 @@ class Gaussian(NamedTuple):
         return self.factor.T @ self.factor
 
 
-def fit_gaussian(x: npt.NDArray[Any]) -> Gaussian:
+def fit_gaussian(x: Array) -> Gaussian:
     """Fit a Gaussian to (n, d) embeddings, n >= 2, covariance over n - 1.
 
     The covariance S is kept as a factor F with F^T F = S: the centered rows
