@@ -9,8 +9,8 @@ import scipy.sparse
 import scipy.sparse.csgraph
 
 from ..common.errors import DataError
+from ..common.knn import Points, nearest_between, nearest_within, prepare
 from .arrays import Booleans, Floats, Integers, embeddings, pair
-from .distances import Points, neighbors_between, neighbors_within, together
 from .statistic import Statistics, mean_over_generated
 
 if TYPE_CHECKING:
@@ -84,16 +84,16 @@ def memorization(
                 "give the mirrored images row by row."
             )
         own.append(flipped)
-    images, *training = together(g, *own, device=device)
+    images, *training = prepare(g, *own, device=device)
     near = min(neighbors, len(t) - 1)
-    among = neighbors_within(training[0], near)
+    among = nearest_within(training[0], near)
     different_rows = _distinct_images(*among)
     if len(different_rows) in (1, len(t)):  # all different, or nothing but one image
         return _judge(images, training, near, _among_training(among[0], training, near))[0]
     # What is repeated fills its own neighbourhood, and a copy of it would seem at home there.
-    _, *different = together(g, *(rows[different_rows] for rows in own), device=device)
+    _, *different = prepare(g, *(rows[different_rows] for rows in own), device=device)
     near = min(neighbors, len(different_rows) - 1)
-    fellows = _among_training(neighbors_within(different[0], near)[0], different, near)
+    fellows = _among_training(nearest_within(different[0], near)[0], different, near)
     judged, reach = _judge(images, different, near, fellows)
     return _nearest_of_all(judged, reach, images, training)
 
@@ -125,7 +125,7 @@ def _judge(
     images: Points, training: list[Points], near: int, among: Floats
 ) -> tuple[Memorization, Floats]:
     """Judge every image, and say up to which distance it may be a copy: (m,)."""
-    neighbors = [neighbors_between(images, points, near) for points in training]
+    neighbors = [nearest_between(images, points, near) for points in training]
     squared = np.concatenate([distances for distances, _ in neighbors], axis=1)
     rows = np.concatenate([index for _, index in neighbors], axis=1)
     first = squared.argmin(axis=1)
@@ -160,7 +160,7 @@ def _nearest_of_all(
     judged: Memorization, reach: Floats, images: Points, training: list[Points]
 ) -> Memorization:
     """Name the nearest of all training images where only different ones were compared."""
-    nearest = [neighbors_between(images, points, 1) for points in training]
+    nearest = [nearest_between(images, points, 1) for points in training]
     squared = np.concatenate([distances for distances, _ in nearest], axis=1)
     rows = np.concatenate([index for _, index in nearest], axis=1)
     at = squared.argmin(axis=1)
@@ -191,7 +191,7 @@ def _among_training(within: Floats, training: list[Points], near: int) -> Floats
     """Squared distances of every training image to its nearest others, mirrored ones after."""
     parts = [within]  # (n, near)
     for mirrored in training[1:]:
-        squared, rows = neighbors_between(training[0], mirrored, near + 1)
+        squared, rows = nearest_between(training[0], mirrored, near + 1)
         squared[rows == np.arange(len(rows))[:, None]] = np.inf  # its own mirror image
         parts.append(np.sort(squared, axis=1)[:, :near])
     return np.concatenate(parts, axis=1)

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from ..common.knn import blocks
 from .arrays import Array, Floats, Integers, pair
-from .distances import blocks
 from .statistic import Statistic, Statistics
 
 if TYPE_CHECKING:

@@ -9,9 +9,8 @@ import numpy as np
 import torch
 
 from ..common.devices import choose_device
-from ..common.knn import product
+from ..common.knn import blocks, product
 from .arrays import Array, Floats
-from .distances import blocks
 from .statistic import Statistic
 
 Kernel = Callable[[torch.Tensor], torch.Tensor]  # inner products -> kernel values

@@ -76,8 +76,9 @@ def prepare(*sets: Array, device: str | torch.device = "cpu") -> list[Points]:
     return [Points(rows, centre, chosen) for rows in sets]
 
 
-def blocks(count: int, size: int = BLOCK) -> Iterator[slice]:
-    """Cut ``range(count)`` into slices."""
+def blocks(count: int, size: int | None = None) -> Iterator[slice]:
+    """Cut ``range(count)`` into slices, of `BLOCK` by default."""
+    size = BLOCK if size is None else size
     for start in range(0, count, size):
         yield slice(start, min(start + size, count))
 

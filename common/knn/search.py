@@ -12,7 +12,7 @@ import torch
 
 from ..arrays import Array, Booleans, Floats, Integers
 from ..errors import DataError
-from .points import BLOCK, Points, blocks, lower_bounds, square_distances
+from .points import Points, blocks, lower_bounds, square_distances
 from .running_top_k import RunningTopK
 
 SPARE = 4  # candidates beyond k, so that rounding seldom costs a second search
@@ -28,7 +28,7 @@ def nearest(
     exclude_self: bool = False,
     exclude: Array | None = None,
     device: str | torch.device = "cpu",
-    block: int = BLOCK,
+    block: int | None = None,
 ) -> tuple[Floats, Integers]:
     """Find the k nearest reference rows of every query row in Euclidean distance.
 
@@ -39,7 +39,7 @@ def nearest(
         exclude_self: Query i is reference i and is not its own neighbour.
         exclude: (m,) for every query the reference row that does not count, -1 for none.
         device: Where the matrix products run.
-        block: Rows of a block; block^2 bounds are in memory at a time.
+        block: Rows of a block, 2048 by default; block^2 bounds are in memory at a time.
 
     Returns:
         Distances (m, k), ascending, and reference rows (m, k). Rows at exactly the same
@@ -73,14 +73,14 @@ def nearest(
         square, rows = nearest_within(b, k, block=block)
         return np.sqrt(square), rows
     square, rows = np.empty((len(query), k)), np.empty((len(query), k), np.int64)
-    for part in blocks(len(query), max(block, BLOCK)):
+    for part in blocks(len(query), block):
         a = Points(query[part], b.centre, place)
         skip = None if exclude is None else np.asarray(exclude)[part]
         square[part], rows[part] = nearest_between(a, b, k, skip=skip, block=block)
     return np.sqrt(square), rows
 
 
-def nearest_within(a: Points, k: int, *, block: int = BLOCK) -> tuple[Floats, Integers]:
+def nearest_within(a: Points, k: int, *, block: int | None = None) -> tuple[Floats, Integers]:
     """Return the k nearest others of every row: squared distances and rows, each (n, k).
 
     Only blocks on and above the diagonal are computed; each serves both sides.
@@ -98,7 +98,7 @@ def nearest_within(a: Points, k: int, *, block: int = BLOCK) -> tuple[Floats, In
 
 
 def nearest_between(
-    a: Points, b: Points, k: int, *, skip: Integers | None = None, block: int = BLOCK
+    a: Points, b: Points, k: int, *, skip: Integers | None = None, block: int | None = None
 ) -> tuple[Floats, Integers]:
     """Return the k nearest rows of ``b`` for every row of ``a``, each (n, k).
 
@@ -107,7 +107,7 @@ def nearest_between(
         b: Centred like ``a``.
         k: How many.
         skip: (n,) for every row of ``a`` the row of ``b`` that does not count, -1 for none.
-        block: Rows of a block.
+        block: Rows of a block, as in `nearest`.
     """
     near = RunningTopK(len(a), min(k + SPARE + (skip is not None), len(b)), a.device)
     for left in blocks(len(a), block):

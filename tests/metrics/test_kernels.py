@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 from curadiff.common.errors import DataError
-from curadiff.metrics import cmmd, distances, kernel_distance
+from curadiff.metrics import cmmd, kernel_distance
 
 
 def cubic_by_definition(x, y):
@@ -22,7 +22,7 @@ def gaussian_by_definition(x, y):
 
 @pytest.fixture(params=[32, 2048], autouse=True)
 def block(request, monkeypatch):
-    monkeypatch.setattr(distances.blocks, "__defaults__", (request.param,))
+    monkeypatch.setattr("curadiff.common.knn.points.BLOCK", request.param)
 
 
 def test_both_are_what_their_definitions_say_also_for_unequal_counts(rng):

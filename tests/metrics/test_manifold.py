@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from curadiff.common.errors import DataError
-from curadiff.metrics import density_coverage, distances, precision_recall
+from curadiff.metrics import density_coverage, precision_recall
 from curadiff.metrics.manifold import manifold
 
 
@@ -58,7 +58,7 @@ def agree(real, generated, brute, k=3, density_k=5, rule="<=", density_rule="<")
 @pytest.fixture(params=[64, 2048])
 def block(request, monkeypatch):
     """Blocks much smaller than the sets, and blocks that hold all of them."""
-    monkeypatch.setattr(distances.blocks, "__defaults__", (request.param,))
+    monkeypatch.setattr("curadiff.common.knn.points.BLOCK", request.param)
 
 
 @pytest.mark.usefixtures("block")
