@@ -121,7 +121,7 @@ def content_hashes(
         ):
             recalled[name] = (sign[0], sign[1], sign[2]), content
 
-    def content(name: str, sign: tuple[int, int, int] | None) -> bytes | None:
+    def hash_of(name: str, sign: tuple[int, int, int] | None) -> bytes | None:
         if sign is None:
             return None
         if name in recalled and recalled[name][0] == sign:
@@ -132,7 +132,7 @@ def content_hashes(
             return None
 
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
-        contents = list(pool.map(content, names, signs))
+        contents = list(pool.map(hash_of, names, signs))
     now = time.time()
     rows = [
         (name, *sign, hashed)

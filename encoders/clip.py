@@ -63,9 +63,10 @@ def load(
     with _quiet():
         # OpenAI and some others trained with QuickGELU; a file of weights does not say so.
         quick = bool(published.get("quick_gelu"))
-        tower = open_clip.create_model(
+        clip: Any = open_clip.create_model(
             model, load_weights=False, pretrained_text=False, force_quick_gelu=quick
-        ).visual
+        )
+    tower = clip.visual
     fill(tower, visual, encoder=name, path=path)
     activation = "-quickgelu" if quick and not config.get("quick_gelu") else ""
     identity = f"open_clip:{model}{activation}|{file_hash(path)}"

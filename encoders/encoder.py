@@ -115,8 +115,8 @@ class Encoder:
             self._compute(paths, again, features, faults, notes, batch_size, None, None)
             known = {str(path): lookup.note(path, row) for row, path in enumerate(paths)}
             notes.update({path: note for path, note in known.items() if note})
-        ok = np.isfinite(features).all(axis=1)
-        for row in np.flatnonzero(~ok):
+        ok: np.ndarray = np.isfinite(features).all(axis=1)
+        for row in np.flatnonzero(~ok).tolist():
             faults.setdefault(
                 str(paths[row]),
                 f"{paths[row]} has features that are not finite with {self.name}; "
@@ -181,8 +181,9 @@ class Encoder:
                     faults[str(paths[row])] = str(pixels)
             for group, stack in _stacks(batch):
                 features[group] = self.forward(stack)
-                for row in group if lookup else ():
-                    lookup.keep(paths[row], row, features[row], notes.get(str(paths[row])))
+                if lookup is not None:
+                    for row in group:
+                        lookup.keep(paths[row], row, features[row], notes.get(str(paths[row])))
             done += len(batch)
             if progress is not None:
                 progress(done, len(paths))

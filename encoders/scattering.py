@@ -71,7 +71,8 @@ def describe(rgb: np.ndarray) -> np.ndarray:
 
 def _moduli(maps: np.ndarray, spectra: np.ndarray) -> np.ndarray:
     """Filter maps, (..., 64, 64), by wavelets and forget the phase."""
-    return np.abs(scipy.fft.ifft2(scipy.fft.fft2(maps) * spectra))
+    spectrum = np.asarray(scipy.fft.fft2(maps)) * spectra
+    return np.abs(np.asarray(scipy.fft.ifft2(spectrum)))
 
 
 def _cells(maps: np.ndarray, grid: int) -> np.ndarray:

@@ -27,6 +27,7 @@ def load(name: str, model: str, *, weights: str | None, device: str, dtype: str)
         WeightsError: The weights are not here or are others.
     """
     import timm
+    import timm.data
 
     architecture = model.split(".")[0]
     if not timm.is_model(architecture):

@@ -142,7 +142,7 @@ def test_a_second_pass_reads_no_image(counting, photographs, monkeypatch):
     def refuse(path):
         raise AssertionError(f"{path} was read")
 
-    monkeypatch.setattr(cache, "content_hash", refuse)
+    monkeypatch.setattr(cache_file, "content_hash", refuse)
     second, computed = counting(photographs)
     assert computed == 0
     np.testing.assert_array_equal(first.features, second.features)
@@ -151,8 +151,10 @@ def test_a_second_pass_reads_no_image(counting, photographs, monkeypatch):
 def test_a_file_that_changed_just_now_is_hashed_again(counting, photographs, monkeypatch):
     counting(photographs)  # written a moment ago: its time stamp proves nothing yet
     hashed = []
-    original = cache.content_hash
-    monkeypatch.setattr(cache, "content_hash", lambda path: hashed.append(path) or original(path))
+    original = cache_file.content_hash
+    monkeypatch.setattr(
+        cache_file, "content_hash", lambda path: hashed.append(path) or original(path)
+    )
     counting(photographs)
     assert len(hashed) == 12
 
