@@ -35,6 +35,8 @@ from curadiff.selectors.core.frechet import PoolGaussian
 from curadiff.selectors.core.rows import unit_rows
 from selection_mixture import mixture
 
+NEED_VALUES = ("top", "difficulty", "preview-harm")  # choose by a field, not by embeddings alone
+
 
 def pool(rows, d=512, seed=0):
     """Draw 60 clusters, in blocks, so that a million rows fit."""
@@ -180,20 +182,31 @@ def facility(given):
     race(runs, given.repeats)
 
 
+def chosen_by(method, x, budget, seed):
+    """Choose by a method; ``typicality-auto`` spends more time, on the search for alpha."""
+    options = {"alpha": "auto"} if method == "typicality-auto" else {}
+    return select(
+        x, budget, method=method.removesuffix("-auto"), seed=seed, device="cpu", **options
+    )
+
+
 def quality(given):
-    print("method             outliers  pairs  share distance  Frechet distance x1e3")
-    found = {}
+    print("method                 outliers  pairs  share distance  Frechet distance x1e3  seconds")
+    measured = {}
     for seed in range(given.seeds):
         made = mixture(seed)
         target = PoolGaussian(unit_rows(made.x))
         for method in given.methods.split(","):
             draws = range(10 if method == "random" else 1)
             for draw in draws:
-                rows = select(made.x, 1000, method=method, seed=draw).indices
-                found.setdefault(method, []).append(_truth(made, rows, target))
-    for method, values in found.items():
-        outliers, pairs, share, distance = np.mean(values, axis=0)
-        print(f"{method:18} {outliers:8.1f} {pairs:6.1f} {share:15.3f} {1e3 * distance:22.2f}")
+                begun = time.process_time()
+                rows = chosen_by(method, made.x, 1000, draw).indices
+                seconds = time.process_time() - begun
+                measured.setdefault(method, []).append((*_truth(made, rows, target), seconds))
+    for method, values in measured.items():
+        outliers, pairs, share, distance, seconds = np.mean(values, axis=0)
+        print(f"{method:22} {outliers:8.1f} {pairs:6.1f} {share:15.3f} {1e3 * distance:22.2f} "
+              f"{seconds:8.1f}")  # fmt: skip
 
 
 def _truth(made, rows, target):
@@ -211,20 +224,22 @@ def real(given):
     x = stored["embeddings"].astype(np.float32)
     labels = np.unique(stored["labels"], return_inverse=True)[1]
     target, share = PoolGaussian(unit_rows(x)), np.bincount(labels) / len(labels)
-    print("budget  method             share distance  Frechet distance x1e3  radius")
+    print("budget  method                 share distance  Frechet distance x1e3  radius  seconds")
     for budget in (300, 1000):
-        for method in (name for name in METHODS if name != "top"):
+        for method in given.methods.split(","):
             values = []
             for draw in range(10 if method == "random" else 1):
-                chosen = select(x, budget, method=method, seed=draw)
+                begun = time.process_time()
+                chosen = chosen_by(method, x, budget, draw)
+                seconds = time.process_time() - begun
                 here = np.bincount(labels[chosen.indices], minlength=len(share)) / budget
                 gap = np.abs(here - share).sum() / 2
                 far = chosen.nearest_pick_distance.max()
-                values.append((gap, 1e3 * target.distance(chosen.indices), far))
-            gap, distance, far = np.mean(values, axis=0)
+                values.append((gap, 1e3 * target.distance(chosen.indices), far, seconds))
+            gap, distance, far, seconds = np.mean(values, axis=0)
             low, high = np.min(values, axis=0), np.max(values, axis=0)
             band = f"  ({low[0]:.3f} to {high[0]:.3f}; {low[1]:.2f} to {high[1]:.2f})"
-            print(f"{budget:6}  {method:18} {gap:14.3f} {distance:22.2f} {far:7.3f}"
+            print(f"{budget:6}  {method:22} {gap:14.3f} {distance:22.2f} {far:7.3f} {seconds:8.1f}"
                   f"{band if len(values) > 1 else ''}")  # fmt: skip
 
 
@@ -261,8 +276,10 @@ def main():
     parser.add_argument("--picks", type=int, default=101, help="how many picks the loops make")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--seeds", type=int, default=3)
-    every = ",".join(name for name in METHODS if name != "top")
-    parser.add_argument("--methods", default=every, help="for quality, separated by commas")
+    every = ",".join(name for name in METHODS if name not in NEED_VALUES)
+    parser.add_argument(
+        "--methods", default=every, help="for quality and real, separated by commas"
+    )
     parser.add_argument("--pool", help="npz file with embeddings and labels, for real")
     torch.set_num_threads(1)
     given = parser.parse_args()

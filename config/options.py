@@ -59,7 +59,7 @@ class EmbedOptions(TypedDict, total=False):
 class SelectOptions(TypedDict, total=False):
     """Settings of ``select``; see `SelectSettings`."""
 
-    method: Literal['random', 'coreset', 'typicality', 'facility-location', 'zcore', 'typiclust', 'kmeans', 'densest', 'top']
+    method: Literal['random', 'coreset', 'typicality', 'facility-location', 'zcore', 'typiclust', 'kmeans', 'densest', 'top', 'herding', 'hierarchical-kmeans', 'transport', 'difficulty', 'preview-harm']
     """How to choose. [default: 'typicality']"""
     budget: int
     """How many samples to choose. [>= 1; default: 1000]"""
@@ -88,7 +88,17 @@ class SelectOptions(TypedDict, total=False):
     together_field: str | None
     """Field such as a person's name: samples that share its value are chosen together."""
     weight_field: str | None
-    """Numeric field that says how much a sample is worth; top needs one."""
+    """Numeric field that says how much a sample is worth; top ranks by it, difficulty takes even steps of it, preview-harm leaves out what has most of it (PREVIEW_ARM_harm)."""
+    harm_fraction: float
+    """Preview-harm: share of the samples that is left out, those of most harm. [>= 0; < 1; default: 0.1]"""
+    base_method: Literal['typicality', 'random']
+    """Preview-harm: how to choose from the samples that are left. [default: 'typicality']"""
+    toward: str | None
+    """Tag of examples: samples that are like them are preferred."""
+    away: str | None
+    """Tag of examples: samples that are like them are avoided."""
+    pull: float
+    """How strongly toward and away count: the weight grows e^pull times per standard deviation of the likeness. [>= 0; <= 10; default: 1.0]"""
     report: bool
     """Write a page that compares the selection with the pool and with random subsets. [default: False]"""
     device: Literal['auto', 'cpu', 'cuda', 'mps']
@@ -345,7 +355,7 @@ class ArmOptions(TypedDict, total=False):
 
     name: Required[str]
     """Name of the arm."""
-    method: Literal['full'] | Literal['random', 'coreset', 'typicality', 'facility-location', 'zcore', 'typiclust', 'kmeans', 'densest', 'top']
+    method: Literal['full'] | Literal['random', 'coreset', 'typicality', 'facility-location', 'zcore', 'typiclust', 'kmeans', 'densest', 'top', 'herding', 'hierarchical-kmeans', 'transport', 'difficulty', 'preview-harm']
     """full takes the whole pool; the others are selection methods. [default: 'full']"""
     budget: int | None
     """Samples to choose; by default the study's. [>= 1]"""

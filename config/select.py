@@ -19,6 +19,11 @@ Method = Literal[
     "kmeans",
     "densest",
     "top",
+    "herding",
+    "hierarchical-kmeans",
+    "transport",
+    "difficulty",
+    "preview-harm",
 ]
 
 
@@ -85,7 +90,34 @@ class SelectSettings(Settings):
         advanced=True,
     )
     weight_field: str | None = setting(
-        None, "Numeric field that says how much a sample is worth; top needs one.", advanced=True
+        None,
+        "Numeric field that says how much a sample is worth; top ranks by it, difficulty takes "
+        "even steps of it, preview-harm leaves out what has most of it (PREVIEW_ARM_harm).",
+        advanced=True,
+    )
+    harm_fraction: float = setting(
+        0.1,
+        "Preview-harm: share of the samples that is left out, those of most harm.",
+        ge=0,
+        lt=1,
+        advanced=True,
+    )
+    base_method: Literal["typicality", "random"] = setting(
+        "typicality", "Preview-harm: how to choose from the samples that are left.", advanced=True
+    )
+    toward: str | None = setting(
+        None, "Tag of examples: samples that are like them are preferred.", advanced=True
+    )
+    away: str | None = setting(
+        None, "Tag of examples: samples that are like them are avoided.", advanced=True
+    )
+    pull: float = setting(
+        1.0,
+        "How strongly toward and away count: the weight grows e^pull times per standard deviation "
+        "of the likeness.",
+        ge=0,
+        le=10,
+        advanced=True,
     )
     report: bool = setting(
         False,

@@ -37,6 +37,11 @@ METHODS = {
     "kmeans": "one from the middle of each cluster",
     "densest": "drops what is rare",
     "top": "the highest values of a field",
+    "herding": "their mean follows the pool's, in a kernel's feature space",
+    "hierarchical-kmeans": "as many images of every concept, however common",
+    "transport": "cheapest to turn into the whole pool, swap by swap",
+    "difficulty": "even steps from easy to hard, by a field such as a model's loss",
+    "preview-harm": "leaves out what makes a preview's images bad, then chooses",
 }
 """What each selection method does, for menus."""
 

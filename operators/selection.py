@@ -98,7 +98,7 @@ def _menus(dataset: Any) -> dict[str, dict[str, str]]:
     texts = [name for name in texts if name not in excluded and not name.endswith(".tags")]
     listed = {
         "keep": selections.selection_names(dataset),
-        "exclude_tag": sorted(dataset.distinct("tags")),
+        **dict.fromkeys(("exclude_tag", "toward", "away"), sorted(dataset.distinct("tags"))),
         "group_field": texts,
         "together_field": texts,
         "weight_field": [name for name in numbers if not name.startswith("metadata.")],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import Any
 
@@ -16,11 +16,12 @@ from ..common.errors import nearest as nearest_name
 from ..common.knn import nearest, square_distances
 from ..config import SelectSettings
 from .core.density import Density, measure_density
+from .core.likeness import leaning_weights, likeness
 from .core.method_result import MethodResult
-from .core.pool import Pool, make_pool
+from .core.pool import Pool, chosen_rows, make_pool, positive_weights
 from .core.rows import Array, FileRows, chunks, take
 from .core.units import select_units, unit_labels
-from .registry import FROM_FILE, METHODS
+from .registry import BY_VALUES, FROM_FILE, METHODS, WITHOUT_WEIGHTS
 
 
 @dataclass
@@ -122,6 +123,9 @@ def select(
     groups: Sequence[Any] | Array | None = None,
     quotas: Mapping[Any, int] | str | None = None,
     weights: Sequence[float] | Array | None = None,
+    toward: Sequence[int] | Array | None = None,
+    away: Sequence[int] | Array | None = None,
+    pull: float = 1.0,
     together: Sequence[Any] | Array | None = None,
     seed: int = 0,
     device: str = "auto",
@@ -142,6 +146,10 @@ def select(
         quotas: How many to choose from each group: a dictionary (groups that it does
             not name share the rest), ``"balanced"`` or ``"proportional"``.
         weights: (n,) how much each sample is worth; what that means stands in each method.
+        toward: Rows, or a mask, of examples that picks should be like; see
+            `likeness.likeness`. Weights are multiplied by what follows from the score.
+        away: Rows, or a mask, of examples that picks should not be like.
+        pull: How strongly: e^pull times the weight per standard deviation of the score.
         together: (n,) samples with equal labels are chosen together or not at all.
         seed: Of whatever is random in the method.
         device: ``auto``, ``cpu``, ``cuda``...; picks do not depend on it.
@@ -183,6 +191,7 @@ def select(
             f"not hold {pool.x.nbytes:,} bytes of them; raise it, take "
             f"{', '.join(FROM_FILE)}, or curadiff.selectors.core.rounds.two_rounds."
         )
+    pool, leaning = _leaning(pool, order, method, toward, away, pull)
     choose = partial(METHODS[method], **options)
     if together is None:
         result: MethodResult = choose(pool, int(budget))
@@ -196,11 +205,49 @@ def select(
         scores=result.scores,
         stop_reason=" ".join(part for part in (reason, result.note) if part),
         shortfall=shortfall,
-        settings={**used, **_defaults(method), **options, **(result.settings or {})},
+        settings={**used, **_defaults(method), **options, **leaning, **(result.settings or {})},
         _pool=pool,
         _order=order,
         _known=result.density,
     )
+
+
+def _leaning(
+    pool: Pool,
+    order: Array,
+    method: str,
+    toward: Sequence[int] | Array | None,
+    away: Sequence[int] | Array | None,
+    pull: float,
+) -> tuple[Pool, dict[str, Any]]:
+    """Return the pool with weights that lean toward some rows and away from others.
+
+    Raises:
+        SettingsError: The method has no use for such weights.
+    """
+    if toward is None and away is None:
+        return pool, {}
+    if method in WITHOUT_WEIGHTS:
+        raise SettingsError(
+            f"{method} takes no weights, which toward and away become; take another method."
+        )
+    if method in BY_VALUES:
+        raise SettingsError(
+            f"{method} has another use for weights, which toward and away become; take another "
+            "method."
+        )
+    if method == "top" and pool.weights is not None:
+        raise SettingsError("top ranks by weights or by toward and away; give one of the two.")
+    back = np.argsort(order)
+    near, far = (
+        back[chosen_rows(rows, len(pool), name)]
+        for rows, name in ((toward, "toward"), (away, "away"))
+    )
+    weights = leaning_weights(likeness(pool.x, near, far, device=pool.device), pull)
+    if pool.weights is not None:
+        weights = positive_weights(pool, method) * weights
+    counts = {"toward": len(near), "away": len(far), "pull": float(pull)}
+    return replace(pool, weights=weights), counts
 
 
 def options_of(settings: SelectSettings) -> dict[str, Any]:

@@ -182,6 +182,11 @@ def _constraints(pool: reading.Pool, config: SelectSettings, dataset: Any) -> di
     if config.exclude_tag is not None:
         tagged = all_samples(dataset).match_tags(config.exclude_tag).values("id")
         constraints["exclude"] = [row[id] for id in tagged if id in row]
+    for name, tag in (("toward", config.toward), ("away", config.away)):
+        if tag is not None:
+            constraints[name] = _tagged_rows(dataset, row, name, tag)
+    if config.toward is not None or config.away is not None:
+        constraints["pull"] = config.pull
     fields = {
         "groups": config.group_field,
         "together": config.together_field,
@@ -195,10 +200,26 @@ def _constraints(pool: reading.Pool, config: SelectSettings, dataset: Any) -> di
     return constraints
 
 
+def _tagged_rows(dataset: Any, row: dict[str, int], name: str, tag: str) -> list[int]:
+    """Return the rows of the pool whose samples have a tag.
+
+    Raises:
+        DataError: None has it.
+    """
+    tagged = all_samples(dataset).match_tags(tag).values("id")
+    rows = [row[id] for id in tagged if id in row]
+    if not rows:
+        raise DataError(
+            f"{name}: no sample of the view with an embedding has the tag {tag!r}; tag some "
+            "examples in the App first."
+        )
+    return rows
+
+
 def _pool(view: Any, config: SelectSettings) -> reading.Pool:
     if (
         config.method == "random"
-        and not config.field
+        and not (config.field or config.toward or config.away)
         and not reading.embedding_fields(view._dataset)
     ):
         return reading.read_paths(view)

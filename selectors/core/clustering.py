@@ -48,25 +48,11 @@ def kmeans_clusters(
         warnings.simplefilter("ignore", ConvergenceWarning)  # equal rows leave clusters empty
         label = model.fit_predict(x, sample_weight=weight).astype(np.int64)
     means = np.asarray(model.cluster_centers_)
-    return label, _distances(x, means, label), means
-
-
-def nearest_mean(x: Array, means: Array) -> tuple[Integers, Floats]:
-    """Return for each row the nearest mean and the distance to it, each (n,)."""
-    square = (means * means).sum(1)
-    label = np.empty(len(x), np.int64)
-    for start in range(0, len(x), BLOCK):
-        part = slice(start, start + BLOCK)
-        label[part] = (square - 2 * x[part] @ means.T).argmin(1)
-    return label, _distances(x, means, label)
-
-
-def _distances(x: Array, means: Array, label: Integers) -> Floats:
     distance = np.empty(len(x))
     for start in range(0, len(x), BLOCK):
         part = slice(start, start + BLOCK)
         distance[part] = row_lengths(x[part] - means[label[part]])
-    return distance
+    return label, distance, means
 
 
 def participating_rows(pool: Pool) -> Integers:

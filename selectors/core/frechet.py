@@ -42,4 +42,8 @@ class PoolGaussian:
         """Squared Frechet distance between some rows and the pool; nan for a single row."""
         if len(rows) < 2:
             return float("nan")
-        return gaussian_distance(self._on_components, fit_gaussian(self.place(rows)))
+        return self.distance_of(self.place(rows))
+
+    def distance_of(self, z: Array) -> float:
+        """Return the same for points that are placed already, (k, c), at least two."""
+        return gaussian_distance(self._on_components, fit_gaussian(z))

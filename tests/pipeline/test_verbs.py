@@ -89,6 +89,21 @@ def test_select_writes_tag_rank_view_and_run(embedded):
     assert selections.read_selection(embedded, "eight").ids == found.ids
 
 
+def test_select_leans_toward_tagged_examples(embedded):
+    examples = embedded.limit(2)
+    examples.tag_samples("like")
+    x = np.stack(embedded.values("builtin"))
+    x = x / np.linalg.norm(x, axis=1, keepdims=True)
+    ids = np.array(embedded.values("id"))
+    nearest = ids[np.argsort(-(x @ x[:2].T).mean(1))[:5]]
+    found = curadiff.select(embedded, method="top", budget=5, name="near", toward="like")
+    assert set(found.ids) == set(nearest)
+    assert found.config["used"]["toward"] == 2
+    assert len(embedded.match_tags("like")) == 2
+    with pytest.raises(DataError, match=r"away: no sample .* has the tag 'unlike'; tag some"):
+        curadiff.select(embedded, method="random", budget=5, name="far", away="unlike")
+
+
 def test_a_random_choice_needs_no_embeddings_and_explains_nothing(dataset):
     found = curadiff.select(dataset, method="random", budget=6, name="six")
     assert dataset.load_saved_view("six").values("id") == found.ids

@@ -7,15 +7,16 @@ import pytest
 from curadiff.config import SelectSettings, choices
 from curadiff.selectors import METHODS, options_of, select
 
+NEED_VALUES = ("top", "difficulty", "preview-harm")
 EVERY = pytest.mark.parametrize("method", METHODS)
 
 
 @pytest.fixture
 def weights():
-    """Weights for the method that cannot do without, None for all others."""
+    """Weights for the methods that cannot do without, None for all others."""
 
     def make(method, n):
-        return np.random.default_rng(9).random(n) + 0.1 if method == "top" else None
+        return np.random.default_rng(9).random(n) + 0.1 if method in NEED_VALUES else None
 
     return make
 
