@@ -3,8 +3,9 @@
 On GPUs ``accelerate launch --multi_gpu``, on CPUs ``torchrun --nproc-per-node 4``, then
 ``-m curadiff.selectors.distributed.command part-*.npy --budget 1000 --out picks.npz``.
 
-The files are read as one pool, in the order given, memory-mapped; each process takes an equal
-part of the rows. ``picks.npz`` holds ``indices`` and ``scores`` in the order of the choice. Also
+Files are ``.npy`` matrices or ``.parquet`` shards (`common.shards`). They are read as one pool, in
+the order given, memory-mapped; each process takes an equal part of the rows. ``picks.npz`` holds
+``indices`` and ``scores`` in the order of the choice, and ``ids`` where all files are shards. Also
 runs without a launcher, as one process.
 """
 
@@ -16,14 +17,18 @@ import sys
 from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 import torch.distributed as dist
 
 from ...common.errors import CuradiffError, DataError
+from ...common.shards import SUFFIX, ShardSet
 from ..core.rows import Array
 from .sharded import METHODS, select_sharded
+
+Matrix = Array | ShardSet
 
 HOURS = 12  # that ranks wait for one another: density takes long on large pools
 
@@ -48,7 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _select(files: list[Array], arguments: argparse.Namespace) -> None:
+def _select(files: list[Matrix], arguments: argparse.Namespace) -> None:
     rank, count = dist.get_rank(), dist.get_world_size()
     total = sum(map(len, files))
     cut = [total * place // count for place in range(count + 1)]
@@ -66,7 +71,8 @@ def _select(files: list[Array], arguments: argparse.Namespace) -> None:
         **options,
     )
     if rank == 0:
-        np.savez(arguments.out, indices=rows, scores=scores)
+        columns: dict[str, Any] = {"indices": rows, "scores": scores, **_ids(files, rows)}
+        np.savez(arguments.out, **columns)
         print(
             f"{len(rows)} of {total:,} rows chosen by {arguments.method} on {count} "
             f"process{'es' * (count > 1)}; see {arguments.out}"
@@ -74,8 +80,12 @@ def _select(files: list[Array], arguments: argparse.Namespace) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description="Choose from .npy files with several processes")
-    parser.add_argument("files", nargs="+", type=Path, help=".npy files of one embedding per row")
+    parser = argparse.ArgumentParser(
+        description="Choose from files of embeddings with several processes"
+    )
+    parser.add_argument(
+        "files", nargs="+", type=Path, help=".npy or .parquet files, one row per image"
+    )
     parser.add_argument("--budget", type=int, default=1000, help="how many to choose")
     parser.add_argument("--method", choices=METHODS, default="coreset")
     parser.add_argument("--alpha", type=float, default=1.0, help="of typicality")
@@ -86,22 +96,36 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _mapped(paths: list[Path]) -> list[Array]:
-    matrices = []
+def _ids(files: list[Matrix], rows: Array) -> dict[str, Array]:
+    """Return what the picks are called, where all files say so."""
+    paths = [path for file in files if isinstance(file, ShardSet) for path in file.paths]
+    if len(paths) < len(files):
+        return {}
+    return {"ids": np.array(ShardSet(paths).values_of("id", rows))}
+
+
+def _mapped(paths: list[Path]) -> list[Matrix]:
+    matrices: list[Matrix] = []
+    if parquet := [path for path in paths if path.suffix == SUFFIX]:
+        ShardSet(parquet)  # refuses shards of different encoders
     for path in paths:
-        try:
-            x = np.load(path, mmap_mode="r")
-        except (OSError, ValueError) as fault:
-            raise DataError(f"{path} cannot be read ({fault}); give .npy files.") from None
-        if x.ndim != 2 or (matrices and x.shape[1] != matrices[0].shape[1]):
-            what = f"{x.shape[1]} features per row" if x.ndim == 2 else f"the shape {x.shape}"
+        x = ShardSet([path]) if path.suffix == SUFFIX else _matrix(path)
+        if len(x.shape) != 2 or (matrices and x.shape[1] != matrices[0].shape[1]):
+            what = f"{x.shape[1]} features per row" if len(x.shape) == 2 else f"the shape {x.shape}"
             like = f" and {paths[0]} has {matrices[0].shape[1]}" if matrices else ""
             raise DataError(f"{path} has {what}{like}; give matrices of one encoder.")
         matrices.append(x)
     return matrices
 
 
-def _part(files: list[Array], begin: int, end: int) -> Array:
+def _matrix(path: Path) -> Array:
+    try:
+        return np.load(path, mmap_mode="r")
+    except (OSError, ValueError) as fault:
+        raise DataError(f"{path} cannot be read ({fault}); give .npy or .parquet files.") from None
+
+
+def _part(files: list[Matrix], begin: int, end: int) -> Array:
     """Rows ``begin`` to ``end`` of the files after one another, mapped if one file has them all."""
     parts, at = [], 0
     for x in files:

@@ -149,3 +149,26 @@ def test_what_the_command_cannot_use_is_a_sentence(words, sentence, tmp_path, mo
     assert command.main([*words, "--out", "picks.npz"]) == 1
     assert sentence in capsys.readouterr().err
     assert not (tmp_path / "picks.npz").exists()
+
+
+def test_parquet_shards_give_the_picks_of_one_matrix_and_their_ids(clusters, tmp_path):
+    pytest.importorskip("pyarrow")
+    from curadiff.common.shards import write_shard
+    from curadiff.selectors.distributed import command
+
+    x, _ = clusters(n=120)
+    names = np.array([f"image-{row:03d}" for row in range(120)])
+    for part in (slice(0, 70), slice(70, 120)):
+        write_shard(
+            tmp_path / f"{part.start}.parquet",
+            ids=names[part].tolist(),
+            uris=names[part].tolist(),
+            sha256=names[part].tolist(),
+            embeddings=x[part],
+            encoder="clip",
+        )
+    files = [str(tmp_path / "0.parquet"), str(tmp_path / "70.parquet")]
+    assert command.main([*files, "--budget", "20", "--out", str(tmp_path / "picks.npz")]) == 0
+    picks, alone = np.load(tmp_path / "picks.npz"), select(x, 20, method="coreset")
+    assert picks["indices"].tolist() == alone.indices.tolist()
+    assert picks["ids"].tolist() == names[alone.indices].tolist()

@@ -1,0 +1,230 @@
+"""Embeddings in Parquet files: the contract with other systems that embed or select.
+
+A shard has one row per image and these columns, then any others:
+
+    id         string, what the image is called; differs between all rows of a set of shards
+    uri        string, where the image is
+    sha256     string, hash of its file
+    embedding  fixed-size list of float32
+    encoder    string, identity of the encoder, the same in all rows of a set
+
+Files are memory-mapped, embeddings are stored uncompressed and copied once, into an array of
+the rows that are asked for. pyarrow is needed: ``pip install 'curadiff[shards]'``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .arrays import Array
+from .errors import DataError, EnvironmentFault
+from .files import replacing
+
+SUFFIX = ".parquet"
+COLUMNS = ("id", "uri", "sha256", "embedding", "encoder")
+GROUP = 16_384  # rows of a row group: what is decoded at a time
+
+
+def write_shard(
+    path: str | Path,
+    *,
+    ids: Sequence[str],
+    uris: Sequence[str],
+    sha256: Sequence[str],
+    embeddings: Array,
+    encoder: str,
+    extra: Mapping[str, Any] | None = None,
+) -> Path:
+    """Write one shard, whole or not at all.
+
+    Args:
+        path: Where to, ``.parquet``.
+        ids: What the images are called, n of them.
+        uris: Where they are.
+        sha256: Hashes of their files.
+        embeddings: (n, d) numbers, stored as float32.
+        encoder: Identity of the encoder.
+        extra: More columns by name, each n values.
+
+    Raises:
+        DataError: Columns differ in length, or one has a name of the contract.
+        EnvironmentFault: pyarrow is not installed.
+    """
+    pa, pq = _pyarrow()
+    path, count = Path(path), len(embeddings)
+    extra = dict(extra or {})
+    if taken := [name for name in extra if name in COLUMNS]:
+        raise DataError(f"{taken[0]!r} is a column of every shard; call the extra one otherwise.")
+    flat = np.ascontiguousarray(embeddings, dtype=np.float32).reshape(-1)
+    vectors = pa.FixedSizeListArray.from_arrays(pa.array(flat), embeddings.shape[1])
+    columns = {
+        "id": pa.array(ids, pa.string()),
+        "uri": pa.array(uris, pa.string()),
+        "sha256": pa.array(sha256, pa.string()),
+        "embedding": vectors,
+        "encoder": pa.array([encoder] * count, pa.string()),
+        **{name: pa.array(values) for name, values in extra.items()},
+    }
+    for name, values in columns.items():
+        if len(values) != count:
+            raise DataError(f"{name} has {len(values)} values and there are {count} embeddings.")
+    compressed = dict.fromkeys(columns, "zstd") | {"embedding": "none"}
+    with replacing(path) as unfinished:
+        pq.write_table(
+            pa.table(columns),
+            unfinished,
+            row_group_size=GROUP,
+            compression={_leaf(name, columns): kind for name, kind in compressed.items()},
+            use_dictionary=["encoder"],
+        )
+    return path
+
+
+class ShardSet:
+    """Shards read as one table, in the order given.
+
+    Args:
+        paths: ``.parquet`` files.
+
+    Attributes:
+        counts: Rows of each file.
+        dim: Length of an embedding.
+        encoder: Identity of the encoder.
+
+    Raises:
+        DataError: A file is no shard, or files differ in encoder or length of embeddings.
+        EnvironmentFault: pyarrow is not installed.
+    """
+
+    def __init__(self, paths: Sequence[str | Path]) -> None:
+        if not paths:
+            raise DataError("no shards were given; give .parquet files.")
+        self.paths = [Path(path) for path in paths]
+        self._files = [_opened(path) for path in self.paths]
+        self.counts = [file.metadata.num_rows for file in self._files]
+        dims = [file.schema_arrow.field("embedding").type.list_size for file in self._files]
+        encoders = [_encoder(file) for file in self._files]
+        for path, dim, encoder in zip(self.paths, dims, encoders, strict=True):
+            if dim != dims[0]:
+                raise DataError(
+                    f"{path} has {dim} features per row and {self.paths[0]} has {dims[0]}; give "
+                    "shards of one encoder."
+                )
+            if None not in (encoder, encoders[0]) and encoder != encoders[0]:
+                raise DataError(
+                    f"{path} is of the encoder {encoder} and {self.paths[0]} of {encoders[0]}; "
+                    "give shards of one encoder."
+                )
+        self.dim: int = dims[0]
+        self.encoder: str | None = encoders[0]
+
+    def __len__(self) -> int:
+        return sum(self.counts)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and features, as of a matrix."""
+        return len(self), self.dim
+
+    def __getitem__(self, rows: slice) -> Array:
+        """Return the embeddings of consecutive rows, as a matrix would."""
+        begin, end, _ = rows.indices(len(self))
+        return self.embeddings(begin, end)
+
+    def embeddings(self, begin: int = 0, end: int | None = None) -> Array:
+        """Return the embeddings of some rows, (end - begin, d) float32."""
+        end = len(self) if end is None else end
+        rows = np.empty((max(0, end - begin), self.dim), np.float32)
+        at = 0
+        for column in self._column("embedding", begin, end):
+            part = column.flatten().to_numpy(zero_copy_only=False).reshape(-1, self.dim)
+            rows[at : at + len(part)] = part
+            at += len(part)
+        return rows
+
+    def values(self, name: str, begin: int = 0, end: int | None = None) -> list[Any]:
+        """Return another column of some rows.
+
+        Raises:
+            DataError: There is no such column.
+        """
+        if name not in self._files[0].schema_arrow.names:
+            listed = ", ".join(self._files[0].schema_arrow.names)
+            raise DataError(f"{self.paths[0]} has no column {name!r}; it has {listed}.")
+        end = len(self) if end is None else end
+        return [v for column in self._column(name, begin, end) for v in column.to_pylist()]
+
+    def values_of(self, name: str, rows: Array) -> list[Any]:
+        """Return another column of single rows, in their order."""
+        ascending = np.argsort(rows, kind="stable")
+        result: list[Any] = [None] * len(rows)
+        at = 0
+        for file in self._files:
+            for group in range(file.metadata.num_row_groups):
+                count = file.metadata.row_group(group).num_rows
+                low, high = np.searchsorted(rows[ascending], [at, at + count])
+                if low < high:
+                    column = file.read_row_group(group, columns=[name])[name]
+                    for place in ascending[low:high]:
+                        result[place] = column[int(rows[place]) - at].as_py()
+                at += count
+        return result
+
+    def _column(self, name: str, begin: int, end: int) -> Iterator[Any]:
+        """Go through the parts of a column that lie between two rows."""
+        at = 0
+        for file in self._files:
+            for group in range(file.metadata.num_row_groups):
+                count = file.metadata.row_group(group).num_rows
+                low, high = max(begin - at, 0), min(end - at, count)
+                if low < high:
+                    table = file.read_row_group(group, columns=[name])
+                    yield table[name].combine_chunks().slice(low, high - low)
+                at += count
+
+
+def _pyarrow() -> tuple[Any, Any]:
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError:
+        raise EnvironmentFault(
+            "Parquet shards need pyarrow; install it with: pip install 'curadiff[shards]'"
+        ) from None
+    return pyarrow, pyarrow.parquet
+
+
+def _leaf(name: str, columns: Mapping[str, Any]) -> str:
+    """Return the path of a column's values inside the file, which list columns have."""
+    return f"{name}.list.element" if str(columns[name].type).startswith("fixed") else name
+
+
+def _opened(path: Path) -> Any:
+    pa, pq = _pyarrow()
+    try:
+        file = pq.ParquetFile(path, memory_map=True)
+    except (OSError, pa.ArrowInvalid) as fault:
+        raise DataError(f"{path} cannot be read as Parquet ({fault}).") from None
+    schema = file.schema_arrow
+    missing = [name for name in ("id", "embedding") if name not in schema.names]
+    if missing:
+        raise DataError(
+            f"{path} has no column {missing[0]!r}; a shard has the columns {', '.join(COLUMNS)}."
+        )
+    kind = schema.field("embedding").type
+    if not pa.types.is_fixed_size_list(kind) or kind.value_type != pa.float32():
+        raise DataError(
+            f"the embedding column of {path} holds {kind}; write it as a fixed-size list of "
+            "float32."
+        )
+    return file
+
+
+def _encoder(file: Any) -> str | None:
+    if "encoder" not in file.schema_arrow.names or not file.metadata.num_rows:
+        return None
+    return file.read_row_group(0, columns=["encoder"])["encoder"][0].as_py()

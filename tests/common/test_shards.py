@@ -1,0 +1,77 @@
+"""Parquet shards: what is written is read, by us and by others."""
+
+import itertools
+
+import numpy as np
+import pytest
+from curadiff.common.errors import DataError
+from curadiff.common.shards import ShardSet, write_shard
+
+pq = pytest.importorskip("pyarrow.parquet")
+
+
+def shard(path, x, *, first=0, encoder="clip", **extra):
+    names = [f"image-{first + row}" for row in range(len(x))]
+    return write_shard(
+        path,
+        ids=names,
+        uris=[f"s3://bucket/{name}.png" for name in names],
+        sha256=["0" * 64] * len(x),
+        embeddings=x,
+        encoder=encoder,
+        extra=extra,
+    )
+
+
+def test_rows_across_files_and_groups_come_back(tmp_path, monkeypatch):
+    monkeypatch.setattr("curadiff.common.shards.GROUP", 7)
+    x = np.random.default_rng(0).normal(size=(50, 6)).astype(np.float32)
+    cuts = [0, 20, 21, 50]
+    paths = [
+        shard(tmp_path / f"{a}.parquet", x[a:b], first=a, harm=np.arange(a, b) / 10)
+        for a, b in itertools.pairwise(cuts)
+    ]
+    shards = ShardSet(paths)
+    assert (len(shards), shards.dim, shards.encoder) == (50, 6, "clip")
+    for begin, end in ((0, 50), (3, 4), (18, 22), (20, 21), (45, 50), (9, 9)):
+        np.testing.assert_array_equal(shards.embeddings(begin, end), x[begin:end])
+        assert shards.values("id", begin, end) == [f"image-{row}" for row in range(begin, end)]
+    rows = np.array([33, 0, 20, 49, 1])
+    assert shards.values_of("id", rows) == [f"image-{row}" for row in rows]
+    assert shards.values("harm", 19, 22) == [1.9, 2.0, 2.1]
+
+
+def test_other_readers_see_the_contract(tmp_path):
+    x = np.random.default_rng(0).normal(size=(5, 3))
+    table = pq.read_table(shard(tmp_path / "a.parquet", x))
+    assert table.column_names == ["id", "uri", "sha256", "embedding", "encoder"]
+    assert str(table.schema.field("embedding").type).startswith("fixed_size_list<")
+    assert table["embedding"].to_pylist() == x.astype(np.float32).tolist()
+    stored = pq.ParquetFile(tmp_path / "a.parquet").metadata.row_group(0)
+    kinds = {stored.column(i).path_in_schema.split(".")[0]: stored.column(i).compression
+             for i in range(stored.num_columns)}  # fmt: skip
+    assert kinds["embedding"] == "UNCOMPRESSED"
+
+
+def test_what_is_no_shard_is_refused(tmp_path):
+    import pyarrow as pa
+
+    good = shard(tmp_path / "good.parquet", np.ones((3, 4)))
+    other = shard(tmp_path / "other.parquet", np.ones((3, 4)), encoder="dinov2")
+    wide = shard(tmp_path / "wide.parquet", np.ones((3, 5)))
+    lists = pa.table({"id": ["a"], "embedding": [[1.0, 2.0]]})
+    pq.write_table(lists, tmp_path / "lists.parquet")
+    (tmp_path / "text.parquet").write_text("no table")
+    for paths, message in (
+        ([good, other], "is of the encoder dinov2 and .* of clip"),
+        ([good, wide], "has 5 features per row"),
+        ([tmp_path / "lists.parquet"], "write it as a fixed-size list of float32"),
+        ([tmp_path / "text.parquet"], "cannot be read as Parquet"),
+        ([], "no shards were given"),
+    ):
+        with pytest.raises(DataError, match=message):
+            ShardSet(paths)
+    with pytest.raises(DataError, match="'id' is a column of every shard"):
+        shard(tmp_path / "bad.parquet", np.ones((2, 2)), id=[1, 2])
+    with pytest.raises(DataError, match="no column 'harm'; it has id, uri"):
+        ShardSet([good]).values("harm")
