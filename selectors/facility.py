@@ -89,7 +89,7 @@ class _Similarities:
                     self.table[left : left + TILE, top : top + TILE] = tile.T
 
     def __call__(self, rows: np.ndarray) -> torch.Tensor:
-        """Return a fresh (rows, n) tensor."""
+        """Return a new (rows, n) tensor."""
         place = torch.from_numpy(rows).to(self.x.device)
         return self.table[place] if self.table is not None else _half(self.x[place] @ self.x.T)
 

@@ -13,10 +13,11 @@ import plotly.graph_objects as go
 
 from ...common.errors import DataError
 from ...common.knn import nearest
+from ..core.coverage import coverage_of
 from ..core.frechet import PoolGaussian
 from ..core.rows import Array, unit_rows
 from ..duplicates import stars
-from ..selection import Selection, coverage_of
+from ..selection import Selection
 from . import figures
 
 BANDS = 10  # random subsets of the same size
