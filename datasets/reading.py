@@ -16,7 +16,7 @@ from .resolving import resolve as resolve
 
 
 @dataclass(frozen=True)
-class Pool:
+class Samples:
     """What can be selected: sample ids with their files and, where asked, embeddings.
 
     Attributes:
@@ -37,10 +37,10 @@ class Pool:
     encoder: str | None = None
 
 
-def read_paths(view: Any) -> Pool:
+def read_paths(view: Any) -> Samples:
     """Read ids and image files of a view."""
     ids, paths, names = _identity(view)
-    return Pool(ids, paths, names)
+    return Samples(ids, paths, names)
 
 
 def _identity(view: Any) -> tuple[list[str], list[str], list[str]]:
@@ -59,7 +59,7 @@ def _identity(view: Any) -> tuple[list[str], list[str], list[str]]:
     return ids, paths, named
 
 
-def read_embeddings(view: Any, field: str | None) -> Pool:
+def read_embeddings(view: Any, field: str | None) -> Samples:
     """Read the samples of a view that have an embedding.
 
     Args:
@@ -106,7 +106,7 @@ def read_embeddings(view: Any, field: str | None) -> Pool:
             f"{field!r} of {bad.size} samples has NaN or infinity (first: {paths[have[bad[0]]]}); "
             "embed them again with overwrite."
         )
-    return Pool(
+    return Samples(
         [ids[number] for number in have],
         [paths[number] for number in have],
         [names[number] for number in have],

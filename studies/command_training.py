@@ -32,7 +32,7 @@ READ = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
 
 def prepare(
     dataset: Any,
-    pool: reading.Pool,
+    pool: reading.Samples,
     config: StudySettings,
     cell: Cell,
     *,

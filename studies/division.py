@@ -97,7 +97,7 @@ def split(
     return Division(pool, rest, copied, sum(naive), equal)
 
 
-def _copies(view: Any, source: reading.Pool, field: str | None) -> copies.Copies:
+def _copies(view: Any, source: reading.Samples, field: str | None) -> copies.Copies:
     rows: list[int] = []
     x = np.zeros((0, 1), np.float32)
     if field is not None and view._dataset.get_field(field) is not None:

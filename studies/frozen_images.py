@@ -114,7 +114,7 @@ def first_few(names: Sequence[str]) -> str:
     return ", ".join(names[:NAMED]) + (f" and {rest} more" if rest > 0 else "")
 
 
-def _by_name(dataset: Any, now: reading.Pool) -> dict[str, str]:
+def _by_name(dataset: Any, now: reading.Samples) -> dict[str, str]:
     """Return sample ids by file and by ``source_id``, where that is one sample's alone."""
     id_by_name = dict(zip(now.paths, now.ids, strict=True))
     if dataset.get_field("source_id") is not None:

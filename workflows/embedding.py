@@ -151,7 +151,7 @@ def embed(
 def _write(
     dataset: Any,
     name: str,
-    pool: reading.Pool,
+    pool: reading.Samples,
     rows: list[int],
     embedded: encoders.Embedded,
     encoder: str,

@@ -66,7 +66,7 @@ class Side:
         view: The FiftyOne view, or the folder.
     """
 
-    files: reading.Pool
+    files: reading.Samples
     dataset: Any
     view: Any
 

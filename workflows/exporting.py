@@ -66,7 +66,7 @@ def export(selection: Any, *, to: str | Path, captions: str | None = None) -> Ex
     return Exported(folder, len(pool.paths), captions)
 
 
-def write_image_folder(folder: Path, pool: reading.Pool, texts: Sequence[Any] | None) -> None:
+def write_image_folder(folder: Path, pool: reading.Samples, texts: Sequence[Any] | None) -> None:
     """Copy images into a folder named by their rank, and list them in ``metadata.jsonl``.
 
     Args:

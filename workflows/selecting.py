@@ -151,13 +151,13 @@ def _repeated(
     return None
 
 
-def choose(pool: reading.Pool, config: SelectSettings, dataset: Any) -> selectors.Selection:
+def choose(pool: reading.Samples, config: SelectSettings, dataset: Any) -> selectors.Selection:
     """Choose from a pool and write nothing; rows of the answer are those of the pool."""
     return _choose(pool, config, _constraints(pool, config, dataset))
 
 
 def _choose(
-    pool: reading.Pool, config: SelectSettings, constraints: dict[str, Any]
+    pool: reading.Samples, config: SelectSettings, constraints: dict[str, Any]
 ) -> selectors.Selection:
     x = np.ones((len(pool.ids), 1), np.float32) if pool.x is None else pool.x
     return selectors.select(
@@ -172,7 +172,7 @@ def _choose(
     )
 
 
-def _constraints(pool: reading.Pool, config: SelectSettings, dataset: Any) -> dict[str, Any]:
+def _constraints(pool: reading.Samples, config: SelectSettings, dataset: Any) -> dict[str, Any]:
     """Read what the settings say about single samples: kept, excluded, groups and weights."""
     constraints: dict[str, Any] = {}
     row = {id: number for number, id in enumerate(pool.ids)}
@@ -216,7 +216,7 @@ def _tagged_rows(dataset: Any, row: dict[str, int], name: str, tag: str) -> list
     return rows
 
 
-def _pool(view: Any, config: SelectSettings) -> reading.Pool:
+def _pool(view: Any, config: SelectSettings) -> reading.Samples:
     if (
         config.method == "random"
         and not (config.field or config.toward or config.away)
@@ -226,7 +226,7 @@ def _pool(view: Any, config: SelectSettings) -> reading.Pool:
     return reading.read_embeddings(view, config.field)
 
 
-def _fingerprint(config: SelectSettings, pool: reading.Pool, constraints: dict[str, Any]) -> str:
+def _fingerprint(config: SelectSettings, pool: reading.Samples, constraints: dict[str, Any]) -> str:
     """Tell whether a selection would come out the same: settings, constraints, ids, embeddings."""
     settings = config.model_dump(mode="json", exclude={"overwrite", "name", "device"})
     asked = json.dumps([settings, constraints], sort_keys=True, default=str)
@@ -240,7 +240,7 @@ def _fingerprint(config: SelectSettings, pool: reading.Pool, constraints: dict[s
 def _store(
     dataset: Any,
     name: str,
-    pool: reading.Pool,
+    pool: reading.Samples,
     chosen: selectors.Selection,
     config: SelectSettings,
     constraints: dict[str, Any],
@@ -279,7 +279,7 @@ def _store(
 def _report(
     dataset: Any,
     name: str,
-    pool: reading.Pool,
+    pool: reading.Samples,
     chosen: selectors.Selection,
     constraints: dict[str, Any],
 ) -> dict[str, Any]:

@@ -69,7 +69,7 @@ def find(source: Any) -> Any:
     return reading.resolve(source)[1] if folder is None else folder
 
 
-def images_of(source: Any) -> tuple[reading.Pool, Any]:
+def images_of(source: Any) -> tuple[reading.Samples, Any]:
     """Return the images of a source, and its data set; None for a folder.
 
     Raises:
@@ -79,7 +79,7 @@ def images_of(source: Any) -> tuple[reading.Pool, Any]:
     if isinstance(resolved, Path):
         records = layouts.read(resolved, "folder")
         ids = [record.id for record in records]
-        return reading.Pool(ids, [str(record.path) for record in records], ids), None
+        return reading.Samples(ids, [str(record.path) for record in records], ids), None
     dataset, view = reading.resolve(resolved)
     return reading.read_paths(view), dataset
 

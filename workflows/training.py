@@ -69,7 +69,7 @@ def train(
     return follow(run, progress=progress) if wait else run
 
 
-def _made_before(config: TrainSettings, pool: reading.Pool) -> Run | None:
+def _made_before(config: TrainSettings, pool: reading.Samples) -> Run | None:
     """Return the training that the same call has made before, None when there is none.
 
     Raises:
@@ -100,7 +100,7 @@ def _made_before(config: TrainSettings, pool: reading.Pool) -> Run | None:
 
 def new_run(
     dataset: Any,
-    pool: reading.Pool,
+    pool: reading.Samples,
     config: TrainSettings,
     *,
     arm: str | None = None,

@@ -76,7 +76,7 @@ class ArmImages:
         run: Run,
         config: PreviewSettings,
         dataset: Any,
-        pool: reading.Pool,
+        pool: reading.Samples,
         today: Mapping[str, str],
     ) -> None:
         self.run, self.config, self.dataset, self.pool = run, config, dataset, pool

@@ -40,7 +40,7 @@ class ArmInfluence:
         self,
         outcome: Mapping[str, Any],
         config: PreviewSettings,
-        pool: reading.Pool,
+        pool: reading.Samples,
         judge: Judge,
     ) -> None:
         from ...diffusion.analytic import harm, sources
@@ -119,7 +119,7 @@ class ArmInfluence:
         return [(self.ids[row], float(share)) for row, share in zip(rows, shares, strict=True)]
 
 
-def _sample_ids(manifest: Mapping[str, Any], pool: reading.Pool) -> list[str]:
+def _sample_ids(manifest: Mapping[str, Any], pool: reading.Samples) -> list[str]:
     """Return the sample of each image of a manifest, which calls it by its name or its file."""
     known = dict(zip(pool.names, pool.ids, strict=True))
     known |= dict(zip(pool.paths, pool.ids, strict=True))
