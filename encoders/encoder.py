@@ -115,7 +115,7 @@ class Encoder:
             self._compute(paths, again, features, faults, notes, batch_size, None, None)
             known = {str(path): lookup.note(path, row) for row, path in enumerate(paths)}
             notes.update({path: note for path, note in known.items() if note})
-        ok: np.ndarray = np.isfinite(features).all(axis=1)
+        ok = np.asarray(np.isfinite(features).all(axis=1))
         for row in np.flatnonzero(~ok).tolist():
             faults.setdefault(
                 str(paths[row]),

@@ -27,7 +27,7 @@ def load(name: str, model: str, *, weights: str | None, device: str, dtype: str)
         WeightsError: The weights are not here or are others.
     """
     import timm
-    import timm.data
+    from timm.data.config import resolve_data_config
 
     architecture = model.split(".")[0]
     if not timm.is_model(architecture):
@@ -54,7 +54,7 @@ def load(name: str, model: str, *, weights: str | None, device: str, dtype: str)
     fill(network, _state(path, network, record), encoder=name, path=path)
     return wrap(
         network,
-        _pixels(timm.data.resolve_data_config({}, pretrained_cfg=network.pretrained_cfg)),
+        _pixels(resolve_data_config({}, pretrained_cfg=network.pretrained_cfg)),
         name=name,
         identity=f"timm:{model}|{file_hash(path)}",
         device=device,
