@@ -148,7 +148,7 @@ def add_commands(parser: Parser) -> None:
     add(
         "export",
         run_export,
-        "Write the images of a selection to a folder that other training programs read.",
+        "Write a selection as an image folder for other trainers.",
         SELECTION={**DATASET, "metavar": "DATASET[:SELECTION]"},
         to={"metavar": "FOLDER", "required": True, "help": "an empty or new folder"},
         captions={"metavar": "FIELD", "help": "sample field with the captions"},

@@ -22,7 +22,6 @@ PACKAGES = (
     "accelerate",
     "open_clip_torch",
     "timm",
-    "torchmetrics",
     "scikit-learn",
     "numpy",
     "pillow",
