@@ -16,6 +16,9 @@ likewise of the generated images where the arms were drawn from the same noise, 
 Intervals and p-values are Student's, with the degrees of freedom of Welch and Satterthwaite: a
 bootstrap over three seeds is too narrow by a factor of 0.8 before Student's quantile is missing.
 
+For arms of one selection this is `metrics.two_level_difference`, which knows no selections; a test
+holds the two together.
+
 Source: Satterthwaite 1946, Biometrics Bulletin 2; Holm 1979, Scandinavian Journal of Statistics 6.
 """
 

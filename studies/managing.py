@@ -123,7 +123,7 @@ def study_report(name: str | Path | Run) -> Path:
                 outcomes,
                 summary,
                 conclusion,
-                (),
+                tuple(evidence.sentences),
                 dataset.name,
                 (len(split["pool"]), len(split["held_out"])),
                 [Path(path) for path in reading.read_paths(shown).paths],

@@ -32,7 +32,9 @@ from ..runs import Run
 from . import comparing, curves
 from .budgets import BudgetCurve, budget_curves
 from .comparing import SHOWN
+from .conclusion_notes import first_few
 from .conclusions import Conclusion
+from .curves import best_text
 from .inference import Comparison, compare
 from .leaving_out import baseline
 from .trainings import Influences, trainings_by_arm
@@ -81,6 +83,41 @@ class Evidence:
     budgets: list[BudgetCurve]
     left_out: list[LeftOut]
     agreement: list[dict[str, Any]]
+
+    @property
+    def sentences(self) -> list[str]:
+        """What a reader must know of it: arms that are not trained enough or copy, and answers."""
+        lines = [
+            text
+            for arm, curve in self.curves.items()
+            for text in (
+                curve["text"] if curve["flat"] is False else "",
+                copying_text(arm, curve["memorized_rises"]),
+                best_text(arm, curve) if curve["flat"] is False else "",
+            )
+            if text
+        ]
+        lines += [str(curve) for curve in self.budgets]
+        for one in self.left_out:
+            if one.effect in ("helps", "harms"):
+                better = "worse" if one.effect == "helps" else "better"
+                lines.append(
+                    f"Images with the value {one.value} {one.effect.removesuffix('s')}: without "
+                    f"them the models are {better} ({one.comparison})."
+                )
+        unsure = [one.value for one in self.left_out if one.effect not in ("helps", "harms")]
+        if unsure:
+            lines.append(
+                f"Of {first_few(unsure)} it is not told whether their images help or harm."
+            )
+        return lines
+
+
+def copying_text(arm: str, images_seen: int | None) -> str:
+    """Say from when on the models of an arm copy training images; empty where they do not."""
+    if images_seen is None:
+        return ""
+    return f"The models of {arm} begin to copy training images at {images_seen:,} images seen."
 
 
 def evidence_of(

@@ -212,6 +212,7 @@ class StudyWork:
         evidence = evidence_of(self.config, outcomes, judge.main, conclusion, read)
         metric = comparing.ranked_by(comparing.table(outcomes, judge.main))
         write_record(self.run, judge.main, metric, conclusion, evidence)
+        self.notes += evidence.sentences
         real = reading.read_paths(
             all_samples(self.dataset).select(divided.held_out or divided.pool)
         ).paths

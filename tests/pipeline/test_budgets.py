@@ -93,6 +93,10 @@ def test_a_value_that_harms_is_named_and_one_that_does_nothing_is_not():
     effects = {one.value: one.effect for one in evidence.left_out}
     assert effects == {"a": "harms", "b": "not distinguishable", "c": "helps"}
     assert all(one.comparison.arm_b == "random" for one in evidence.left_out)
+    harm, help_, unsure = evidence.sentences
+    assert harm.startswith("Images with the value a harm: without them the models are better")
+    assert help_.startswith("Images with the value c help: without them the models are worse")
+    assert unsure == "Of b it is not told whether their images help or harm."
     (tau,) = [
         one["tau"]
         for one in evidence.agreement

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 
 import curadiff
 import fiftyone as fo
@@ -128,3 +129,30 @@ def test_a_selection_is_exported_as_an_image_folder(dataset, home, tmp_path, cap
         curadiff.export(chosen, to=tmp_path / "mine")
     with pytest.raises(DataError, match="no field 'text'"):
         curadiff.export(chosen, to=tmp_path / "other", captions="text")
+
+
+def test_stopping_ends_the_program_and_says_so(home):
+    from curadiff.runs import launch
+    from curadiff.studies import command_training
+
+    program = "import time; print('begun', flush=True); time.sleep(60)"
+    given = {"command": [sys.executable, "-c", program], "seed": 0, "steps": 3, "batch_size": 1}
+    run = runs.create("command", given, name="slow")
+    command_training.start(run)
+    wait_until(lambda: "begun" in (run.path / "output.log").read_text())
+    assert run.status["state"] == "running"
+    assert launch.end(run) is not None
+    wait_until(lambda: run.status["state"] not in runs.ACTIVE)
+    assert run.status["state"] == "stopped"
+
+    missing = runs.create("command", {**given, "command": ["no-such-program"]}, name="missing")
+    command_training.start(missing)
+    wait_until(lambda: missing.status["state"] == "failed")
+    assert "could not start no-such-program: No such file" in missing.status["error"]
+
+
+def wait_until(true, seconds=40):
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "it did not come to that in time"
+        time.sleep(0.1)

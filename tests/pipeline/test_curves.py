@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from curadiff.studies import curves
+from curadiff.studies import curves, study_record
 
 
 def point(step, *, choose=None, report=None, memorized=0.0, frechet=None, count=200):
@@ -76,6 +76,17 @@ def test_the_change_per_doubling_is_that_of_the_last_stretch():
     assert "full has flattened" in flat["text"]
     worse = curves.of_arms([{"arm": "b", "curve": [point(1, frechet=0.3), point(2, frechet=0.6)]}])
     assert "it is past its best checkpoint" in worse["b"]["text"]
+
+
+def test_what_a_curve_means_is_said_where_it_matters():
+    falling = [point(step, frechet=2.0 / step, memorized=0.1 * (step > 2)) for step in (1, 2, 4)]
+    level = [point(step, frechet=0.3) for step in (1, 2, 4)]
+    outcomes = [{"arm": "small", "curve": falling}, {"arm": "full", "curve": level}]
+    evidence = study_record.Evidence(curves.of_arms(outcomes), [], [], [])
+    unfinished, copying, best = evidence.sentences
+    assert unfinished.startswith("small still falls 50% per doubling")
+    assert copying == "The models of small begin to copy training images at 40 images seen."
+    assert best.startswith("small at its best checkpoint (step 4)")
 
 
 def test_curves_of_several_trainings_are_averaged_where_all_have_a_checkpoint():

@@ -127,3 +127,25 @@ def test_a_planted_effect_is_found(simulated):
     shares = simulated.repeat(study, 200, seed=2)
     assert shares.right >= 0.6
     assert shares.winners - shares.right <= 0.01
+
+
+def test_arms_of_one_selection_are_compared_as_the_metrics_package_does():
+    from curadiff.metrics import two_level_difference
+    from curadiff.metrics.differences import SeedValue
+
+    generator = np.random.default_rng(3)
+    real = generator.normal(size=(2, 500))
+    real -= real.mean(axis=1, keepdims=True)
+    values = [[0.31, 0.35, 0.30], [0.42, 0.39, 0.47, 0.41]]
+    arms = [replace(once(*own), per_real=row) for own, row in zip(values, real, strict=True)]
+    seeds = [
+        {seed: SeedValue(value, None, row) for seed, value in enumerate(own)}
+        for own, row in zip(values, real, strict=True)
+    ]
+    theirs = two_level_difference(*seeds)
+    value, error, _ = inference.difference(*arms)
+    assert value == pytest.approx(theirs.value)
+    assert error == pytest.approx(theirs.std_error, rel=1e-3)
+    (ours,) = compare({"a": arms[0], "b": arms[1]}, "frechet_distance", lower_is_better=True)
+    assert ours.p == pytest.approx(theirs.p_value, rel=0.02)
+    assert (ours.low, ours.high) == pytest.approx(theirs.interval, rel=0.01)
