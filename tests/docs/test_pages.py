@@ -19,10 +19,16 @@ from curadiff.cli import command_line
 from curadiff.cli.flags import given_settings
 from curadiff.config import VERBS, RatePlanSettings, RateSettings, StudySettings
 from curadiff.config.metrics import METRICS
+from curadiff.datasets.selections import OF_POOL
 from curadiff.selectors import METHODS
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
+    *sorted((ROOT / "docs").rglob("*.md")),
+    *sorted((ROOT / "skills").rglob("*.md")),
+]
 EVERY = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 FILLED_IN = r"\.\.\.|\([^)]*\)|'[^']*'|\d+|\bfirst\b|\bsteps\b|photos|dataset:"
 MODELS = {**VERBS, "rate start": RateSettings, "rate plan": RatePlanSettings}
@@ -136,6 +142,15 @@ def test_troubleshooting_has_the_real_sentences():
             part = part.strip(" ,;:.()")
             if len(part) > 12:
                 assert any(part in text for text in spoken()), part
+
+
+def test_every_field_on_samples_is_described():
+    page = (ROOT / "docs" / "run-directory.md").read_text()
+    fields = {
+        field for one in METRICS.values() for field in (*one.generated_fields, *one.real_fields)
+    }
+    for field in (*fields, *(f"{name}" for name in OF_POOL)):
+        assert re.search(rf"`KEY_{field}(_id)?`", page), field
 
 
 @functools.cache
