@@ -2,7 +2,9 @@
 
 A user's tags, saved views, workspaces, runs and fields are theirs. What Curadiff made is
 recorded in ``info.curadiff.made``; every other thing of a wanted name is the user's, and a
-verb asks here before its first write.
+verb asks here before its first write. The record says which thing it was: when the field was
+made, or the id of the view, workspace or run. So a field that was deleted by hand and made
+again under the same name is the user's too.
 """
 
 from __future__ import annotations
@@ -19,6 +21,15 @@ from . import info
 from .database import durable, fiftyone
 
 MADE = "made"
+ATTRIBUTES = {
+    "tag": "tags",
+    "saved view": "views",
+    "workspace": "workspaces",
+    "run": "runs",
+    "brain run": "brain_runs",
+    "field": "fields",
+}
+"""Attributes of `Names` by what their things are called."""
 
 
 def key_of(name: str) -> str:
@@ -45,6 +56,15 @@ def slug_of(name: str) -> str:
             f"{name!r} cannot name a saved view in FiftyOne, which needs at least one of a-z or "
             "0-9 and takes up to 1551 characters; choose another name."
         ) from None
+
+
+def can_name_view(name: str) -> bool:
+    """Tell whether FiftyOne takes a name for a saved view."""
+    try:
+        slug_of(name)
+    except DataError:
+        return False
+    return True
 
 
 def ids_hash(ids: Sequence[str]) -> str:
@@ -108,11 +128,13 @@ def taken(dataset: Any, owner: str, wanted: Names, *, inherited: bool = False) -
     made = info.section(dataset, MADE)
     stored = durable("datasets").find_one({"_id": info.id_of(dataset)}) or {}
     found = []
-    for kind, name, identity, there in _things(stored, wanted):
+    for thing in _things(stored, wanted):
+        kind, name, there = thing.kind, thing.name, thing.there
         if not there:
             continue
-        by = made.get(f"{kind} {identity}", {}).get("by")
-        if by == owner or (by is None and inherited):
+        entry = made.get(thing.key, {})
+        by = None if _is_another(entry, stored, thing) else entry.get("by")
+        if by == owner or (not entry and inherited):
             continue
         whose = f"of Curadiff's {by}" if by else "that Curadiff did not make"
         called = f"{name!r}" if there is True or there == name else f"{there!r}, in short {name!r},"
@@ -148,6 +170,53 @@ def own(dataset: Any, owner: str, names: Names) -> None:
     info.put(dataset, MADE, owned(owner, names))
 
 
+def stamp(dataset: Any, owner: str, names: Names) -> None:
+    """Record which things an owner's names stand for; call it when they are made.
+
+    Until then, as after a kill, a thing is known by its name alone.
+    """
+    stored = durable("datasets").find_one({"_id": info.id_of(dataset)}) or {}
+    entries = {
+        thing.key: {"by": owner, "stamp": f"{stored['_id']} {thing.stamp}"}
+        for thing in _things(stored, names)
+        if thing.there and thing.stamp is not None
+    }
+    if entries:
+        info.put(dataset, MADE, entries)
+
+
+def there(dataset: Any, names: Names) -> Names:
+    """Return those of Curadiff's names whose things are there still, as they are called there."""
+    made = info.section(dataset, MADE)
+    stored = durable("datasets").find_one({"_id": info.id_of(dataset)}) or {}
+    ours: dict[str, list[str]] = {}
+    for thing in _things(stored, names):
+        if thing.there and not _is_another(made.get(thing.key, {}), stored, thing):
+            called = thing.there if isinstance(thing.there, str) else thing.name
+            ours.setdefault(ATTRIBUTES[thing.kind], []).append(called)
+    return Names(**ours)
+
+
+def remade(dataset: Any, names: Names) -> Names:
+    """Return those of Curadiff's names that stand for things which somebody else made since."""
+    made = info.section(dataset, MADE)
+    stored = durable("datasets").find_one({"_id": info.id_of(dataset)}) or {}
+    others: dict[str, list[str]] = {}
+    for thing in _things(stored, names):
+        if thing.there and _is_another(made.get(thing.key, {}), stored, thing):
+            others.setdefault(ATTRIBUTES[thing.kind], []).append(thing.name)
+    return Names(**others)
+
+
+def _is_another(entry: Mapping[str, Any], stored: Mapping[str, Any], thing: _Thing) -> bool:
+    """Tell whether a thing is not the one that was recorded under its name.
+
+    A copy of a data set has copies of its things, with times and ids of their own.
+    """
+    dataset, _, recorded = str(entry.get("stamp") or "").partition(" ")
+    return bool(recorded) and dataset == str(stored.get("_id")) and recorded != thing.stamp
+
+
 def disown(dataset: Any, names: Names) -> None:
     """Remove the record of names whose things are deleted."""
     info.drop(dataset, MADE, _keys(names))
@@ -172,11 +241,30 @@ def _keys(names: Names) -> list[str]:
     ]
 
 
-def _things(stored: Mapping[str, Any], wanted: Names) -> Iterable[tuple[str, str, str, str | bool]]:
-    """Yield (kind, wanted name, what it is recorded by, what is there: its name, True or False)."""
+@dataclass(frozen=True)
+class _Thing:
+    """Something that has a wanted name, or could have.
+
+    Attributes:
+        kind: What it is, in words.
+        name: The wanted name.
+        key: Its entry in the section `MADE`.
+        there: Its name where there is one, else False.
+        stamp: What tells it from another one of its name; None of tags.
+    """
+
+    kind: str
+    name: str
+    key: str
+    there: str | bool
+    stamp: str | None = None
+
+
+def _things(stored: Mapping[str, Any], wanted: Names) -> Iterable[_Thing]:
     samples = durable(stored.get("sample_collection_name") or "none")
     for tag in wanted.tags:
-        yield "tag", tag, tag, samples.find_one({"tags": tag}, {"_id": 1}) is not None
+        there = samples.find_one({"tags": tag}, {"_id": 1}) is not None
+        yield _Thing("tag", tag, f"tag {tag}", there)
     for kind, names, part, collection in (
         ("saved view", wanted.views, "saved_views", "views"),
         ("workspace", wanted.workspaces, "workspaces", "workspaces"),
@@ -184,18 +272,22 @@ def _things(stored: Mapping[str, Any], wanted: Names) -> Iterable[tuple[str, str
         if not names:
             continue
         ids = [getattr(one, "id", one) for one in stored.get(part) or []]
-        there = {
-            one["slug"]: one["name"] for one in durable(collection).find({"_id": {"$in": ids}})
-        }
+        known = {one["slug"]: one for one in durable(collection).find({"_id": {"$in": ids}})}
         for name in names:
             slug = slug_of(name)
-            yield kind, name, slug, there.get(slug, False)
+            one = known.get(slug)
+            there = one["name"] if one else False
+            yield _Thing(kind, name, f"{kind} {slug}", there, str(one["_id"]) if one else None)
     for kind, names, part in (
         ("run", wanted.runs, "runs"),
         ("brain run", wanted.brain_runs, "brain_methods"),
     ):
         for name in names:
-            yield kind, name, name, name in (stored.get(part) or {})
-    fields = {field["name"] for field in stored.get("sample_fields") or []}
+            run = (stored.get(part) or {}).get(name)
+            stamp = str(getattr(run, "id", run)) if run else None
+            yield _Thing(kind, name, f"{kind} {name}", run is not None, stamp)
+    fields = {field["name"]: field for field in stored.get("sample_fields") or []}
     for name in wanted.fields:
-        yield "field", name, name, name in fields
+        made = fields.get(name, {}).get("created_at")
+        stamp = made.isoformat() if made else None
+        yield _Thing("field", name, f"field {name}", name in fields, stamp)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..common.errors import DataError, nearest
-from . import info
+from . import info, streaming
 from .database import fiftyone
 from .resolving import all_samples
 from .resolving import resolve as resolve
@@ -80,27 +80,24 @@ def read_embeddings(view: Any, field: str | None) -> Samples:
             f"Make it with: curadiff embed {dataset.name}"
         )
     ids, paths, names = _identity(view)
-    vectors = view.values(field)
-    have = [number for number, vector in enumerate(vectors) if vector is not None]
-    if not have:
+    have, x, odd = streaming.read_rows(view, field, ids)
+    if odd is not None and x is not None and streaming.is_vector(odd):
         raise DataError(
-            f"no sample of the view has {field!r} yet; run: curadiff embed {dataset.name}"
+            f"{field!r} mixes vectors of {x.shape[1]} and {len(odd)} numbers; embed all samples "
+            "with one encoder (embed with overwrite)."
         )
-    if not _is_vector(vectors[have[0]]):
+    if odd is not None:
         known = ", ".join(embedding_fields(dataset)) or "there is none yet"
         raise DataError(
             f"field {field!r} of {dataset.name!r} holds {type(dataset.get_field(field)).__name__}, "
             f"not vectors; give one with embeddings ({known}), or make one with: "
             f"curadiff embed {dataset.name}"
         )
-    lengths = {len(vectors[number]) for number in have}
-    if len(lengths) > 1:
+    if x is None:
         raise DataError(
-            f"{field!r} mixes vectors of {' and '.join(map(str, sorted(lengths)))} numbers; embed "
-            "all samples with one encoder (embed with overwrite)."
+            f"no sample of the view has {field!r} yet; run: curadiff embed {dataset.name}"
         )
-    x = np.asarray([vectors[number] for number in have], dtype=np.float32)
-    bad = np.flatnonzero(~np.isfinite(x).all(axis=1))
+    bad = np.flatnonzero(~_finite(x))
     if bad.size:
         raise DataError(
             f"{field!r} of {bad.size} samples has NaN or infinity (first: {paths[have[bad[0]]]}); "
@@ -116,11 +113,10 @@ def read_embeddings(view: Any, field: str | None) -> Samples:
     )
 
 
-def _is_vector(value: Any) -> bool:
-    if not isinstance(value, list | tuple | np.ndarray):
-        return False
-    numbers = np.asarray(value) if np.ndim(value) == 1 else np.empty(0)
-    return numbers.size > 0 and numbers.dtype.kind in "fiu"
+def _finite(x: np.ndarray) -> np.ndarray:
+    """Tell which rows are finite, (n,), block by block: a mask of everything is a quarter of it."""
+    blocks = [np.isfinite(x[at : at + 4096]).all(axis=1) for at in range(0, len(x), 4096)]
+    return np.concatenate(blocks)
 
 
 def rows_without(view: Any, field: str) -> list[int]:

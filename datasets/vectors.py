@@ -21,6 +21,7 @@ from . import info, names, recovery
 from .database import durable, fiftyone
 from .names import Names
 from .resolving import all_samples
+from .streaming import stream_vectors
 
 VECTORS = "curadiff.vectors"
 UNREADABLE = "unreadable"
@@ -31,7 +32,10 @@ ADOPTED = 400_000  # samples in one record of adopted vectors; MongoDB takes 16 
 
 def foreign(dataset: Any, field: str) -> int:
     """Count the vectors in a field that Curadiff did not make, 0 where it made the field."""
-    if field in info.section(dataset, "encoders") or dataset.get_field(field) is None:
+    if dataset.get_field(field) is None:
+        return 0
+    made = field in info.section(dataset, "encoders")
+    if made and not names.remade(dataset, Names(fields=[field])).fields:
         return 0
     return dataset._sample_collection.count_documents({field: {"$ne": None}})
 
@@ -69,6 +73,7 @@ def prepare(dataset: Any, field: str, encoder: str, *, overwrite: bool) -> None:
             f"{field!r} was written by another encoder ({before}), now {encoder}; choose "
             "another field, or overwrite."
         )
+    ours = Names(fields=[field])
     filled = foreign(dataset, field)
     if filled:
         raise DataError(
@@ -79,11 +84,16 @@ def prepare(dataset: Any, field: str, encoder: str, *, overwrite: bool) -> None:
         dataset,
         put={
             "encoders": {field: encoder},
-            names.MADE: names.owned(f"embed {field}", Names(fields=[field])),
+            names.MADE: names.owned(_owner(field), ours),
         },
     )
     if existing is None:
         dataset.add_sample_field(field, fo.VectorField)
+    names.stamp(dataset, _owner(field), ours)
+
+
+def _owner(field: str) -> str:
+    return f"embed {field}"
 
 
 def adopt(dataset: Any, field: str, encoder: str) -> int:
@@ -141,12 +151,8 @@ def done(dataset: Any, field: str, encoder: str, files: Mapping[str, str]) -> se
     fresh = [id for id, path in files.items() if id in known and known[id][0] == content(path)]
     if not fresh or dataset.get_field(field) is None:
         return set()
-    found = all_samples(dataset).select(fresh).values(["id", field])
-    return {
-        id
-        for id, vector in zip(*found, strict=True)
-        if vector is not None and known[id][1] == _hash(vector)
-    }
+    view = all_samples(dataset).select(fresh)
+    return {id for id, vector in stream_vectors(view, field) if known[id][1] == _hash(vector)}
 
 
 def waiting(dataset: Any, field: str, encoder: str, files: Mapping[str, str]) -> set[str]:
@@ -228,8 +234,9 @@ def finish(dataset: Any, verb: str, plan: Mapping[str, Any], arrays: recovery.Ar
     for one in durable(VECTORS).find(staged).sort("_id"):
         ids = _ids(one)
         _set(dataset, field, ids, np.frombuffer(one["x"], dtype="<f4").reshape(len(ids), -1))
-    made = names.owned(f"embed {field}", Names(fields=[field]))
+    made = names.owned(_owner(field), Names(fields=[field]))
     info.change(dataset, put={"encoders": {field: plan["encoder"]}, names.MADE: made})
+    names.stamp(dataset, _owner(field), Names(fields=[field]))
     former = {**_of(dataset, field), "batch": {"$ne": batch}}
     if not plan["clear"]:  # only what was written again
         former["ids"] = {"$in": durable(VECTORS).distinct("ids", staged)}

@@ -11,6 +11,7 @@ from bson import ObjectId
 from pymongo import UpdateOne
 
 from .database import fiftyone
+from .indexing import drop_indexes, make_indexes
 from .names import ids_hash as ids_hash
 from .names import key_of as key_of
 from .records import record as record
@@ -36,6 +37,7 @@ def set_numbers(dataset: Any, fields: Mapping[str, tuple[Sequence[str], np.ndarr
             given = None if value != value else value
             changes.setdefault(sample, {})[field] = given
     _update(dataset, changes)
+    make_indexes(dataset, fields)
 
 
 def replace_numbers(dataset: Any, fields: Mapping[str, tuple[Sequence[str], np.ndarray]]) -> None:
@@ -64,6 +66,7 @@ def drop_fields(dataset: Any, fields: Iterable[str]) -> None:
     there = [field for field in sorted(fields) if dataset.get_field(field) is not None]
     if there:
         dataset.delete_sample_fields(there)
+        drop_indexes(dataset, there)
 
 
 def kind_of(values: np.ndarray) -> type:
