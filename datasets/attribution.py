@@ -11,6 +11,7 @@ import numpy as np
 from . import locking, names
 from .database import fiftyone
 from .names import Names
+from .resolving import all_samples
 from .sidebar import fold
 from .writing import key_of, set_numbers
 
@@ -44,10 +45,11 @@ def write_sources(
         WEIGHTS: [[weight for _, weight in one] for one in sources],
         INSIDE: [bool(one) for one in inside],
     }
-    known = set(dataset.values("filepath"))
+    every = all_samples(dataset)
+    known = set(every.values("filepath"))
     for name, each in values.items():
         told = {path: value for path, value in zip(paths, each, strict=True) if path in known}
-        dataset.set_values(name, told, key_field="filepath")
+        every.set_values(name, told, key_field="filepath")
 
 
 def write_harm(
@@ -83,6 +85,7 @@ def write_harm(
         held.check()
         names.own(dataset, owner, wanted)
         set_numbers(dataset, {name: (ids, values) for name, values in fields.items()})
+        names.stamp(dataset, owner, wanted)
         fold(dataset, f"preview {preview}", list(fields))
 
 
@@ -92,7 +95,7 @@ def drawings_with(dataset: Any, ids: Sequence[str]) -> list[str]:
 
     if dataset.get_field(SOURCES) is None:
         return []
-    return dataset.match(ViewField(SOURCES).contains(list(ids))).values("id")
+    return all_samples(dataset).match(ViewField(SOURCES).contains(list(ids))).values("id")
 
 
 def sources_of(dataset: Any, ids: Sequence[str]) -> list[str]:
@@ -100,7 +103,7 @@ def sources_of(dataset: Any, ids: Sequence[str]) -> list[str]:
     if dataset.get_field(SOURCES) is None:
         return []
     parts: dict[str, float] = {}
-    view = dataset.select(list(ids))
+    view = all_samples(dataset).select(list(ids))
     for found, weights in zip(*view.values([SOURCES, WEIGHTS]), strict=True):
         for name, weight in zip(found or [], weights or [], strict=True):
             parts[name] = parts.get(name, 0.0) + weight

@@ -176,6 +176,7 @@ def add_view(dataset: Any, view: Mapping[str, Any], owner: str) -> None:
         raise info.deleted(dataset)
     dataset._doc.reload("saved_views")
     info.refresh(dataset)
+    names.stamp(dataset, owner, names.Names(views=[view["name"]]))
 
 
 def free_view(dataset: Any, name: str) -> bool:

@@ -146,6 +146,7 @@ def finish(dataset: Any, verb: str, plan: Mapping[str, Any], arrays: recovery.Ar
         dataset,
         [*info.update_stages(put=noted), {"$set": {f"runs.{run['key']}": run["_id"]}}],
     )
+    names.stamp(dataset, plan["owner"]["real"], Names(runs=[run["key"]]))
     records.remove_former(dataset, run)
 
 
@@ -172,3 +173,4 @@ def _write(dataset: Any, side: str, plan: Mapping[str, Any], arrays: recovery.Ar
     ids = arrays[side].astype(str).tolist()
     columns = {name: (ids, arrays[f"{side}{number}"]) for number, name in enumerate(fields)}
     set_numbers(dataset, columns)
+    names.stamp(dataset, plan["owner"][side], Names(fields=fields))

@@ -45,6 +45,7 @@ def write_map(dataset: Any, field: str, *, ids: Sequence[str], points: np.ndarra
         view = all_samples(dataset).select(list(ids))
         placed = np.stack([order[id] for id in view.values("id")])
         fob.compute_visualization(view, points=placed, brain_key=key)
+        names.stamp(dataset, owner, Names(brain_runs=[key]))
     return key
 
 

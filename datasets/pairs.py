@@ -44,7 +44,8 @@ def nearest_training(generated: Any, ids: Sequence[str], *, limit: int) -> list[
         The pairs, in the order of ``ids``; samples that no evaluation with training images
         has seen are left out.
     """
-    return _pairs(generated, generated.select(list(ids)[:limit], ordered=True), limit)
+    view = resolving.all_samples(generated).select(list(ids)[:limit], ordered=True)
+    return _pairs(generated, view, limit)
 
 
 def nearest_generated(source: Any, ids: Sequence[str], *, limit: int) -> list[Pair]:

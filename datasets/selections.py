@@ -69,9 +69,10 @@ def check_name(dataset: Any, name: str, pool_fields: Iterable[str] = ()) -> None
         )
     owner, wanted = owner_of(name), names_of(name, fields)
     inherited = old is not None and owner not in names.owners(dataset)
-    found = names.taken(dataset, owner, wanted, inherited=inherited)
+    found = []
     if old is None:  # its run was deleted by hand; who gave tag and view since is not known
         found += names.taken(dataset, "", names.Names(tags=wanted.tags, views=wanted.views))
+    found += names.taken(dataset, owner, wanted, inherited=inherited)
     if found:
         advice = f"choose another name, for example {_free(dataset, name)!r}"
         listed = " and ".join(dict.fromkeys(found))
@@ -131,7 +132,7 @@ def write_selection(
             "view": _view(dataset, name, ids, described),
             "fields": list(fields),
             "pool_fields": list(pool_fields),
-            "former": _fields_of(dataset, key),
+            "former": _fields_of(dataset, name, key),
             "former_ids": _ids_of(dataset, key),
             "former_run": records.reference(dataset, f"select_{key}"),
             "former_views": _views(dataset, names.slug_of(name)),
@@ -176,6 +177,7 @@ def _finish_writing(dataset: Any, plan: Mapping[str, Any], arrays: recovery.Arra
             {"$set": {"saved_views": {"$concatArrays": [others, [view["_id"]]]}}},
         ],
     )
+    names.stamp(dataset, owner_of(name), names_of(name, plan["pool_fields"]))
     records.remove(plan["former_run"])
     durable("views").delete_many({"_id": {"$in": old_views}})
 
@@ -224,11 +226,14 @@ def _views_without(ids: Sequence[ObjectId]) -> dict[str, Any]:
     return {"$filter": {"input": there, "cond": {"$not": [{"$in": ["$$this", list(ids)]}]}}}
 
 
-def _fields_of(dataset: Any, key: str) -> list[str]:
-    """List the fields of a stored selection."""
+def _fields_of(dataset: Any, name: str, key: str) -> list[str]:
+    """List the fields of a stored selection, without those that a user made anew."""
     old = recorded(dataset, f"select_{key}")
-    ours = [] if old is None else ["rank", "score", *old.get("pool_fields", [])]
-    return [f"{key}_{field}" for field in ours]
+    if old is None:
+        return []
+    wanted = names_of(name, old.get("pool_fields", []))
+    others = names.remade(dataset, wanted).fields
+    return [field for field in wanted.fields if field not in others]
 
 
 def _ids_of(dataset: Any, key: str) -> list[str]:
@@ -301,13 +306,14 @@ def delete_selection(dataset: Any, name: str) -> None:
             return
         stored = read_selection(dataset, name)
         run_key = f"select_{stored.key}"
+        view_is_theirs = bool(names.remade(dataset, names_of(stored.name)).views)
         plan = {
             "name": stored.name,
             "run_key": run_key,
             "run": records.reference(dataset, run_key),
             "ids": stored.ids,
-            "views": _views(dataset, names.slug_of(stored.name)),
-            "fields": _fields_of(dataset, stored.key),
+            "views": [] if view_is_theirs else _views(dataset, names.slug_of(stored.name)),
+            "fields": _fields_of(dataset, stored.name, stored.key),
             "pool_fields": list(stored.config.get("pool_fields", [])),
         }
         held.check()

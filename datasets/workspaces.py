@@ -40,6 +40,7 @@ def save(dataset: Any) -> str:
         held.check()
         names.own(dataset, OWNER, Names(workspaces=[name]))
         dataset.save_workspace(name, space, description=DESCRIBED, overwrite=True)
+        names.stamp(dataset, OWNER, Names(workspaces=[name]))
     return name
 
 

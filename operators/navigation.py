@@ -15,6 +15,7 @@ import fiftyone as fo
 import fiftyone.operators as foo
 
 from ..common.errors import DataError
+from ..datasets.resolving import all_samples
 from .base import URI
 
 ATTEMPTS = 60
@@ -36,7 +37,7 @@ def show_samples(
         DataError: The data set is gone.
     """
     if view is None:
-        view = open_by_name(dataset).select(list(ids or ()), ordered=True)
+        view = all_samples(open_by_name(dataset)).select(list(ids or ()), ordered=True)
     if ctx.dataset.name == dataset:
         ctx.ops.set_view(view)
         return

@@ -12,6 +12,7 @@ from .. import runs
 from ..common.contact_sheet import whole_pictures
 from ..common.files import replacing
 from ..datasets import selections
+from ..datasets.resolving import all_samples
 from ..runs import caches
 
 PARTS = ("only_a", "both", "only_b")
@@ -95,7 +96,7 @@ def contact_sheet(dataset: Any, ids: Sequence[str]) -> Path | None:
     first = list(ids)[: COLUMNS * ROWS]
     if not first:
         return None
-    paths = dataset.select(first, ordered=True).values("filepath")
+    paths = all_samples(dataset).select(first, ordered=True).values("filepath")
     key = hashlib.sha256("\n".join(paths).encode()).hexdigest()[:24]
     file = runs.home() / "cache" / "sheets" / f"{key}.png"
     if not file.exists():

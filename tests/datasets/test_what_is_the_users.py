@@ -9,7 +9,15 @@ import fiftyone.brain as fob
 import numpy as np
 import pytest
 from curadiff.common.errors import Busy, DataError
-from curadiff.datasets import attribution, info, locking, names, workspaces
+from curadiff.datasets import (
+    attribution,
+    info,
+    locking,
+    names,
+    selections,
+    vectors,
+    workspaces,
+)
 from curadiff.datasets.sidebar import fold
 from curadiff.workflows.mapping import map_embeddings
 
@@ -104,3 +112,106 @@ def test_a_field_of_the_users_is_refused_before_a_preview_writes(theirs):
     write()
     write()
     assert theirs.values("a_full_harm") == [1.0] * 4
+
+
+def test_a_field_that_was_deleted_and_made_again_by_hand_is_the_users(theirs):
+    ones = np.ones(4)
+
+    def write():
+        attribution.write_harm(
+            theirs, "a", "full", ids=theirs.values("id"), use=ones, harm=ones, low=ones
+        )
+
+    write()
+    theirs.delete_sample_field("a_full_harm")
+    theirs.add_sample_field("a_full_harm", fo.FloatField)
+    theirs.set_values("a_full_harm", [7.0] * 4)
+    with pytest.raises(DataError, match=r"'a_full_harm' that Curadiff did not make; choose"):
+        write()
+    assert theirs.values("a_full_harm") == [7.0] * 4
+    theirs.delete_sample_field("a_full_harm")
+    write()
+    write()  # what was made anew is ours again
+
+
+def test_vectors_in_a_field_made_again_by_hand_are_the_users(theirs):
+    vectors.prepare(theirs, "ours", "an encoder", overwrite=False)
+    vectors.prepare(theirs, "ours", "an encoder", overwrite=False)
+    theirs.delete_sample_field("ours")
+    theirs.add_sample_field("ours", fo.VectorField)
+    theirs.set_values("ours", list(np.eye(4, dtype=np.float32)))
+    with pytest.raises(DataError, match=r"'ours' of .* holds 4 vectors that Curadiff did not make"):
+        vectors.prepare(theirs, "ours", "an encoder", overwrite=False)
+
+
+def test_a_workspace_and_a_map_made_again_by_hand_stay(theirs):
+    assert workspaces.save(theirs) == "curadiff"
+    theirs.delete_workspace("curadiff")
+    theirs.save_workspace("curadiff", fo.Space(children=[fo.Panel(type="Samples", pinned=True)]))
+    assert workspaces.save(theirs) == "curadiff_2"
+    assert len(theirs.load_workspace("curadiff").children) == 1
+    assert map_embeddings(theirs, field="vec") == "map_vec"
+    theirs.delete_brain_run("map_vec")
+    fob.compute_visualization(theirs, points=POINTS, brain_key="map_vec")
+    assert map_embeddings(theirs, field="vec") == "map_vec_2"
+    assert np.array_equal(theirs.load_brain_results("map_vec").points, POINTS)
+
+
+def test_a_deleted_selection_leaves_what_the_user_made_in_its_place(theirs):
+    ids = theirs.values("id")
+
+    def write(name):
+        return selections.write_selection(
+            theirs,
+            name,
+            ids=ids[:2],
+            scores=np.ones(2),
+            config={"selection_method": "random"},
+            results={},
+            pool_fields={},
+        )
+
+    write("mine")
+    theirs.delete_sample_field("mine_rank")
+    theirs.add_sample_field("mine_rank", fo.IntField)
+    theirs.set_values("mine_rank", [9] * 4)
+    theirs.delete_saved_view("mine")
+    theirs.save_view("mine", theirs.limit(1))
+    with pytest.raises(DataError, match=r"saved view 'mine' that Curadiff did not .*'mine_rank'"):
+        write("mine")
+    selections.delete_selection(theirs, "mine")
+    theirs.reload()
+    assert theirs.values("mine_rank") == [9] * 4
+    assert theirs.list_saved_views() == ["mine"]
+    assert theirs.get_field("mine_score") is None
+
+
+def test_a_copy_of_a_data_set_knows_its_fields_as_ours(theirs):
+    vectors.prepare(theirs, "ours", "an encoder", overwrite=False)
+    copy = theirs.clone()
+    try:
+        assert names.remade(copy, names.Names(fields=["ours"])).fields == ()
+    finally:
+        copy.delete()
+
+
+def test_drawings_of_any_slice_of_a_grouped_data_set_are_found():
+    grouped = fo.Dataset()
+    try:
+        grouped.add_group_field("group", default="left")
+        group = fo.Group()
+        sides = {
+            side: fo.Sample(filepath=f"/{side}.png", group=group.element(side))
+            for side in ("left", "right")
+        }
+        grouped.add_samples(list(sides.values()), progress=False)
+        right = sides["right"].id
+        grouped.add_sample_field("source_ids", fo.ListField, subfield=fo.StringField)
+        grouped.add_sample_field("source_weights", fo.ListField, subfield=fo.FloatField)
+        view = grouped.select_group_slices("right")
+        view.set_values("source_ids", [["a", "b"]])
+        view.set_values("source_weights", [[0.2, 0.8]])
+        assert attribution.sources_of(grouped, [right]) == ["b", "a"]
+        assert attribution.drawings_with(grouped, ["a"]) == [right]
+    finally:
+        grouped.delete()
