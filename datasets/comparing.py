@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,8 +10,9 @@ from typing import Any
 
 from ..common.errors import DataError
 from ..layouts import Record
-from . import documents, identity, info
+from . import documents, info, names, stated
 from .database import fiftyone
+from .folders import Folder, gone_files, moved_files
 from .tryon import MASKS, keypoints
 
 TAKEN = {
@@ -25,23 +25,6 @@ OF_FILE = {"filepath", "source_id", "source_hash"}  # what changes when a file i
 OF_FIFTYONE = {"_id", "_media_type", "_rand", "_dataset_id", "created_at", "last_modified_at"}
 
 
-@dataclass(frozen=True)
-class Folder:
-    """A folder that a data set's images come from.
-
-    Attributes:
-        path: Where it is, resolved.
-        prefix: What the ids of its images begin with, so that two folders' ids differ.
-        former: Where it was before it was moved, None where it was not.
-        known: Whether images of it were imported before.
-    """
-
-    path: str
-    prefix: str = ""
-    former: str | None = None
-    known: bool = False
-
-
 @dataclass
 class Plan:
     """What an import will do.
@@ -51,6 +34,7 @@ class Plan:
         updates: Values to take over, per sample.
         repoints: New places of moved files, per sample.
         views: Saved views to add.
+    stated: What the folder says of samples, by sample id; see `stated`.
         folders: What to note of the folder.
         former: Folders that are no longer where they were.
         masks: Whether there are body-part masks, which need names for their values.
@@ -64,10 +48,11 @@ class Plan:
     folders: dict[str, Any] = field(default_factory=dict)
     former: list[str] = field(default_factory=list)
     masks: bool = False
+    stated: dict[str, stated.Values] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """Return all but the documents and notes, for `recovery.carry_out`."""
+        """Return what is small: all but documents, notes and what the folder says."""
         names = ("updates", "repoints", "views", "folders", "former", "masks")
         return {name: getattr(self, name) for name in names}
 
@@ -75,45 +60,8 @@ class Plan:
         """Tell whether anything is to be written."""
         noted = info.section(dataset, "folders")
         new = any(noted.get(path) != told for path, told in self.folders.items())
-        return bool(self.documents or self.updates or self.repoints or self.views or new)
-
-
-def folder_for(
-    dataset: Any, source: str, records: Sequence[Record], *, add: bool, repoint: bool
-) -> Folder:
-    """Find out which of a data set's folders is imported again, or refuse to mix two.
-
-    Raises:
-        DataError: The data set holds images of another folder, and nobody asked to add.
-    """
-    if dataset.media_type not in (None, "image"):
-        raise DataError(
-            f"the data set {dataset.name!r} exists and holds {dataset.media_type} samples; choose "
-            "another name."
-        )
-    noted = info.section(dataset, "folders")
-    known = identity.folders_of(dataset)
-    if source in known:
-        return Folder(source, noted.get(source, {}).get("prefix", ""), known=True)
-    gone = [path for path in known if not Path(path).is_dir()]
-    moved = _same_images(dataset, records) if gone else None
-    if moved and repoint:
-        return Folder(source, noted.get(gone[0], {}).get("prefix", ""), gone[0], known=True)
-    if moved and not add:
-        raise DataError(
-            f"{source} holds {moved:,} of the images of {dataset.name!r} whose folder {gone[0]} is "
-            "gone: it was moved. With repoint (--repoint) these samples get their files back and "
-            "keep ids, tags and fields; with add (--add) the images are added as new ones."
-        )
-    if not len(dataset) or _has_files(dataset, records):
-        return Folder(source)
-    if not add:
-        held = f"the images of {', '.join(known)}" if known else "images that were not imported"
-        raise DataError(
-            f"the data set {dataset.name!r} holds {held}, and {source} is another folder; give "
-            "another name (--name), or add (--add) to have both in it."
-        )
-    return Folder(source, _prefix(source, noted))
+        samples = self.documents or self.updates or self.repoints or self.stated
+        return bool(samples or self.views or new)
 
 
 def compare(
@@ -135,7 +83,7 @@ def compare(
     stored = {one["filepath"]: one for one in dataset._sample_collection.find({})}
     new = [record for record in records if str(record.path) not in stored]
     prints = {record.path: documents.fingerprint(record.path) for record in new}
-    moved = {} if add and not repoint else _moved(stored.values(), new, prints, folder)
+    moved = {} if add and not repoint else moved_files(stored.values(), new, prints, folder)
     if moved and not repoint:
         record, sample = next((r, moved[r.path]) for r in new if r.path in moved)
         raise DataError(
@@ -146,13 +94,16 @@ def compare(
         )
     fresh = [record for record in new if record.path not in moved]
     plan = Plan()
+    before = stated.read(dataset)
     samples = [_sample(fo, record, folder, prints[record.path]) for record in fresh]
     documents.expand(dataset, samples)
     marks = [documents.mark(dataset, sample["source_id"]) for sample in samples]
     ids = documents.new_ids(dataset, marks)
     plan.documents = documents.documents(dataset, samples, ids)
+    for record, document in zip(fresh, plan.documents, strict=True):
+        plan.stated[str(document["_id"])] = stated.hashed(_values(document), record.tags)
     differ: dict[str, int] = defaultdict(int)
-    first, kept = "", 0
+    first, kept, edited = "", 0, 0
     for record in records:
         old = moved.get(record.path) or stored.get(str(record.path))
         if old is None:
@@ -160,15 +111,24 @@ def compare(
         states = _states(dataset, record, folder, prints, old)
         change = _difference(old, states, fields=not repoint or update)
         places = {name: value for name, value in change.items() if _is_place(name)}
+        said = before.get(str(old["_id"]))
         values = {name: value for name, value in change.items() if not _is_place(name)}
+        by_hand = [name for name, value in values.items() if stated.unchanged(said, name, value)]
+        values = {name: value for name, value in values.items() if name not in by_hand}
+        edited += len(by_hand)
         if record.path in moved and places:
             plan.repoints.append({"_id": old["_id"], "set": places, "tags": []})
-        tags = [tag for tag in record.tags if tag not in old.get("tags", [])]
+        has = old.get("tags", [])
+        tags = [tag for tag in record.tags if tag not in has and f"tag {tag}" not in (said or ())]
         for name in [*values, *(["tags"] if tags else [])]:
             differ[name.partition(".")[0]] += 1
             first = first or f"{name} of {Path(record.path).name}"
         if update and (values or tags):
             plan.updates.append({"_id": old["_id"], "set": values, "tags": tags})
+        if update or (said is None and not values and not tags):
+            now = stated.hashed(_values(states), record.tags)
+            if now != said:
+                plan.stated[str(old["_id"])] = {**(said or {}), **now}
         kept += sum(old.get(name) is not None and name not in states for name in ("label", "split"))
     if update and plan.updates:
         _expand_for(dataset, records, folder, {one["_id"] for one in plan.updates}, stored)
@@ -176,9 +136,9 @@ def compare(
     plan.views, beside = _split_views(fo, dataset, fresh)
     plan.folders = {folder.path: {"prefix": folder.prefix, "images": len(records)}}
     plan.former = [folder.former] if folder.former else []
-    gone = _gone(stored, records, folder) if not moved else []
+    gone = gone_files(stored, records, folder) if not moved else []
     plan.notes = (
-        *_said_of_values(differ, first, update=update, kept=kept),
+        *_said_of_values(differ, first, update=update, kept=kept, edited=edited),
         *_said_of_gone(gone),
         *beside,
     )
@@ -242,27 +202,22 @@ def _difference(old: Mapping[str, Any], states: Mapping[str, Any], *, fields: bo
             found |= {
                 path: one
                 for path, one in inner.items()
-                if _plain(before.get(path.partition(".")[2])) != _plain(one)
+                if stated.plain(before.get(path.partition(".")[2])) != stated.plain(one)
             }
-        elif _plain(before) != _plain(value):
+        elif stated.plain(before) != stated.plain(value):
             found[name] = value
     return found
+
+
+def _values(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a folder says of a sample, without where its files are."""
+    others = {*OF_FIFTYONE, "tags", "metadata"}
+    return {name: v for name, v in document.items() if name not in others and not _is_place(name)}
 
 
 def _is_place(name: str) -> bool:
     """Tell whether a field says where a file is."""
     return name in OF_FILE or name.endswith("_path")
-
-
-def _plain(value: Any) -> Any:
-    """Make values comparable: without ids, and with NaN equal to itself."""
-    if isinstance(value, Mapping):
-        return {name: _plain(one) for name, one in value.items() if name != "_id"}
-    if isinstance(value, list | tuple):
-        return [_plain(one) for one in value]
-    if isinstance(value, float) and math.isnan(value):
-        return "NaN"
-    return value
 
 
 def _expand_for(
@@ -282,69 +237,17 @@ def _expand_for(
     documents.expand(dataset, wanted)
 
 
-def _moved(
-    stored: Any, new: Sequence[Record], prints: Mapping[Path, str | None], folder: Folder
-) -> dict[Path, Any]:
-    """Pair new files with samples whose files are gone, by content, else by name."""
-    if not new:
-        return {}
-    dead = [one for one in stored if not Path(one["filepath"]).exists()]
-    by_content: dict[str, list[Any]] = defaultdict(list)
-    for one in dead:
-        by_content[one.get("source_hash") or f"name {one.get('source_id')}"].append(one)
-    found = {}
-    for record in new:
-        name = f"{record.split}/{record.id}" if record.split else record.id
-        for key in (prints[record.path], f"name {folder.prefix}{name}"):
-            same = by_content.get(key or "", [])
-            if same:
-                by_name = [one for one in same if one.get("source_id") == folder.prefix + name]
-                chosen = (by_name or same)[0]
-                same.remove(chosen)
-                found[record.path] = chosen
-                break
-    return found
-
-
-def _same_images(dataset: Any, records: Sequence[Record]) -> int:
-    """Count the images of a folder that samples have whose files are gone."""
-    stored = list(
-        dataset._sample_collection.find({}, {"filepath": 1, "source_id": 1, "source_hash": 1})
-    )
-    prints = {record.path: documents.fingerprint(record.path) for record in records}
-    return len(_moved(stored, records, prints, Folder("")))
-
-
-def _has_files(dataset: Any, records: Sequence[Record]) -> bool:
-    known = set(dataset.values("filepath"))
-    return any(str(record.path) in known for record in records)
-
-
-def _prefix(source: str, noted: Mapping[str, Any]) -> str:
-    """Return what the ids of a further folder's images begin with."""
-    taken = {told.get("prefix", "") for told in noted.values()}
-    stem = Path(source).name
-    names = (f"{stem}/" if number == 1 else f"{stem}-{number}/" for number in range(1, 10_000))
-    return next(name for name in names if name not in taken)
-
-
-def _gone(stored: Mapping[str, Any], records: Sequence[Record], folder: Folder) -> list[str]:
-    """List the samples of a folder whose files it no longer has."""
-    there = {str(record.path) for record in records}
-    inside = folder.path.rstrip("/") + "/"
-    return sorted(
-        path
-        for path in stored
-        if path.startswith(inside) and path not in there and not Path(path).exists()
-    )
-
-
 def _split_views(fo: Any, dataset: Any, fresh: Sequence[Record]) -> tuple[list, list[str]]:
     """Plan a saved view per new split, unless a view has its name."""
     planned, beside = [], []
     ours = info.section(dataset, "made")
     for split in sorted({record.split for record in fresh if record.split}):
-        if documents.free_view(dataset, split):
+        if not names.can_name_view(split):
+            beside.append(
+                f"The split {split!r} has no saved view, as FiftyOne's names need one of a-z or "
+                "0-9; the split is in the field split."
+            )
+        elif documents.free_view(dataset, split):
             view = dataset.match(fo.ViewField("split") == split)
             planned.append(documents.view_document(dataset, split, view, f"split {split}"))
         elif not any(
@@ -357,16 +260,24 @@ def _split_views(fo: Any, dataset: Any, fresh: Sequence[Record]) -> tuple[list, 
     return planned, beside
 
 
-def _said_of_values(differ: Mapping[str, int], first: str, *, update: bool, kept: int) -> list[str]:
+def _said_of_values(
+    differ: Mapping[str, int], first: str, *, update: bool, kept: int, edited: int
+) -> list[str]:
+    by_hand = (
+        [f"{edited:,} values that were changed in the data set, and not in the folder, were kept."]
+        if edited
+        else []
+    )
     if not differ:
-        return []
+        return by_hand
     listed = ", ".join(f"{name} of {count:,}" for name, count in sorted(differ.items()))
     if update:
         also = f" {kept:,} values that the folder does not state were kept." if kept else ""
-        return [f"Taken over from the folder: {listed} (first: {first}).{also}"]
+        return [f"Taken over from the folder: {listed} (first: {first}).{also}", *by_hand]
     return [
         f"The folder states other values than the data set: {listed} (first: {first}). The data "
-        "set keeps its own; take over those of the folder with update (--update)."
+        "set keeps its own; take over those of the folder with update (--update).",
+        *by_hand,
     ]
 
 

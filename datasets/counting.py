@@ -50,7 +50,7 @@ def filled(dataset: Any, field: str, *, marker: Hashable) -> int:
 
 
 def exact(dataset: Any) -> int:
-    """Count the samples of a data set one by one.
+    """Count the samples of a data set one by one, those of all slices of a grouped one.
 
     ``len`` asks the server for its own count, which is wrong after it was killed.
     """

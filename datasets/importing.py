@@ -7,15 +7,19 @@ first and then happens, also when the process dies (see `recovery`).
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from ..common.errors import DataError
 from ..layouts import Record
-from . import building, documents, identity, info, locking, recovery
-from .comparing import Folder, Plan, compare, folder_for
+from . import building, counting, documents, identity, info, locking, recovery, stated
+from .comparing import Plan, compare
 from .database import fiftyone
+from .folders import Folder, folder_for
 from .tryon import MASKS
 
 BATCH = 1000
@@ -71,7 +75,7 @@ def from_records(
         if not fo.dataset_exists(name):
             with building.built(name) as made:
                 plan = compare(made, records, Folder(source), update=False, repoint=False)
-                _finish(made, plan.to_json(), plan.documents)
+                _finish(made, plan.to_json(), plan.documents, plan.stated)
             return Outcome(identity.load(name), len(plan.documents), notes=plan.notes)
         dataset = identity.load(name)
         with locking.exclusive(dataset, "import") as held:
@@ -80,7 +84,10 @@ def from_records(
             plan = compare(dataset, records, folder, update=update, repoint=repoint, add=add)
             if plan.changes_something(dataset):
                 held.check()
-                written = {"documents": documents.packed(plan.documents)}
+                written = {
+                    "documents": documents.packed(plan.documents),
+                    "stated": np.frombuffer(json.dumps(plan.stated).encode(), dtype=np.uint8),
+                }
                 recovery.carry_out(dataset, "import", plan.to_json(), written)
                 dataset.reload()
     return Outcome(
@@ -103,7 +110,7 @@ def from_samples(name: str, view: Any) -> Outcome:
             with building.built(name, make=view.clone) as made:
                 info.drop(made, "generated_datasets", info.section(made, "generated_datasets"))
             dataset = identity.load(name)
-            return Outcome(dataset, len(dataset))
+            return Outcome(dataset, counting.exact(dataset))
         dataset = identity.load(name)
         with locking.exclusive(dataset, "import") as held:
             dataset.reload()
@@ -118,13 +125,21 @@ def from_samples(name: str, view: Any) -> Outcome:
 
 def finish(dataset: Any, verb: str, plan: Mapping[str, Any], arrays: recovery.Arrays) -> None:
     """Carry out a planned import into a data set; may be done twice."""
-    _finish(dataset, plan, documents.unpacked(arrays["documents"]))
+    said = arrays.get("stated")  # none in a plan of an earlier version, or of a copy
+    values = {} if said is None else json.loads(said.tobytes())
+    _finish(dataset, plan, documents.unpacked(arrays["documents"]), values)
 
 
-def _finish(dataset: Any, plan: Mapping[str, Any], added: Sequence[Mapping[str, Any]]) -> None:
+def _finish(
+    dataset: Any,
+    plan: Mapping[str, Any],
+    added: Sequence[Mapping[str, Any]],
+    said: Mapping[str, stated.Values],
+) -> None:
     for start in range(0, len(added), BATCH):
         documents.insert(dataset, added[start : start + BATCH])
     documents.change(dataset, [*plan["updates"], *plan["repoints"]])
+    stated.write(dataset, said)
     if plan["masks"]:
         for name, labels in MASKS.items():
             if dataset.has_field(name):

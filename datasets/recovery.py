@@ -112,7 +112,7 @@ def _forget(intent: ObjectId) -> None:
 
 def _sweep_deleted() -> None:
     """Remove what was begun on data sets that are gone."""
-    for name in (INTENTS, ARRAYS, "curadiff.vectors"):
+    for name in (INTENTS, ARRAYS, "curadiff.vectors", "curadiff.stated"):
         named = durable(name).distinct("dataset")
         living = set(durable("datasets").distinct("_id", {"_id": {"$in": named}}))
         gone = [id for id in named if id not in living]

@@ -40,15 +40,40 @@ def resolve(samples: Any) -> tuple[Any, Any]:
     _refuse_other_media(dataset, view)
     _finish_begun(dataset)
     if not view.limit(1).values("id"):  # len() may be 0 where the database was killed
-        what = "view" if dataset.limit(1).values("id") else "data set"
+        if not dataset.limit(1).values("id"):
+            raise DataError(
+                f"the data set {dataset.name!r} has no samples; import images into it first."
+            )
+        called = f"view {view.name!r}" if view.name else "view"
         raise DataError(
-            f"the {what} {dataset.name!r} has no samples; add images or widen the view."
+            f"the {called} of the data set {dataset.name!r} has no samples; widen the view."
         )
     warning = passing(dataset)
     if warning and identity.id_of(dataset) not in _WARNED:
         _WARNED.add(identity.id_of(dataset))
         warnings.warn(warning, stacklevel=3)
     return dataset, view
+
+
+def resolve_dataset(dataset: Any) -> Any:
+    """Return the data set of a name, a view or itself; unlike in `resolve` it may be empty.
+
+    Raises:
+        DataError: There is none, or it is deleted.
+    """
+    fo = fiftyone()
+    if isinstance(dataset, str):
+        dataset = _by_name(dataset)
+    if isinstance(dataset, fo.DatasetView):
+        dataset = dataset._root_dataset
+    if not isinstance(dataset, fo.Dataset):
+        raise DataError(
+            f"a FiftyOne data set or the name of one is needed, got {type(dataset).__name__}."
+        )
+    if dataset.deleted or not identity.exists(identity.id_of(dataset)):
+        raise DataError(f"the data set {dataset.name!r} is deleted; open or import another one.")
+    _finish_begun(dataset)
+    return dataset
 
 
 def passing(dataset: Any) -> str | None:

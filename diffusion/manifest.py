@@ -13,12 +13,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypedDict
 
-from ..common.errors import DataError
+from ..common.errors import DataError, RunError
 from ..common.images import content_hash
 from ..runs import Run, read_json, write_json
 
 NAME = "manifest.json"
 HELD_OUT = "held_out.json"
+LISTS = ("ids", "paths", "sha256")
 
 
 class Manifest(TypedDict):
@@ -55,9 +56,17 @@ def read(run: Run, name: str = NAME) -> Manifest:
     """Read a run's manifest, or under ``HELD_OUT`` that of images it does not train on.
 
     Raises:
-        RunError: The run has none; it was not prepared for training.
+        RunError: The run has none, as it was not prepared for training, or it is damaged.
     """
-    return read_json(run.path / name)
+    manifest = read_json(run.path / name)
+    lists = [manifest.get(key) for key in LISTS] if isinstance(manifest, dict) else []
+    lengths = {len(one) if isinstance(one, list) else -1 for one in lists}
+    if len(lengths) != 1 or -1 in lengths or not isinstance(manifest.get("hash"), str):
+        raise RunError(
+            f"{run.path / name} is damaged: it needs lists of equal length named "
+            f"{', '.join(LISTS)}, and a hash; restore it, or start a new training."
+        )
+    return manifest
 
 
 def write(run: Run, manifest: Manifest, name: str = NAME) -> None:

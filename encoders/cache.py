@@ -17,8 +17,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ..common.errors import RunError
+from ..common.errors import RunError, SettingsError, nearest
 from ..common.images import DECODING
+from ..runs import caches
 from .cache_file import (
     content_hashes,
     encoder_number,
@@ -73,12 +74,20 @@ def clear(key: str | None = None) -> int:
     """Forget the features of one encoder, or everything, and say how many vectors that were.
 
     Safe while other processes use the cache. A damaged cache is removed.
+
+    Raises:
+        SettingsError: Nothing is kept of an encoder of this key.
     """
     if not path().exists():
+        if key is not None:
+            raise _unknown(key, [])
         return 0
     try:
         with opened() as db, db:
             if key is not None:
+                known = sorted(row[0] for row in db.execute("SELECT key FROM encoders"))
+                if not any(one == key or one.startswith(f"{key} decoding ") for one in known):
+                    raise _unknown(key, known)
                 chosen = "(SELECT id FROM encoders WHERE key = ? OR instr(key, ?) = 1)"
                 return db.execute(
                     f"DELETE FROM features WHERE encoder IN {chosen}", (key, f"{key} decoding ")
@@ -92,6 +101,14 @@ def clear(key: str | None = None) -> int:
         path().unlink(missing_ok=True)
         path().with_name(path().name + "-journal").unlink(missing_ok=True)
         return 0
+
+
+def _unknown(key: str, known: list[str]) -> SettingsError:
+    kept = sorted({one.partition(" decoding ")[0] for one in known})
+    return SettingsError(
+        f"nothing is kept under {key!r}{nearest(key, [*kept, *caches.KINDS])}; there are features, "
+        f"{', '.join(caches.KINDS)}, and encoders' features: {', '.join(kept) or 'none yet'}."
+    )
 
 
 class Lookup:

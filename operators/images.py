@@ -10,6 +10,7 @@ from fiftyone.operators import types
 
 from ..common.errors import CuradiffError, DataError
 from ..config import ImportSettings, Settings
+from ..datasets import counting
 from . import forms
 from .access import folder_of_images
 from .base import BaseOperator, in_app, start_job
@@ -48,7 +49,7 @@ class ImportImages(BaseOperator):
             raise DataError(error)
         folder = folder_of_images(_folder(ctx.params))
         settings = self.settings(ctx)
-        if in_app(ctx) and ctx.dataset is not None and not len(ctx.dataset):
+        if in_app(ctx) and ctx.dataset is not None and not counting.exact(ctx.dataset):
             settings.setdefault("name", ctx.dataset.name)
         return start_job(ctx, "import", {"source": folder}, settings)
 

@@ -8,6 +8,7 @@ from fiftyone.operators import types
 
 from ..config import Settings, StudySettings
 from ..config.study import SAID_ELSEWHERE
+from ..datasets import counting
 from ..workflows import estimating
 from . import checks, defaults, form_values, forms
 from .base import BaseOperator, add_notice, add_target, start_job
@@ -31,7 +32,7 @@ class RunStudy(BaseOperator):
         """Ask for the study's settings; those of its steps in groups."""
         add_target(ctx, form, "Study")
         view = ctx.target_view()
-        size, whole = len(view), len(ctx.dataset)
+        size, whole = len(view), counting.exact(ctx.dataset)
         what = f"all {whole:,} images" if size == whole else f"{size:,} of the {whole:,} images"
         form.view("size", types.Notice(label=f"The study takes {what} of {ctx.dataset.name}."))
         defaults_here, notes = self.form_defaults(ctx)

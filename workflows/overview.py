@@ -63,7 +63,7 @@ def overview(dataset: Any) -> Overview:
     previews: list[Run] = [run for run in mine if run.kind == "preview"]
     folders = {run.path for run in [*studies, *previews]}
     study_keys = tuple(f"{writing.key_of(run.id)}_" for run in studies)
-    images = len(dataset)
+    images = counting.exact(dataset)
     marker = (images, *((run.id, run.status["state"]) for run in mine if run.kind == "job"))
     return Overview(
         dataset.name,

@@ -11,7 +11,7 @@ from typing import Any, Unpack
 import numpy as np
 
 from .. import runs, selectors
-from ..common.errors import DataError
+from ..common.errors import DataError, nearest
 from ..config import SelectSettings
 from ..config.options import SelectOptions
 from ..config.signatures import with_settings
@@ -181,6 +181,13 @@ def _constraints(pool: reading.Samples, config: SelectSettings, dataset: Any) ->
         constraints["preselected"] = [row[id] for id in kept if id in row]
     if config.exclude_tag is not None:
         tagged = all_samples(dataset).match_tags(config.exclude_tag).values("id")
+        if not tagged:
+            known = all_samples(dataset).distinct("tags")
+            listed = f" (tags: {', '.join(known[:12])})" if known else " (no sample has a tag)"
+            raise DataError(
+                f"no sample of {dataset.name!r} has the tag {config.exclude_tag!r} of exclude_tag"
+                f"{nearest(config.exclude_tag, known)}{listed}; correct it, or leave it out."
+            )
         constraints["exclude"] = [row[id] for id in tagged if id in row]
     for name, tag in (("toward", config.toward), ("away", config.away)):
         if tag is not None:
@@ -195,6 +202,14 @@ def _constraints(pool: reading.Samples, config: SelectSettings, dataset: Any) ->
     for name, path in fields.items():
         if path is not None:
             constraints[name] = reading.field_values(dataset, pool.ids, path)
+    chosen_before = {*constraints.get("preselected", [])}
+    left = len(pool.ids) - len(chosen_before | {*constraints.get("exclude", [])})
+    if not left and len(chosen_before) < config.budget:
+        raise DataError(
+            f"none of the {len(pool.ids):,} samples of the pool can be chosen: all are kept from "
+            "another selection or excluded by a tag; widen the view, or leave out keep or "
+            "exclude_tag."
+        )
     if config.counts is not None:
         constraints["quotas"] = config.counts
     return constraints

@@ -13,7 +13,7 @@ from ..common.errors import RunError, Stopped
 from ..config import TrainSettings
 from ..config.options import TrainOptions
 from ..config.signatures import with_settings
-from ..datasets import identity, reading, selections, writing
+from ..datasets import counting, identity, reading, selections, writing
 from ..datasets.database import lost_in_words
 from ..datasets.selection_images import SelectionImages, selection_images
 from ..runs import Run, launch
@@ -126,7 +126,7 @@ def new_run(
     if arm is None and (selection is None or selection.chosen):
         arm = name
     if arm is None:
-        arm = "full" if len(pool.ids) == len(dataset) else "view"
+        arm = "full" if len(pool.ids) == counting.exact(dataset) else "view"
     changed = selection.difference if selection else None
     origin = {
         **({"selection_changed": changed} if changed else {}),

@@ -200,3 +200,49 @@ def test_folders_of_generated_images_come_together_and_follow_a_renamed_run(phot
     assert all(str(moved) in path for path in made.values("filepath"))
     made.delete()
     real.delete()
+
+
+def test_an_update_keeps_what_only_the_user_changed(images, tmp_path):
+    folder = tmp_path / "one" / "images"
+    sample = images.first()
+    sample["label"].label = "mine"
+    sample.save()
+    images.set_values("price", [10, 2, 3, 4])
+    assert "--update" not in str(curadiff.import_images(folder))  # the folder says nothing new
+    paint(folder, range(4), label=["a", "b", "x", "d"], price=[1, 2, 3, 9])
+    taken = curadiff.import_images(folder, update=True)
+    images.reload()
+    assert images.values("label.label") == ["mine", "b", "x", "d"]
+    assert images.values("price") == [10, 2, 3, 9]
+    assert "2 values that were changed in the data set, and not in the folder" in str(taken)
+    paint(folder, range(4), label=["z", "b", "x", "d"], price=[1, 2, 3, 9])
+    curadiff.import_images(folder, update=True)  # now the folder changed that label too
+    images.reload()
+    assert images.values("label.label") == ["z", "b", "x", "d"]
+    assert images.values("price") == [10, 2, 3, 9]
+
+
+def test_a_tag_and_a_label_that_the_user_removed_stay_removed(tmp_path):
+    folder = paint(tmp_path / "images-tags", range(2), label=["a", "b"], tags=["new", "new"])
+    made = curadiff.import_images(folder).dataset
+    try:
+        made.untag_samples("new")
+        made.set_values("label", [None, None])
+        paint(folder, range(2), label=["a", "c"], tags=["new;old", "new"])
+        curadiff.import_images(folder, update=True)
+        made.reload()
+        assert [sorted(tags) for tags in made.values("tags")] == [["old"], []]
+        assert made.values("label.label") == [None, "c"]
+    finally:
+        made.delete()
+
+
+def test_a_split_that_cannot_name_a_view_is_imported_all_the_same(tmp_path):
+    folder = paint(tmp_path / "images-split", range(2), split=["日本", "train"])
+    done = curadiff.import_images(folder)
+    try:
+        assert done.dataset.values("split") == ["日本", "train"]
+        assert done.dataset.list_saved_views() == ["train"]
+        assert "The split '日本' has no saved view" in str(done)
+    finally:
+        done.dataset.delete()

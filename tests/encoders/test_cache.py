@@ -231,7 +231,8 @@ def test_clearing(counting, photographs):
     counting(photographs)
     counting(photographs, key="other")
     assert cache.clear("other") == 12
-    assert cache.clear("nobody") == 0
+    with pytest.raises(SettingsError, match="nothing is kept under 'nobody'"):
+        cache.clear("nobody")
     assert sum(cache.info().images.values()) == 12
     full = cache.info().bytes
     assert cache.clear() == 12
