@@ -16,8 +16,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..common.errors import DataError, nearest
+from .cells import typed
 from .files import few
-from .records import Record, Value, plural
+from .records import Record, plural
 
 TABLE = "labels.csv"
 Rows = dict[str, dict[str, str]]
@@ -29,8 +30,6 @@ FILE = (
 """Headers of the column that names the images, the preferred first."""
 OWN = ("label", "split", "tags")
 DELIMITERS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
-MISSING = ("nan", "na", "n/a", "null", "none")  # what pandas and R write for an empty number
-LARGEST = 2**63  # whole numbers from here on do not fit into the database
 
 
 def read_table(path: Path, folder: str, notes: list[str]) -> Rows:
@@ -180,33 +179,6 @@ def _drop_index(rows: Rows, index: str | None, said: list[str]) -> None:
         said.append(f"the column without a name was taken as {index!r}")
 
 
-def typed(rows: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, Value]]:
-    """Turn cells into numbers and booleans, column by column.
-
-    A column becomes bool, int or float only where every filled cell reads as one;
-    numbers with leading zeros are names (``00017``) and stay text, and so does a
-    column with a whole number beyond 64 bits. ``nan`` among numbers is an empty cell.
-    """
-    columns: dict[str, list[str]] = {}
-    for cells in rows.values():
-        for name, text in cells.items():
-            columns.setdefault(name, []).append(text)
-    kinds, empty = {}, {}
-    for name, texts in columns.items():
-        filled = [text for text in texts if text.lower() not in MISSING]
-        kind = _kind(filled) if filled else str
-        empty[name] = len(filled) < len(texts) and kind is not str
-        kinds[name] = kind if empty[name] or len(filled) == len(texts) else str
-    return {
-        key: {
-            name: _value(text, kinds[name])
-            for name, text in cells.items()
-            if not (empty[name] and text.lower() in MISSING)
-        }
-        for key, cells in rows.items()
-    }
-
-
 def annotate(
     records: Mapping[str, Record], rows: Rows, notes: list[str]
 ) -> tuple[list[Record], int]:
@@ -229,7 +201,8 @@ def annotate(
         {
             key: {name: text for name, text in cells.items() if name not in OWN}
             for key, cells in known.items()
-        }
+        },
+        notes,
     )
     annotated = []
     for key, record in records.items():
@@ -298,29 +271,3 @@ _SPELLINGS: tuple[Callable[[str], str], ...] = (
     lambda key: posixpath.basename(_plain(key)),
     lambda key: posixpath.splitext(posixpath.basename(_plain(key)))[0],
 )
-
-
-def _kind(texts: list[str]) -> type:
-    if all(text.lower() in ("true", "false") for text in texts):
-        return bool
-    if any(_is_name(text) for text in texts):
-        return str
-    for kind in (int, float):
-        try:
-            values = [kind(text) for text in texts]
-        except ValueError:
-            continue
-        fits = kind is float or all(-LARGEST <= value < LARGEST for value in values)
-        return kind if fits else str
-    return str
-
-
-def _is_name(text: str) -> bool:
-    """Tell whether a text that Python reads as a number is rather a name."""
-    digits = text.lstrip("+-")
-    padded = len(digits) > 1 and digits[0] == "0" and digits[1].isdigit()
-    return padded or "_" in text or (not digits[:1].isdigit() and not digits.startswith("."))
-
-
-def _value(text: str, kind: type) -> Value:
-    return text.lower() == "true" if kind is bool else kind(text)

@@ -136,3 +136,26 @@ def test_a_name_in_latin_1_is_named_and_left_out(tmp_path, draw):
     records = layouts.read(tmp_path)
     assert [record.id for record in records] == ["a.jpg"]
     assert records.notes == ("1 image is left out: its name is no UTF-8, rename it (café.jpg).",)
+
+
+@pytest.mark.parametrize(
+    ("cells", "why"),
+    [
+        (("true", "3"), "it holds 'true' and '3'"),
+        (("nan", "inf"), "the database takes no number 'inf'"),
+        (("-Infinity", "2.5"), "the database takes no number '-Infinity'"),
+        (("1", str(2**63)), f"the database takes no number '{2**63}'"),
+        (("nan", "nan"), "all its cells say 'nan'"),
+        (("true", "wool"), None),
+        (("007", "3"), None),  # names
+        (("red", "inf"), None),
+        (("nan", "3"), None),  # a number, and an empty cell
+        (("true", "false"), None),
+    ],
+)
+def test_a_column_that_stays_text_against_its_looks_is_said(table, cells, why):
+    records = table("file,size\na.jpg,{}\nb.jpg,{}\n".format(*cells))
+    notes = [note for note in records.notes if "size" in note]
+    assert notes == ([f"labels.csv: column 'size' stays text, as {why}."] if why else [])
+    if why:
+        assert [one.fields["size"] for one in records] == list(cells)
