@@ -134,6 +134,12 @@ def runs_of(dataset: Any, verb: str) -> dict[str, dict[str, Any]]:
     return dict(sorted(ours.items(), key=lambda item: item[1].get("created", "")))
 
 
+def all_of(dataset: Any) -> dict[str, dict[str, Any]]:
+    """Return the configurations of all of Curadiff's custom runs, by key."""
+    ours = _configs(dataset).items()
+    return {key: one for key, one in ours if str(one.get("method")).startswith("curadiff/")}
+
+
 def results_of(dataset: Any, key: str) -> dict[str, Any]:
     """Return the results of a custom run as the database has them, empty without any."""
     run = durable("runs").find_one({"_id": reference(dataset, key)}, {"results": 1}) or {}

@@ -38,6 +38,17 @@ def fold(dataset: Any, group: str, fields: Sequence[str]) -> None:
     dataset.save()
 
 
+def remove_group(dataset: Any, name: str) -> None:
+    """Remove a group of ours, once no field is in it; what a person put into it keeps it."""
+    dataset._doc.reload("app_config")
+    groups = dataset.app_config.sidebar_groups or []
+    schema = dataset.get_field_schema()
+    kept = [one for one in groups if one.name != name or any(p in schema for p in one.paths)]
+    if len(kept) < len(groups):
+        dataset.app_config.sidebar_groups = kept
+        dataset.save()
+
+
 def _free(dataset: Any, groups: Sequence[Any], group: str, fields: Sequence[str]) -> str:
     """Return the name of our group: one that is recorded, holds these fields, or is free."""
     made = info.section(dataset, names.MADE)

@@ -1,0 +1,160 @@
+"""``clean`` removes what Curadiff wrote, and nothing else."""
+
+import curadiff
+import fiftyone as fo
+import numpy as np
+import pytest
+from curadiff import runs
+from curadiff.common.errors import DataError
+from curadiff.datasets import attribution, evaluations, info, selections, vectors, workspaces
+from curadiff.datasets.sidebar import fold
+
+
+def described(dataset):
+    """Everything in a data set that somebody can see."""
+    dataset.reload()
+    return {
+        "fields": sorted(dataset.get_field_schema()),
+        "tags": dataset.values("tags"),
+        "views": dataset.list_saved_views(),
+        "workspaces": dataset.list_workspaces(),
+        "runs": dataset.list_runs(),
+        "brain runs": dataset.list_brain_runs(),
+        "info": {section: one for section, one in info.read(dataset).items() if one},
+    }
+
+
+def choose(dataset, name):
+    ids = dataset.values("id")
+    selections.write_selection(
+        dataset,
+        name,
+        ids=ids[:2],
+        scores=np.ones(2),
+        config={"selection_method": "random"},
+        results={},
+        pool_fields={"density": (ids, np.ones(len(ids)))},
+    )
+
+
+def judge(dataset, key, *, study=None):
+    ids, ones = dataset.values("id"), np.ones(len(dataset))
+    evaluations.write_evaluation(
+        dataset,
+        dataset,
+        key,
+        values={"fd": 1.0},
+        config={},
+        generated_ids=ids,
+        generated_fields={"realism": ones},
+        reference_ids=ids,
+        reference_fields={"covered": ones},
+        shared=study,
+    )
+
+
+@pytest.fixture
+def theirs():
+    made = fo.Dataset(persistent=True)
+    made.add_samples(
+        [fo.Sample(filepath=f"/{n}.png", tags=["mine"]) for n in range(4)], progress=False
+    )
+    made.add_sample_field("price", fo.FloatField)
+    made.save_view("cheap", made.limit(2))
+    made.save_workspace("desk", fo.Space(children=[fo.Panel(type="Samples", pinned=True)]))
+    yield made
+    made.delete()
+
+
+def test_everything_of_ours_goes_and_everything_of_the_users_stays(theirs):
+    before = described(theirs)
+    vectors.prepare(theirs, "clip", "an encoder", overwrite=False)
+    x = np.eye(4, dtype=np.float32)
+    files = theirs.values("filepath")
+    vectors.write(theirs, "clip", ids=theirs.values("id"), paths=files, x=x, encoder="an encoder")
+    vectors.mark_unreadable(theirs, bad={theirs.first().id: "damaged"}, good=[])
+    choose(theirs, "eight")
+    judge(theirs, "plain")
+    workspaces.save(theirs)
+    shown = curadiff.clean(theirs)
+    assert not shown.done
+    assert "fields: clip, eight_rank" in str(shown)
+    assert "1 workspaces: curadiff" in str(shown)
+    assert described(theirs) != before
+    assert curadiff.clean(theirs, yes=True).done
+    assert described(theirs) == before
+    assert str(curadiff.clean(theirs, yes=True)).startswith("There is nothing")
+    assert not fo.core.odm.get_db_conn()[vectors.VECTORS].count_documents(
+        {"dataset": info.id_of(theirs)}
+    )
+
+
+def test_what_the_user_made_under_our_names_stays(theirs):
+    choose(theirs, "eight")
+    theirs.reload()
+    theirs.skip(3).tag_samples("eight")  # by hand
+    theirs.delete_sample_field("eight_rank")
+    theirs.add_sample_field("eight_rank", fo.IntField)
+    theirs.set_values("eight_rank", [5] * 4)
+    curadiff.clean(theirs, yes=True)
+    theirs.reload()
+    assert theirs.values("eight_rank") == [5] * 4
+    assert theirs.get_field("eight_density") is None
+    assert [("eight" in tags) for tags in theirs.values("tags")] == [False, False, False, True]
+
+
+def test_a_selection_whose_run_was_deleted_by_hand_is_cleaned_too(theirs):
+    before = described(theirs)
+    choose(theirs, "eight")
+    theirs.reload()
+    theirs.delete_run("select_eight")
+    curadiff.clean(theirs, yes=True)
+    assert described(theirs) == before
+
+
+def test_one_study_is_cleaned_and_its_neighbours_stay(theirs, home):
+    arms = [{"name": "coreset"}, {"name": "random"}]
+    runs.create("study", {"arms": arms, "seeds": [0, 1]}, name="a")
+    for name in ("a-coreset", "a-random-s0", "a-b-coreset", "eight"):
+        choose(theirs, name)
+    for key, study in (("a-coreset-s0", "a"), ("a-b-coreset-s0", "a-b"), ("mine", None)):
+        judge(theirs, key, study=study)
+    curadiff.clean(theirs, study="a", yes=True)
+    theirs.reload()
+    assert selections.selection_names(theirs) == ["a-b-coreset", "eight"]
+    assert set(info.section(theirs, "evaluations")) == {"a_b_coreset_s0", "mine"}
+    fields = set(theirs.get_field_schema())
+    assert {"a_b_realism", "a_b_coreset_s0_covered", "mine_realism"} <= fields
+    assert not [name for name in fields if name.startswith(("a_coreset", "a_random", "a_realism"))]
+
+
+def test_one_preview_is_cleaned(theirs, home):
+    runs.create("preview", {}, name="p")
+    before = described(theirs)
+    ones = np.ones(4)
+    attribution.write_harm(
+        theirs, "p", "full", ids=theirs.values("id"), use=ones, harm=ones, low=ones
+    )
+    curadiff.clean(theirs, study="p", yes=True)
+    assert described(theirs) == before
+    groups = [group.name for group in theirs.app_config.sidebar_groups or []]
+    assert "preview p" not in groups
+
+
+def test_a_group_into_which_the_user_put_a_field_stays(theirs):
+    choose(theirs, "eight")
+    fold(theirs, "study a", ["eight_rank"])
+    groups = theirs.app_config.sidebar_groups
+    next(one for one in groups if one.name == "study a").paths += ["price"]
+    theirs.save()
+    curadiff.clean(theirs, yes=True)
+    theirs.reload()
+    found = {group.name: group.paths for group in theirs.app_config.sidebar_groups}
+    assert found["study a"] == ["price"]
+
+
+def test_a_study_that_is_not_there_is_said(theirs, home):
+    with pytest.raises(DataError, match="no study or preview is named 'x'"):
+        curadiff.clean(theirs, study="x", yes=True)
+    with pytest.raises(DataError, match="no data set is named 'nothing-here'"):
+        curadiff.clean("nothing-here")
