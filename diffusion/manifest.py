@@ -11,7 +11,7 @@ import json
 from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TypedDict
+from typing import Any, TypedDict, cast
 
 from ..common.errors import DataError, RunError
 from ..common.images import content_hash
@@ -58,7 +58,7 @@ def read(run: Run, name: str = NAME) -> Manifest:
     Raises:
         RunError: The run has none, as it was not prepared for training, or it is damaged.
     """
-    manifest = read_json(run.path / name)
+    manifest: Any = read_json(run.path / name)
     lists = [manifest.get(key) for key in LISTS] if isinstance(manifest, dict) else []
     lengths = {len(one) if isinstance(one, list) else -1 for one in lists}
     if len(lengths) != 1 or -1 in lengths or not isinstance(manifest.get("hash"), str):
@@ -66,7 +66,7 @@ def read(run: Run, name: str = NAME) -> Manifest:
             f"{run.path / name} is damaged: it needs lists of equal length named "
             f"{', '.join(LISTS)}, and a hash; restore it, or start a new training."
         )
-    return manifest
+    return cast(Manifest, manifest)
 
 
 def write(run: Run, manifest: Manifest, name: str = NAME) -> None:
