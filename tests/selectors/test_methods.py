@@ -43,9 +43,21 @@ def test_separated_clusters_are_each_represented(method):
     rng = np.random.default_rng(0)
     labels = np.repeat(np.arange(4), [50, 30, 15, 5])
     x = 50 * np.eye(8)[labels] + rng.normal(size=(100, 8))
-    # Lloyd may begin with two means in one cluster, so ask for a few more than there are.
+    # k-means may begin with two means in one cluster, so ask for a few more than there are.
     picked = select(x, 12, method=method).indices
     assert set(labels[picked]) == {0, 1, 2, 3}
+
+
+def test_mini_batches_serve_every_cluster_and_repeat(monkeypatch):
+    monkeypatch.setattr("curadiff.selectors.core.clustering.MINI_BATCH", 100)
+    rng = np.random.default_rng(0)
+    labels = np.repeat(np.arange(4), [500, 300, 150, 50])
+    x = 50 * np.eye(8)[labels] + rng.normal(size=(1000, 8))
+    picked = select(x, 12, method="kmeans").indices
+    assert set(labels[picked]) == {0, 1, 2, 3}
+    ids, turn = np.array([f"{row:04d}" for row in range(1000)]), rng.permutation(1000)
+    turned = select(x[turn], 12, method="kmeans", ids=ids[turn]).indices
+    assert turn[turned].tolist() == picked.tolist()
 
 
 @pytest.mark.parametrize("method", ["kmeans", "typiclust"])
