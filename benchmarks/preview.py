@@ -4,16 +4,18 @@
     python benchmarks/preview.py speed IMAGES LABELS     CPU seconds a picture
     python benchmarks/preview.py screening IMAGES LABELS deviation from the exact mean
     python benchmarks/preview.py planted IMAGES LABELS   planted images found by harm, and dropped
+    python benchmarks/preview.py windows IMAGES LABELS   windows by rule and by covariance
 
 IMAGES and LABELS are the official training files, packed or not. 3,000 images are held out,
 11,647 are the pool, and the judge, a small network, is trained on the 45,000 others. Values are
-comparable with each other only.
+comparable with each other only. ``--json FILE`` writes what was measured.
 """
 
 from __future__ import annotations
 
 import argparse
 import gzip
+import json
 import resource
 import time
 from pathlib import Path
@@ -89,11 +91,11 @@ def read(given):
     return pictures[held_out], pictures[pool], (pictures[rest], labels[rest])
 
 
-def model(pictures, size=32):
+def model(pictures, size=32, windows="rule"):
     if size > 32:
         pictures = pictures.repeat(size // 32, 1).repeat(size // 32, 2)
     rgb = np.repeat(pictures[:, None], 3, 1)
-    return Model(rgb, side=32, mirrored=False, by="rule", device=torch.device("cpu"))
+    return Model(rgb, side=32, mirrored=False, by=windows, device=torch.device("cpu"))
 
 
 def draw(drawer, count):
@@ -117,15 +119,48 @@ def arms(given):
     x /= np.linalg.norm(x, axis=1, keepdims=True)
     chosen = [("random", seed) for seed in range(given.draws)] + [("coreset", 0), ("typicality", 0)]
     begun, used = time.perf_counter(), time.process_time()
+    rows_of = []
     print("arm, forecast Frechet (the chosen images), Frechet of the drawings")
     for method, seed in chosen:
         rows = selectors.select(x, BUDGET, method=method, seed=seed).indices
-        pictures, _ = draw(model(pool[rows]), given.count)
+        pictures, _ = draw(model(pool[rows], given.size, given.windows), given.count)
+        if given.size > 32:
+            pictures = reduced(pictures)
         forecast = frechet(real, judge.see(pool[rows]))
-        print(
-            f"  {method:12} {forecast:7.2f} {frechet(real, judge.see(pictures)):7.2f}", flush=True
-        )
-    report(begun, used)
+        drawn = frechet(real, judge.see(pictures))
+        rows_of.append({"arm": method, "seed": seed, "forecast": forecast, "drawn": drawn})
+        print(f"  {method:12} {forecast:7.2f} {drawn:7.2f}", flush=True)
+    return {"arms": rows_of, **report(begun, used)}
+
+
+def reduced(pictures):
+    """Bring pictures back to 32 px, which the judge was trained on."""
+    images = [Image.fromarray(one).resize((32, 32), Image.Resampling.BOX) for one in pictures]
+    return np.stack([np.asarray(one) for one in images])
+
+
+def windows(given):
+    """Compare the two ways to find windows, by drawings of random arms against held-out images."""
+    held_out, pool, others = read(given)
+    judge = train_judge(*others)
+    real = judge.see(held_out)
+    found = []
+    print("seed, Frechet with windows by rule, by covariance; coverage by each")
+    for seed in range(given.first, given.first + given.seeds):
+        rows = np.random.default_rng(200 + seed).choice(len(pool), BUDGET, replace=False)
+        values = {}
+        for by in ("rule", "covariance"):
+            used = time.process_time()
+            seen = judge.see(draw(model(pool[rows], windows=by), given.count)[0])
+            covered = metrics.density_coverage(real=real, generated=seen)["coverage"]
+            values[by] = {
+                "frechet": frechet(real, seen),
+                "coverage": float(covered),
+                "cpu_seconds": time.process_time() - used,
+            }
+        found.append({"seed": seed, **values})
+        print(f"  {seed} {values}", flush=True)
+    return {"seeds": found}
 
 
 def speed(given):
@@ -186,11 +221,12 @@ def planted(given):
     judge = train_judge(*others)
     real = judge.see(held_out)
     print("seed, AUC, Frechet with all, without the worst 5 %, without 5 % by chance")
-    for seed in range(given.seeds):
+    results = []
+    for seed in range(given.first, given.first + given.seeds):
         rng = np.random.default_rng(100 + seed)
         pictures = pool[rng.choice(len(pool), BUDGET, replace=False)]
         pictures = np.concatenate([pictures, damaged(pool, rng)])
-        n, drawer = len(pictures), model(pictures)
+        n, drawer = len(pictures), model(pictures, windows=given.windows)
         made = [drawer.vary(range(at, min(at + PART, n)), **DRAW) for at in range(0, n, PART)]
         seen = judge.see(np.concatenate([one.pictures[..., 0] for one in made]))
         bad = harm.outside(real=real, drawn=seen)
@@ -202,10 +238,19 @@ def planted(given):
         dropped = round(0.05 * n)
         kept = [np.arange(n), found.worst()[dropped:], rng.permutation(n)[dropped:]]
         values = [
-            frechet(real, judge.see(draw(model(pictures[np.sort(rows)]), given.count)[0]))
+            frechet(
+                real,
+                judge.see(
+                    draw(model(pictures[np.sort(rows)], windows=given.windows), given.count)[0]
+                ),
+            )
             for rows in kept
         ]
         print(f"  {seed} {auc:.3f} " + " ".join(f"{value:.2f}" for value in values), flush=True)
+        names = ("all", "without_worst", "without_as_many_by_chance")
+        frechets = dict(zip(names, values, strict=True))
+        results.append({"seed": seed, "auc": auc, "frechet": frechets})
+    return {"seeds": results}
 
 
 def report(begun=None, used=None):
@@ -214,18 +259,40 @@ def report(begun=None, used=None):
         wall, busy = time.perf_counter() - begun, time.process_time() - used
         print(f"  {wall:.0f} s, {busy:.0f} CPU-s", end=", ")
     print(f"  peak memory {peak:.0f} MB on {torch.get_num_threads()} threads")
+    measured = {"peak_megabytes": round(peak), "threads": torch.get_num_threads()}
+    if begun is not None:
+        measured |= {"seconds": round(wall, 1), "cpu_seconds": round(busy, 1)}
+    return measured
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=("arms", "speed", "screening", "planted"))
+    parser.add_argument("what", choices=tuple(PARTS))
     parser.add_argument("images")
     parser.add_argument("labels")
     parser.add_argument("--count", type=int, default=200, help="drawings per arm")
     parser.add_argument("--draws", type=int, default=5, help="random arms")
     parser.add_argument("--seeds", type=int, default=3, help="pools with planted images")
+    parser.add_argument("--first", type=int, default=0, help="the first of these seeds")
+    parser.add_argument("--size", type=int, default=32, help="side of the drawings of arms")
+    parser.add_argument("--windows", choices=("rule", "covariance"), default="covariance")
+    parser.add_argument("--json", type=Path, help="file for what was measured")
     given = parser.parse_args()
-    {"arms": arms, "speed": speed, "screening": screening, "planted": planted}[given.what](given)
+    measured = PARTS[given.what](given)
+    if given.json:
+        settings = {name: str(value) for name, value in vars(given).items() if name != "json"}
+        settings |= {"images": Path(given.images).name, "labels": Path(given.labels).name}
+        text = json.dumps({"settings": settings, **(measured or {})}, indent=1)
+        given.json.write_text(text + "\n")
+
+
+PARTS = {
+    "arms": arms,
+    "speed": speed,
+    "screening": screening,
+    "planted": planted,
+    "windows": windows,
+}
 
 
 if __name__ == "__main__":

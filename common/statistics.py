@@ -31,7 +31,8 @@ class Spread:
     def __str__(self) -> str:
         """One value, both of two, else mean and deviation: two values have no deviation to tell."""
         if self.n > 2 and self.std is not None:
-            return f"{number(self.mean)} ± {number(self.std)}"
+            spread = f" ± {number(self.std)}" if self.std else ""  # all are equal
+            return f"{number(self.mean)}{spread}"
         return " / ".join(number(value) for _, value in sorted(self.values.items(), key=str))
 
 

@@ -283,6 +283,8 @@ class StudyOptions(TypedDict, total=False):
     """Stop a training whose loss on held-out images has not fallen for so many checkpoints; by default none is stopped. [>= 1]"""
     held_out: float
     """Share of the images that no arm may train on; the metrics compare with them (0: compare with the whole pool). [>= 0; <= 0.8; default: 0.2]"""
+    preview: Literal['auto', 'yes', 'no']
+    """See first what the arms would make a model draw, without training; auto does where that takes at most 5 % of the trainings' time. [default: 'auto']"""
     parallel: int
     """Trainings that run side by side, sharing this machine's cores or GPUs; the next one also starts while images are drawn and judged. [>= 1; <= 64; default: 1]"""
     group_field: str | None

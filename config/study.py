@@ -126,6 +126,11 @@ class StudySettings(Settings):
         ge=0,
         le=0.8,
     )
+    preview: Literal["auto", "yes", "no"] = setting(
+        "auto",
+        "See first what the arms would make a model draw, without training; auto does where that "
+        "takes at most 5 % of the trainings' time.",
+    )
     parallel: int = setting(
         1,
         "Trainings that run side by side, sharing this machine's cores or GPUs; the next one "
@@ -154,6 +159,12 @@ class StudySettings(Settings):
     train: TrainSettings = setting(TrainSettings(), "The training of every arm.")
     generate: GenerateSettings = setting(GenerateSettings(), "The images drawn per training.")
     evaluate: EvaluateSettings = setting(EvaluateSettings(), "The judge.")
+
+    @field_validator("preview", mode="before")
+    @classmethod
+    def _yes_or_no(cls, preview: Any) -> Any:
+        """Read what YAML makes of a plain yes or no."""
+        return {True: "yes", False: "no"}[preview] if isinstance(preview, bool) else preview
 
     @field_validator("arms", mode="before")
     @classmethod

@@ -6,6 +6,12 @@
     fiftyone app launch tryon --remote  # and look at every picture that this writes:
     python docs/pictures.py http://127.0.0.1:5151
 
+The first picture of the README is drawn by the analytic model from photographs of garments (CC0):
+
+    curadiff import GARMENTS --name garments
+    curadiff preview garments --name garments --budget 400 --random-draws 1 --group-field sender_id
+    python docs/pictures.py preview ~/curadiff/runs/garments/preview.html
+
 Needs Playwright and Chromium (``$CHROMIUM``, by default /usr/bin/chromium).
 """
 
@@ -16,7 +22,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 HERE = Path(__file__).parent / "images"
 PATIENCE = 120_000  # milliseconds
@@ -28,6 +34,10 @@ def main(address: str) -> None:
     chromium = os.environ.get("CHROMIUM", "/usr/bin/chromium")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        if address == "preview":
+            preview_grids(browser, Path(sys.argv[2]))
+            browser.close()
+            return
         for name, dataset, panel, words in (
             ("app-training", REAL, "Curadiff", "Loss over steps"),
             ("app-selections", REAL, "Curadiff selections", "The first picks of each part"),
@@ -48,6 +58,18 @@ def main(address: str) -> None:
             page.screenshot(path=str(HERE / f"{name}.png"))
             page.close()
         browser.close()
+
+
+def preview_grids(browser: Browser, path: Path) -> None:
+    """Take the same-noise grids of a preview's page."""
+    page = browser.new_page(viewport={"width": 1640, "height": 900}, color_scheme="light")
+    page.goto(path.resolve().as_uri())
+    page.add_style_tag(
+        content="body{max-width:none}.grids{grid-template-columns:repeat(4,1fr)!important}"
+    )
+    grids = page.locator(".grids").first
+    grids.screenshot(path=str(HERE / "preview-garments.jpg"), type="jpeg", quality=80)
+    page.close()
 
 
 def _open(page: Page, address: str, panel: str) -> None:

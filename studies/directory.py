@@ -12,7 +12,7 @@ from ..config import StudySettings
 from ..runs import Lease, Run
 from . import planning
 
-MAY_CHANGE = ("arms", "seeds", "draws", "curve", "device", "parallel")
+MAY_CHANGE = ("arms", "seeds", "draws", "curve", "device", "parallel", "preview")
 """Settings that add, leave or redo trainings, or say where they are done."""
 
 OPENING = "opening.lock"

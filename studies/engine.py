@@ -20,6 +20,7 @@ from ..workflows.sources import folder_of
 from . import splitting
 from .directory import open_study
 from .leaving_out import with_left_out
+from .preview.first import preview_first
 from .sharing import Leadership
 from .study_result import StudyResult
 from .study_work import StudyWork
@@ -72,6 +73,7 @@ def study(
         work = StudyWork(run, config, dataset, view, progress, leads)
         try:
             with lost_in_words():
+                preview_first(run, config, view, progress)
                 result = work.carry_out(update_images=update_images)
         except (KeyboardInterrupt, Stopped):
             message = (

@@ -9,6 +9,7 @@ influence  which training images make bad drawings, as fields of the samples
 table      one row an arm, for terminal, notebook, page and App
 page       the page: pictures first, then the table
 result     what the verb returns
+first      the preview that a study begins with
 """
 
 LABEL = "A preview by the analytic model: no network was trained."

@@ -11,7 +11,6 @@ from ... import runs
 from ...common.contact_sheet import data_url, square_grid
 from ...common.files import replacing
 from ...common.images import open_rgb
-from ...common.keys import training_key
 from ...runs import Run
 from ..cells import key_of
 from .data import ReportData
@@ -38,29 +37,34 @@ def drawn_files(folder: Path) -> list[Path]:
 
 
 def grids_section(sheets: Mapping[str, Path], data: ReportData) -> str:
-    """Return the grids of all trainings, one seed below another, real images first.
+    """Return the grids of all trainings, the first seed's large, with real images.
 
     Args:
         sheets: Files of the grids by cell, see `write_grids`.
         data: What the report is about.
     """
-    seeds = list(dict.fromkeys(outcome["seed"] for outcome in data.outcomes))
+    place = {arm: number for number, arm in enumerate(data.conclusion.order)}
+    trained = sorted(data.outcomes, key=lambda one: (one["seed"], place[one["arm"]]))
+    first = {outcome["arm"]: outcome for outcome in reversed(trained)}.values()
     parts = [
         "<h2>What the models draw</h2><p class=quiet>The first 25 images of each training; "
         "the same place in every grid started from the same noise.</p>"
     ]
-    if data.real:
-        parts.append(
-            f"<div class=grids>{_figure(data_url(square_grid(data.real)), 'real images')}</div>"
-        )
-    for seed in seeds:
-        figures = []
-        for arm in data.conclusion.order:
-            path = sheets.get(training_key(arm, seed))
-            if path is not None:
-                figures.append(_figure(data_url(open_rgb(path)), f"{arm}, seed {seed}"))
-        parts.append(f"<div class=grids>{''.join(figures)}</div>")
+    for size, outcomes in (
+        ("grids large", sorted(first, key=lambda one: place[one["arm"]])),
+        ("grids", [one for one in trained if one not in first]),
+    ):
+        figures = [_training_figure(sheets[key_of(one)], one) for one in outcomes]
+        if size != "grids" and data.real:
+            figures.append(_figure(data_url(square_grid(data.real)), "real images"))
+        parts.append(f"<div class='{size}'>{''.join(figures)}</div>")
     return "".join(parts)
+
+
+def _training_figure(path: Path, outcome: Mapping[str, Any]) -> str:
+    draw = outcome.get("draw")
+    drawn = "" if draw in (None, outcome["seed"]) else f", selection {draw}"
+    return _figure(data_url(open_rgb(path)), f"{outcome['arm']}{drawn}, seed {outcome['seed']}")
 
 
 def _figure(url: str, label: str) -> str:

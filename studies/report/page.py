@@ -47,6 +47,11 @@ p {{ margin: .4rem 0; }}
   background: var(--color); }}
 .track .dot {{ width: .7rem; height: .7rem; margin: -.35rem 0 0 -.35rem; top: 50%; bottom: auto;
   border-radius: 50%; background: var(--color); border: 1.5px solid var(--paper); }}
+.track .whisker {{ height: 3px; margin-top: -1.5px; top: 50%; bottom: auto; border-radius: 2px;
+  background: var(--color); }}
+.forest {{ margin: 1.2rem 0 1.6rem; }}
+.forest .row {{ grid-template-columns: minmax(4.5rem, 16%) 1fr minmax(9rem, 22%); }}
+.forest .value small {{ color: var(--quiet); white-space: nowrap; }}
 .axis .track {{ border: 0; height: 1.2rem; color: var(--quiet); font-size: .78rem;
   display: flex; justify-content: space-between; }}
 .axis {{ min-height: 1.2rem; }}
@@ -72,7 +77,8 @@ td.best {{ color: var(--good); font-weight: 700; }}
 .grids {{ display: grid; gap: 1.1rem; margin: .6rem 0 1.4rem;
   grid-template-columns: repeat(auto-fill, minmax(min(100%, 15rem), 1fr)); }}
 figure {{ margin: 0; }}
-.grids figure {{ max-width: 30.5rem; }}
+.grids figure {{ max-width: 34rem; }}
+.grids.large {{ grid-template-columns: repeat(auto-fill, minmax(min(100%, 24rem), 1fr)); }}
 th:first-child {{ min-width: 5.5rem; }}
 figure img {{ width: 100%; height: auto; border-radius: 4px; display: block; }}
 .grids figcaption {{ color: var(--quiet); font-size: .9rem; margin-top: .3rem; }}
@@ -83,7 +89,9 @@ dt {{ color: var(--quiet); }} dd {{ margin: 0; overflow-wrap: anywhere; }}
 @media (max-width: 34rem) {{
   body {{ padding: 1.2rem .9rem 3rem; }} h1 {{ font-size: 1.4rem; }}
   .answer .text {{ font-size: 1.05rem; }}
-  .row {{ grid-template-columns: 4.6rem 1fr 5.6rem; gap: .4rem; font-size: .82rem; }}
+  .row, .forest .row {{ grid-template-columns: 4.6rem 1fr 5.6rem; gap: .4rem; font-size: .82rem; }}
+  .forest .value small {{ display: block; font-size: .68rem; }}
+  .grids.large {{ grid-template-columns: 1fr; }}
   th, td {{ padding: .35rem .55rem; }}
   .grids {{ grid-template-columns: 1fr 1fr; gap: .6rem; }}
   dl {{ grid-template-columns: 1fr; }} dd {{ margin-bottom: .4rem; }}
@@ -100,7 +108,7 @@ dt {{ color: var(--quiet); }} dd {{ margin: 0; overflow-wrap: anywhere; }}
   .scroll {{ overflow: visible; }} table {{ font-size: 8.5pt; }} th, td {{ padding: .25rem .4rem; }}
   .plots {{ grid-template-columns: 1fr 1fr; gap: 1rem 1.6rem; }}
   .row {{ grid-template-columns: 3.8rem 1fr 5rem; font-size: 8pt; }}
-  .grids {{ grid-template-columns: repeat(4, 1fr); gap: .6rem; }}
+  .grids, .grids.large {{ grid-template-columns: repeat(4, 1fr); gap: .6rem; }}
   details {{ display: none; }}
 }}
 </style>

@@ -11,10 +11,13 @@ from ...config import StudySettings
 from ...runs import Run, write_bytes, write_json
 from .. import comparing
 from . import figures, people
+from .curves import curves_section, unknown_section
 from .data import ReportData
+from .forest import forest_section, read_record
 from .grids import grids_section, write_grids
 from .head import answer_section
 from .page import PAGE
+from .previewed import previewed_section, read_previewed
 from .reproduction import settings_section
 from .tables import trainings_section, values_section
 
@@ -29,15 +32,26 @@ def write_report(run: Run, config: StudySettings, data: ReportData) -> Path:
     """
     sheets = write_grids(run, data.outcomes)
     main = next(iter(data.summary))
+    rows, order = data.summary[main], data.conclusion.order
+    record, previewed = read_record(run), read_previewed(run)
     body = "\n".join(
         [
             answer_section(run, config, data),
-            people.people_section(data.people),
-            _dot_charts(config, data, main),
+            forest_section(record, rows, order=order, random=_random_arm(config)),
             grids_section(sheets, data),
+            people.people_section(data.people),
+            previewed_section(previewed, rows),
+            _dot_charts(config, data, main),
+            curves_section(record, order),
             *(values_section(data, against, explain=against == main) for against in data.summary),
             _loss_curves(data),
             trainings_section(data),
+            unknown_section(
+                record,
+                seeds=len({outcome["seed"] for outcome in data.outcomes}),
+                votes=bool(data.people),
+                previewed=previewed is not None,
+            ),
             settings_section(run, config, data),
         ]
     )
@@ -55,7 +69,7 @@ def _dot_charts(config: StudySettings, data: ReportData, main: str) -> str:
     plotted = [name for name in candidates if name and any(name in row for row in rows.values())]
     if not plotted:
         return ""
-    random = next((arm.name for arm in config.arms if arm.method == "random"), None)
+    random = _random_arm(config)
     band = (
         f" The gray band spans the seeds of {html.escape(random)}."
         if random and random in rows
@@ -72,6 +86,10 @@ def _dot_charts(config: StudySettings, data: ReportData, main: str) -> str:
             random=random,
         )
     )
+
+
+def _random_arm(config: StudySettings) -> str | None:
+    return next((arm.name for arm in config.arms if arm.method == "random"), None)
 
 
 def _loss_curves(data: ReportData) -> str:
