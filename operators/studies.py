@@ -15,6 +15,8 @@ from .base import BaseOperator, add_notice, add_target, start_job
 from .training import offer_to_measure
 
 SAID_BY_ARMS = tuple(f"select.{name}" for name in SAID_ELSEWHERE)
+NO_FORM = ("trainer", "command", "captions")
+"""Settings of a program of the user's: for files, the shell and Python, whatever the App allows."""
 
 
 class RunStudy(BaseOperator):
@@ -41,7 +43,7 @@ class RunStudy(BaseOperator):
             form,
             StudySettings,
             ctx.params,
-            leave_out=(*SAID_BY_ARMS, *form_values.settings_refused_here(StudySettings)),
+            leave_out=(*SAID_BY_ARMS, *NO_FORM, *form_values.settings_refused_here(StudySettings)),
             defaults=defaults_here,
             errors=checks.studying(size, values),
         )

@@ -152,9 +152,9 @@ def test_unequal_counts_are_marked_only_where_they_are_refused():
 def test_settings_that_the_app_always_refuses_are_hidden_until_allowed(monkeypatch):
     monkeypatch.delenv("CURADIFF_APP_ALLOWS", raising=False)
     hidden = form_values.settings_refused_here(StudySettings)
-    assert set(hidden) == {"embed.weights", "evaluate.weights", "train.accelerate"}
+    assert set(hidden) == {"command", "embed.weights", "evaluate.weights", "train.accelerate"}
     monkeypatch.setenv("CURADIFF_APP_ALLOWS", "files")
-    assert form_values.settings_refused_here(StudySettings) == ("train.accelerate",)
+    assert set(form_values.settings_refused_here(StudySettings)) == {"command", "train.accelerate"}
     monkeypatch.setenv("CURADIFF_APP_ALLOWS", "code,files")
     assert form_values.settings_refused_here(StudySettings) == ()
 
