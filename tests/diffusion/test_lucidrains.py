@@ -146,7 +146,7 @@ def their_file(tmp_path):
         model.p_losses(torch.zeros(2, 3, 16, 16), torch.tensor([1, 30])).backward()
         optimizer.step()
         optimizer.zero_grad()
-        ema.ema_update()
+        ema.update()
     path = tmp_path / "model-1.pt"
     content = {"step": 2, "model": model.state_dict(), "opt": optimizer.state_dict()}
     torch.save({**content, "ema": ema.state_dict(), "scaler": None, "version": "1.9.4"}, path)
