@@ -38,16 +38,22 @@ from training_peers import (
 H100_BF16 = 989e12  # dense peak, FLOP per second, for MFU
 
 
-def ours(args, folder, paths):
-    """Return our training and a function that does so many steps of it."""
+def ours(args, folder, paths, *, graphs=None, **values):
+    """Return our training and a function that does so many steps of it.
+
+    ``values`` replace settings; ``graphs`` says whether to record CUDA graphs where it is
+    compiled, by default the training decides.
+    """
     from curadiff import runs
     from curadiff.diffusion import prepare
     from curadiff.diffusion.train import engine, loop
 
-    s = settings(args)
+    s = settings(args).changed(**values)
     run = runs.create("train", s.model_dump(), folder=folder / "runs")
     prepare(run, ids=[str(path) for path in paths], paths=paths, settings=s)
     training = loop.Training(run, engine.accelerator(s, run.path), lambda: False)
+    if graphs is not None:
+        training.graphs = graphs
     if engine.wants_compile(s, training.device):
         training.compiled = training._compile()
     print(f"ours: compiled {training.compiled}, {training.accelerator.mixed_precision}")

@@ -1,5 +1,6 @@
 """Benchmarks still run; their figures are nobody's business here."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -7,6 +8,39 @@ from pathlib import Path
 import pytest
 
 TRAINING = Path(__file__).parents[1] / "benchmarks" / "training.py"
+GPU = TRAINING.with_name("gpu.py")
+
+
+def test_every_part_of_the_gpu_script_is_rehearsed(tmp_path):
+    out = tmp_path / "results.json"
+    command = [sys.executable, str(GPU), "--rehearse", "--out", str(out)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=280)
+    assert done.returncode == 0, done.stderr
+    parts = json.loads(out.read_text())["parts"]
+    assert len(parts) == 9
+    assert {name: part["error"] for name, part in parts.items() if "error" in part} == {}
+    assert not any("left_out" in part for part in parts.values())
+    assert parts["resume"]["bit_exact"]
+    assert set(parts["picks"]["agree"].values()) == {True}
+    assert parts["train_unet2d"]["variants"]["eager"]["images_per_second"] > 0
+    assert "collected" in parts["gpu_tests"]["output"]
+
+
+def test_a_part_of_the_gpu_script_that_fails_leaves_the_others(tmp_path, monkeypatch):
+    import runpy
+
+    monkeypatch.setenv("CURADIFF_HOME", str(tmp_path))
+    script = runpy.run_path(str(GPU), run_name="gpu")
+
+    def broken(report, folder, toy):
+        report.add(measured=1)
+        raise ValueError("no such luck")
+
+    script["PARTS"]["picks"] = (broken, 1)
+    script["run_part"]("picks", tmp_path / "part.json", toy=True)
+    values = json.loads((tmp_path / "part.json").read_text())
+    assert values["measured"] == 1
+    assert "no such luck" in values["error"]
 
 
 @pytest.mark.slow
