@@ -37,6 +37,7 @@ test-lowest:
 	$(PYTHON) -m venv build/lowest
 	build/lowest/bin/python -m pip install --quiet uv
 	build/lowest/bin/uv pip install --quiet --python build/lowest/bin/python --resolution lowest-direct --editable . 'graphql-core<3.3' 'pytest>=8.3' 'pytest-timeout>=2.3' 'hypothesis>=6.100' 'statsmodels>=0.14'
+	build/lowest/bin/curadiff doctor --fix --brief
 	build/lowest/bin/python -m pytest -m "not slow" -x $(LOWEST)
 LOWEST ?= tests/config tests/metrics/test_frechet.py tests/metrics/test_manifold.py tests/selectors/test_contract.py \
 	tests/diffusion/test_schedules.py tests/diffusion/test_samplers.py tests/encoders/test_descriptor.py \

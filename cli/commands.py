@@ -10,6 +10,7 @@ from ..config import VERBS
 from ..config.study import SAID_ELSEWHERE
 from ..version import __version__
 from . import verbs
+from .clean_command import clean
 from .completion import SHELLS
 from .flags import Parser, add_settings
 from .output import Answer
@@ -164,6 +165,14 @@ def add_commands(parser: Parser) -> None:
         resume={**SWITCH, "help": "go on with it"},
         delete={**SWITCH, "help": "delete it with all that is in it, after saying what and asking"},
         yes={**SWITCH, "help": "do not ask before deleting"},
+    )
+    add(
+        "clean",
+        clean,
+        "Remove what Curadiff wrote in a data set; say and ask first.",
+        DATASET={"metavar": "DATASET", "help": "data set; its samples and your own stay"},
+        study={"metavar": "STUDY", "help": "only what this study or preview wrote"},
+        yes={**SWITCH, "help": "do not ask before removing"},
     )
     add(
         "cache",

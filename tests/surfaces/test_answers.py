@@ -240,3 +240,15 @@ def test_results_show_themselves_in_a_line_and_in_a_notebook(embedded, home):
     (made.path / "grids").mkdir()
     (made.path / "grids" / "step-00001000.png").write_bytes(b"png")
     assert "data:image/png;base64,cG5n" in made._repr_html_()
+
+
+def test_cleaning_says_what_goes_and_asks(embedded, capsys, home):
+    name = embedded.name
+    assert run(capsys, "select", name, "--method", "random", "--budget", "3")[0] == 0
+    status, out, err = run(capsys, "clean", name)
+    assert (status, "give --yes" in err) == (2, True)
+    assert "random-3" in out
+    assert run(capsys, "clean", name, "--yes")[0] == 0
+    embedded.reload()
+    assert "random-3" not in embedded.distinct("tags")
+    assert json.loads(run(capsys, "clean", name, "--yes", "--json")[1])["done"] is False
