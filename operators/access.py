@@ -72,6 +72,10 @@ def guarded(operator: type[foo.Operator]) -> type[foo.Operator]:
                 )
             return super().execute(ctx)
 
+        def resolve_output(self, ctx: Any) -> Any:
+            check(ctx)
+            return super().resolve_output(ctx)
+
     class GuardedForm(Guarded):
         def resolve_input(self, ctx: Any) -> Any:
             check(ctx)

@@ -24,6 +24,9 @@ from ..runs import Run
 from . import follow_jobs, form_values
 from .access import CHECKED
 
+Results = dict[str, tuple[type, str]]
+"""What an operator returns: by name, the type and what it is."""
+
 URI = follow_jobs.URI
 FAULT = "fault"
 """Name of the value of a form that says why it is open again."""
@@ -41,6 +44,7 @@ class BaseOperator(foo.Operator):
         model: Its settings; None for operators without.
         risk: What an agent should know before calling it.
         delegates: May be handed to ``fiftyone delegated launch``.
+        results: What it returns besides ``message``: by name, the type and what it is.
     """
 
     slug: ClassVar[str]
@@ -51,6 +55,7 @@ class BaseOperator(foo.Operator):
     model: ClassVar[type[Settings] | None] = None
     risk: ClassVar[types.RiskLevel] = types.RiskLevel.MEDIUM
     delegates: ClassVar[bool] = False
+    results: ClassVar[Results] = {}
 
     @property
     def config(self) -> foo.OperatorConfig:
@@ -84,6 +89,16 @@ class BaseOperator(foo.Operator):
             label=self.title, caption=self.about, submit_button_label=self.button
         )
         return types.Property(form, view=view)
+
+    def resolve_output(self, ctx: Any) -> types.Property | None:
+        """Describe what `execute` returns; in the App a message says it, and no page opens."""
+        if in_app(ctx):
+            return None
+        output = types.Object()
+        for name, (kind, label) in {**self.results, "message": (str, "What was done")}.items():
+            add = {str: output.str, int: output.int}[kind]
+            add(name, label=label, view=types.LabelValueView(read_only=True))
+        return types.Property(output, view=types.View(label=self.title))
 
     def execute(self, ctx: Any) -> dict[str, Any]:
         """Do it; what the user can mend opens the form again, and is an error elsewhere."""

@@ -36,6 +36,14 @@ def encoder(values: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
     return _error_of(f"{prefix}encoder", encoders.check, name) if isinstance(name, str) else {}
 
 
+def encoders_of_steps(values: Mapping[str, Any]) -> dict[str, str]:
+    """Check the encoders of a study or a preview: the one that selects and the judge."""
+    errors: dict[str, str] = {}
+    for step in ("embed", "evaluate"):
+        errors |= encoder(values.get(step) or {}, f"{step}.")
+    return errors
+
+
 def selecting(dataset: Any, size: int, values: Mapping[str, Any]) -> dict[str, str]:
     """Check budget and name of ``select``."""
     errors = {}
@@ -64,9 +72,7 @@ def training(values: Mapping[str, Any]) -> dict[str, str]:
 
 def studying(size: int, values: Mapping[str, Any]) -> dict[str, str]:
     """Check a study's encoders, and its budget against the images that may be trained on."""
-    errors = {}
-    for part in ("embed", "evaluate"):
-        errors |= encoder(values.get(part) or {}, f"{part}.")
+    errors = encoders_of_steps(values)
     if not faults(StudySettings, dict(values)):
         settings = StudySettings(**values)
         pool = size - round(size * settings.held_out)

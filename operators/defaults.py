@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import encoders
-from ..config import EmbedSettings, EvaluateSettings, SelectSettings, StudySettings
+from ..config import EmbedSettings, EvaluateSettings, PreviewSettings, SelectSettings, StudySettings
 from ..runs import Run
 
 DRAWN = {"count": 100, "steps": 50}
@@ -86,6 +86,16 @@ def study(size: int) -> tuple[dict[str, Any], list[str]]:
         defaults[name], words = part
         notes += words
     return defaults, notes
+
+
+def preview(size: int) -> tuple[dict[str, Any], list[str]]:
+    """Return defaults for a preview of so many images, and what to say of them."""
+    pool = int(size * (1 - PreviewSettings().held_out))
+    steps = {"embed": embedding(), "evaluate": judging()}
+    values = {name: step for name, (step, _) in steps.items()}
+    return {"budget": budget(pool), **values}, [
+        note for _, notes in steps.values() for note in notes
+    ]
 
 
 def drawing_seconds(run: Run, count: int, steps: int) -> float | None:

@@ -9,8 +9,8 @@ from fiftyone.operators import types
 from ..config import EmbedSettings, Settings
 from ..datasets import reading
 from ..workflows import mapping
-from . import checks, defaults, form_values, forms
-from .base import BaseOperator, add_error, add_menu, add_notice, add_target, start_job
+from . import checks, defaults, form_values, forms, suggestions
+from .base import BaseOperator, Results, add_error, add_menu, add_notice, add_target, start_job
 
 
 class ComputeEmbeddings(BaseOperator):
@@ -18,11 +18,15 @@ class ComputeEmbeddings(BaseOperator):
 
     slug = "compute_embeddings"
     title = "Compute embeddings"
-    about = "Turn images into vectors; selection and evaluation work on these."
+    about = (
+        "Turn images into vectors by an encoder (CLIP, DINOv2, or one without weights); needed "
+        "before select_samples."
+    )
     button = "Compute"
     icon = "scatter_plot"
     model: ClassVar[type[Settings] | None] = EmbedSettings
     delegates = True
+    results: ClassVar[Results] = {"run": (str, "Id of the run")}
 
     def build_form(self, ctx: Any, form: types.Object) -> None:
         """Ask for the images and the encoder."""
@@ -37,6 +41,10 @@ class ComputeEmbeddings(BaseOperator):
             leave_out=form_values.settings_refused_here(EmbedSettings),
             defaults=defaults_here,
             errors=errors,
+            suggestions={
+                "encoder": suggestions.encoder_names(),
+                "field": suggestions.embedding_fields(ctx.dataset),
+            },
         )
         add_notice(form, notes)
 
@@ -60,10 +68,14 @@ class MapEmbeddings(BaseOperator):
 
     slug = "map_embeddings"
     title = "Map embeddings"
-    about = "Lay the embeddings out in the plane, for FiftyOne's Embeddings panel."
+    about = (
+        "Lay embeddings out in two dimensions, coloured by selection, in FiftyOne's Embeddings "
+        "panel."
+    )
     button = "Map"
     icon = "bubble_chart"
     risk = types.RiskLevel.LOW
+    results: ClassVar[Results] = {"key": (str, "Brain key of the map")}
 
     def build_form(self, ctx: Any, form: types.Object) -> None:
         """Ask which embeddings, and how to lay them out."""

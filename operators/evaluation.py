@@ -11,8 +11,8 @@ from ..common.errors import DataError
 from ..config import EvaluateSettings, Settings
 from ..datasets import generated, identity, info, reading, selections
 from ..datasets.resolving import all_samples
-from . import checks, defaults, form_values, forms
-from .base import BaseOperator, add_error, add_menu, add_notice, start_job
+from . import checks, defaults, form_values, forms, suggestions
+from .base import BaseOperator, Results, add_error, add_menu, add_notice, start_job
 from .navigation import open_by_name
 
 ALL = "-"
@@ -23,11 +23,15 @@ class EvaluateGenerated(BaseOperator):
 
     slug = "evaluate_generated"
     title = "Evaluate generated images"
-    about = "Compare generated images with real ones: how close, how varied, how much is copied."
+    about = (
+        "Compare generated images with real ones: Fréchet distance, precision, recall, coverage "
+        "and copies of training images."
+    )
     button = "Evaluate"
     icon = "query_stats"
     model: ClassVar[type[Settings] | None] = EvaluateSettings
     delegates = True
+    results: ClassVar[Results] = {"run": (str, "Id of the run")}
 
     def build_form(self, ctx: Any, form: types.Object) -> None:
         """Ask which images, against which."""
@@ -67,6 +71,10 @@ class EvaluateGenerated(BaseOperator):
             leave_out=form_values.settings_refused_here(EvaluateSettings),
             defaults=defaults_here,
             errors=errors,
+            suggestions={
+                "encoder": suggestions.encoder_names(),
+                "metrics": suggestions.metric_names(),
+            },
         )
         add_notice(form, notes)
 

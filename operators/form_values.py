@@ -8,18 +8,18 @@ from typing import Any
 from ..config import Settings, allowed_in_app, faults, plain_type, refused_in_app
 from ..config.owner import PERMISSIONS
 from ..config.train import NETWORKS, PRESETS
+from .sections import without_sections
 
-ADVANCED = "advanced"  # name of the group that the advanced settings are folded into
 BY_PRESET = {name for part in (*PRESETS.values(), *NETWORKS.values()) for name in part}
 
 
 def form_settings(model: type[Settings], params: Mapping[str, Any]) -> dict[str, Any]:
     """Collect the settings that a form's values give; an empty field gives none."""
     settings: dict[str, Any] = {}
-    params = unfolded(params)
+    params = without_sections(params)
     for name, field in model.model_fields.items():
         value = params.get(name)
-        if value is None or value == "":
+        if value is None or value in ("", []):
             continue
         inner = plain_type(field)
         if is_group(inner) and isinstance(value, Mapping):
@@ -70,7 +70,7 @@ def emptied_numbers(
 ) -> dict[str, str]:
     """Find numbers that were emptied though the setting must have one, by dotted names."""
     errors: dict[str, str] = {}
-    params = unfolded(params)
+    params = without_sections(params)
     by_preset = BY_PRESET if "preset" in model.model_fields else set()
     for name, field in model.model_fields.items():
         inner = plain_type(field)
@@ -89,12 +89,6 @@ def with_presets(model: type[Settings], params: Mapping[str, Any]) -> dict[str, 
     if "preset" not in model.model_fields or faults(model, values):
         return {}
     return model(**values).model_dump()
-
-
-def unfolded(params: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a form's values with those of the advanced group beside the others."""
-    advanced = params.get(ADVANCED)
-    return {**params, **(advanced if isinstance(advanced, Mapping) else {})}
 
 
 def joined(first: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:

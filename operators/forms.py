@@ -6,6 +6,7 @@ with a value is said by the sentence that Python raises, under the field it is a
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args, get_origin
@@ -15,7 +16,6 @@ from pydantic.fields import FieldInfo
 
 from ..config import Settings, choices, faults, limits, plain_type
 from .form_values import (
-    ADVANCED,
     BY_PRESET,
     effective_settings,
     emptied_numbers,
@@ -25,6 +25,7 @@ from .form_values import (
     refused_settings,
     with_presets,
 )
+from .sections import TITLES, key_of_section, section_of, section_titles, without_sections
 
 LIMITS = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than"}
 METHODS = {
@@ -53,6 +54,7 @@ class _Options:
     leave_out: tuple[str, ...]
     defaults: Mapping[str, Any]
     menus: Mapping[str, Mapping[str, str]]
+    suggestions: Mapping[str, Mapping[str, str]]
     errors: Mapping[str, str]
 
     def default(self, dotted: str) -> Any:
@@ -72,6 +74,7 @@ def add_settings(
     defaults: Mapping[str, Any] | None = None,
     errors: Mapping[str, str] | None = None,
     menus: Mapping[str, Mapping[str, str]] | None = None,
+    suggestions: Mapping[str, Mapping[str, str]] | None = None,
 ) -> bool:
     """Add a field per setting, with what is wrong marked on it.
 
@@ -83,6 +86,7 @@ def add_settings(
         defaults: Values that the form begins with in place of the settings' own.
         errors: What is known to be wrong besides, a sentence by dotted name.
         menus: What there is to choose from, by dotted name: ``{value: label}``.
+        suggestions: The same where another value can be typed, or several be chosen.
 
     Returns:
         True when the values can be used.
@@ -94,7 +98,7 @@ def add_settings(
         **errors_by_field(model, of_values),
         **emptied_numbers(model, params),
     }
-    options = _Options(leave_out, defaults or {}, menus or {}, errors)
+    options = _Options(leave_out, defaults or {}, menus or {}, suggestions or {}, errors)
     added = _add_fields(form, model, params, options, prefix="")
     for path, sentence in errors.items():
         if path not in added:
@@ -122,32 +126,40 @@ def _add_fields(
 ) -> set[str]:
     """Add the fields of one model; return the dotted names of those that were added."""
     added: set[str] = set()
-    errors = options.errors
+    params = without_sections(params)
     fields = {
         name: field
         for name, field in model.model_fields.items()
         if f"{prefix}{name}" not in options.leave_out
     }
     groups = [name for name, field in fields.items() if is_group(plain_type(field))]
-    folded = [name for name, field in fields.items() if _advanced(field)]
     effective = with_presets(model, joined(options.default(prefix[:-1]) or {}, params))
-    advanced = types.Object()
+    sections: dict[str, list[str]] = {title: [] for title in section_titles(model.verb)}
     for name, field in fields.items():
-        if name not in groups:
-            parent, dotted = advanced if name in folded else form, f"{prefix}{name}"
-            _add_field(parent, name, field, effective, options, dotted)
-            added.add(dotted)
-    if folded:
-        expanded = any(f"{prefix}{name}" in errors for name in folded)
-        label = f"Advanced: {len(folded)} more settings"
-        _fold(form, ADVANCED, advanced, label, expanded=expanded)
+        if name in groups:
+            continue
+        section = section_of(model.verb, name, advanced=_advanced(field))
+        if section is None:
+            _add_field(form, name, field, effective, options, f"{prefix}{name}")
+        else:
+            sections[section].append(name)
+        added.add(f"{prefix}{name}")
     for name in groups:
         group = types.Object()
         inner, below = plain_type(fields[name]), f"{prefix}{name}."
         added |= _add_fields(group, inner, params.get(name) or {}, options, below)
-        label = f"{title(name)}: {fields[name].description}"
-        expanded = any(path.startswith(below) for path in errors)
+        label = f"{TITLES.get(name, title(name))}: {fields[name].description}"
+        expanded = any(path.startswith(below) for path in options.errors)
         _fold(form, name, group, label, expanded=expanded)
+    for section, names in sections.items():
+        if not names:
+            continue
+        inside = types.Object()
+        for name in names:
+            _add_field(inside, name, fields[name], effective, options, f"{prefix}{name}")
+        expanded = any(f"{prefix}{name}" in options.errors for name in names)
+        label = f"{section}: {', '.join(title(name).lower() for name in names)}"
+        _fold(form, key_of_section(section), inside, label, expanded=expanded)
     return added
 
 
@@ -166,9 +178,8 @@ def _add_field(
     options: _Options,
     dotted: str,
 ) -> None:
-    """Add one setting with the view that fits its type."""
+    """Add one setting with the view that fits its type and what there is to choose from."""
     sentence, replacement = options.errors.get(dotted), options.default(dotted)
-    menu = options.menus.get(dotted)
     by_preset = name in BY_PRESET and "preset" in effective
     value = effective.get(name, field.default)
     default = None if field.is_required() or by_preset else _typed(field.default)
@@ -181,24 +192,49 @@ def _add_field(
         "error_message": sentence or "",
     }
     inner, listed = plain_type(field), choices(field)
+    menu, suggestions = options.menus.get(dotted), options.suggestions.get(dotted)
+    placeholder = default_in_words(field, value) + (" (preset)" if by_preset else "")
     if menu is not None:
-        view = types.DropdownView()
-        for choice, label in menu.items():
-            view.add_choice(choice, label=label)
+        view = _with_choices(types.DropdownView(), menu)
         form.enum(name, view.values(), default=default, view=view, **about)
-        return
-    placeholder = str(_typed(value)) if value not in (None, ...) else "chosen for you"
-    if inner is bool:
+    elif suggestions is not None:
+        view = types.AutocompleteView(placeholder=placeholder, allow_duplicates=False)
+        view = _with_choices(view, suggestions)
+        if inner is list:
+            default = _names(replacement if replacement is not None else field.default)
+            form.list(name, types.String(), default=default, view=view, **about)
+        else:
+            form.str(name, default=default, view=view, **about)
+    elif inner is bool:
         form.bool(name, default=field.default, view=types.CheckboxView(), **about)
     elif listed and _only_literal(field):
-        view = types.DropdownView(placeholder=f"{placeholder} (preset)" if by_preset else None)
-        for choice in listed:
-            view.add_choice(choice, label=explained(name, choice))
+        labels = {choice: explained(name, choice) for choice in listed}
+        view = types.DropdownView(placeholder=placeholder if by_preset else None)
+        view = _with_choices(view, labels)
         form.enum(name, view.values(), default=default, view=view, **about)
     else:
-        view = types.FieldView(placeholder=f"{placeholder} (preset)" if by_preset else placeholder)
+        view = types.FieldView(placeholder=placeholder)
         number = {int: form.int, float: form.float}.get(inner) if not listed else None
         (number or form.str)(name, default=default, view=view, **about)
+
+
+def _with_choices(view: Any, labels: Mapping[Any, str]) -> Any:
+    for choice, label in labels.items():
+        view.add_choice(choice, label=label)
+    return view
+
+
+def _names(value: Any) -> list[str] | None:
+    """Return a list's items as a form lists them: by name where they have one."""
+    return None if value is None else [str(getattr(item, "name", item)) for item in value]
+
+
+def default_in_words(field: FieldInfo, value: Any) -> str:
+    """Return what an empty field stands for: its default, else what its help says of it."""
+    if value not in (None, ...):
+        return str(_typed(value))
+    said = re.search(r"by default (.+?)(?:[.;(]|$)", field.description or "")
+    return said.group(1).strip() if said else "none"
 
 
 def explained(setting: str, choice: Any) -> str:

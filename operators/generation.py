@@ -11,7 +11,7 @@ from ..common.errors import RunError
 from ..config import GenerateSettings, LinkSettings, Settings
 from ..workflows import estimating
 from . import defaults, form_values, forms
-from .base import BaseOperator, add_error, add_menu, add_notice, runs_menu, start_job
+from .base import BaseOperator, Results, add_error, add_menu, add_notice, runs_menu, start_job
 from .training import given_run, has_model, steps_done, trainings
 
 
@@ -20,11 +20,15 @@ class GenerateSamples(BaseOperator):
 
     slug = "generate_samples"
     title = "Generate images"
-    about = "Draw images from a trained model, into a data set that is linked with this one."
+    about = (
+        "Generate images with a trained model, into a data set of their own that is linked with "
+        "this one."
+    )
     button = "Generate"
     icon = "auto_awesome"
     model: ClassVar[type[Settings] | None] = GenerateSettings
     delegates = True
+    results: ClassVar[Results] = {"run": (str, "Id of the run")}
 
     def build_form(self, ctx: Any, form: types.Object) -> None:
         """Ask which model, and how many."""
@@ -65,12 +69,19 @@ class ImportGenerated(BaseOperator):
     """Generated images become samples."""
 
     slug = "import_generated"
-    title = "Bring in generated images"
-    about = "Add images that were generated elsewhere to a data set that is linked with this one."
+    title = "Import generated images"
+    about = (
+        "Add images that a run of this data set has generated, from Python or the shell, to its "
+        "linked data set."
+    )
     button = "Add"
     icon = "library_add"
     model: ClassVar[type[Settings] | None] = LinkSettings
     risk = types.RiskLevel.LOW
+    results: ClassVar[Results] = {
+        "dataset": (str, "Data set of the generated images"),
+        "added": (int, "Images added"),
+    }
 
     def build_form(self, ctx: Any, form: types.Object) -> None:
         """Ask which folder."""

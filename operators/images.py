@@ -13,7 +13,7 @@ from ..config import ImportSettings, Settings
 from ..datasets import counting
 from . import forms
 from .access import folder_of_images
-from .base import BaseOperator, in_app, start_job
+from .base import BaseOperator, Results, in_app, start_job
 
 
 class ImportImages(BaseOperator):
@@ -21,12 +21,16 @@ class ImportImages(BaseOperator):
 
     slug = "import_images"
     title = "Import images"
-    about = "Make a data set of a folder of images or of a VITON-HD download."
+    about = (
+        "Make a FiftyOne data set of a folder of photographs, or of a VITON-HD or Dress Code "
+        "download."
+    )
     button = "Import"
     icon = "add_photo_alternate"
     model: ClassVar[type[Settings] | None] = ImportSettings
     risk = types.RiskLevel.LOW
     delegates = True
+    results: ClassVar[Results] = {"run": (str, "Id of the run")}
 
     def build_form(self, ctx: Any, form: types.Object) -> None:
         """Ask for the folder."""

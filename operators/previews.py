@@ -7,9 +7,14 @@ from typing import Any, ClassVar
 from fiftyone.operators import types
 
 from ..config import PreviewSettings, Settings
+from ..config.study import SAID_ELSEWHERE
+from ..datasets.selections import selection_names
 from ..studies.preview import LABEL
-from . import forms
-from .base import BaseOperator, add_target, start_job
+from . import checks, defaults, form_values, forms, suggestions
+from .base import BaseOperator, Results, add_notice, add_target, start_job
+
+FROM_ARMS = (*(f"select.{name}" for name in sorted(SAID_ELSEWHERE)), "evaluate.key")
+"""Settings of a preview's steps that its arms and name decide."""
 
 
 class PreviewSelections(BaseOperator):
@@ -22,11 +27,29 @@ class PreviewSelections(BaseOperator):
     icon = "preview"
     model: ClassVar[type[Settings] | None] = PreviewSettings
     delegates = True
+    results: ClassVar[Results] = {"run": (str, "Id of the run")}
 
     def build_form(self, ctx: Any, form: types.Object) -> None:
         """Ask for the arms, and how much is drawn."""
         add_target(ctx, form, "Preview")
-        forms.add_settings(form, PreviewSettings, ctx.params)
+        defaults_here, notes = self.form_defaults(ctx)
+        values = form_values.effective_settings(PreviewSettings, ctx.params, defaults_here)
+        arms = suggestions.arm_names() | suggestions.as_choices(selection_names(ctx.dataset))
+        forms.add_settings(
+            form,
+            PreviewSettings,
+            ctx.params,
+            leave_out=(*FROM_ARMS, *form_values.settings_refused_here(PreviewSettings)),
+            defaults=defaults_here,
+            errors=checks.encoders_of_steps(values),
+            menus=suggestions.plan_menus(ctx.dataset),
+            suggestions=suggestions.plan_suggestions(ctx.dataset) | {"arms": arms},
+        )
+        add_notice(form, notes)
+
+    def form_defaults(self, ctx: Any) -> tuple[dict[str, Any], list[str]]:
+        """Begin with what is here; see `defaults`."""
+        return defaults.preview(len(ctx.target_view()))
 
     def perform(self, ctx: Any) -> dict[str, Any]:
         """Start the job."""

@@ -8,7 +8,7 @@ from fiftyone.operators import types
 
 from ..config import RateSettings, Settings
 from . import form_values, forms
-from .base import BaseOperator, add_error, add_menu
+from .base import BaseOperator, Results, add_error, add_menu
 
 BY = "compare"
 FIELD, TAGS = "field", "tags"
@@ -18,12 +18,16 @@ class StartRating(BaseOperator):
     """People choose between two images."""
 
     slug = "start_rating"
-    title = "Start a study of people"
-    about = "Ask people which of two images is better: generated sets, or any tagged images."
+    title = "Start a rating study"
+    about = (
+        "Start a rating study, in which people choose the better of two images, of generated "
+        "sets or of tagged images."
+    )
     button = "Start"
     icon = "how_to_vote"
     model: ClassVar[type[Settings] | None] = RateSettings
     risk = types.RiskLevel.LOW
+    results: ClassVar[Results] = {"study": (str, "Name of the rating study")}
 
     def build_form(self, ctx: Any, form: types.Object) -> None:
         """Ask what is compared."""

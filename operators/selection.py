@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-import fiftyone as fo
 from fiftyone.operators import types
 
 from ..config import SelectSettings, Settings
-from ..datasets import reading, selections
-from . import checks, defaults, form_values, forms
-from .base import BaseOperator, add_error, add_menu, add_target
-
-NUMBERS = (fo.IntField, fo.FloatField)
+from ..datasets import reading
+from . import checks, defaults, form_values, forms, suggestions
+from .base import BaseOperator, Results, add_error, add_menu, add_target
 
 
 class SelectSamples(BaseOperator):
@@ -20,10 +17,17 @@ class SelectSamples(BaseOperator):
 
     slug = "select_samples"
     title = "Select training images"
-    about = "Choose which images a model will be trained on; they get a tag and a saved view."
+    about = (
+        "Choose which images a model is trained on, by diversity, typicality or at random; they "
+        "get a tag and a saved view."
+    )
     button = "Select"
     icon = "filter_center_focus"
     model: ClassVar[type[Settings] | None] = SelectSettings
+    results: ClassVar[Results] = {
+        "name": (str, "Name of the selection"),
+        "count": (int, "Selected images"),
+    }
 
     def build_form(self, ctx: Any, form: types.Object) -> None:
         """Ask for the pool and the method; say how large the pool is."""
@@ -31,7 +35,7 @@ class SelectSamples(BaseOperator):
         fields = reading.embedding_fields(ctx.dataset)
         left_out: tuple[str, ...] = ()
         if len(fields) > 1:
-            listed = {name: f"{name} ({reading.encoder_of(ctx.dataset, name)})" for name in fields}
+            listed = suggestions.embedding_fields(ctx.dataset)
             add_menu(form, "field", listed, label="Embeddings")
             left_out = ("field",)
         size = self._describe_pool(ctx, form, fields)
@@ -45,7 +49,7 @@ class SelectSamples(BaseOperator):
             leave_out=left_out,
             defaults=defaults_here,
             errors=checks.selecting(ctx.dataset, size, values),
-            menus=_menus(ctx.dataset),
+            menus=suggestions.selection_menus(ctx.dataset),
         )
 
     def _describe_pool(self, ctx: Any, form: types.Object, fields: list[str]) -> int:
@@ -87,22 +91,3 @@ def _pool_size(ctx: Any) -> int:
     view = ctx.target_view()
     vectors = ctx.params.get("field") or (fields[0] if fields else None)
     return view.count(vectors) if vectors in fields else len(view)
-
-
-def _menus(dataset: Any) -> dict[str, dict[str, str]]:
-    """List what a selection can refer to: tags, selections and fields that there are."""
-    schema = dataset.get_field_schema(flat=True)
-    numbers = [name for name, field in schema.items() if type(field) in NUMBERS]
-    texts = [name for name, field in schema.items() if isinstance(field, fo.StringField)]
-    excluded = ("filepath", "source_id", "source_hash", "metadata.mime_type", "tags")
-    texts = [name for name in texts if name not in excluded and not name.endswith(".tags")]
-    listed = {
-        "keep": selections.selection_names(dataset),
-        **dict.fromkeys(("exclude_tag", "toward", "away"), sorted(dataset.distinct("tags"))),
-        "group_field": texts,
-        "together_field": texts,
-        "weight_field": [name for name in numbers if not name.startswith("metadata.")],
-    }
-    return {
-        setting: {"": "none", **{name: name for name in names}} for setting, names in listed.items()
-    }

@@ -10,13 +10,19 @@ from ..config import Settings, StudySettings
 from ..config.study import SAID_ELSEWHERE
 from ..datasets import counting
 from ..workflows import estimating
-from . import checks, defaults, form_values, forms
-from .base import BaseOperator, add_notice, add_target, start_job
+from . import checks, defaults, form_values, forms, suggestions
+from .base import BaseOperator, Results, add_notice, add_target, start_job
 from .training import offer_to_measure
 
-SAID_BY_ARMS = tuple(f"select.{name}" for name in SAID_ELSEWHERE)
 NO_FORM = ("trainer", "command", "captions")
 """Settings of a program of the user's: for files, the shell and Python, whatever the App allows."""
+FROM_PLAN = (
+    *(f"select.{name}" for name in sorted(SAID_ELSEWHERE)),
+    "train.name",
+    "train.seed",
+    "evaluate.key",
+)
+"""Settings of a study's steps that its arms, seeds and name decide."""
 
 
 class RunStudy(BaseOperator):
@@ -24,11 +30,15 @@ class RunStudy(BaseOperator):
 
     slug = "run_study"
     title = "Run a study"
-    about = "Train one model per way of choosing and per seed, and compare them."
+    about = (
+        "Compare ways of selecting: train one model per method and seed, generate, evaluate, "
+        "and rank them."
+    )
     button = "Run the study"
     icon = "leaderboard"
     model: ClassVar[type[Settings] | None] = StudySettings
     delegates = True
+    results: ClassVar[Results] = {"run": (str, "Id of the run")}
 
     def build_form(self, ctx: Any, form: types.Object) -> None:
         """Ask for the study's settings; those of its steps in groups."""
@@ -43,9 +53,11 @@ class RunStudy(BaseOperator):
             form,
             StudySettings,
             ctx.params,
-            leave_out=(*SAID_BY_ARMS, *NO_FORM, *form_values.settings_refused_here(StudySettings)),
+            leave_out=(*FROM_PLAN, *NO_FORM, *form_values.settings_refused_here(StudySettings)),
             defaults=defaults_here,
             errors=checks.studying(size, values),
+            menus=suggestions.plan_menus(ctx.dataset),
+            suggestions=suggestions.plan_suggestions(ctx.dataset),
         )
         add_notice(form, notes)
         if valid:

@@ -15,6 +15,7 @@ from ..workflows import estimating, measuring
 from . import checks, defaults, form_values, forms
 from .base import (
     BaseOperator,
+    Results,
     add_error,
     add_menu,
     add_notice,
@@ -33,11 +34,15 @@ class TrainDiffusion(BaseOperator):
 
     slug = "train_diffusion"
     title = "Train a diffusion model"
-    about = "Train a DDPM in a process of its own; it goes on when the App is closed."
+    about = (
+        "Train a diffusion model (DDPM) on a selection, in a process of its own that goes on "
+        "when the App is closed."
+    )
     button = "Train"
     icon = "model_training"
     model: ClassVar[type[Settings] | None] = TrainSettings
     delegates = True
+    results: ClassVar[Results] = {"run": (str, "Id of the run")}
 
     def build_form(self, ctx: Any, form: types.Object) -> None:
         """Ask what to train on and how."""
@@ -93,10 +98,14 @@ class StopTraining(BaseOperator):
 
     slug = "stop_training"
     title = "Stop a training"
-    about = "It writes a checkpoint and ends; nothing is lost, and it can be resumed."
+    about = (
+        "End a training that is running, after a checkpoint; nothing is lost, and "
+        "resume_training goes on."
+    )
     button = "Stop"
     icon = "stop_circle"
     risk = types.RiskLevel.LOW
+    results: ClassVar[Results] = {"run": (str, "Id of the run")}
 
     def build_form(self, ctx: Any, form: types.Object) -> None:
         """Ask which."""
@@ -125,10 +134,14 @@ class ResumeTraining(BaseOperator):
 
     slug = "resume_training"
     title = "Resume a training"
-    about = "Go on from the last checkpoint, as if nothing had happened; or train longer."
+    about = (
+        "Go on with a stopped or killed training from its last checkpoint, or train a finished "
+        "one longer."
+    )
     button = "Resume"
     icon = "play_circle"
     delegates = True
+    results: ClassVar[Results] = {"run": (str, "Id of the run")}
 
     def build_form(self, ctx: Any, form: types.Object) -> None:
         """Ask which, and how long."""

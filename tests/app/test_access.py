@@ -55,8 +55,8 @@ def nested(path, value):
 
 
 def folded(path, value):
-    """The same in the form's groups of advanced settings."""
-    return nested((*path[:-1], "advanced", path[-1]), value)
+    """The same in the sections of a form."""
+    return nested((*path[:-1], "section_any", path[-1]), value)
 
 
 def context_of(operator, dataset, params, **request):

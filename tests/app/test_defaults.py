@@ -10,6 +10,7 @@ from curadiff.operators import (
     defaults,
     embeddings,
     form_values,
+    previews,
     selection,
     studies,
     training,
@@ -69,6 +70,7 @@ def test_the_default_weights_are_looked_for_where_open_clip_gets_them():
         selection.SelectSamples,
         training.TrainDiffusion,
         studies.RunStudy,
+        previews.PreviewSelections,
     ],
 )
 def test_a_form_that_opens_is_not_red(offline, embedded, operator):
@@ -122,9 +124,13 @@ def test_a_taken_selection_is_marked_until_overwrite_is_ticked(home, embedded):
         "has a selection named 'mine'"
         in wrong(form_of(selection.SelectSamples, embedded, given))["name"]
     )
-    given["advanced"] = {"overwrite": True}
+    given["section_computing"] = {"overwrite": True}
     assert wrong(form_of(selection.SelectSamples, embedded, given)) == {}
-    listed = form_of(selection.SelectSamples, embedded).properties["advanced"].type.properties
+    listed = (
+        form_of(selection.SelectSamples, embedded)
+        .properties["section_which_samples"]
+        .type.properties
+    )
     assert listed["keep"].type.values == ["", "mine"]
 
 

@@ -4,7 +4,7 @@ import pytest
 from curadiff import config
 from curadiff.common.errors import SettingsError
 from curadiff.config import VERBS
-from curadiff.operators import form_values, forms
+from curadiff.operators import form_values, forms, sections
 from fiftyone.operators import types
 
 
@@ -19,7 +19,7 @@ def fields_of(form, prefix=""):
     found = {}
     for name, field in form.properties.items():
         if isinstance(field.type, types.Object):
-            inner = prefix if name == form_values.ADVANCED else f"{prefix}{name}."
+            inner = prefix if sections.is_section(name) else f"{prefix}{name}."
             found |= fields_of(field.type, inner)
         else:
             found[f"{prefix}{name}"] = field
@@ -68,10 +68,10 @@ def test_an_untouched_form_gives_the_default_settings(verb):
     [
         ("select", {"budget": 0}, "budget"),
         ("select", {"method": "corset"}, "method"),
-        ("select", {"advanced": {"alpha": 9}}, "alpha"),
-        ("embed", {"advanced": {"batch_size": "many"}}, "batch_size"),
+        ("select", {"section_density_and_outliers": {"alpha": 9}}, "alpha"),
+        ("embed", {"section_computing": {"batch_size": "many"}}, "batch_size"),
         ("train", {"image_size": 100}, "image_size"),
-        ("train", {"batch_size": 30, "advanced": {"accumulate": 4}}, "batch_size"),
+        ("train", {"batch_size": 30, "section_optimizer": {"accumulate": 4}}, "batch_size"),
         ("evaluate", {"metrics": "precision_recall, beauty"}, "metrics"),
         ("study", {"seeds": "0, 0"}, "seeds"),
         ("study", {"train": {"steps": 0}}, "train.steps"),
@@ -105,3 +105,47 @@ def test_choices_are_a_menu_and_limits_are_said():
         config.choices(VERBS["select"].model_fields["method"])
     )
     assert form.properties["budget"].view.description.endswith("(at least 1)")
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_sections_name_settings_that_there_are_each_once(verb):
+    listed = [name for names in sections.SECTIONS.get(verb, {}).values() for name in names]
+    assert len(listed) == len(set(listed))
+    assert set(listed) <= set(VERBS[verb].model_fields)
+
+
+def test_a_form_begins_with_few_fields_and_folds_the_others_under_titles():
+    for verb in ("train", "study", "select", "evaluate", "generate", "embed"):
+        properties = built(VERBS[verb])[0].properties
+        first = [name for name, p in properties.items() if not isinstance(p.type, types.Object)]
+        assert len(first) <= 6, verb
+        folded = [p for p in properties.values() if isinstance(p.type, types.Object)]
+        assert all(p.view.label and p.view.to_json()["collapsible"] for p in folded)
+        assert not any(p.view.to_json()["default_expanded"] for p in folded)
+
+
+def test_a_section_with_a_wrong_value_is_unfolded():
+    form, _ = built(VERBS["select"], {"section_density_and_outliers": {"alpha": 9}})
+    assert form.properties["section_density_and_outliers"].view.to_json()["default_expanded"]
+    assert not form.properties["section_computing"].view.to_json()["default_expanded"]
+
+
+def test_an_empty_field_says_what_is_used_instead():
+    form, _ = built(VERBS["select"])
+    assert fields_of(form)["name"].view.placeholder == "METHOD-BUDGET"
+    assert fields_of(form)["keep"].view.placeholder == "none"
+
+
+def test_suggestions_offer_what_exists_and_let_another_value_be_typed():
+    form = types.Object()
+    offered = {"arms": {"full": "full: the whole pool", "random": "random: by lot"}}
+    model = VERBS["study"]
+    assert forms.add_settings(form, model, {}, suggestions=offered)
+    arms = form.properties["arms"]
+    assert isinstance(arms.type, types.List)
+    assert isinstance(arms.view, types.AutocompleteView)
+    assert arms.default == ["full", "random", "coreset", "typicality"]
+    assert [choice.label for choice in arms.view.choices] == list(offered["arms"].values())
+    values = form_values.form_settings(model, {"arms": ["full", "coreset"]})
+    assert [arm.method for arm in model(**values).arms] == ["full", "coreset"]
+    assert form_values.form_settings(model, {"arms": []}) == {}

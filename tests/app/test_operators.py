@@ -54,6 +54,8 @@ def test_all_operators_are_there_and_say_what_they_risk():
     for name in NAMES:
         assert found[name].config.risk_level in (RiskLevel.LOW, RiskLevel.MEDIUM)
         assert found[name].config.description
+        output = found[name].resolve_output(ExecutionContext(operator_uri=f"{URI}/{name}"))
+        assert set(output.type.properties) == {"message", *found[name].results}
         assert callable(found[name])
 
 

@@ -1,0 +1,131 @@
+"""How the settings of a verb are arranged in its form: a few first, the others under titles.
+
+A setting that is not listed stands among the first ones, or, where it is advanced, in the last
+section; so a new setting needs no entry here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+MORE = "More settings"
+"""Title of the section of advanced settings that no other section lists."""
+
+COMPUTING = "Computing"
+
+SECTIONS: dict[str, dict[str, tuple[str, ...]]] = {
+    "embed": {
+        COMPUTING: ("device", "dtype", "batch_size", "cache", "overwrite"),
+    },
+    "select": {
+        "Which samples": (
+            "keep",
+            "exclude_tag",
+            "group_field",
+            "quotas",
+            "together_field",
+            "weight_field",
+        ),
+        "Density and outliers": ("alpha", "neighbors", "min_distance", "outlier_rate"),
+        COMPUTING: ("seed", "device", "overwrite"),
+    },
+    "train": {
+        "Network": (
+            "network",
+            "base_channels",
+            "multipliers",
+            "layers",
+            "decide_size",
+            "windows",
+            "start_from",
+        ),
+        "Noise and loss": ("schedule", "timesteps", "prediction", "weighting", "min_snr"),
+        "Optimizer": (
+            "learning_rate",
+            "warmup",
+            "cooldown",
+            "weight_decay",
+            "clip",
+            "accumulate",
+            "ema_decay",
+            "ema_every",
+            "ema_warmup",
+        ),
+        "Images and checkpoints": (
+            "horizontal_flip",
+            "bad_images",
+            "checkpoint_every",
+            "keep_checkpoints",
+            "grid_every",
+            "tracker",
+        ),
+        COMPUTING: ("seed", "device", "mixed_precision", "compile", "processes", "accelerate"),
+    },
+    "generate": {
+        COMPUTING: ("seed", "device", "batch_size", "processes"),
+    },
+    "evaluate": {
+        "How it is measured": ("k", "density_k", "rule", "reference_size", "mirrored"),
+        "How sure it is": ("null_draws", "bootstrap"),
+        COMPUTING: ("seed", "device", "batch_size"),
+    },
+    "study": {
+        "Held-out images": ("held_out", "group_field"),
+        "Running": ("parallel",),
+    },
+    "preview": {
+        "Model": ("image_size", "decide_size", "windows", "horizontal_flip"),
+        "Held-out images": ("held_out", "group_field"),
+        COMPUTING: ("device", "fields", "random_draws", "noise_seeds"),
+    },
+    "rate": {
+        "Pairs": ("same_noise", "both_bad", "repeats", "question", "size", "seed"),
+        "Pairs with a known answer": ("golden_better", "golden_worse", "golden_share"),
+    },
+    "import": {
+        "Images that are here already": ("add", "update", "repoint"),
+    },
+}
+"""By verb: the settings of each section of its form, by the section's title."""
+
+TITLES = {
+    "embed": "Embeddings",
+    "select": "Selection",
+    "train": "Training",
+    "generate": "Generated images",
+    "evaluate": "Evaluation",
+}
+"""What the settings of a verb are titled inside another verb's form."""
+
+
+def section_of(verb: str, setting: str, *, advanced: bool) -> str | None:
+    """Return the title of the section that a setting stands in; None for the first ones."""
+    for title, names in SECTIONS.get(verb, {}).items():
+        if setting in names:
+            return title
+    return MORE if advanced else None
+
+
+def section_titles(verb: str) -> list[str]:
+    """List the titles of a form's sections in their order."""
+    return [*SECTIONS.get(verb, {}), MORE]
+
+
+def key_of_section(title: str) -> str:
+    """Return the name of a section among a form's values."""
+    return f"section_{title.lower().replace(' ', '_').replace('-', '_')}"
+
+
+def is_section(key: str) -> bool:
+    """Tell whether a form's value is a section: its values count as the form's own."""
+    return key.startswith("section_")
+
+
+def without_sections(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a form's values with those of its sections beside the others."""
+    flat = {key: value for key, value in params.items() if not is_section(key)}
+    for key, value in params.items():
+        if is_section(key) and isinstance(value, Mapping):
+            flat |= value
+    return flat
