@@ -6,7 +6,7 @@ set in the database by itself, in one atomic and journaled update, and is read f
 
 Sections: ``encoders`` (by field), ``evaluations`` (by key), ``generated``,
 ``generated_datasets`` (by name), ``import``, ``made`` (see `names`), ``runs`` (by id),
-``unreadable`` (by sample id).
+``titles`` (by what they are of), ``unreadable`` (by sample id).
 """
 
 from __future__ import annotations

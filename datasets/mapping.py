@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..common.errors import DataError
 from . import info, locking, names, records
 from .database import durable
 from .loaded import commit
@@ -47,6 +48,43 @@ def write_map(dataset: Any, field: str, *, ids: Sequence[str], points: np.ndarra
         fob.compute_visualization(view, points=placed, brain_key=key)
         names.stamp(dataset, owner, Names(brain_runs=[key]))
     return key
+
+
+def map_keys(dataset: Any) -> list[str]:
+    """List the brain keys of maps in two dimensions, Curadiff's and the user's, oldest first."""
+    kind = "fiftyone.brain.visualization."
+    stored = durable("datasets").find_one({"_id": info.id_of(dataset)}, {"brain_methods": 1}) or {}
+    refs = {
+        key: getattr(ref, "id", ref) for key, ref in (stored.get("brain_methods") or {}).items()
+    }
+    found = durable("runs").find({"_id": {"$in": list(refs.values())}}, {"config": 1})
+    configs = {run["_id"]: run.get("config") or {} for run in found}
+    return [
+        key
+        for key, ref in refs.items()
+        if str(configs.get(ref, {}).get("cls", "")).startswith(kind)
+        and configs[ref].get("num_dims") == 2
+        and not configs[ref].get("patches_field")
+    ]
+
+
+def read_map(dataset: Any, key: str) -> tuple[list[str], np.ndarray]:
+    """Return the sample ids of a map and their (n, 2) positions; samples that are gone left out.
+
+    Raises:
+        DataError: Its positions cannot be read.
+    """
+    dataset.reload()
+    try:
+        results = dataset.load_brain_results(key)
+    except Exception as error:  # FiftyOne's classes fail in many ways on a damaged run
+        raise DataError(f"the map {key!r} cannot be read ({error}); make it again.") from error
+    if results is None:
+        raise DataError(f"the map {key!r} has no positions; make it again.")
+    there = set(all_samples(dataset).values("id"))
+    ids = [str(id) for id in results.sample_ids]
+    rows = [row for row, id in enumerate(ids) if id in there]
+    return [ids[row] for row in rows], np.asarray(results.points)[rows]
 
 
 def _remove(dataset: Any, key: str) -> None:

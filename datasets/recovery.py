@@ -25,6 +25,7 @@ ARRAYS = "curadiff.arrays"  # the large part of intents, in pieces
 PIECE = 8 * 2**20  # bytes of a piece; MongoDB takes documents of up to 16 MiB
 
 FINISH = {
+    "delete-evaluation": "evaluation_deletion",
     "embed": "vectors",
     "evaluate": "evaluations",
     "import": "importing",

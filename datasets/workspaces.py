@@ -20,8 +20,9 @@ def save(dataset: Any) -> str:
     A workspace of the user's that is called so stays; this one then has a number behind
     its name.
 
-    The grid is at the left; beside it the Curadiff panel and behind that, as tabs, what
-    there is to see: the map of the embeddings, two or more selections, a study.
+    The grid is at the left, with the map of the embeddings behind it; beside it the Curadiff
+    panel and behind that, as tabs, what there is to see: two or more selections, a study. So
+    no side has more tabs than fit beside FiftyOne's own control.
 
     Args:
         dataset: Real or generated images.
@@ -55,18 +56,18 @@ def _described(dataset: Any) -> str | None:
 def _arranged(fo: Any, dataset: Any) -> Any:
     """Lay out the panels that have something to show."""
     ours = info.read(dataset)
-    beside = [fo.Panel(type="curadiff")]
+    samples = fo.Panel(type="Samples", pinned=True)
+    grid, beside = [samples], [fo.Panel(type="curadiff")]
     maps = [key for key in dataset.list_brain_runs() if key.startswith(MAP)]
     if maps:
-        beside.append(fo.Panel(type="Embeddings", state={"brainResult": maps[-1]}))
+        grid.append(fo.Panel(type="curadiff_map"))
     if len([key for key in dataset.list_runs() if key.startswith("select_")]) > 1:
         beside.append(fo.Panel(type="curadiff_selections"))
     if "generated" in ours or "generated_datasets" in ours:
         beside.append(fo.Panel(type="curadiff_study"))
-    samples = fo.Panel(type="Samples", pinned=True)
-    grid = fo.Space(children=[samples], active_child=samples.component_id)
+    left = fo.Space(children=grid, active_child=samples.component_id)
     panels = fo.Space(children=beside, active_child=beside[0].component_id)
-    return fo.Space(children=[grid, panels], orientation="horizontal")
+    return fo.Space(children=[left, panels], orientation="horizontal")
 
 
 def most_real_first(dataset: Any) -> Any | None:

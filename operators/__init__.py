@@ -9,7 +9,6 @@ def register(plugin: Any) -> None:
     """Register every operator and panel with FiftyOne."""
     from . import (
         access,
-        deletion,
         embeddings,
         evaluation,
         follow_jobs,
@@ -18,11 +17,14 @@ def register(plugin: Any) -> None:
         navigation,
         previews,
         ratings,
+        results,
         selection,
+        similarity,
         studies,
         training,
         welcome,
     )
+    from .panels import map as map_panel
     from .panels import pipeline, study
     from .panels import ratings as ratings_panel
     from .panels import selections as selections_panel
@@ -32,6 +34,8 @@ def register(plugin: Any) -> None:
         images.ImportImages,
         embeddings.ComputeEmbeddings,
         embeddings.MapEmbeddings,
+        similarity.IndexSimilarity,
+        similarity.FindDuplicates,
         selection.SelectSamples,
         training.TrainDiffusion,
         training.StopTraining,
@@ -42,13 +46,15 @@ def register(plugin: Any) -> None:
         studies.RunStudy,
         ratings.StartRating,
         previews.PreviewSelections,
-        deletion.DeleteMade,
+        results.RenameResult,
+        results.DeleteResult,
         navigation.ShowSamples,
         follow_jobs.FollowJob,
         welcome.Welcome,
         pipeline.PipelinePanel,
         selections_panel.SelectionsPanel,
         study.StudyPanel,
+        map_panel.MapPanel,
         ratings_panel.RatingsPanel,
     ):
         plugin.register(access.guarded(operator))

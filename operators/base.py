@@ -90,7 +90,7 @@ class BaseOperator(foo.Operator):
         )
         return types.Property(form, view=view)
 
-    def resolve_output(self, ctx: Any) -> types.Property | None:
+    def resolve_output(self, ctx: Any) -> Any:
         """Describe what `execute` returns; in the App a message says it, and no page opens."""
         if in_app(ctx):
             return None

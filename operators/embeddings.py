@@ -95,9 +95,20 @@ class MapEmbeddings(BaseOperator):
         key = mapping.map_embeddings(ctx.target_view(), **options)
         if ctx.executor is not None:
             ctx.ops.reload_dataset()
-            ctx.ops.open_panel("Embeddings", layout="horizontal", state={"brainResult": key})
-        return {"key": key, "message": f"Choose {key!r} in the Embeddings panel."}
+            open_map(ctx, key)
+        return {
+            "key": key,
+            "message": f"The map is {key}; FiftyOne's Embeddings panel lists it too.",
+        }
 
     def __call__(self, samples: Any, **options: Any) -> str:
         """Map now; see ``curadiff.workflows.mapping.map_embeddings``."""
         return mapping.map_embeddings(samples, **options)
+
+
+def open_map(ctx: Any, key: str) -> None:
+    """Open the panel with a map of embeddings, coloured by the newest selection.
+
+    FiftyOne's own Embeddings panel opens on its list of maps, and no request can choose one.
+    """
+    ctx.ops.open_panel("curadiff_map", layout="horizontal", state={"key": key})

@@ -15,7 +15,7 @@ from .. import runs
 from ..runs import Run
 
 URI = "@curadiff/studio"
-PANELS = ("curadiff", "curadiff_selections", "curadiff_study", "curadiff_people")
+PANELS = ("curadiff", "curadiff_selections", "curadiff_study", "curadiff_map", "curadiff_people")
 PAUSE = 1.0  # seconds between two looks
 FORMS = {
     "import": "import_images",

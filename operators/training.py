@@ -152,7 +152,7 @@ class ResumeTraining(BaseOperator):
         ended.sort(key=can_resume)  # the newest that has more to do comes first
         add_menu(form, "run", runs_menu(ended, steps_done), label="Training")
         run, steps = runs.open_by_id(ctx.params.get("run", ended[-1].id)), ctx.params.get("steps")
-        done, planned = run.status.get("step", 0), run.settings["steps"]
+        done, planned = run.status.get("step", 0), planned_steps(run)
         error = None
         if not can_resume(run) and (steps or 0) <= done:
             error = f"{run.id} has finished; give more than {done:,} steps."
@@ -161,7 +161,7 @@ class ResumeTraining(BaseOperator):
         form.int(
             "steps",
             label="Steps in all",
-            description=f"More than {planned:,} trains longer; empty leaves it so.",
+            description=f"More than {planned or done:,} trains longer; empty leaves it so.",
             invalid=error is not None,
             error_message=error,
         )
@@ -226,10 +226,21 @@ def has_model(run: runs.Run) -> bool:
     return any((run.path / "checkpoints").glob("step-*"))
 
 
+def planned_steps(run: runs.Run) -> int | None:
+    """Return how many steps a training is to make; None where its record does not say."""
+    steps = run.settings.get("steps")
+    return steps if isinstance(steps, int) and steps > 0 else None
+
+
+def step_of(run: runs.Run) -> str:
+    """Say how far a training is: ``step 200 of 20,000``."""
+    planned = planned_steps(run)
+    return f"step {run.status.get('step', 0):,}" + (f" of {planned:,}" if planned else "")
+
+
 def steps_done(run: runs.Run) -> str:
-    """Say how far a training is: ``stopped at step 200 of 20,000``."""
-    status = run.status
-    return f"{status['state']} at step {status.get('step', 0):,} of {run.settings['steps']:,}"
+    """Say how far a training is, with its state: ``stopped at step 200 of 20,000``."""
+    return f"{run.status['state']} at {step_of(run)}"
 
 
 def given_run(ctx: Any) -> str:

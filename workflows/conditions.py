@@ -88,7 +88,10 @@ def in_short(stored: Mapping[str, Any]) -> str:
     size = stored.get("reference_size")
     pixels = f", judged at {size[0]} x {size[1]} pixels" if size else ""
     same = "; the judge also selected" if stored.get("same_encoder") else ""
-    left_out = about_left_out(stored["values"].get("notes", []))
+    left_out = [  # which ones the lot left out tells nobody anything
+        f"{note.partition(': ')[0]}." if " by lot" in note else note
+        for note in about_left_out(stored["values"].get("notes", []))
+    ]
     return " ".join([f"{', '.join(parts)} ({counts}{pixels}{same})", *left_out])
 
 

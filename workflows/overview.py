@@ -29,6 +29,7 @@ class Overview:
         evaluations: Per evaluation outside studies: ``key``, ``dataset`` and its configuration.
         source: Name of the data set that these images were generated from, if they were.
         previews: Runs of previews, oldest first.
+        titles: Titles that a person gave, see `datasets.titles`.
     """
 
     dataset: str
@@ -42,6 +43,7 @@ class Overview:
     evaluations: list[dict[str, Any]] = field(default_factory=list)
     source: str | None = None
     previews: list[Run] = field(default_factory=list)
+    titles: dict[str, str] = field(default_factory=dict)
 
 
 def overview(dataset: Any) -> Overview:
@@ -88,6 +90,7 @@ def overview(dataset: Any) -> Overview:
         ],
         source=source,
         previews=previews,
+        titles=ours.get("titles", {}),
     )
 
 

@@ -13,6 +13,7 @@ from ...common.errors import CuradiffError
 from ...datasets.database import lost_in_words
 from .. import navigation
 from ..base import URI
+from . import layout
 
 
 class BasePanel(foo.Panel):
@@ -87,7 +88,14 @@ class BasePanel(foo.Panel):
             page = types.Object()
             page.view("refused", types.Error(label="Nothing can be shown", description=str(error)))
         return types.Property(
-            page, view=types.GridView(orientation="vertical", align_x="stretch", gap=2, pad=2)
+            page,
+            view=types.GridView(
+                orientation="vertical",
+                align_x="stretch",
+                gap=2,
+                pad=2,
+                componentsProps=layout.INSIDE,
+            ),
         )
 
     def build(self, ctx: Any, page: types.Object) -> None:

@@ -13,10 +13,10 @@ from ...workflows.conditions import in_short
 from ...workflows.estimating import duration
 from ...workflows.mapping import has_umap
 from ...workflows.overview import Overview, active
-from .. import deletion
-from ..training import can_resume, has_model
+from .. import results
+from ..training import can_resume, has_model, step_of
 from . import evaluation, previews
-from .layout import bar, button, link, name_of, row, text
+from .layout import INSIDE, bar, button, icon_button, link, name_of, row, short, text
 
 UNJUDGED = "Nothing evaluated yet."
 STUDIED = "The study has compared its arms; nothing else is evaluated yet."
@@ -110,7 +110,9 @@ def _embeddings(page: types.Object, overview: Overview, panel: Any) -> None:
         if has_umap():
             given = {"field": entry["field"], "method": "umap"}
             button(line, "UMAP", panel.open_form, operator="map_embeddings", given=given)
-        button(line, "Map", panel.open_map, field=entry["field"])
+        button(line, "Map", panel.show_map, field=entry["field"])
+        button(line, "Near-duplicates", panel.show_duplicates, field=entry["field"])
+        button(line, "Similarity", panel.index_similarity, field=entry["field"])
     _jobs(card, overview, "embed", panel)
     _empty(card, overview.embeddings, "No embeddings yet.")
 
@@ -118,42 +120,60 @@ def _embeddings(page: types.Object, overview: Overview, panel: Any) -> None:
 def _selections(page: types.Object, overview: Overview, panel: Any) -> None:
     compare = ("Compare", panel.open_selections) if len(overview.selections) > 1 else None
     card = _card(page, overview, "Selections", "select_samples", "Select", panel, beside=compare)
-    for config in overview.selections:
-        flagged = config.get("flagged")
-        outliers = f", {_count(flagged, 'outlier')} in the pool" if flagged else ""
-        line = row(
-            card,
-            f"**{config['name']}**  {config['count']:,} of {config['pool_size']:,} by "
-            f"{config['selection_method']}{outliers}",
-        )
-        button(line, "Show", panel.open_selection, name=config["name"])
-        if flagged:
-            button(line, "Outliers", panel.open_outliers, name=config["name"])
-        button(
-            line,
-            "Train",
-            panel.open_form,
-            operator="train_diffusion",
-            given={"selection": config["name"]},
-        )
-        _delete(line, f"{deletion.SELECTION}{config['name']}", panel)
+    plans = tuple(f"{run.id}-" for run in overview.studies)
+    own = [config for config in overview.selections if not config["name"].startswith(plans)]
+    for config in own:
+        _selection(card, config, overview, panel)
+    planned = [config for config in overview.selections if config not in own]
+    if planned:
+        inside = types.Object()
+        for config in planned:
+            _selection(inside, config, overview, panel)
+        label = f"{_count(len(planned), 'selection')} of studies"
+        view = types.ObjectView(label=label, collapsible=True, default_expanded=False)
+        card.define_property("of_studies", inside, view=view)
     _empty(card, overview.selections, "No selection yet.")
+
+
+def _selection(card: types.Object, config: dict[str, Any], overview: Overview, panel: Any) -> None:
+    """Add the row of a selection."""
+    what = f"{results.SELECTION}{config['name']}"
+    flagged = config.get("flagged")
+    outliers = f", {_count(flagged, 'outlier')} in the pool" if flagged else ""
+    line = row(
+        card,
+        f"{_named(overview, what, config['name'])}  {config['count']:,} of "
+        f"{config['pool_size']:,} by {config['selection_method']}{outliers}",
+    )
+    button(line, "Show", panel.open_selection, tooltip=config["name"], name=config["name"])
+    if flagged:
+        button(line, "Outliers", panel.open_outliers, name=config["name"])
+    button(
+        line,
+        "Train",
+        panel.open_form,
+        operator="train_diffusion",
+        given={"selection": config["name"]},
+    )
+    _edit(line, what, panel)
 
 
 def _trainings(page: types.Object, overview: Overview, panel: Any) -> None:
     card = _card(page, overview, "Trainings", "train_diffusion", "Train", panel)
     for run in reversed(overview.trainings):
-        _training(card, run, overview.trainings, panel)
+        _training(card, run, overview, panel)
     _empty(card, overview.trainings, "No model yet.")
 
 
-def _training(card: types.Object, run: Run, trainings: list[Run], panel: Any) -> None:
+def _training(card: types.Object, run: Run, overview: Overview, panel: Any) -> None:
     from . import training  # it draws with what stands here
 
     status, record = run.status, run.record
-    state, step = status["state"], status.get("step", 0)
-    steps = run.settings["steps"]
-    line = row(card, f"**{run.id}**  {record.get('arm')}, {state}, step {step:,} of {steps:,}")
+    state = status["state"]
+    what = f"{results.RUN}{run.id}"
+    arm = short(str(record.get("arm")))
+    name = _named(overview, what, run.id)
+    line = row(card, f"{name}  {arm}, {state}, {step_of(run)}")
     if state in runs.ACTIVE:
         button(line, "Stop", panel.stop, run=run.id)
     elif can_resume(run):
@@ -167,8 +187,8 @@ def _training(card: types.Object, run: Run, trainings: list[Run], panel: Any) ->
             given={"run": run.id},
         )
     if state not in runs.ACTIVE:
-        _delete(line, f"{deletion.RUN}{run.id}", panel)
-    if training.is_shown(run, trainings):
+        _edit(line, what, panel)
+    if training.is_shown(run, overview.trainings):
         training.add_training(card, run)
 
 
@@ -185,10 +205,13 @@ def _evaluations(page: types.Object, overview: Overview, panel: Any, none: str =
     card = _card(page, overview, "Evaluations", "evaluate_generated", "Evaluate", panel)
     for entry in overview.evaluations:
         values = entry["values"]["values"] if "values" in entry["values"] else entry["values"]
-        line = row(card, f"**{entry['key']}** of {entry['dataset']}  {in_short(entry)}")
+        what = f"{results.EVALUATION}{entry['dataset']}/{entry['key']}"
+        name = _named(overview, what, entry["key"])
+        line = row(card, f"{name} of {short(entry['dataset'])}  {in_short(entry)}")
         if values.get("coverage") is not None:
             given = {"name": entry["reference"], "key": entry["key"]}
             button(line, "Not covered", panel.open_uncovered, **given)
+        _edit(line, what, panel)
         evaluation.add_evaluation(card, entry)
     _jobs(card, overview, "evaluate", panel)
     _empty(card, overview.evaluations, none)
@@ -205,12 +228,13 @@ def _studies(page: types.Object, overview: Overview, panel: Any) -> None:
     card = _card(page, overview, "Studies", "run_study", "Run a study", panel)
     for run in reversed(overview.studies):
         status = run.status
-        line = row(card, f"**{run.id}**  {status['state']}")
+        what = f"{results.RUN}{run.id}"
+        line = row(card, f"{_named(overview, what, run.id)}  {status['state']}")
         if status.get("report"):
             link(line, "Report", status["report"])
         button(line, "Compare", panel.open_study, study=run.id)
         if status["state"] not in runs.ACTIVE:
-            _delete(line, f"{deletion.RUN}{run.id}", panel)
+            _edit(line, what, panel)
         if status["state"] in runs.ACTIVE and isinstance(status.get("progress"), float):
             bar(card, status["progress"], status.get("message", ""))
     _jobs(card, overview, "study", panel)
@@ -249,11 +273,20 @@ def _card(
     beside: tuple[str, Any] | None = None,
 ) -> types.Object:
     """Add a step's card, with its button, and another one before it where there is one."""
-    card = page.v_stack(name_of("card", title), variant="outline", gap=1, pad=2, align_x="stretch")
+    card = page.v_stack(
+        name_of("card", title),
+        variant="outline",
+        gap=1,
+        pad=2,
+        align_x="stretch",
+        componentsProps=INSIDE,
+    )
     variant = "contained" if operator == next_step(overview)[2] else "outlined"
-    head = card.h_stack("head", align_x="space-between", align_y="center")
+    head = card.h_stack(
+        "head", align_x="space-between", align_y="center", wrap=True, componentsProps=INSIDE
+    )
     head.view("title", types.HeaderView(label=f"**{title}**"))
-    buttons = head.h_stack("buttons", gap=1, align_x="end", align_y="center")
+    buttons = head.h_stack("buttons", gap=1, align_x="end", align_y="center", wrap=True)
     if beside:
         button(buttons, *beside)
     button(buttons, label, panel.open_form, variant=variant, operator=operator, given=given or {})
@@ -267,9 +300,17 @@ def progress(status: dict[str, Any]) -> str:
     return f"{message}, about {duration(eta)} left" if eta else message
 
 
-def _delete(line: types.Object, what: str, panel: Any) -> None:
-    """Add a button that asks, and says what goes, before anything is deleted."""
-    button(line, "Delete", panel.open_form, operator="delete_made", given={"what": what})
+def _named(overview: Overview, what: str, name: str) -> str:
+    """Return what a row is headed with: a title that a person gave, else the name."""
+    title = overview.titles.get(what)
+    return f"**{short(title)}** ({short(name)})" if title else f"**{short(name)}**"
+
+
+def _edit(line: types.Object, what: str, panel: Any) -> None:
+    """Add buttons for a title and for deletion, which asks and says what goes first."""
+    given = {"what": what}
+    icon_button(line, "edit", "Rename", panel.open_form, operator="rename_result", given=given)
+    icon_button(line, "delete", "Delete", panel.open_form, operator="delete_result", given=given)
 
 
 def _empty(card: types.Object, entries: Any, sentence: str) -> None:

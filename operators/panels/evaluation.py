@@ -22,7 +22,9 @@ def add_evaluation(card: types.Object, stored: Mapping[str, Any]) -> None:
     card.define_property(
         layout.name_of("values", str(stored.get("key")), str(stored.get("dataset"))),
         inside,
-        view=types.ObjectView(label="All values", collapsible=True),
+        view=types.ObjectView(
+            label="All values", collapsible=True, componentsProps=layout.SCROLLING
+        ),
     )
 
 

@@ -8,27 +8,87 @@ from urllib.parse import quote
 
 from fiftyone.operators import types
 
+INSIDE = {
+    "item": {"sx": {"minWidth": 0, "maxWidth": "100%"}},
+    "grid": {"sx": {"boxSizing": "border-box", "minWidth": 0, "maxWidth": "100%"}},
+}
+"""Keeps a stack as wide as what it stands in, however wide its contents would like to be."""
+WHOLE = {**INSIDE, "item": {"sx": {"flex": "0 0 auto", "maxWidth": "100%"}}}
+"""Keeps the buttons of a row beside one another, or moves all of them below its text."""
+SCROLLING = {"item": {"sx": {"minWidth": 0, "maxWidth": "100%", "overflowX": "auto"}}}
+"""Lets a wide table scroll inside of its card."""
+SMALL = {"minWidth": 32, "px": 0.5}
+"""A button as wide as its icon."""
+
+
+LONGEST = 48  # characters of a name that a row shows
+
 
 def row(card: types.Object, markdown: str) -> types.Object:
-    """Add a row with text at its left end; return where its buttons go, at the right end."""
+    """Add a row with text at its left end; return where its buttons go, at the right end.
+
+    Where the panel is narrow the buttons wrap below the text.
+    """
     line = card.h_stack(
-        f"row{len(card.properties)}", gap=2, align_x="space-between", align_y="center"
+        f"row{len(card.properties)}",
+        gap=1,
+        align_x="space-between",
+        align_y="center",
+        wrap=True,
+        componentsProps=INSIDE,
     )
-    text(line, markdown)
-    return line.h_stack("buttons", gap=1, align_x="end", align_y="center")
+    text(line, markdown, width=200)
+    return line.h_stack(
+        "buttons", gap=1, align_x="end", align_y="center", wrap=True, componentsProps=WHOLE
+    )
 
 
-def text(where: types.Object, markdown: str) -> None:
-    """Add text; named after what it says, so that the App never keeps an older one."""
-    where.md(markdown, name=name_of("text", str(len(where.properties)), markdown))
+def text(where: types.Object, markdown: str, *, width: int | None = None) -> None:
+    """Add text; named after what it says, so that the App never keeps an older one.
+
+    Args:
+        where: What it is added to.
+        markdown: The text.
+        width: Pixels below which what stands beside it wraps.
+    """
+    style = {} if width is None else {"componentsProps": beside(width)}
+    where.md(markdown, name=name_of("text", str(len(where.properties)), markdown), **style)
+
+
+def short(name: str) -> str:
+    """Cut the middle out of a long name; a tooltip of the row's buttons says it whole."""
+    half = (LONGEST - 1) // 2
+    return name if len(name) <= LONGEST else f"{name[:half]}…{name[-half:]}"
 
 
 def button(
-    where: types.Object, label: str, on_click: Any, *, variant: str = "outlined", **params: Any
+    where: types.Object,
+    label: str,
+    on_click: Any,
+    *,
+    variant: str = "outlined",
+    tooltip: str | None = None,
+    **params: Any,
 ) -> None:
     """Add a button that calls a method of the panel."""
     name = name_of("button", label, str(sorted(params.items())))
-    where.btn(name, label=label, on_click=on_click, params=params, variant=variant)
+    described = {} if tooltip is None else {"componentsProps": {"button": {"title": tooltip}}}
+    where.btn(name, label=label, on_click=on_click, params=params, variant=variant, **described)
+
+
+def icon_button(where: types.Object, icon: str, label: str, on_click: Any, **params: Any) -> None:
+    """Add a button that is an icon; its tooltip, which is read aloud too, is the label."""
+    name = name_of("icon", label, str(sorted(params.items())))
+    described = {"button": {"aria-label": label, "title": label, "sx": SMALL}}
+    where.btn(
+        name,
+        label="",
+        icon=icon,
+        on_click=on_click,
+        params=params,
+        variant="outlined",
+        componentsProps=described,
+    )
 
 
 def image(where: types.Object, path: Any, alt: str, **size: str) -> None:
@@ -43,6 +103,11 @@ def link(where: types.Object, label: str, path: Any) -> None:
     name = name_of("link", str(path))
     beside = {"button": {"target": "_blank", "rel": "noopener noreferrer"}}  # keep the App open
     where.btn(name, label=label, href=media(path), variant="outlined", componentsProps=beside)
+
+
+def beside(width: int) -> dict[str, Any]:
+    """Let text take the room that is left in a row, down to a width in pixels."""
+    return {"item": {"sx": {"flex": f"1 1 {width}px", "minWidth": 0}}}
 
 
 def flexible(width: int, *, at_most: int | None = None) -> dict[str, Any]:

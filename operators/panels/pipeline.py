@@ -8,12 +8,14 @@ import fiftyone as fo
 from fiftyone.operators import types
 
 from ... import runs
-from ...datasets import selections, uncovered, workspaces
+from ...datasets import selections, similarity, uncovered, workspaces
 from ...datasets.resolving import all_samples
 from ...jobs import jobs
+from ...studies.near_duplicates import near_duplicates
 from ...workflows import overview
 from ...workflows.mapping import map_embeddings
 from .. import follow_jobs, navigation
+from ..embeddings import open_map
 from . import cards, nearest, previews
 from .base import BasePanel, notify_errors
 
@@ -53,13 +55,32 @@ class PipelinePanel(BasePanel):
             apart = all_samples(ctx.dataset).match(fo.ViewField(f"{key}_flagged"))
             ctx.ops.set_view(apart.sort_by(f"{key}_outlier_score", reverse=True))
 
-    def open_map(self, ctx: Any) -> None:
+    def show_map(self, ctx: Any) -> None:
         """Lay the embeddings out in the plane and open FiftyOne's Embeddings panel."""
         with notify_errors(ctx):
             key = map_embeddings(ctx.dataset, field=ctx.params["field"])
             ctx.ops.reload_dataset()
-            ctx.ops.open_panel("Embeddings", layout="horizontal", state={"brainResult": key})
-            ctx.ops.notify(f"Choose {key!r} in the Embeddings panel.", variant="info")
+            open_map(ctx, key)
+
+    def index_similarity(self, ctx: Any) -> None:
+        """Index embeddings for FiftyOne's search by similarity."""
+        with notify_errors(ctx):
+            key = similarity.write_similarity(ctx.dataset, ctx.params["field"])
+            ctx.ops.reload_dataset()
+            message = f"Select images and press Sort by similarity; the index is {key}."
+            ctx.ops.notify(message, variant="success")
+
+    def show_duplicates(self, ctx: Any) -> None:
+        """Show the images that are copies of others, or nearly, group by group."""
+        with notify_errors(ctx):
+            groups = near_duplicates(ctx.dataset, field=ctx.params["field"])
+            ids = [id for group in groups for id in group]
+            if not ids:
+                ctx.ops.notify("No two images are near-duplicates.", variant="info")
+                return
+            navigation.show_samples(ctx, ctx.dataset.name, ids=ids)
+            message = f"{len(ids):,} near-duplicates in {len(groups):,} groups."
+            ctx.ops.notify(message, variant="info")
 
     def open_selections(self, ctx: Any) -> None:
         """Open the panel that lays two selections side by side."""

@@ -13,7 +13,8 @@ from ...datasets import ratings
 from ...jobs import jobs
 from ...preferences import Results
 from ...runs import Run
-from . import layout
+from .. import voting
+from . import ballots, layout
 from .base import BasePanel, notify_errors
 
 POLL = 4000  # milliseconds between two looks while people vote
@@ -49,6 +50,25 @@ class RatingsPanel(BasePanel):
             jobs.stop(run)
             ctx.ops.notify("The page ends; all votes are kept.", variant="info")
 
+    def vote_here(self, ctx: Any) -> None:
+        """Begin to vote in this panel."""
+        ctx.panel.set_state("voting", ctx.params["study"])
+
+    def end_voting(self, ctx: Any) -> None:
+        """Show the results again."""
+        ctx.panel.set_state("voting", None)
+
+    def vote(self, ctx: Any) -> None:
+        """Store an answer; the same one sent again is stored once."""
+        params = ctx.params
+        with notify_errors(ctx), voting.session_of(ctx, params["study"]) as (session, rater):
+            session.vote(rater, params["pair"], params["answer"], None)
+
+    def undo(self, ctx: Any) -> None:
+        """Take the last answer back; its pair is shown again."""
+        with notify_errors(ctx), voting.session_of(ctx, ctx.params["study"]) as (session, rater):
+            session.undo(rater, ctx.params["done"])
+
     def build(self, ctx: Any, page: types.Object) -> None:
         """Add the study that was chosen, the newest one at first."""
         from ...studies import rating
@@ -74,6 +94,9 @@ class RatingsPanel(BasePanel):
             for one in reversed(names):
                 menu.add_choice(one, label=one)
             page.enum("which", menu.values(), default=name, view=menu, on_change=self.on_choose)
+        if ctx.panel.get_state("voting") == name:
+            ballots.add_ballot(page, ctx, self, name)
+            return
         status = rating.rate_status(name)
         done = (
             f"{status.finished} of {status.raters} raters are done"
@@ -83,6 +106,7 @@ class RatingsPanel(BasePanel):
         row = layout.row(page, f"**{name}**: {status.votes} votes; {done}.")
         server = _server(name)
         if server is None:
+            layout.button(row, "Vote here", self.vote_here, study=name)
             layout.button(row, "Ask people", self.ask, study=name)
         else:
             layout.button(row, "Stop asking", self.stop, run=server.id)

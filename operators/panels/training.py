@@ -9,6 +9,7 @@ from ...runs import Run
 from ...studies.comparing import number
 from ...studies.report import charts
 from ...workflows.overview import newest_grid
+from ..training import planned_steps
 from . import cards, layout
 from .study import figure
 
@@ -19,9 +20,9 @@ TAIL = 12  # lines of the log
 def add_training(card: types.Object, run: Run) -> None:
     """Add what there is to see of a training to its card."""
     status = run.status
-    state, total = status["state"], run.settings["steps"]
-    if state in runs.ACTIVE:
-        layout.bar(card, status.get("step", 0) / total, cards.progress(status))
+    planned = planned_steps(run)
+    if status["state"] in runs.ACTIVE and planned:
+        layout.bar(card, status.get("step", 0) / planned, cards.progress(status))
     if status.get("error"):
         name = f"error_{len(card.properties)}"
         card.view(name, types.Error(label=status["error"]))

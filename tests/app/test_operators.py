@@ -1,11 +1,8 @@
 """Operators outside the App: called from Python, executed, delegated."""
 
 import importlib
-import os
-import subprocess
 import sys
 import time
-from pathlib import Path
 
 import fiftyone.operators as foo
 import pytest
@@ -157,33 +154,6 @@ def test_the_time_of_a_training_is_measured_on_request_while_the_form_stays(data
         assert time.monotonic() < end, shown["measure"].view.description
         time.sleep(1)
     assert "As measured here on cpu: about" in shown["cost"].view.label
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(600)
-def test_a_launcher_process_does_what_was_delegated(dataset, tmp_path):
-    context = {"dataset": dataset, "params": {"encoder": "builtin"}}
-    foo.execute_operator(f"{URI}/compute_embeddings", context, request_delegation=True)
-    words = [str(Path(sys.executable).with_name("fiftyone")), "delegated", "launch"]
-    with (tmp_path / "launch.log").open("wb") as log:
-        environment = os.environ | {"PYTHONSAFEPATH": "1", "PYTHONUNBUFFERED": "1"}
-        launcher = subprocess.Popen(words, cwd=tmp_path, env=environment, stdout=log, stderr=log)
-    queue, end = DelegatedOperationService(), time.monotonic() + 500
-    try:
-        while (done := queue.list_operations(dataset_name=dataset.name)[-1]).run_state not in (
-            "completed",
-            "failed",
-        ):
-            said = (tmp_path / "launch.log").read_text()[-2000:]
-            assert time.monotonic() < end, said
-            assert launcher.poll() is None, said
-            time.sleep(1)
-    finally:
-        launcher.terminate()
-        launcher.wait(30)
-    assert done.run_state == "completed", done.result
-    dataset.reload()
-    assert dataset.count("builtin") == 40
 
 
 @pytest.mark.parametrize(

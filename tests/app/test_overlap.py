@@ -82,12 +82,12 @@ def test_the_workspace_opens_what_there_is(selected):
     def panels():
         workspaces.save(selected)
         space = selected.load_workspace(workspaces.NAME)
-        return [panel.type for panel in space.children[1].children]
+        return [[panel.type for panel in side.children] for side in space.children]
 
-    assert panels() == ["curadiff", "curadiff_selections"]
+    assert panels() == [["Samples"], ["curadiff", "curadiff_selections"]]
     map_embeddings(selected)
     selected.reload()
-    assert panels() == ["curadiff", "Embeddings", "curadiff_selections"]
+    assert panels() == [["Samples", "curadiff_map"], ["curadiff", "curadiff_selections"]]
     assert selected.list_workspaces() == ["curadiff"]
     assert workspaces.most_real_first(selected) is None
 
@@ -136,7 +136,7 @@ def test_an_empty_data_set_is_filled_by_the_form_that_meets_it(visit, photos):
     try:
         person = visit()
         person.page.goto(f"{person.address}/datasets/{empty.name}")
-        person.sees("Make a data set of a folder", timeout=60)
+        person.sees("Make a FiftyOne data set of a folder", timeout=60)
         person.field("Folder").fill(str(photos))
         person.submit("Import")
         person.sees("40 samples", timeout=120)

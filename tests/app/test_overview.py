@@ -50,6 +50,16 @@ def test_the_next_step_follows_what_is_there(home, dataset):
     assert next_step(overview(dataset))[2] == "generate_samples"
 
 
+@pytest.mark.parametrize("state", ["running", "stopped", "finished"])
+def test_a_training_whose_record_lacks_its_steps_has_a_card_all_the_same(home, dataset, state):
+    run = runs.create("train", {"batch_size": 4}, name="odd")
+    run.add(dataset=dataset.name)
+    run.set_status(state, step=7)
+    page = foo.types.Object()
+    add_cards(page, overview(dataset), PipelinePanel())
+    assert "step 7" in str(page.to_json())
+
+
 def test_trainings_of_a_study_are_shown_as_the_study(home, dataset):
     study = runs.create("study", {}, name="first")
     study.add(dataset=dataset.name)

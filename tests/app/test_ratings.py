@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 import urllib.request
 from types import SimpleNamespace
@@ -10,8 +11,9 @@ from types import SimpleNamespace
 import curadiff
 import fiftyone as fo
 import pytest
-from curadiff.datasets import ratings
+from curadiff.datasets import locking, ratings
 from curadiff.jobs import jobs
+from curadiff.operators import voting
 from curadiff.operators.panels.ratings import RatingsPanel
 from curadiff.preferences.session import Session
 
@@ -60,6 +62,79 @@ def test_the_panel_says_what_the_votes_mean(drawn):
     shown = str(page.to_json())
     assert "typicality was preferred to random in" in shown
     assert "3 of 3 raters are done" in shown
+
+
+class App:
+    """A panel's context with a store, as the App's server gives it."""
+
+    def __init__(self, dataset):
+        self.dataset, self.params, self.state, self.kept, self.said = dataset, {}, {}, {}, []
+        self.panel = SimpleNamespace(get_state=self.state.get, set_state=self.state.__setitem__)
+        self.ops = SimpleNamespace(notify=lambda text, variant: self.said.append(text))
+
+    def store(self, name):
+        assert name == "curadiff_ratings"
+        return SimpleNamespace(get=self.kept.get, set=self.kept.__setitem__)
+
+
+def test_votes_in_the_panel_are_stored_once_and_can_be_taken_back(drawn):
+    name = curadiff.rate_start(drawn, votes_per_rater=3).name
+    panel, ctx = RatingsPanel(), App(drawn)
+
+    def act(method, **params):
+        ctx.params = {"study": name, **params}
+        method(ctx)
+
+    act(panel.vote_here)
+
+    def page():
+        return str(panel.render(ctx).type.to_json())
+
+    shown = page()
+    assert "0 of 3" in shown
+    assert "data:image/png;base64," in shown
+    assert "typicality" not in shown  # which arm it is must not be seen
+    assert ".png" not in shown.replace("image/png", "")
+    with voting.session_of(ctx, name) as (session, rater):
+        pair = session.state(rater).open[0].id
+    for _ in range(2):  # a click that is sent twice
+        act(panel.vote, pair=pair, answer="left")
+    assert curadiff.rate_status(name).votes == 1
+    assert curadiff.rate_status(name).raters == 1
+    act(panel.vote, pair=pair, answer="right")
+    assert "answered already" in ctx.said[-1]
+    assert "1 of 3" in page()
+    for _ in range(2):
+        act(panel.undo, done=1)
+    assert curadiff.rate_status(name).votes == 0
+    assert "0 of 3" in page()
+    for _ in range(3):
+        with voting.session_of(ctx, name) as (session, rater):
+            pair = session.state(rater).open[0].id
+        act(panel.vote, pair=pair, answer="tie")
+    assert "thank you" in page()
+    act(panel.end_voting)
+    assert "Vote here" in page()
+
+
+def test_while_the_page_is_open_the_panel_says_so_and_stores_nothing(drawn):
+    name = curadiff.rate_start(drawn, votes_per_rater=3).name
+    panel, ctx = RatingsPanel(), App(drawn)
+    store = ratings.open_rating(name)
+    ctx.params = {"study": name}
+    panel.vote_here(ctx)
+    with locking.hold(f"rating:{store.key}", "rate serve", what="the study"):
+        errors = []  # locks are held by threads of work: another one stands for another process
+
+        def other():
+            errors.append(str(panel.render(ctx).type.to_json()))
+
+        thread = threading.Thread(target=other)
+        thread.start()
+        thread.join()
+    assert "The page for raters is open" in errors[0]
+    assert "Back to the results" in errors[0]
+    assert curadiff.rate_status(name).votes == 0
 
 
 def test_from_a_form_to_a_win_rate(drawn, server, browser, pictures):

@@ -1,0 +1,108 @@
+"""Operators on how alike images are: an index for similarity search, and near-duplicates."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from fiftyone.operators import types
+
+from ..datasets import reading, similarity
+from . import suggestions
+from .base import BaseOperator, Results, add_error, add_menu, add_target
+
+
+class IndexSimilarity(BaseOperator):
+    """Search by similarity on embeddings that are there."""
+
+    slug = "index_similarity"
+    title = "Index for similarity search"
+    about = (
+        "Let FiftyOne sort images by similarity to selected ones, on embeddings that are there "
+        "already."
+    )
+    button = "Index"
+    icon = "image_search"
+    risk: ClassVar[types.RiskLevel] = types.RiskLevel.LOW
+    results: ClassVar[Results] = {"key": (str, "Brain key of the index")}
+
+    def build_form(self, ctx: Any, form: types.Object) -> None:
+        """Ask which embeddings, and where the index is kept."""
+        if not _has_embeddings(ctx, form):
+            return
+        add_menu(form, "field", suggestions.embedding_fields(ctx.dataset), label="Embeddings")
+        backends = {name: name for name in similarity.backends()}
+        backends[similarity.DEFAULT_BACKEND] = f"{similarity.DEFAULT_BACKEND}: needs nothing else"
+        add_menu(
+            form,
+            "backend",
+            backends,
+            label="Backend",
+            description="The others are services or packages that FiftyOne's brain is set up for.",
+        )
+
+    def perform(self, ctx: Any) -> dict[str, Any]:
+        """Index; the vectors are there, so it takes a moment."""
+        field = ctx.params.get("field") or reading.only_embedding_field(ctx.dataset)
+        backend = ctx.params.get("backend") or similarity.DEFAULT_BACKEND
+        key = similarity.write_similarity(ctx.dataset, field, backend=backend)
+        if ctx.executor is not None:
+            ctx.ops.reload_dataset()
+        message = f"Select images and press the button Sort by similarity; the index is {key}."
+        return {"key": key, "message": message}
+
+    def __call__(self, dataset: Any, *, field: str | None = None, backend: str = "sklearn") -> str:
+        """Index now, and return the brain key."""
+        field = field or reading.only_embedding_field(dataset)
+        return similarity.write_similarity(dataset, field, backend=backend)
+
+
+class FindDuplicates(BaseOperator):
+    """Images that are copies of one another, or nearly."""
+
+    slug = "find_duplicates"
+    title = "Find near-duplicates"
+    about = (
+        "Show the images that are copies of others, or nearly, side by side; nothing is changed."
+    )
+    button = "Find"
+    icon = "filter_none"
+    risk: ClassVar[types.RiskLevel] = types.RiskLevel.LOW
+    results: ClassVar[Results] = {
+        "groups": (int, "Groups of near-duplicates"),
+        "images": (int, "Images in them"),
+    }
+
+    def build_form(self, ctx: Any, form: types.Object) -> None:
+        """Ask which images and embeddings."""
+        add_target(ctx, form, "Search")
+        if _has_embeddings(ctx, form):
+            add_menu(form, "field", suggestions.embedding_fields(ctx.dataset), label="Embeddings")
+
+    def perform(self, ctx: Any) -> dict[str, Any]:
+        """Find them, and show them group by group."""
+        from ..studies.near_duplicates import near_duplicates
+
+        field = ctx.params.get("field") or reading.only_embedding_field(ctx.dataset)
+        groups = near_duplicates(ctx.target_view(), field=field)
+        ids = [id for group in groups for id in group]
+        if ids and ctx.executor is not None:
+            ctx.ops.set_view(ctx.dataset.select(ids, ordered=True))
+        message = "No two images are near-duplicates."
+        if ids:
+            word = "group" if len(groups) == 1 else "groups"
+            message = f"{len(ids):,} images in {len(groups):,} {word} are copies, or nearly."
+        return {"groups": len(groups), "images": len(ids), "message": message}
+
+    def __call__(self, samples: Any, *, field: str | None = None) -> list[list[str]]:
+        """Return the groups of sample ids."""
+        from ..studies.near_duplicates import near_duplicates
+
+        return near_duplicates(samples, field=field)
+
+
+def _has_embeddings(ctx: Any, form: types.Object) -> bool:
+    """Tell whether there are embeddings, and say in the form where there are none."""
+    if ctx.dataset is not None and reading.embedding_fields(ctx.dataset):
+        return True
+    add_error(form, "There are no embeddings yet; compute them first.")
+    return False
