@@ -44,6 +44,7 @@ class BaseOperator(foo.Operator):
         model: Its settings; None for operators without.
         risk: What an agent should know before calling it.
         delegates: May be handed to ``fiftyone delegated launch``.
+        needs_dataset: Works on the data set that is open.
         results: What it returns besides ``message``: by name, the type and what it is.
     """
 
@@ -55,6 +56,7 @@ class BaseOperator(foo.Operator):
     model: ClassVar[type[Settings] | None] = None
     risk: ClassVar[types.RiskLevel] = types.RiskLevel.MEDIUM
     delegates: ClassVar[bool] = False
+    needs_dataset: ClassVar[bool] = True
     results: ClassVar[Results] = {}
 
     @property
@@ -82,6 +84,7 @@ class BaseOperator(foo.Operator):
             form.view("why_again", types.AlertView(severity="error", label=label))
         try:
             with lost_in_words():
+                self._check_open(ctx)
                 self.build_form(ctx, form)
         except CuradiffError as error:
             add_error(form, str(error))
@@ -109,6 +112,7 @@ class BaseOperator(foo.Operator):
             if refused:
                 raise RequestRefused(" ".join(refused.values()))
             with lost_in_words():
+                self._check_open(ctx)
                 result = self.perform(ctx)
         except CuradiffError as error:
             if not in_app(ctx):
@@ -139,6 +143,11 @@ class BaseOperator(foo.Operator):
             return {}
         values = form_values.form_settings(self.model, ctx.params)
         return form_values.refused_settings(self.model, values)
+
+    def _check_open(self, ctx: Any) -> None:
+        """Refuse to work on a data set where none is open."""
+        if self.needs_dataset and ctx.dataset is None:
+            raise DataError("Open a data set first, or import images.")
 
     def build_form(self, ctx: Any, form: types.Object) -> None:
         """Add the form's fields."""
@@ -224,8 +233,6 @@ def add_menu(
 
 def add_target(ctx: Any, form: types.Object, verb: str) -> None:
     """Let the user choose the samples: the data set, the current view or the selected ones."""
-    if ctx.dataset is None:
-        raise DataError("Open a data set first, or import images.")
     form.view_target(ctx, action_description=verb)
     warning = resolving.passing(ctx.dataset)
     if warning:

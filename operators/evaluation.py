@@ -111,8 +111,6 @@ class EvaluateGenerated(BaseOperator):
 
 def _linked(ctx: Any) -> tuple[Any, list[str]]:
     """Return the real images' data set and the generated ones linked with it."""
-    if ctx.dataset is None:
-        raise DataError("Open a data set first, or import images.")
     ours = info.read(ctx.dataset)
     source = ctx.dataset
     origin = generated.known_source(ours)

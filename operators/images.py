@@ -28,6 +28,7 @@ class ImportImages(BaseOperator):
     button = "Import"
     icon = "add_photo_alternate"
     model: ClassVar[type[Settings] | None] = ImportSettings
+    needs_dataset = False
     risk = types.RiskLevel.LOW
     delegates = True
     results: ClassVar[Results] = {"run": (str, "Id of the run")}

@@ -103,8 +103,6 @@ def results(dataset: Any, *, deletable: bool = False) -> dict[str, str]:
         dataset: The open data set.
         deletable: Leave out runs that a process works in.
     """
-    if dataset is None:
-        raise DataError("Open a data set first, or import images.")
     runs_here = runs_of_dataset(dataset.name, identity.id_of(dataset))
     studies = {run.path for run in runs_here if run.kind == "study"}
     independent = [run for run in runs_here if run.path.parent.parent not in studies]

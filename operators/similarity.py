@@ -102,7 +102,7 @@ class FindDuplicates(BaseOperator):
 
 def _has_embeddings(ctx: Any, form: types.Object) -> bool:
     """Tell whether there are embeddings, and say in the form where there are none."""
-    if ctx.dataset is not None and reading.embedding_fields(ctx.dataset):
+    if reading.embedding_fields(ctx.dataset):
         return True
     add_error(form, "There are no embeddings yet; compute them first.")
     return False

@@ -12,11 +12,12 @@ from ...runs import Run
 from ...workflows.conditions import in_short
 from ...workflows.estimating import duration
 from ...workflows.mapping import has_umap
-from ...workflows.overview import Overview, active
+from ...workflows.overview import Overview
 from .. import results
 from ..training import can_resume, has_model, step_of
 from . import evaluation, previews
 from .layout import INSIDE, bar, button, icon_button, link, name_of, row, short, text
+from .next_step import next_step
 
 UNJUDGED = "Nothing evaluated yet."
 STUDIED = "The study has compared its arms; nothing else is evaluated yet."
@@ -61,32 +62,6 @@ def _of_generated(page: types.Object, overview: Overview, panel: Any) -> None:
         button(line, "Compare the arms", panel.open_study, study=run.id)
     button(line, "Open the real images", panel.open_dataset, name=overview.source)
     _evaluations(page, overview, panel, none=STUDIED if studies_here else UNJUDGED)
-
-
-def next_step(overview: Overview) -> tuple[str, str, str]:
-    """Say what to do next, why, and by which operator (none: ``""``)."""
-    if overview.images == 0:
-        return "Next: import images", "This data set is empty.", "import_images"
-    if active([*overview.jobs, *overview.trainings, *overview.studies]):
-        return "At work", "You may close the App: what runs goes on, and is shown here again.", ""
-    if not overview.embeddings:
-        why = (
-            "Vectors that say which images look alike; choosing works on them. The encoder "
-            "“builtin” needs no download."
-        )
-        return "Next: compute embeddings", why, "compute_embeddings"
-    if not overview.selections:
-        why = "Choose a method and how many images to keep."
-        return "Next: select training images", why, "select_samples"
-    if not overview.trainings and not overview.studies:
-        why = "A study trains one model per way of choosing and compares them."
-        return "Next: train a model, or run a study", why, "train_diffusion"
-    if not overview.generated:
-        return "Next: generate images", "Draw images from a trained model.", "generate_samples"
-    if not overview.evaluations and not overview.studies:
-        why = "Compare the generated images with the real ones."
-        return "Next: evaluate", why, "evaluate_generated"
-    return "All steps are done", "Select in another way and compare, or run a study.", "run_study"
 
 
 def _import(page: types.Object, overview: Overview, panel: Any) -> None:

@@ -120,6 +120,15 @@ def test_each_quick_operator_runs_from_plain_json_and_returns_what_it_declares(e
         ratings.delete_rating(f"{embedded.name}-people")
 
 
+@pytest.mark.parametrize("name", [name for name in LISTED if name != "import_images"])
+def test_without_a_data_set_the_form_says_so_and_nothing_starts(name):
+    context = ExecutionContext({"params": {}}, operator_uri=f"{URI}/{name}")
+    form = operators()[name].resolve_type(context, "inputs").type.properties
+    assert form["refused"].error_message == "Open a data set first, or import images."
+    with pytest.raises(Exception, match="Open a data set first"):
+        operators()[name].execute(context)
+
+
 def test_wrong_types_are_refused_with_a_sentence(embedded):
     for params in ({"budget": "many"}, {"budget": [1]}, {"method": 3}, {"budget": -1}):
         with pytest.raises(ExecutionError, match=r"budget must|method must"):

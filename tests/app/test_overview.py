@@ -9,7 +9,8 @@ import pytest
 from curadiff import config, runs
 from curadiff.common.errors import EnvironmentFault, SettingsError
 from curadiff.datasets import generated, pairs, reading
-from curadiff.operators.panels.cards import add_cards, next_step
+from curadiff.operators.panels.cards import add_cards
+from curadiff.operators.panels.next_step import next_step
 from curadiff.operators.panels.pipeline import PipelinePanel
 from curadiff.workflows.mapping import map_embeddings, principal_plane
 from curadiff.workflows.overview import Overview, overview
