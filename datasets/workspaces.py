@@ -20,9 +20,9 @@ def save(dataset: Any) -> str:
     A workspace of the user's that is called so stays; this one then has a number behind
     its name.
 
-    The grid is at the left, with the map of the embeddings behind it; beside it the Curadiff
-    panel and behind that, as tabs, what there is to see: two or more selections, a study. So
-    no side has more tabs than fit beside FiftyOne's own control.
+    The grid is at the left, and behind it, as tabs, the map of the embeddings and the
+    comparison of selections; beside it the Curadiff panel and behind that a study. So no tab
+    lies under FiftyOne's own control at the right.
 
     Args:
         dataset: Real or generated images.
@@ -62,7 +62,7 @@ def _arranged(fo: Any, dataset: Any) -> Any:
     if maps:
         grid.append(fo.Panel(type="curadiff_map"))
     if len([key for key in dataset.list_runs() if key.startswith("select_")]) > 1:
-        beside.append(fo.Panel(type="curadiff_selections"))
+        grid.append(fo.Panel(type="curadiff_selections"))
     if "generated" in ours or "generated_datasets" in ours:
         beside.append(fo.Panel(type="curadiff_study"))
     left = fo.Space(children=grid, active_child=samples.component_id)

@@ -16,7 +16,7 @@ from ...workflows.overview import Overview
 from .. import results
 from ..training import can_resume, has_model, step_of
 from . import evaluation, previews
-from .layout import INSIDE, bar, button, icon_button, link, name_of, row, short, text
+from .layout import INSIDE, WRAPPING, bar, button, icon_button, link, name_of, row, short, text
 from .next_step import next_step
 
 UNJUDGED = "Nothing evaluated yet."
@@ -257,11 +257,11 @@ def _card(
         componentsProps=INSIDE,
     )
     variant = "contained" if operator == next_step(overview)[2] else "outlined"
-    head = card.h_stack(
-        "head", align_x="space-between", align_y="center", wrap=True, componentsProps=INSIDE
-    )
+    head = card.h_stack("head", align_x="space-between", align_y="center", componentsProps=WRAPPING)
     head.view("title", types.HeaderView(label=f"**{title}**"))
-    buttons = head.h_stack("buttons", gap=1, align_x="end", align_y="center", wrap=True)
+    buttons = head.h_stack(
+        "buttons", gap=1, align_x="end", align_y="center", componentsProps=WRAPPING
+    )
     if beside:
         button(buttons, *beside)
     button(buttons, label, panel.open_form, variant=variant, operator=operator, given=given or {})

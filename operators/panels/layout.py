@@ -13,7 +13,12 @@ INSIDE = {
     "grid": {"sx": {"boxSizing": "border-box", "minWidth": 0, "maxWidth": "100%"}},
 }
 """Keeps a stack as wide as what it stands in, however wide its contents would like to be."""
-WHOLE = {**INSIDE, "item": {"sx": {"flex": "0 0 auto", "maxWidth": "100%"}}}
+WRAPPING = {
+    "item": INSIDE["item"],
+    "grid": {"sx": {**INSIDE["grid"]["sx"], "flexWrap": "wrap"}},
+}
+"""The same for a row, which wraps where it is too narrow."""
+WHOLE = {**WRAPPING, "item": {"sx": {"flex": "0 0 auto", "maxWidth": "100%"}}}
 """Keeps the buttons of a row beside one another, or moves all of them below its text."""
 SCROLLING = {"item": {"sx": {"minWidth": 0, "maxWidth": "100%", "overflowX": "auto"}}}
 """Lets a wide table scroll inside of its card."""
@@ -34,13 +39,10 @@ def row(card: types.Object, markdown: str) -> types.Object:
         gap=1,
         align_x="space-between",
         align_y="center",
-        wrap=True,
-        componentsProps=INSIDE,
+        componentsProps=WRAPPING,
     )
     text(line, markdown, width=200)
-    return line.h_stack(
-        "buttons", gap=1, align_x="end", align_y="center", wrap=True, componentsProps=WHOLE
-    )
+    return line.h_stack("buttons", gap=1, align_x="end", align_y="center", componentsProps=WHOLE)
 
 
 def text(where: types.Object, markdown: str, *, width: int | None = None) -> None:
@@ -72,8 +74,15 @@ def button(
 ) -> None:
     """Add a button that calls a method of the panel."""
     name = name_of("button", label, str(sorted(params.items())))
-    described = {} if tooltip is None else {"componentsProps": {"button": {"title": tooltip}}}
-    where.btn(name, label=label, on_click=on_click, params=params, variant=variant, **described)
+    described = {} if tooltip is None else {"button": {"title": tooltip}}
+    where.btn(
+        name,
+        label=label,
+        on_click=on_click,
+        params=params,
+        variant=variant,
+        componentsProps=described,
+    )
 
 
 def icon_button(where: types.Object, icon: str, label: str, on_click: Any, **params: Any) -> None:

@@ -67,7 +67,7 @@ class MapPanel(BasePanel):
             return
         names = selections.selection_names(ctx.dataset)
         key = _chosen(ctx.panel.get_state("key"), keys)
-        menus = page.h_stack("menus", gap=2, align_x="left", wrap=True)
+        menus = page.h_stack("menus", gap=2, align_x="left", componentsProps=layout.WRAPPING)
         _menu(menus, "key", "Map", keys, key, self.on_choose_map)
         chosen: set[str] = set()
         if names:
@@ -93,6 +93,7 @@ class MapPanel(BasePanel):
                 "height": 560,
                 "dragmode": "lasso",
                 "margin": {"l": 8, "r": 8, "t": 8, "b": 8},
+                "showlegend": True,
                 "legend": {"orientation": "h"},
                 "xaxis": axis,
                 "yaxis": {**axis, "scaleanchor": "x"},
@@ -121,8 +122,9 @@ def _trace(
     }
 
 
-def _chosen(wanted: str | None, names: Sequence[str]) -> str:
-    return wanted if wanted in names else names[-1]
+def _chosen(name: str | None, names: Sequence[str]) -> str:
+    """Return a name that a person chose, the newest where that is none or gone."""
+    return name if name is not None and name in names else names[-1]
 
 
 def _menu(

@@ -84,10 +84,10 @@ def test_the_workspace_opens_what_there_is(selected):
         space = selected.load_workspace(workspaces.NAME)
         return [[panel.type for panel in side.children] for side in space.children]
 
-    assert panels() == [["Samples"], ["curadiff", "curadiff_selections"]]
+    assert panels() == [["Samples", "curadiff_selections"], ["curadiff"]]
     map_embeddings(selected)
     selected.reload()
-    assert panels() == [["Samples", "curadiff_map"], ["curadiff", "curadiff_selections"]]
+    assert panels() == [["Samples", "curadiff_map", "curadiff_selections"], ["curadiff"]]
     assert selected.list_workspaces() == ["curadiff"]
     assert workspaces.most_real_first(selected) is None
 
