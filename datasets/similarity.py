@@ -7,7 +7,7 @@ from typing import Any
 from ..common.errors import DataError, EnvironmentFault
 from . import locking, names
 from .names import Names
-from .reading import embedding_fields
+from .reading import embedding_fields, read_embeddings
 from .resolving import all_samples
 from .writing import key_of
 
@@ -30,8 +30,9 @@ def key_of_index(field: str) -> str:
 def write_similarity(dataset: Any, field: str, *, backend: str = DEFAULT_BACKEND) -> str:
     """Index the embeddings of a field for FiftyOne's *Sort by similarity*.
 
-    The vectors are those of the field; none is computed or stored a second time by the default
-    backend. Curadiff's own index of the same field is replaced; a brain run of the user's that
+    The vectors are those of the field as they are now; the index keeps a copy of them. Given the
+    field's name instead, FiftyOne reads ids and vectors apart, and some were swapped in a test.
+    Curadiff's own index of the same field is replaced; a brain run of the user's that
     has its name stays, and the index then has a number behind its key.
 
     Args:
@@ -63,10 +64,11 @@ def write_similarity(dataset: Any, field: str, *, backend: str = DEFAULT_BACKEND
         dataset.reload()
         if dataset.has_brain_run(key):
             dataset.delete_brain_run(key)
-        view = all_samples(dataset).exists(field)
+        pool = read_embeddings(all_samples(dataset).exists(field), field)
+        view = all_samples(dataset).select(pool.ids, ordered=True)
         try:
             fob.compute_similarity(
-                view, embeddings=field, brain_key=key, backend=backend, metric="cosine"
+                view, embeddings=pool.x, brain_key=key, backend=backend, metric="cosine"
             )
         except Exception as error:  # each backend fails in its own way
             if backend == DEFAULT_BACKEND:

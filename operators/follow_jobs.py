@@ -10,6 +10,7 @@ import time
 from typing import Any
 
 import fiftyone.operators as foo
+from fiftyone.operators import types
 
 from .. import runs
 from ..runs import Run
@@ -68,6 +69,7 @@ class FollowJob(foo.Operator):
             label="Curadiff: Follow a job",
             description="Wait for the end of a job and show what it made.",
             unlisted=True,
+            risk_level=types.RiskLevel.LOW,
         )
 
     def execute(self, ctx: Any) -> None:

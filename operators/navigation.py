@@ -13,6 +13,7 @@ from typing import Any
 
 import fiftyone as fo
 import fiftyone.operators as foo
+from fiftyone.operators import types
 
 from ..common.errors import DataError
 from ..datasets.resolving import all_samples
@@ -68,6 +69,7 @@ class ShowSamples(foo.Operator):
             label="Curadiff: Show samples of a data set",
             description="Show a view of a data set that is being opened.",
             unlisted=True,
+            risk_level=types.RiskLevel.LOW,
         )
 
     def execute(self, ctx: Any) -> None:

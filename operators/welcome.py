@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import fiftyone.operators as foo
+from fiftyone.operators import types
 
 from ..datasets.unloaded import glance
 from .base import URI
@@ -25,6 +26,7 @@ class Welcome(foo.Operator):
             description="Open the import form on an empty data set.",
             on_dataset_open=True,
             unlisted=True,
+            risk_level=types.RiskLevel.LOW,
         )
 
     def execute(self, ctx: Any) -> None:

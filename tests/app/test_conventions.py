@@ -19,20 +19,20 @@ MANIFEST = yaml.safe_load((ROOT / "fiftyone.yml").read_text())
 HELPERS = {"show_samples", "follow_job", "welcome"}
 LISTED = [name for name in MANIFEST["operators"] if name not in HELPERS]
 HIGH = {"delete_result"}
-REFUSED = {  # what each says on an empty data set without parameters, which it must not start
-    "import_images": "folder",
-    "map_embeddings": "embeddings",
-    "index_similarity": "embeddings",
-    "find_duplicates": "embeddings",
-    "select_samples": "embeddings|samples|pool|image",
-    "stop_training": "run is needed",
-    "resume_training": "run is needed",
-    "generate_samples": "run is needed",
-    "import_generated": "folder is needed",
-    "evaluate_generated": "no generated images",
-    "start_rating": "arm|tag|two",
-    "rename_result": "what must name|nothing yet",
-    "delete_result": "what must name",
+REFUSED = {  # what each says without parameters on a data set where nothing was made yet
+    "import_images": "Choose the folder",
+    "map_embeddings": "There are no embeddings yet",
+    "index_similarity": "There are no embeddings yet",
+    "find_duplicates": "There are no embeddings yet",
+    "select_samples": "There are no embeddings yet",
+    "stop_training": "No training of this data set is running",
+    "resume_training": "No training of this data set can go on",
+    "generate_samples": "There is no trained model yet",
+    "import_generated": "has generated images yet",
+    "evaluate_generated": "There are no generated images yet",
+    "start_rating": "There is nothing to compare yet",
+    "rename_result": "There is nothing yet",
+    "delete_result": "There is nothing yet",
 }
 
 

@@ -17,8 +17,9 @@ def test_fiftyone_sorts_by_our_embeddings(home, embedded):
     key = IndexSimilarity()(embedded)
     assert key == "similar_builtin"
     embedded.reload()
-    ids, vectors = embedded.values(["id", "builtin"])
-    x = np.asarray(vectors, dtype=np.float64)
+    vectors = {sample.id: sample["builtin"] for sample in embedded}
+    ids = list(vectors)
+    x = np.asarray([vectors[id] for id in ids], dtype=np.float64)
     x /= np.linalg.norm(x, axis=1, keepdims=True)
     distance = dict(zip(ids, 1 - x @ x[3], strict=True))
     nearest = embedded.sort_by_similarity(ids[3], k=5, brain_key=key).values("id")
