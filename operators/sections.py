@@ -27,7 +27,15 @@ SECTIONS: dict[str, dict[str, tuple[str, ...]]] = {
             "together_field",
             "weight_field",
         ),
-        "Density and outliers": ("alpha", "neighbors", "min_distance", "outlier_rate"),
+        "More like these, less like those": ("toward", "away", "pull"),
+        "Density and outliers": (
+            "alpha",
+            "neighbors",
+            "min_distance",
+            "outlier_rate",
+            "harm_fraction",
+            "base_method",
+        ),
         COMPUTING: ("seed", "device", "overwrite"),
     },
     "train": {
@@ -57,6 +65,7 @@ SECTIONS: dict[str, dict[str, tuple[str, ...]]] = {
             "bad_images",
             "checkpoint_every",
             "keep_checkpoints",
+            "keep_every",
             "grid_every",
             "tracker",
         ),
@@ -72,7 +81,8 @@ SECTIONS: dict[str, dict[str, tuple[str, ...]]] = {
     },
     "study": {
         "Held-out images": ("held_out", "group_field"),
-        "Running": ("parallel",),
+        "What is compared": ("draws", "leave_out", "match", "curve"),
+        "Running": ("parallel", "patience", "trainer", "command", "captions"),
     },
     "preview": {
         "Model": ("image_size", "decide_size", "windows", "horizontal_flip"),

@@ -82,7 +82,8 @@ def as_choices(names: Iterable[str]) -> Choices:
 def plan_menus(dataset: Any) -> dict[str, Choices]:
     """List what a study or a preview can refer to, by dotted setting."""
     select = {f"select.{name}": menu for name, menu in selection_menus(dataset).items()}
-    return {"group_field": NONE | as_choices(text_fields(dataset))} | select
+    groups = NONE | as_choices(text_fields(dataset))
+    return dict.fromkeys(("group_field", "leave_out", "captions"), groups) | select
 
 
 def plan_suggestions(dataset: Any) -> dict[str, Choices]:
