@@ -134,6 +134,18 @@ class Visit:
         self.page.get_by_role("option", name=choice, exact=True).click()
         self.page.wait_for_timeout(1200)
 
+    def pick(self, label, choice):
+        """Choose from the suggestions under a label of the open form."""
+        self.field(label).click()
+        self.page.get_by_role("option", name=choice, exact=True).click()
+        self.page.wait_for_timeout(1200)
+
+    def unfold(self, title):
+        """Open a section of the form by its title."""
+        dialog = self.page.get_by_role("dialog")
+        dialog.get_by_text(f"{title}: ").first.click()
+        self.page.wait_for_timeout(600)
+
     def select_first_samples(self, count):
         """Tick samples in the grid, once it has stopped moving."""
         self.page.wait_for_timeout(3000)

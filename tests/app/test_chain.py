@@ -15,7 +15,7 @@ def test_embed_select_train_stop_resume_generate_evaluate_and_compare_by_clickin
     person.picture("app-first")
 
     person.click("Compute")
-    person.field("Encoder").fill("builtin")
+    person.pick("Encoder", "builtin (ready)")
     person.submit("Compute")
     person.sees("40 images, complete", timeout=120)
 
@@ -28,6 +28,7 @@ def test_embed_select_train_stop_resume_generate_evaluate_and_compare_by_clickin
     person.choose("Preset", "demo")
     person.field("Image size").fill("16")
     person.field("Steps").fill("100000")
+    person.unfold("Images and checkpoints")
     person.field("Checkpoint every").fill("5")
     person.picture("app-train-form")
     person.submit("Train")
@@ -50,7 +51,7 @@ def test_embed_select_train_stop_resume_generate_evaluate_and_compare_by_clickin
 
     person.click("Evaluate")
     person.choose("Trained on", "selection typicality-12")
-    person.field("Encoder").fill("builtin")
+    person.pick("Encoder", "builtin (ready)")
     person.choose("Counts", "subsample")
     person.submit("Evaluate")
     person.sees("frechet distance", timeout=120)
