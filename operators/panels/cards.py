@@ -16,7 +16,7 @@ from ...workflows.overview import Overview
 from .. import results
 from ..training import can_resume, has_model, step_of
 from . import evaluation, previews
-from .layout import INSIDE, WRAPPING, bar, button, icon_button, link, name_of, row, short, text
+from .layout import INSIDE, bar, button, icon_button, link, name_of, row, short, text, wrapping_row
 from .next_step import next_step
 
 UNJUDGED = "Nothing evaluated yet."
@@ -257,11 +257,9 @@ def _card(
         componentsProps=INSIDE,
     )
     variant = "contained" if operator == next_step(overview)[2] else "outlined"
-    head = card.h_stack("head", align_x="space-between", align_y="center", componentsProps=WRAPPING)
+    head = wrapping_row(card, "head", "space-between")
     head.view("title", types.HeaderView(label=f"**{title}**"))
-    buttons = head.h_stack(
-        "buttons", gap=1, align_x="end", align_y="center", componentsProps=WRAPPING
-    )
+    buttons = wrapping_row(head, "buttons", "end")
     if beside:
         button(buttons, *beside)
     button(buttons, label, panel.open_form, variant=variant, operator=operator, given=given or {})
