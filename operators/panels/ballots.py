@@ -53,7 +53,7 @@ def _add_pair(page: types.Object, ctx: Any, panel: Any, name: str) -> None:
         view = types.ImageView(alt=f"the picture on the {side}", width="100%")
         shown = voting.picture(path, rating.size)
         cell.str(layout.name_of(side, pair.id), default=shown, view=view)
-    answers = layout.wrapping_row(page, "answers", "center")
+    answers = page.h_stack("answers", gap=1, align_x="center", componentsProps=layout.WRAPPING)
     offered = (*ANSWERS, BOTH_BAD) if rating.both_bad else ANSWERS
     for answer, label in offered:
         layout.button(

@@ -16,7 +16,7 @@ from ...workflows.overview import Overview
 from .. import results
 from ..training import can_resume, has_model, step_of
 from . import evaluation, previews
-from .layout import INSIDE, bar, button, icon_button, link, name_of, row, short, text, wrapping_row
+from .layout import INSIDE, WRAPPING, bar, button, icon_button, link, name_of, row, short, text
 from .next_step import next_step
 
 UNJUDGED = "Nothing evaluated yet."
@@ -257,9 +257,11 @@ def _card(
         componentsProps=INSIDE,
     )
     variant = "contained" if operator == next_step(overview)[2] else "outlined"
-    head = wrapping_row(card, "head", "space-between")
+    head = card.h_stack("head", align_x="space-between", align_y="center", componentsProps=WRAPPING)
     head.view("title", types.HeaderView(label=f"**{title}**"))
-    buttons = wrapping_row(head, "buttons", "end")
+    buttons = head.h_stack(
+        "buttons", gap=1, align_x="end", align_y="center", componentsProps=WRAPPING
+    )
     if beside:
         button(buttons, *beside)
     button(buttons, label, panel.open_form, variant=variant, operator=operator, given=given or {})

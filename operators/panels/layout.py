@@ -13,7 +13,12 @@ INSIDE = {
     "grid": {"sx": {"boxSizing": "border-box", "minWidth": 0, "maxWidth": "100%"}},
 }
 """Keeps a stack as wide as what it stands in, however wide its contents would like to be."""
-WHOLE = {**INSIDE, "item": {"sx": {"flex": "0 0 auto", "maxWidth": "100%"}}}
+WRAPPING = {
+    "item": INSIDE["item"],
+    "grid": {"sx": {**INSIDE["grid"]["sx"], "flexWrap": "wrap"}},
+}
+"""The same for a row, which wraps where it is too narrow."""
+WHOLE = {**WRAPPING, "item": {"sx": {"flex": "0 0 auto", "maxWidth": "100%"}}}
 """Keeps the buttons of a row beside one another, or moves all of them below its text."""
 SCROLLING = {"item": {"sx": {"minWidth": 0, "maxWidth": "100%", "overflowX": "auto"}}}
 """Lets a wide table scroll inside of its card."""
@@ -29,28 +34,15 @@ def row(card: types.Object, markdown: str) -> types.Object:
 
     Where the panel is narrow the buttons wrap below the text.
     """
-    line = wrapping_row(card, f"row{len(card.properties)}", "space-between")
-    text(line, markdown, width=200)
-    return wrapping_row(line, "buttons", "end", WHOLE)
-
-
-def wrapping_row(
-    where: types.Object, name: str, align: str, style: dict[str, Any] | None = None
-) -> types.Object:
-    """Add a row whose parts wrap where it is too narrow; FiftyOne's own stacks never do.
-
-    Args:
-        where: What it is added to.
-        name: Name of the property.
-        align: ``left``, ``center``, ``end`` or ``space-between``.
-        style: `INSIDE` or `WHOLE`.
-    """
-    inside = types.Object()
-    view = types.GridView(
-        orientation="2d", gap=1, align_x=align, align_y="center", componentsProps=style or INSIDE
+    line = card.h_stack(
+        f"row{len(card.properties)}",
+        gap=1,
+        align_x="space-between",
+        align_y="center",
+        componentsProps=WRAPPING,
     )
-    where.define_property(name, inside, view=view)
-    return inside
+    text(line, markdown, width=200)
+    return line.h_stack("buttons", gap=1, align_x="end", align_y="center", componentsProps=WHOLE)
 
 
 def text(where: types.Object, markdown: str, *, width: int | None = None) -> None:

@@ -67,7 +67,7 @@ class MapPanel(BasePanel):
             return
         names = selections.selection_names(ctx.dataset)
         key = _chosen(ctx.panel.get_state("key"), keys)
-        menus = layout.wrapping_row(page, "menus", "left")
+        menus = page.h_stack("menus", gap=2, align_x="left", componentsProps=layout.WRAPPING)
         _menu(menus, "key", "Map", keys, key, self.on_choose_map)
         chosen: set[str] = set()
         if names:

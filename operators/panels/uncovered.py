@@ -22,7 +22,9 @@ def add_uncovered(page: types.Object, run: Run, arms: Sequence[str], panel: Any)
         "**What no model draws.** The real images that no generated image comes near, the "
         "farthest first: those that every arm misses, or those of one arm.",
     )
-    row = layout.wrapping_row(page, "uncovered", "left")
+    row = page.h_stack(
+        "missed", gap=1, align_x="left", align_y="center", componentsProps=layout.WRAPPING
+    )
     layout.button(
         row, "Every arm", panel.open_uncovered, variant="contained", study=run.id, arm=None
     )
