@@ -9,6 +9,7 @@ def register(plugin: Any) -> None:
     """Register every operator and panel with FiftyOne."""
     from . import (
         access,
+        duplicates,
         embeddings,
         evaluation,
         follow_jobs,
@@ -19,7 +20,6 @@ def register(plugin: Any) -> None:
         ratings,
         results,
         selection,
-        similarity,
         studies,
         training,
         welcome,
@@ -34,8 +34,7 @@ def register(plugin: Any) -> None:
         images.ImportImages,
         embeddings.ComputeEmbeddings,
         embeddings.MapEmbeddings,
-        similarity.IndexSimilarity,
-        similarity.FindDuplicates,
+        duplicates.FindDuplicates,
         selection.SelectSamples,
         training.TrainDiffusion,
         training.StopTraining,

@@ -29,7 +29,7 @@ def near_duplicates(samples: Any, *, field: str | None = None) -> list[list[str]
     assert pool.x is not None  # embeddings were asked for
     count = len(pool.ids)
     groups: dict[int, list[str]] = {}
-    group_of = copies.find([None] * count, range(count), pool.x).group
+    group_of = copies.find_copies([None] * count, range(count), pool.x).group
     for id, group in zip(pool.ids, group_of, strict=True):
         groups.setdefault(group, []).append(id)
     return sorted((ids for ids in groups.values() if len(ids) > 1), key=len, reverse=True)

@@ -87,7 +87,6 @@ def _embeddings(page: types.Object, overview: Overview, panel: Any) -> None:
             button(line, "UMAP", panel.open_form, operator="map_embeddings", given=given)
         button(line, "Map", panel.show_map, field=entry["field"])
         button(line, "Near-duplicates", panel.show_duplicates, field=entry["field"])
-        button(line, "Similarity", panel.index_similarity, field=entry["field"])
     _jobs(card, overview, "embed", panel)
     _empty(card, overview.embeddings, "No embeddings yet.")
 

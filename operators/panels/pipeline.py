@@ -8,7 +8,7 @@ import fiftyone as fo
 from fiftyone.operators import types
 
 from ... import runs
-from ...datasets import selections, similarity, uncovered, workspaces
+from ...datasets import selections, uncovered, workspaces
 from ...datasets.resolving import all_samples
 from ...jobs import jobs
 from ...studies.near_duplicates import near_duplicates
@@ -61,14 +61,6 @@ class PipelinePanel(BasePanel):
             key = map_embeddings(ctx.dataset, field=ctx.params["field"])
             ctx.ops.reload_dataset()
             open_map(ctx, key)
-
-    def index_similarity(self, ctx: Any) -> None:
-        """Index embeddings for FiftyOne's search by similarity."""
-        with notify_errors(ctx):
-            key = similarity.write_similarity(ctx.dataset, ctx.params["field"])
-            ctx.ops.reload_dataset()
-            message = f"Select images and press Sort by similarity; the index is {key}."
-            ctx.ops.notify(message, variant="success")
 
     def show_duplicates(self, ctx: Any) -> None:
         """Show the images that are copies of others, or nearly, group by group."""

@@ -22,7 +22,6 @@ HIGH = {"delete_result"}
 REFUSED = {  # what each says without parameters on a data set where nothing was made yet
     "import_images": "Choose the folder",
     "map_embeddings": "There are no embeddings yet",
-    "index_similarity": "There are no embeddings yet",
     "find_duplicates": "There are no embeddings yet",
     "select_samples": "There are no embeddings yet",
     "stop_training": "No training of this data set is running",
@@ -99,7 +98,6 @@ def test_each_quick_operator_runs_from_plain_json_and_returns_what_it_declares(e
     embedded.set_values("arm", ["a", "b"] * 20)
     plain = [
         ("map_embeddings", {"field": "builtin", "method": "pca"}),
-        ("index_similarity", {"field": "builtin", "backend": "sklearn"}),
         ("find_duplicates", {"field": "builtin"}),
         ("select_samples", {"method": "coreset", "budget": 7, "section_computing": {"seed": 3}}),
         ("start_rating", {"name": f"{embedded.name}-people", "images_per_arm": 4}),

@@ -1,4 +1,4 @@
-"""Operators on how alike images are: an index for similarity search, and near-duplicates."""
+"""The operator that finds near-duplicates."""
 
 from __future__ import annotations
 
@@ -6,54 +6,9 @@ from typing import Any, ClassVar
 
 from fiftyone.operators import types
 
-from ..datasets import reading, similarity
+from ..datasets import reading
 from . import suggestions
 from .base import BaseOperator, Results, add_error, add_menu, add_target
-
-
-class IndexSimilarity(BaseOperator):
-    """Search by similarity on embeddings that are there."""
-
-    slug = "index_similarity"
-    title = "Index for similarity search"
-    about = (
-        "Let FiftyOne sort images by similarity to selected ones, on embeddings that are there "
-        "already."
-    )
-    button = "Index"
-    icon = "image_search"
-    risk: ClassVar[types.RiskLevel] = types.RiskLevel.LOW
-    results: ClassVar[Results] = {"key": (str, "Brain key of the index")}
-
-    def build_form(self, ctx: Any, form: types.Object) -> None:
-        """Ask which embeddings, and where the index is kept."""
-        if not _has_embeddings(ctx, form):
-            return
-        add_menu(form, "field", suggestions.embedding_fields(ctx.dataset), label="Embeddings")
-        backends = {name: name for name in similarity.backends()}
-        backends[similarity.DEFAULT_BACKEND] = f"{similarity.DEFAULT_BACKEND}: needs nothing else"
-        add_menu(
-            form,
-            "backend",
-            backends,
-            label="Backend",
-            description="The others are services or packages that FiftyOne's brain is set up for.",
-        )
-
-    def perform(self, ctx: Any) -> dict[str, Any]:
-        """Index; the vectors are there, so it takes a moment."""
-        field = ctx.params.get("field") or reading.only_embedding_field(ctx.dataset)
-        backend = ctx.params.get("backend") or similarity.DEFAULT_BACKEND
-        key = similarity.write_similarity(ctx.dataset, field, backend=backend)
-        if ctx.executor is not None:
-            ctx.ops.reload_dataset()
-        message = f"Select images and press the button Sort by similarity; the index is {key}."
-        return {"key": key, "message": message}
-
-    def __call__(self, dataset: Any, *, field: str | None = None, backend: str = "sklearn") -> str:
-        """Index now, and return the brain key."""
-        field = field or reading.only_embedding_field(dataset)
-        return similarity.write_similarity(dataset, field, backend=backend)
 
 
 class FindDuplicates(BaseOperator):
