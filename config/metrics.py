@@ -82,6 +82,13 @@ METRICS: dict[str, Metric] = {
         generated_fields=_NEIGHBORS,
         real_fields=_NEIGHBORS_OF_REAL,
     ),
+    "clipped_density_coverage": Metric(
+        (
+            Value("clipped_density", "clipped density", "higher", rank_order=11),
+            Value("clipped_coverage", "clipped coverage", "higher", rank_order=10),
+        )
+    ),
+    "retrieval_score": Metric((Value("retrieval_score", "IRS", "higher"),)),
     "memorization": Metric(
         (
             Value("memorized", "memorized", "lower"),

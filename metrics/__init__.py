@@ -2,6 +2,7 @@
 
 from ..common.statistics import Spread, holm
 from ..config.metrics import METRICS
+from .clipped_density_coverage import clipped_density_coverage, expected_clipped_coverage
 from .cmmd import cmmd
 from .density_coverage import density_coverage, expected_coverage
 from .differences import (
@@ -19,6 +20,8 @@ from .kernel_distance import kernel_distance
 from .memorization import Memorization, memorization
 from .mind import mind
 from .precision_recall import precision_recall
+from .reference_geometry import ReferenceGeometry, reference_geometry
+from .retrieval_score import RetrievalScore, retrieval_score
 from .suite import evaluate
 from .vendi import vendi
 
@@ -29,12 +32,16 @@ __all__ = [
     "Extrapolated",
     "Memorization",
     "Record",
+    "ReferenceGeometry",
+    "RetrievalScore",
     "SeedValue",
     "Spread",
+    "clipped_density_coverage",
     "cmmd",
     "compare_arms",
     "density_coverage",
     "evaluate",
+    "expected_clipped_coverage",
     "expected_coverage",
     "frechet_distance",
     "frechet_extrapolated",
@@ -45,6 +52,8 @@ __all__ = [
     "over_seeds",
     "precision_recall",
     "rank_intervals",
+    "reference_geometry",
+    "retrieval_score",
     "seed_value",
     "two_level_difference",
     "vendi",

@@ -10,6 +10,7 @@ from .arrays import Array, Floats, embeddings, neighbors_fit
 from .frechet_distance import influence
 from .manifold import Manifold, Rule, manifold
 from .memorization import Memorization, memorization
+from .reference_geometry import ReferenceGeometry, reference_geometry
 
 
 @dataclasses.dataclass
@@ -39,6 +40,12 @@ class Context:
         """How much each generated image raises the Frechet distance."""
         of_real, of_generated = self.gaussians
         return influence(of_real, of_generated, self.generated)
+
+    @cached_property
+    def reference_geometry(self) -> ReferenceGeometry:
+        """How spread out and how many-sided the real images are."""
+        k = min(self.density_k, len(self.real) - 1)
+        return reference_geometry(real=self.real, k=k, device=self.device)
 
     @cached_property
     def manifold(self) -> Manifold:

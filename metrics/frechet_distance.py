@@ -85,6 +85,11 @@ def fields(c: Context) -> tuple[Fields, Fields]:
     return {"fid_influence": c.fid_influence}, {}
 
 
+def detail(c: Context) -> dict[str, Any]:
+    """Describe the reference, on which the size of a Frechet distance depends."""
+    return {"reference": c.reference_geometry._asdict()}
+
+
 def notes(c: Context) -> list[str]:
     """Warn where there are too few images for the features."""
     fewest = min(len(c.real), len(c.generated))

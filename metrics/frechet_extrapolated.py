@@ -9,13 +9,13 @@ import numpy as np
 from ..common.errors import DataError
 from ..common.gaussians import fit_gaussian, gaussian_distance
 from .arrays import pair
-from .frechet_distance import influence, notes
+from .frechet_distance import detail, influence, notes
 from .statistic import Statistic, Statistics
 
 if TYPE_CHECKING:
     from .context import Context
 
-__all__ = ["Extrapolated", "compute", "frechet_extrapolated", "notes"]
+__all__ = ["Extrapolated", "compute", "detail", "frechet_extrapolated", "notes"]
 
 SIZES = 6
 REPEATS = 3
@@ -83,5 +83,5 @@ def frechet_extrapolated(*, real: Any, generated: Any, seed: int = 0) -> Extrapo
 def compute(c: Context) -> Statistics:
     """Return the extrapolated Frechet distance of one comparison."""
     fit = frechet_extrapolated(real=c.real, generated=c.generated, seed=c.seed)
-    detail = {"sizes": fit.sizes, "distances": fit.distances, "std_error": fit.std_error}
-    return {"frechet_extrapolated": Statistic(fit.value, detail=detail)}
+    line = {"sizes": fit.sizes, "distances": fit.distances, "std_error": fit.std_error}
+    return {"frechet_extrapolated": Statistic(fit.value, detail=line)}

@@ -28,6 +28,7 @@ from ..common.knn import (
 )
 
 Rule = Literal["<=", "<"]
+MOST_REALISM = 1000.0  # a copy of a real image, whose ratio has no end
 
 
 class Manifold(NamedTuple):
@@ -35,7 +36,7 @@ class Manifold(NamedTuple):
 
     # for every generated image
     in_manifold: Booleans  # lies in a real ball of k neighbours
-    realism: Floats  # largest radius / distance over the narrower half of the real balls
+    realism: Floats  # largest radius / distance, narrower half of the real balls; at most 1000
     rarity: Floats  # smallest radius of the real balls it lies in; NaN outside all
     density_count: Integers  # real balls of density_k neighbours that it lies in
     nearest: Integers  # row of the nearest real image
@@ -92,7 +93,7 @@ def manifold(
     to_generated, nearest_generated = settle(r, g, near_generated, 1)
     return Manifold(
         in_manifold=balls.narrow_count > 0,
-        realism=realism.finish(nearest[:, 0]),
+        realism=np.minimum(realism.finish(nearest[:, 0]), MOST_REALISM),
         rarity=np.where(balls.narrow_count > 0, np.sqrt(balls.smallest), np.nan),
         density_count=balls.wide_count,
         nearest=nearest[:, 0],
@@ -104,6 +105,17 @@ def manifold(
         nearest_generated=nearest_generated[:, 0],
         nearest_generated_distance=np.sqrt(to_generated[:, 0]),
     )
+
+
+def count_containing(
+    real: Points, generated: Points, squared_radius: Floats, rule: Rule
+) -> Integers:
+    """Count the real balls of the given squared radii (n,) that hold each generated image: (m,)."""
+    balls = _Balls(real, generated, squared_radius, squared_radius, rule, rule)
+    for left in blocks(len(real)):
+        for right in blocks(len(generated)):
+            balls.update(left, right, lower_bounds(real, left, generated, right))
+    return balls.narrow_count
 
 
 def _inside(squared: Floats, ball: Floats, rule: Rule) -> Booleans:

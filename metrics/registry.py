@@ -38,6 +38,15 @@ def fields(names: list[str], context: Context) -> tuple[Fields, Fields]:
     return generated, real
 
 
+def detail(name: str, context: Context) -> dict[str, Any]:
+    """Return what else the record of a metric says about the images of the comparison itself.
+
+    A metric has more to say where its module has ``detail(context)``.
+    """
+    describe = getattr(_module(name), "detail", None)
+    return {} if describe is None else describe(context)
+
+
 def notes(names: list[str], context: Context) -> list[str]:
     """Return the sentences that readers of some metrics should see about these images.
 

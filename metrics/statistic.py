@@ -17,6 +17,7 @@ class Statistic(NamedTuple):
     per_real: Influence | None = None  # (n,)
     per_generated: Influence | None = None  # (m,)
     detail: dict[str, Any] = {}  # noqa: RUF012 - never changed
+    interval: tuple[float, float] | None = None  # where the metric has one of its own
 
 
 class Influences(NamedTuple):

@@ -221,10 +221,9 @@ def _records(
                 null_std=null and null.std,
                 n_null=null and null.counts,
                 excess=null and null.at_counts - null.value,
-                interval=interval(
-                    statistic.value, influences[value], resamples=bootstrap, seed=c.seed
-                ),
-                detail=statistic.detail,
+                interval=statistic.interval
+                or interval(statistic.value, influences[value], resamples=bootstrap, seed=c.seed),
+                detail={**statistic.detail, **registry.detail(name, c)},
             )
     return records, influences
 

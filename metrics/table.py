@@ -28,7 +28,7 @@ def as_text(found: Evaluation) -> str:
         for row in rows
     ]
     lines.insert(1, "  ".join("-" * width for width in widths))
-    return "\n".join([*lines, *reasons(found)])
+    return "\n".join([*lines, *references(found), *reasons(found)])
 
 
 def as_html(found: Evaluation) -> str:
@@ -38,7 +38,8 @@ def as_html(found: Evaluation) -> str:
         "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in cells(name, record)) + "</tr>"
         for name, record in found.records.items()
     )
-    notes = "".join(f"<li>{html.escape(note)}</li>" for note in [*reasons(found), *found.notes])
+    sentences = [*references(found), *reasons(found), *found.notes]
+    notes = "".join(f"<li>{html.escape(note)}</li>" for note in sentences)
     return (
         f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
         f"<p>{ABOUT}</p><ul>{notes}</ul>"
@@ -57,6 +58,20 @@ def cells(name: str, record: Record) -> tuple[str, ...]:
         f"{record.n_real} / {record.n_generated}",
         "-" if record.n_null is None else f"{record.n_null[0]} / {record.n_null[1]}",
     )
+
+
+def references(found: Evaluation) -> list[str]:
+    """Describe the reference beside each distance whose size depends on it."""
+    lines = []
+    for name, record in found.records.items():
+        reference = record.detail.get("reference")
+        if record.value is not None and reference:
+            lines.append(
+                f"{name}: the reference has an effective rank of "
+                f"{number(reference['effective_rank'])} and a mean -log d_{reference['k']} of "
+                f"{number(reference['mean_negative_log_distance'])}."
+            )
+    return lines
 
 
 def reasons(found: Evaluation) -> list[str]:

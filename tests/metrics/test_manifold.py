@@ -22,7 +22,7 @@ def by_definition(real, generated, brute, k, density_k, rule, density_rule):
         ratio = radius[narrow, None] / rg[narrow]
     return {
         "in_manifold": within.any(0),
-        "realism": ratio.max(0, initial=0),
+        "realism": np.minimum(ratio.max(0, initial=0), 1000),
         "rarity": np.where(within.any(0), np.where(within, radius[:, None], np.inf).min(0), np.nan),
         "density_count": broad.sum(0),
         "nearest": rg.argmin(0),
@@ -95,6 +95,9 @@ def test_copies_and_repeated_images(rng, brute):
     real[:10] = real[0]  # more copies than k: radius 0
     generated = np.concatenate([real[:30], rng.standard_normal((60, 8))])
     agree(real, generated, brute)
+    fields = manifold(real=real, generated=generated)._asdict()
+    assert fields["realism"].max() == 1000  # a copy's: finite, so that one can sort by it
+    assert all(np.isfinite(fields[name]).all() for name in fields if name != "rarity")
 
 
 def test_identical_sets_are_perfect(rng):
