@@ -1,5 +1,9 @@
 """Compare generated images with real ones: features in, numbers out."""
 
+from typing import TYPE_CHECKING
+
+import lazy_loader
+
 from ..common.statistics import Spread, holm
 from ..config.metrics import METRICS
 from .clipped_density_coverage import clipped_density_coverage, expected_clipped_coverage
@@ -25,17 +29,57 @@ from .retrieval_score import RetrievalScore, retrieval_score
 from .suite import evaluate
 from .vendi import vendi
 
+if TYPE_CHECKING:
+    from .torch_modules import (
+        CMMD,
+        ClippedDensityCoverage,
+        DensityCoverage,
+        FrechetDistance,
+        ImageRetrievalScore,
+        KernelDistance,
+        MongeDistance,
+        PrecisionRecall,
+        VendiScore,
+    )
+
+# torchmetrics takes seconds to import, and only its users need it.
+__getattr__, _, _ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "torch_modules": [
+            "CMMD",
+            "ClippedDensityCoverage",
+            "DensityCoverage",
+            "FrechetDistance",
+            "ImageRetrievalScore",
+            "KernelDistance",
+            "MongeDistance",
+            "PrecisionRecall",
+            "VendiScore",
+        ]
+    },
+)
+
 __all__ = [
+    "CMMD",
     "METRICS",
     "ArmDifference",
+    "ClippedDensityCoverage",
+    "DensityCoverage",
     "Evaluation",
     "Extrapolated",
+    "FrechetDistance",
+    "ImageRetrievalScore",
+    "KernelDistance",
     "Memorization",
+    "MongeDistance",
+    "PrecisionRecall",
     "Record",
     "ReferenceGeometry",
     "RetrievalScore",
     "SeedValue",
     "Spread",
+    "VendiScore",
     "clipped_density_coverage",
     "cmmd",
     "compare_arms",

@@ -75,9 +75,14 @@ def compute(c: Context) -> Statistics:
     return {"vendi": Statistic(scores[1.0], None, lambda: influence(c.generated), detail)}
 
 
+def spectrum_of_moment(moment: Floats) -> Floats:
+    """Eigenvalues above rounding of X^T X / n, which are those of X X^T / n."""
+    with one_thread():
+        values = scipy.linalg.eigvalsh(moment, check_finite=False)
+    return values[values > np.finfo(np.float64).eps * len(values)]
+
+
 def _spectrum(x: Floats) -> Floats:
     """Eigenvalues of X X^T / n, through the smaller of X X^T and X^T X."""
     small = x if len(x) <= x.shape[1] else x.T
-    with one_thread():
-        values = scipy.linalg.eigvalsh(small @ small.T / len(x), check_finite=False)
-    return values[values > np.finfo(np.float64).eps * len(values)]
+    return spectrum_of_moment(small @ small.T / len(x))
