@@ -6,13 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from ..common.arrays import Booleans, Floats, Integers
 from ..common.errors import DataError
 from .votes import Vote, effective
-
-Floats = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -24,8 +21,10 @@ class Comparisons:
         raters: Names of the raters, sorted.
         first: (n,) row of the arm with the smaller row in `arms`.
         second: (n,) row of the other arm.
-        outcome: (n,) 1 where `first` was preferred, 0 where `second` was, 0.5 for a tie.
+        outcome: (n,) 1 where `first` was preferred, 0 where `second` was, 0.5 for a tie; votes
+            that both are bad are ties too.
         rater: (n,) row in `raters`.
+        both_bad: (n,) whether the vote was that both are bad; None where that is not known.
     """
 
     arms: list[str]
@@ -34,6 +33,7 @@ class Comparisons:
     second: Integers
     outcome: Floats
     rater: Integers
+    both_bad: Booleans | None = None
 
     def __len__(self) -> int:
         return len(self.outcome)
@@ -66,6 +66,7 @@ class Comparisons:
             self.second[rows],
             self.outcome[rows],
             self.rater[rows],
+            None if self.both_bad is None else self.both_bad[rows],
         )
 
 
@@ -73,7 +74,10 @@ def comparisons(votes: Iterable[Vote], *, arms: list[str] | None = None) -> Comp
     """Collect the votes that count: the last one on each pair shown, repeats and golden left out.
 
     Args:
-        votes: As they were stored; ``both_bad`` is a tie.
+        votes: As they were stored. ``both_bad`` is a tie: the rater prefers neither, as ratings
+            of language and image models count it (Chiang et al. 2024, arXiv:2403.04132; Jiang et
+            al. 2024, arXiv:2406.04485). How many there are is kept, for it says something else:
+            the arms are equal because neither is usable.
         arms: The arms of the study; by default those that were voted on.
 
     Raises:
@@ -107,4 +111,5 @@ def comparisons(votes: Iterable[Vote], *, arms: list[str] | None = None) -> Comp
         np.where(swap, left, right),
         np.where(swap, 1 - for_left, for_left),
         np.array([place[vote.rater] for vote in counted], dtype=np.int64),
+        np.array([vote.answer == "both_bad" for vote in counted], dtype=np.bool_),
     )

@@ -28,6 +28,7 @@ class PairResult:
         second: Arm.
         wins: Votes for the first.
         ties: "Not sure" and "both are bad".
+        both_bad: How many of the ties were "both are bad".
         losses: Votes for the second.
         raters: How many people gave them.
         rate: (wins + ties / 2) / votes.
@@ -41,6 +42,7 @@ class PairResult:
     second: str
     wins: int
     ties: int
+    both_bad: int
     losses: int
     raters: int
     rate: float
@@ -128,6 +130,12 @@ class Results:
         people = "1 rater" if len(self.raters) == 1 else f"{len(self.raters)} raters"
         lines = [f"{self.votes} votes by {people} on {len(self.arms)} arms."]
         lines += [str(pair) for pair in self.pairs]
+        lines += [
+            f"Both images were called bad in {pair.both_bad} of {pair.votes} votes on {pair.first} "
+            f"and {pair.second}; these count as ties."
+            for pair in self.pairs
+            if pair.both_bad
+        ]
         if self.no_ranking:
             lines.append(f"No ranking: {self.no_ranking}")
         for rank in self.ranking:
@@ -237,6 +245,7 @@ def _pair(data: Comparisons, i: int, j: int, p_adjusted: float | None) -> PairRe
         *names,
         wins=int((scores == 1).sum()),
         ties=int((scores == 0.5).sum()),
+        both_bad=0 if own.both_bad is None else int(own.both_bad.sum()),
         losses=int((scores == 0).sum()),
         raters=len(set(own.rater.tolist())),
         rate=rate,

@@ -45,6 +45,25 @@ def test_rank_intervals_hold_the_true_rank(simulate):
     assert held >= 27
 
 
+def test_both_are_bad_counts_as_a_tie_and_is_said(simulate):
+    votes = simulate(TRUE, count=300, raters=6, nu=0.5)
+    ties = [vote for vote in votes if vote.answer == "tie"]
+    called_bad = {vote.id for vote in ties[::2]}
+    changed = [
+        dataclasses.replace(vote, answer="both_bad") if vote.id in called_bad else vote
+        for vote in votes
+    ]
+    before, after = results(votes), results(changed)
+    np.testing.assert_array_equal(before.strengths.log_strength, after.strengths.log_strength)
+    assert [pair.ties for pair in before.pairs] == [pair.ties for pair in after.pairs]
+    assert [pair.rate for pair in before.pairs] == [pair.rate for pair in after.pairs]
+    assert before.alpha == after.alpha
+    assert sum(pair.both_bad for pair in before.pairs) == 0
+    assert sum(pair.both_bad for pair in after.pairs) == len(called_bad) > 0
+    assert "Both images were called bad" not in str(before)
+    assert str(after).count("these count as ties") == sum(p.both_bad > 0 for p in after.pairs)
+
+
 def test_few_votes_leave_ranks_open(simulate):
     found = results(simulate(TRUE, count=30, raters=5, nu=0.3))
     assert any(rank.best < rank.worst for rank in found.ranking)
