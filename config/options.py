@@ -113,7 +113,7 @@ class TrainOptions(TypedDict, total=False):
 
     name: str | None
     """Name of the run; by default the date and time."""
-    preset: Literal['lightly-2023', 'fast', 'demo']
+    preset: Literal['lightly-2023', 'fast', 'small-data', 'cpu-small', 'demo']
     """Values for all settings that are not given. [default: 'lightly-2023']"""
     network: Literal['unet2d', 'lucidrains', 'analytic']
     """Network: diffusers' UNet2DModel; that of denoising-diffusion-pytorch 1.9.4, which cannot be opened as a diffusers pipeline; or analytic, which is not trained: it mixes the training images by their closed-form posterior, for a preview. [default: 'unet2d']"""
@@ -122,7 +122,7 @@ class TrainOptions(TypedDict, total=False):
     windows: Literal['rule', 'covariance']
     """Analytic model: how wide a window is at a noise level, by a fixed rule or by the covariance of the training images. [default: 'rule']"""
     start_from: str | None
-    """Run whose averaged weights to begin with, also of another image size, or with one level less for pictures half as large; or checkpoint of denoising-diffusion-pytorch (model-N.pt) to go on from."""
+    """Run whose averaged weights to begin with, also of another image size, or with one level less for pictures half as large; folder of a diffusers DDPM pipeline (./FOLDER), whose shape the network takes; or checkpoint of denoising-diffusion-pytorch (model-N.pt) to go on from."""
     image_size: int
     """Side of the training images in pixels. [>= 8; <= 1024; a multiple of 8; default: 128]"""
     base_channels: int
@@ -159,6 +159,10 @@ class TrainOptions(TypedDict, total=False):
     """Noise levels T. [>= 2; <= 10000; default: 1000]"""
     horizontal_flip: bool
     """Mirror half of the images at random. [default: True]"""
+    augment: float
+    """Probability of each augmentation that does not leak into the samples: flips, scaling, rotation, stretching and shifts (arXiv:2206.00364); 0.12 suits small data sets. [>= 0; <= 1; default: 0.0]"""
+    dropout: float
+    """Share of units dropped in the residual blocks while training; 0.1 to 0.25 suits small data sets. [>= 0; < 1; default: 0.0]"""
     ema_decay: float
     """Decay of the averaged weights. [>= 0; < 1; default: 0.995]"""
     ema_every: int

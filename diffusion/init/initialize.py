@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,13 +11,14 @@ from ...common.errors import RunError
 from ...common.files import replacing
 from ...common.images import content_hash
 from ...config import TrainSettings
-from ...runs import Run, lease, open_run
+from ...config.base import PLAIN_NAME
+from ...runs import Run, lease, open_run, read_json, write_json
 from . import growing
+from .from_pipeline import SHAPE, WEIGHTS, from_pipeline
 
 if TYPE_CHECKING:
     from torch import nn
 
-WEIGHTS = "begins_with.safetensors"  # in a run that begins with another's weights
 LUCIDRAINS_SUFFIX = ".pt"  # how a checkpoint of denoising-diffusion-pytorch ends
 OR_ONE_LEVEL_MORE = ", or one level more whose first width comes twice"
 MUST_MATCH = ("network", "widths", "layers", "prediction", "timesteps")  # what weights are made for
@@ -31,8 +33,10 @@ def from_setting(run: Run, source: str) -> None:
     """
     if source.endswith(LUCIDRAINS_SUFFIX):
         from_lucidrains(run, Path(source))
-    else:
+    elif re.fullmatch(PLAIN_NAME, source):
         from_run(run, open_run(source))
+    else:
+        from_pipeline(run, Path(source))
 
 
 def from_run(run: Run, other: Run) -> int:
@@ -59,7 +63,10 @@ def from_run(run: Run, other: Run) -> int:
         )
     ours, theirs = TrainSettings(**run.settings), TrainSettings(**other.settings)
     may_grow = ours.network == "unet2d" and growing.fits(ours.widths, theirs.widths)
+    shape = other.path / SHAPE
     for name in MUST_MATCH:
+        if shape.exists() and name in ("widths", "layers"):
+            continue  # the shape is that of a pipeline, and is taken over
         if getattr(ours, name) != getattr(theirs, name) and not (name == "widths" and may_grow):
             words = "widths (base_channels times multipliers)" if name == "widths" else name
             raise RunError(
@@ -73,6 +80,8 @@ def from_run(run: Run, other: Run) -> int:
             shutil.copyfile(weights, part)
     except OSError as fault:
         raise RunError(f"could not copy {weights}: {fault.strerror}; free some space.") from fault
+    if shape.exists():
+        write_json(run.path / SHAPE, read_json(shape))
     origin = {"run": other.id, "step": step, "sha256": content_hash(run.path / WEIGHTS)}
     run.add(started_from=origin)
     return step
@@ -84,13 +93,16 @@ def load_initial_weights(run_path: Path, network: nn.Module) -> None:
     if path.exists():
         from safetensors.torch import load_file
 
+        from ..networks.conditioning import published
+
         sha256 = Run(run_path).record.get("started_from", {}).get("sha256")
         if sha256 is not None and content_hash(path) != sha256:
             raise RunError(f"{path} is damaged: its checksum is another; start a new training.")
-        weights = load_file(path)
-        if weights.keys() != network.state_dict().keys():
+        weights = {name: w for name, w in load_file(path).items() if published(name)}
+        own = network.state_dict()
+        if weights.keys() != {name for name in own if published(name)}:
             weights = growing.grow(weights, network)
-        network.load_state_dict(weights)
+        network.load_state_dict({**own, **weights})  # labels begin without an effect
 
 
 def from_lucidrains(run: Run, path: Path) -> int:

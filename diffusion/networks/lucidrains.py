@@ -16,6 +16,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .conditioning import CONDITIONING, label_embedding, label_map
+
 GROUPS = 8
 HEADS, HEAD = 4, 32
 MEMORY = 4  # learned key-value pairs that every attention also sees
@@ -27,9 +29,13 @@ class Lucidrains(nn.Module):
     Args:
         base: Width of the stem.
         widths: Width of each level, from the full picture down.
+        dropout: Chance that a unit between a residual block's convolutions is dropped.
+        labels: How many numbers it is told about each image, see `conditioning`.
     """
 
-    def __init__(self, base: int, widths: Sequence[int]) -> None:
+    def __init__(
+        self, base: int, widths: Sequence[int], *, dropout: float = 0.0, labels: int = 0
+    ) -> None:
         super().__init__()
         code = 4 * base
         above = [base, *widths[:-1]]
@@ -66,11 +72,19 @@ class Lucidrains(nn.Module):
         self.mid_block2 = Residual(widths[-1], widths[-1], code)
         self.final_res_block = Residual(2 * base, base, code)
         self.final_conv = nn.Conv2d(base, 3, 1)
+        for module in self.modules():
+            if isinstance(module, Residual):
+                module.dropout = dropout
+        self.labels = labels
+        if labels:
+            self.add_module(CONDITIONING, label_map(labels, code))
 
-    def forward(self, x_t: Tensor, t: Tensor) -> Tensor:
-        """(b, 3, h, w) and (b,) -> (b, 3, h, w)."""
+    def forward(self, x_t: Tensor, t: Tensor, labels: Tensor | None = None) -> Tensor:
+        """(b, 3, h, w), (b,) and labels (b, k) -> (b, 3, h, w)."""
         x = stem = self.init_conv(x_t)
         code = self.time_mlp(t)
+        if self.labels:
+            code = code + label_embedding(self, labels, len(x_t))
         skips: list[Tensor] = []
         for level in self.downs:
             first, second, attend, down = cast(nn.ModuleList, level)
@@ -130,6 +144,7 @@ class Residual(nn.Module):
     def __init__(self, width_in: int, width_out: int, code: int) -> None:
         super().__init__()
         self.mlp = nn.Sequential(nn.SiLU(), nn.Linear(code, 2 * width_out))
+        self.dropout = 0.0
         self.block1 = Block(width_in, width_out)
         self.block2 = Block(width_out, width_out)
         same = width_in == width_out
@@ -138,7 +153,10 @@ class Residual(nn.Module):
     def forward(self, x: Tensor, code: Tensor) -> Tensor:
         """(b, c, h, w) and (b, code) -> (b, c', h, w)."""
         scale, shift = self.mlp(code)[:, :, None, None].chunk(2, 1)
-        return self.block2(self.block1(x, scale, shift)) + self.res_conv(x)
+        inner = self.block1(x, scale, shift)
+        if self.dropout:
+            inner = F.dropout(inner, self.dropout, self.training)
+        return self.block2(inner) + self.res_conv(x)
 
 
 class RMSNorm(nn.Module):

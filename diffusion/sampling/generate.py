@@ -121,7 +121,7 @@ def load_network(
     run: Run, settings: TrainSettings, *, step: int, weights: str, device: torch.device
 ) -> torch.nn.Module:
     """Build a run's network with the weights of a checkpoint, ``ema`` or ``raw``."""
-    built = network.build(settings)
+    built = network.build(settings, run.path)
     name = WEIGHTS[weights]
     tensors, _ = checkpoint.load(run.path, step, name)
     network.unwrap(built).load_state_dict(tensors[name])

@@ -8,11 +8,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from safetensors import safe_open
+from safetensors.torch import save_file
+
 from ...common.files import link_or_copy, replacing
 from ...config import TrainSettings
 from ...runs import write_json
 from .. import schedules
 from ..networks import network
+from ..networks.conditioning import published
 
 WEIGHTS = "diffusion_pytorch_model.safetensors"
 
@@ -28,12 +32,12 @@ def publish(run_path: Path, settings: TrainSettings, averaged: Path) -> None:
     made_by = {"_diffusers_version": diffusers.__version__}
     for folder in ("unet", "scheduler"):
         (run_path / folder).mkdir(exist_ok=True)
-    config = {"_class_name": "UNet2DModel", **made_by, **network.unet2d_config(settings)}
+    config = {"_class_name": "UNet2DModel", **made_by, **network.unet2d_config(settings, run_path)}
     write_json(run_path / "unet" / "config.json", config, checksum=False)
     scheduler = {"_class_name": "DDPMScheduler", **made_by, **scheduler_config(settings)}
     write_json(run_path / "scheduler" / "scheduler_config.json", scheduler, checksum=False)
     with replacing(run_path / "unet" / WEIGHTS, durable=True) as part:
-        link_or_copy(averaged, part)
+        _write_published(averaged, part)
     index = {
         "_class_name": "DDPMPipeline",
         **made_by,
@@ -41,6 +45,17 @@ def publish(run_path: Path, settings: TrainSettings, averaged: Path) -> None:
         "unet": ["diffusers", "UNet2DModel"],
     }
     write_json(run_path / "model_index.json", index, checksum=False)
+
+
+def _write_published(averaged: Path, path: Path) -> None:
+    """Write the weights that a pipeline has; without labels that is the file as it is."""
+    with safe_open(averaged, "pt") as stored:
+        names = list(stored.keys())
+        if all(published(name) for name in names):
+            link_or_copy(averaged, path)
+            return
+        weights = {name: stored.get_tensor(name) for name in names if published(name)}
+    save_file(weights, path, metadata={"format": "pt"})
 
 
 def scheduler_config(settings: TrainSettings) -> dict[str, object]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -10,7 +11,15 @@ from torch import Tensor
 
 from ...config import TrainSettings
 from ..pixel_range import to_unit
-from . import randomness
+from . import augmentation, randomness
+
+
+class Batch(NamedTuple):
+    """Images (b, 3, h, w) in [-1, 1], noise levels (b,), and (b, k) labels for the network."""
+
+    images: Tensor
+    t: Tensor
+    condition: Tensor | None
 
 
 class Batches:
@@ -52,6 +61,7 @@ class Batches:
             timesteps=s.timesteps,
             flip=s.horizontal_flip,
             attempt=attempt,
+            augment=s.augment,
         )
 
     def part(self, plan: randomness.Plan, number: int) -> randomness.Plan:
@@ -61,11 +71,25 @@ class Batches:
         first = self.process * s.accumulate + number
         return plan.part(slice(first * size, (first + 1) * size))
 
-    def take(self, part: randomness.Plan) -> tuple[Tensor, Tensor]:
-        """Return the clean pictures, (b, 3, h, w) in [-1, 1], and their noise levels, (b,)."""
+    def take(self, part: randomness.Plan) -> Batch:
+        """Return the clean images of a part with their noise levels, on the device."""
         index, flip, t = self._to_device(part)
         x_0 = to_unit(self._gather(index, part.index))
-        return torch.where(flip.view(-1, 1, 1, 1), x_0.flip(-1), x_0), t
+        x_0 = torch.where(flip.view(-1, 1, 1, 1), x_0.flip(-1), x_0)
+        if part.augment is None:
+            return Batch(x_0, t, None)
+        labels = augmentation.labels_of(part.augment, part.flip)  # (b, 9)
+        maps = augmentation.inverse_maps(part.augment)  # (b, 2, 3)
+        packed = self._send(torch.from_numpy(np.hstack([labels, maps.reshape(-1, 6)])))
+        labels, maps = packed[:, :-6], packed[:, -6:].reshape(-1, 2, 3)
+        flip_y = labels[:, augmentation.FLIP_Y_LABEL] > 0
+        return Batch(augmentation.transform(x_0, flip_y, maps), t, labels.contiguous())
+
+    def _send(self, host: Tensor) -> Tensor:
+        """Copy to the device without waiting for it."""
+        if self.device.type == "cuda":
+            host = host.pin_memory()
+        return host.to(self.device, non_blocking=True)
 
     def _gather(self, index: Tensor, host_index: np.ndarray) -> Tensor:
         if self.pictures.device == self.device:
@@ -75,9 +99,7 @@ class Batches:
     def _to_device(self, part: randomness.Plan) -> tuple[Tensor, Tensor, Tensor]:
         """Copy index, flip and t in one transfer that the host does not wait for."""
         packed = torch.from_numpy(np.stack([part.index, part.flip.astype(np.int64), part.t]))
-        if self.device.type == "cuda":
-            packed = packed.pin_memory()
-        index, flip, t = packed.to(self.device, non_blocking=True)
+        index, flip, t = self._send(packed)
         return index, flip.bool(), t
 
 

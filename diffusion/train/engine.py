@@ -209,10 +209,10 @@ class CudaGraphReplay(nn.Module):
         super().__init__()
         self.network = network
 
-    def forward(self, x_t: Tensor, t: Tensor) -> Tensor:
+    def forward(self, *inputs: Tensor) -> Tensor:
         """Return the network's output."""
         torch.compiler.cudagraph_mark_step_begin()
-        return self.network(x_t, t)
+        return self.network(*inputs)
 
 
 @contextmanager

@@ -60,7 +60,7 @@ class Training:
             processes=accelerator.num_processes,
             process=accelerator.process_index,
         )
-        inner = network.build(s).to(self.device)
+        inner = network.build(s, run.path).to(self.device)
         if self.device.type == "cuda":
             inner = inner.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.state = State(inner, network.unwrap(inner), s)
@@ -172,9 +172,11 @@ class Training:
             self.save()
 
     def _loss(self, part: randomness.Plan) -> Tensor:
-        x_0, t = self.batches.take(part)
+        x_0, t, labels = self.batches.take(part)
         noise = randomness.normal(part.noise, x_0.shape[1:], self.device)
-        return self.objective.losses(self.forward, x_0, t, noise).mean()
+        if self.settings.dropout:  # which units are dropped follows from the part's noise
+            torch.manual_seed(int(part.noise[0]))
+        return self.objective.losses(self.forward, x_0, t, noise, labels).mean()
 
     def _update(self) -> None:
         weights = list(self.state.weights.values())
@@ -254,7 +256,7 @@ class Training:
             if self.scaler is not None and saved.state["scaler"] is not None:
                 self.scaler.load_state_dict(saved.state["scaler"])
         else:
-            initial = network.unwrap(network.build(self.settings).to(self.device))
+            initial = network.unwrap(network.build(self.settings, self.run.path).to(self.device))
             initialize.load_initial_weights(self.run.path, initial)
             self.state.reset(dict(initial.named_parameters()))
         self.step = 0 if saved is None else saved.step

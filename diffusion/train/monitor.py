@@ -78,4 +78,8 @@ class Monitor:
     def _ema_network(self) -> Iterator[torch.nn.Module]:
         inner = self.state.network
         with self.state.ema_in_place(), engine.eager(network.unwrap(inner)):
-            yield inner
+            inner.eval()  # without dropout
+            try:
+                yield inner
+            finally:
+                inner.train()

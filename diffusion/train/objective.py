@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-Network = Callable[[Tensor, Tensor], Tensor]  # (x_t (b, 3, h, w), t (b,)) -> (b, 3, h, w)
+Network = Callable[..., Tensor]  # (x_t (b, 3, h, w), t (b,), labels (b, k)) -> (b, 3, h, w)
 
 
 class Objective:
@@ -51,9 +51,25 @@ class Objective:
             return x_0
         return _at(self.alpha, t) * noise - _at(self.sigma, t) * x_0
 
-    def losses(self, network: Network, x_0: Tensor, t: Tensor, noise: Tensor) -> Tensor:
-        """Return the weighted squared error of each image, (b,) float32."""
-        output = network(self.noised(x_0, t, noise), t).float()
+    def losses(
+        self,
+        network: Network,
+        x_0: Tensor,
+        t: Tensor,
+        noise: Tensor,
+        condition: Tensor | None = None,
+    ) -> Tensor:
+        """Return the weighted squared error of each image, (b,) float32.
+
+        Args:
+            network: Predicts, see the class.
+            x_0: (b, 3, h, w) clean images.
+            t: (b,) their noise levels.
+            noise: (b, 3, h, w) standard normal.
+            condition: (b, k) labels that the network is told, if any.
+        """
+        labels = () if condition is None else (condition,)
+        output = network(self.noised(x_0, t, noise), t, *labels).float()
         error = (output - self.target(x_0, t, noise)).square().flatten(1).mean(1)  # (b,)
         return error * self.weight[t]
 

@@ -17,19 +17,28 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from . import augmentation
+
 
 @dataclass(frozen=True)
 class Plan:
-    """The random choices of one optimizer step; all arrays have shape (batch,)."""
+    """The random choices of one optimizer step; arrays have shape (batch,)."""
 
     index: np.ndarray  # int64, which images
     flip: np.ndarray  # bool, mirrored or not
     t: np.ndarray  # int64, noise levels in [0, T)
     noise: np.ndarray  # int64, one seed per image for its noise
+    augment: np.ndarray | None = None  # (batch, 7), see `augmentation.draw_parameters`
 
     def part(self, chosen: slice) -> Plan:
         """Return the plan of a slice of the batch."""
-        return Plan(self.index[chosen], self.flip[chosen], self.t[chosen], self.noise[chosen])
+        return Plan(
+            self.index[chosen],
+            self.flip[chosen],
+            self.t[chosen],
+            self.noise[chosen],
+            None if self.augment is None else self.augment[chosen],
+        )
 
 
 def stream(*words: object) -> np.random.Generator:
@@ -39,7 +48,15 @@ def stream(*words: object) -> np.random.Generator:
 
 
 def plan_step(
-    *, seed: int, step: int, batch_size: int, images: int, timesteps: int, flip: bool, attempt: int
+    *,
+    seed: int,
+    step: int,
+    batch_size: int,
+    images: int,
+    timesteps: int,
+    flip: bool,
+    attempt: int,
+    augment: float = 0.0,
 ) -> Plan:
     """Return the random choices of a step.
 
@@ -52,13 +69,19 @@ def plan_step(
         timesteps: Noise levels T.
         flip: Mirror half of the images.
         attempt: 0; raised when a step failed, to draw flips, levels and noise anew.
+        augment: Probability of each augmentation; the other choices do not depend on it.
     """
     rng = stream("step", seed, step, attempt)
+    parameters = None
+    if augment > 0:
+        own = stream("augment", seed, step, attempt)
+        parameters = augmentation.draw_parameters(own, batch_size, augment)
     return Plan(
         index=image_order(seed=seed, first=step * batch_size, count=batch_size, images=images),
         flip=(rng.random(batch_size) < 0.5) & flip,
         t=rng.integers(timesteps, size=batch_size),
         noise=rng.integers(2**62, size=batch_size),
+        augment=parameters,
     )
 
 

@@ -33,7 +33,10 @@ def test_a_preset_fills_what_is_not_given_and_leaves_what_is(name):
         ({"multipliers": "1-0.3"}, r"multiples of 8, such as 1-2-4; '1-0.3' with base_channels 64"),
         ({"image_size": 24, "multipliers": "1-1-1-1-1"}, "image_size must be divisible by 16"),
         ({"batch_size": 10, "accumulate": 4}, "accumulate x processes = 4, got 10"),
-        ({"preset": "quick"}, "preset must be one of lightly-2023, fast, demo, got 'quick'"),
+        (
+            {"preset": "quick"},
+            "preset must be one of lightly-2023, fast, small-data, cpu-small, demo, got 'quick'",
+        ),
         ({"min_snr": 0}, "min_snr must be > 0"),
         ({"clip": float("inf")}, "clip must be a finite number, got inf"),
         ({"multipliers": "1-inf"}, "multipliers must make widths that are multiples of 8"),
