@@ -81,7 +81,8 @@ def _made_before(config: TrainSettings, pool: reading.Samples) -> Run | None:
     run = Run(folder)
     if run.kind != "train":
         raise RunError(f"a {run.kind} run is named {config.name}; choose another name.")
-    settings, stored = config.model_dump(mode="json"), run.settings
+    settings = config.model_dump(mode="json")
+    stored = TrainSettings(**run.settings).model_dump(mode="json")  # with settings added since
     differ = [name for name, value in settings.items() if stored.get(name) != value]
     if run.record.get("ids_hash") != writing.ids_hash(pool.ids):
         differ.append("the images")

@@ -34,6 +34,10 @@ def test_the_same_command_goes_on_and_another_one_is_told_how(asked, dataset):
     assert asked()[0].path == run.path
     assert dataset.has_run(f"train_{writing.key_of(run.id)}")
     assert started == ["mine", "mine"]
+    older = {name: value for name, value in run.settings.items() if name != "dropout"}
+    run.add(settings=older)  # as a version wrote it that did not know a setting
+    assert asked()[0].path == run.path
+    assert started.pop() == "mine"
     with pytest.raises(RunError, match=r"differs in steps; .* curadiff train --resume mine"):
         asked(steps=3)
     with pytest.raises(RunError, match="differs in the images; choose another name"):
