@@ -18,7 +18,7 @@ Call ``update`` and ``compute``; calling the metric itself would compute it from
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypedDict
 
 import torch
 from torchmetrics import Metric
@@ -181,6 +181,11 @@ class VendiScore(Metric):
         return self
 
 
+class _Sides(TypedDict):
+    real: Array
+    generated: Array
+
+
 class _StoredFeatures(Metric):
     """A metric that needs the features of all images at once."""
 
@@ -206,12 +211,13 @@ class _StoredFeatures(Metric):
         """
         (self.real_features if real else self.generated_features).append(_checked(features))
 
-    def _sides(self) -> dict[str, Array]:
+    def _sides(self) -> _Sides:
         sides = {"real": self.real_features, "generated": self.generated_features}
         for name, batches in sides.items():
             if isinstance(batches, list) and not batches:
                 raise DataError(f"{name} has no images; call update(features, real=...) first.")
-        return {name: dim_zero_cat(batches).numpy(force=True) for name, batches in sides.items()}
+        real, generated = (dim_zero_cat(batches).numpy(force=True) for batches in sides.values())
+        return {"real": real, "generated": generated}
 
 
 class KernelDistance(_StoredFeatures):
@@ -267,7 +273,8 @@ class PrecisionRecall(_StoredFeatures):
 
     def __init__(self, k: int = 3, rule: Rule = "<=", **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.k, self.rule = k, rule
+        self.k = k
+        self.rule: Rule = rule
 
     def compute(self) -> dict[str, torch.Tensor]:
         """Return ``precision`` and ``recall``."""
@@ -287,7 +294,8 @@ class DensityCoverage(_StoredFeatures):
 
     def __init__(self, k: int = 5, rule: Rule = "<", **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.k, self.rule = k, rule
+        self.k = k
+        self.rule: Rule = rule
 
     def compute(self) -> dict[str, torch.Tensor]:
         """Return ``density`` and ``coverage``."""

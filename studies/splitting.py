@@ -116,7 +116,11 @@ def divide(
     stored = _read(path, notes)
     if stored is not None and stored.get("version", 1) == frozen.version:
         names = stored.get("names") or {side: stored[side] for side in ("pool", "held_out")}
-        return _of_today(names, frozen, [*notes, *filter(None, [stored.get("copies")])])
+        divided = _of_today(names, frozen, [*notes, *filter(None, [stored.get("copies")])])
+        today = {"pool": divided.pool, "held_out": divided.held_out}
+        if today != {side: stored[side] for side in today}:  # imported anew, with other ids
+            runs.write_json(path, {**stored, "names": names, **today})
+        return divided
     keep: dict[str, bool] = {}
     if stored is not None:
         keep = dict.fromkeys(stored["names"]["pool"], False)

@@ -119,9 +119,9 @@ def test_a_stopped_study_stops_all_its_trainings(dataset, home, monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(cell_work, "follow", interrupted)
-    long = {**SIZES["train"], "steps": 100_000}
+    more = {"parallel": 2, "preview": "no", "train": {**SIZES["train"], "steps": 100_000}}
     with pytest.raises(Stopped, match="0 of 2 trainings done; go on with: curadiff runs tiny"):
-        curadiff.study(dataset, progress=False, **{**SIZES, "parallel": 2, "train": long})
+        curadiff.study(dataset, progress=False, **{**SIZES, **more})
     found = {run.id: run.status["state"] for run in runs.listing("train")}
     assert found == {"tiny-random-s0": "stopped", "tiny-coreset-s0": "stopped"}
 
