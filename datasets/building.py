@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from ..common.errors import Busy, DataError
-from . import info, locking
+from . import info, locking, stated
 from .database import durable, fiftyone
 
 UNFINISHED = "curadiff-unfinished "
@@ -72,8 +72,9 @@ def sweep(name: str | None = None) -> None:
 
 
 def _remove(dataset: Any) -> None:
-    """Delete an unfinished data set, with saved views that it does not refer to yet."""
+    """Delete an unfinished data set, with what is kept of it elsewhere and its saved views."""
     durable("views").delete_many({"_dataset_id": info.id_of(dataset)})
+    durable(stated.STATED).delete_many({"dataset": info.id_of(dataset)})
     dataset.delete()
 
 
