@@ -56,7 +56,7 @@ def good(outcome, positions=None, *, at_least=1):
 
 @pytest.mark.slow
 def test_a_new_data_set_appears_whole(harness, photographs):
-    good(harness.positions(nothing, bring(photographs)), 26)
+    good(harness.positions(nothing, bring(photographs)), 30)
 
 
 @pytest.mark.slow
@@ -68,7 +68,7 @@ def test_a_folder_that_has_grown_and_changed(harness, photographs, tmp_path):
         bring(folder)()
         folder_of(folder, 9, label="blue")
 
-    good(harness.positions(first, bring(folder, update=True)), 22)
+    good(harness.positions(first, bring(folder, update=True)), 24)
 
 
 @pytest.mark.slow
@@ -121,7 +121,7 @@ def link(folder, *, run="a-run", arm="full", count=5):
 @pytest.mark.slow
 def test_generated_images(harness, grown):
     folder = grown[1]
-    good(harness.positions(bring(folder), link(folder)), 27)
+    good(harness.positions(bring(folder), link(folder)), 28)
 
     def first():
         bring(folder)()
