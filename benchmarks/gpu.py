@@ -196,6 +196,9 @@ def gpu_tests(report, folder, toy):
     report.add(exit_status=done.returncode, output=done.stdout[-6000:])
 
 
+BY_VALUES = ("top", "difficulty", "preview-harm")  # methods that choose by given values
+
+
 def picks(report, folder, toy):
     """Whether a GPU chooses the images that the CPU chooses."""
     from curadiff import selectors
@@ -205,7 +208,7 @@ def picks(report, folder, toy):
     x[1::2] = x[::2]  # ties in every second row
     device, agree = "cpu" if toy else "cuda", {}
     for method in selectors.METHODS:
-        options = {"weights": rng.random(len(x))} if method == "top" else {}
+        options = {"weights": rng.random(len(x))} if method in BY_VALUES else {}
         try:
             one, other = (
                 selectors.select(x, 50, method=method, device=where, **options).indices

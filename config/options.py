@@ -236,7 +236,7 @@ class EvaluateOptions(TypedDict, total=False):
     weights: str | None
     """File with the encoder's weights; by default they are looked up by name."""
     metrics: list[str] | None
-    """What to compute, separated by commas; by default all that the images allow except frechet_extrapolated. Choices: frechet_distance, precision_recall, density_coverage, memorization, frechet_extrapolated, kernel_distance, cmmd, mind, vendi."""
+    """What to compute, separated by commas; by default all that the images allow except frechet_extrapolated. Choices: frechet_distance, precision_recall, density_coverage, clipped_density_coverage, retrieval_score, memorization, frechet_extrapolated, kernel_distance, cmmd, mind, vendi."""
     k: int
     """Neighbours that span the manifold for precision and recall. [>= 1; default: 3]"""
     density_k: int

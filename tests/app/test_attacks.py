@@ -14,6 +14,7 @@ import fiftyone as fo
 import pytest
 from curadiff import runs
 from curadiff.config import TrainSettings
+from curadiff.operators.sections import key_of_section
 
 pytestmark = pytest.mark.app
 URI = "@curadiff/studio"
@@ -81,7 +82,9 @@ def attacks(dataset, inside, outside, mark, code, folder):
     shell = f'--no_python sh -c "touch {mark}"'
     return {
         "train, a shell": ask("train_diffusion", accelerate=shell, **tiny),
-        "train, a shell, folded": ask("train_diffusion", advanced={"accelerate": shell}, **tiny),
+        "train, a shell, folded": ask(
+            "train_diffusion", **{key_of_section("Computing"): {"accelerate": shell}}, **tiny
+        ),
         "train, a checkpoint": ask("train_diffusion", start_from=str(outside.path), **tiny),
         "train": ask("train_diffusion", selection="-", **tiny),
         "embed, code": ask("compute_embeddings", encoder=runs_code),

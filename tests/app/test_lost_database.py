@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 from curadiff import cli
-from curadiff.cli import commands
+from curadiff.cli import verbs
 from curadiff.common.errors import EnvironmentFault
 from curadiff.jobs import jobs
 from curadiff.jobs.carry_out import carry_out
@@ -42,6 +42,7 @@ class App:
         )
         self.prompt = lambda uri, params: self.forms.append(params)
         self.params, self.prompt_id, self.panel_id, self.delegated = {}, "p", None, False
+        self.dataset = object()
 
 
 def test_a_form_says_it_and_cannot_be_sent():
@@ -82,13 +83,13 @@ def test_a_job_keeps_the_sentence_in_its_status(home, dataset, monkeypatch):
 
 
 def test_a_command_prints_it(monkeypatch, capsys):
-    monkeypatch.setattr(commands, "_select", lost)
+    monkeypatch.setattr(verbs, "select", lost)
     assert cli.main(["select", "some"]) == 2
     assert capsys.readouterr().err.startswith(f"curadiff: {SENTENCE}")
 
     def late(words):
         raise ServerSelectionTimeoutError
 
-    monkeypatch.setattr(commands, "_select", late)
+    monkeypatch.setattr(verbs, "select", late)
     assert cli.main(["select", "some"]) == 2
     assert "was lost (ServerSelectionTimeoutError)" in capsys.readouterr().err

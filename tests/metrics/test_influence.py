@@ -87,4 +87,5 @@ def test_intervals_are_as_wide_as_repeated_experiments_say(rng, name):
 def test_no_resamples_no_interval(rng):
     x = rng.standard_normal((20, 3))
     found = evaluate(real=x, generated=x, bootstrap=0, null_draws=0)
-    assert all(record.interval is None for record in found.records.values())
+    bound = {"retrieval_score"}  # its interval is exact, without resamples
+    assert {name for name, record in found.records.items() if record.interval} <= bound

@@ -39,7 +39,6 @@ def test_embeddings_that_cannot_be_used(x, sentence):
         ({"preselected": [20]}, "preselected must be rows between 0 and 19"),
         ({"exclude": [0.5]}, "exclude must be row numbers or a mask"),
         ({"weights": [1.0]}, "weights must be 20 finite numbers"),
-        ({"weights": np.zeros(20)}, "needs weights > 0"),
         ({"groups": ["a"], "quotas": "balanced"}, "one label for each of 20 rows"),
     ],
 )
@@ -47,6 +46,15 @@ def test_embeddings_that_cannot_be_used(x, sentence):
 def test_arrays_that_do_not_fit(given, sentence, method):
     with pytest.raises(DataError, match=sentence):
         select(X, 2, method=method, **given)
+
+
+OTHER_WEIGHTS = ("zcore", "top", "transport", "difficulty", "preview-harm")  # none, or any value
+
+
+@pytest.mark.parametrize("method", [name for name in METHODS if name not in OTHER_WEIGHTS])
+def test_weights_leave_enough_samples_to_choose(method):
+    with pytest.raises(DataError, match="needs weights > 0"):
+        select(X, 2, method=method, weights=np.zeros(20))
 
 
 HALVES = ["a"] * 10 + ["b"] * 10
