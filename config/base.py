@@ -74,7 +74,7 @@ class Settings(BaseModel):
     @field_validator("*", mode="before")
     @classmethod
     def _nothing(cls, value: Any, info: ValidationInfo) -> Any:
-        """Take the word none for a number that may be absent: a preset's can be taken back."""
+        """Return None for the word none where a number may be absent, to undo a preset's."""
         if value == "none" and info.field_name is not None:
             allowed = _alternatives(cls.model_fields[info.field_name].annotation)
             if type(None) in allowed and str not in allowed:
@@ -85,8 +85,8 @@ class Settings(BaseModel):
         try:
             super().__init__(**values)
         except ValidationError as fault:
-            found = _faults(type(self), fault)
-            raise SettingsError(" ".join(found.values()), faults=found) from None
+            sentences = _faults(type(self), fault)
+            raise SettingsError(" ".join(sentences.values()), faults=sentences) from None
 
     def changed(self, **values: Any) -> typing.Self:
         """Return a copy with some values replaced, checked like new ones."""
@@ -127,12 +127,12 @@ def plain_type(field: FieldInfo) -> type:
 
 def limits(field: FieldInfo) -> dict[str, float]:
     """Collect a setting's numeric limits by pydantic's names (ge, gt, le, lt, multiple_of)."""
-    found = {}
+    bounds = {}
     for item in field.metadata:
         for name in ("ge", "gt", "le", "lt", "multiple_of"):
             if getattr(item, name, None) is not None:
-                found[name] = getattr(item, name)
-    return found
+                bounds[name] = getattr(item, name)
+    return bounds
 
 
 _SIGNS = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<", "multiple_of": "a multiple of"}
@@ -140,8 +140,8 @@ _SIGNS = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<", "multiple_of": "a multip
 
 def limit_texts(field: FieldInfo) -> list[str]:
     """Write a setting's numeric limits for people: ``[">= 1", "<= 64"]``."""
-    found = limits(field).items()
-    return [f"{_SIGNS[name]} {f'{value:g}' if value < 1e6 else value}" for name, value in found]
+    bounds = limits(field).items()
+    return [f"{_SIGNS[name]} {f'{value:g}' if value < 1e6 else value}" for name, value in bounds]
 
 
 def _alternatives(annotation: Any) -> list[Any]:
@@ -182,16 +182,18 @@ def _faults(model: type[Settings], fault: ValidationError) -> dict[str, str]:
     grouped: dict[str, list[Any]] = {}
     for error in fault.errors():
         grouped.setdefault(".".join(map(str, _names(error["loc"]))), []).append(error)
-    found: dict[str, str] = {}
+    sentences: dict[str, str] = {}
     for name, errors in grouped.items():
         inner = errors[0].get("ctx", {}).get("error")
         if isinstance(inner, SettingsError):  # the settings of one verb inside another's
-            found.update({f"{name}.{key}": f"{name}.{text}" for key, text in inner.faults.items()})
+            sentences.update(
+                {f"{name}.{key}": f"{name}.{text}" for key, text in inner.faults.items()}
+            )
         elif len(errors) > 1:
-            found[name] = _either(model, name, errors)
+            sentences[name] = _either(model, name, errors)
         else:
-            found[name] = _sentence(model, name, errors[0])
-    return found
+            sentences[name] = _sentence(model, name, errors[0])
+    return sentences
 
 
 def _either(model: type[Settings], name: str, errors: list[Any]) -> str:

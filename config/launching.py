@@ -53,7 +53,7 @@ def launch_flags(text: str) -> dict[str, str | None]:
         words = shlex.split(text)
     except ValueError as fault:
         raise ValueError(f"accelerate cannot be read: {fault}, got {text!r}.") from None
-    found: dict[str, str | None] = {}
+    flags: dict[str, str | None] = {}
     while words:
         given = words.pop(0)
         flag, equals, value = given.partition("=")
@@ -66,21 +66,21 @@ def launch_flags(text: str) -> dict[str, str | None]:
         if kind is None:
             if equals:
                 raise ValueError(f"accelerate: --{name} takes no value, got {value!r}.")
-            found[name] = None
+            flags[name] = None
             continue
         pattern, meaning = kind
         if not equals:
             value = words.pop(0) if words else ""
         if not re.fullmatch(pattern, value, re.ASCII):
             raise ValueError(f"accelerate: --{name} must be {meaning}, got {value!r}.")
-        found[name] = value
-    machines = int(found.get("num_machines") or 1)
-    if int(found.get("num_processes") or 1) > MOST_PROCESSES * machines:
+        flags[name] = value
+    machines = int(flags.get("num_machines") or 1)
+    if int(flags.get("num_processes") or 1) > MOST_PROCESSES * machines:
         raise ValueError(
             f"accelerate: --num_processes must be <= {MOST_PROCESSES} per machine, got "
-            f"{found['num_processes']}."
+            f"{flags['num_processes']}."
         )
-    return found
+    return flags
 
 
 def launch_words(text: str) -> list[str]:

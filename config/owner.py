@@ -57,12 +57,12 @@ def refused_in_app(
         checked: Mapping[str, Any] = model(**values).model_dump()
     except SettingsError:
         checked = values  # wrong elsewhere, which is said elsewhere; nothing is missed here
-    found = {}
+    refusals = {}
     for name, value, reason in _reasons(model, checked, ""):
         permission = next(word for word, allows in PERMISSIONS.items() if allows == reason)
         if permission not in allowed:
-            found[name] = refusal(f"{name}={value!r}", reason)
-    return found
+            refusals[name] = refusal(f"{name}={value!r}", reason)
+    return refusals
 
 
 def refusal(what: str, reason: Reason) -> str:
@@ -109,5 +109,5 @@ def settings_inside(annotation: Any) -> type[Settings] | None:
     """Return the settings that a setting consists of: itself, or each item of its list."""
     if isinstance(annotation, type) and issubclass(annotation, Settings):
         return annotation
-    found = map(settings_inside, typing.get_args(annotation))
-    return next((one for one in found if one is not None), None)
+    inner = map(settings_inside, typing.get_args(annotation))
+    return next((one for one in inner if one is not None), None)

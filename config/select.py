@@ -141,7 +141,7 @@ class SelectSettings(Settings):
         """The quotas as `curadiff.selectors.select` takes them."""
         if self.quotas in (None, "balanced", "proportional"):
             return self.quotas
-        found = {}
+        group_counts = {}
         for part in self.quotas.split(","):
             group, _, count = part.rpartition("=")
             if not group.strip() or not count.strip().isdigit():
@@ -149,8 +149,8 @@ class SelectSettings(Settings):
                     "quotas must be balanced, proportional or GROUP=COUNT,GROUP=COUNT, "
                     f"got {self.quotas!r}."
                 )
-            found[group.strip()] = int(count)
-        return found
+            group_counts[group.strip()] = int(count)
+        return group_counts
 
     @field_validator("alpha")
     @classmethod

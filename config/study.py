@@ -187,7 +187,7 @@ class StudySettings(Settings):
     @field_validator("select")
     @classmethod
     def _arms_choose(cls, select: SelectSettings) -> SelectSettings:
-        """Refuse what arms and embed say already, instead of ignoring it."""
+        """Refuse settings of ``select`` that a study takes from arms, budget and embed.field."""
         given = SAID_ELSEWHERE & select.model_fields_set
         own = SelectSettings()
         wrong = sorted(name for name in given if getattr(select, name) != getattr(own, name))

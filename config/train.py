@@ -222,7 +222,7 @@ class TrainSettings(Settings):
     @model_validator(mode="before")
     @classmethod
     def _fill(cls, values: Any) -> Any:
-        """Let the preset give what was not given."""
+        """Return the values with those that were not given filled in from network and preset."""
         if not isinstance(values, dict):
             return values
         preset = PRESETS.get(str(values.get("preset", "lightly-2023")), {})
@@ -293,7 +293,7 @@ class TrainSettings(Settings):
 
     @property
     def checkpoints_kept(self) -> int:
-        """At most so many checkpoints are there when the training has ended."""
+        """Largest number of checkpoints on disk once the training has ended."""
         return self.keep_checkpoints + (self.steps // self.keep_every if self.keep_every else 0)
 
     @property
