@@ -45,7 +45,7 @@ def typed(rows: Mapping[str, Mapping[str, str]], notes: list[str]) -> dict[str, 
 
 
 def _stays_text(name: str, texts: list[str]) -> list[str]:
-    """Say why a column that looks like numbers or booleans stays text; empty for one of words."""
+    """Return a note on why a column with numbers or booleans stays text; empty for words."""
     odd = next((text for text in texts if _is_endless(text) or _is_large(text)), None)
     first: dict[type, str] = {}  # a cell of each kind
     for text in texts:

@@ -89,7 +89,7 @@ def _split(key: str, beside: Collection[str]) -> tuple[str, str] | None:
 
 
 def _place(key: str, beside: Collection[str]) -> str:
-    """Say where a photograph stands, without the folder of photographs and its ending."""
+    """Return a photograph's path without its file ending and the folder of photographs."""
     parts = key.split("/")
     for number, part in enumerate(parts[:-1]):
         parent = "/".join(parts[:number])

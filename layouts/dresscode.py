@@ -59,9 +59,9 @@ def read(root: Path) -> Records:
         images = child(folder, "images") or folder
         files = {Path(name).stem: images / name for name in list_files(images)}
         beside = {
-            role: {Path(name).stem: found / name for name in list_files(found)}
+            role: {Path(name).stem: role_folder / name for name in list_files(role_folder)}
             for name, (role, _) in ROLES.items()
-            if (found := child(folder, name)) is not None
+            if (role_folder := child(folder, name)) is not None
         }
         others += sum(map(len, beside.values()))
         bad_poses = []
@@ -108,15 +108,15 @@ def read(root: Path) -> Records:
 
 def _categories(root: Path, *, inside: bool = False) -> list[Path]:
     """Find the categories of a root, or of its only child."""
-    found = []
+    categories = []
     for name in CATEGORIES:
         folder = child(root, name)
         images = child(folder, "images") if folder else None
         if folder and images and any(PERSON.match(Path(file).stem) for file in list_files(images)):
-            found.append(folder)
-    if not found and not inside and len(inner := list_folders(root)) == 1:
+            categories.append(folder)
+    if not categories and not inside and len(inner := list_folders(root)) == 1:
         return _categories(root / inner[0], inside=True)
-    return found
+    return categories
 
 
 def _splits(folder: Path) -> dict[str, str]:

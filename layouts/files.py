@@ -68,7 +68,7 @@ class LeftOut:
         return False
 
     def _look(self, path: Path, kind: str | None) -> None:
-        """Note of an image what a reader would not expect."""
+        """Record whether an image has several frames or is a file that was listed before."""
         if kind in SEVERAL and frames(path) > 1:
             self.moving.append(path.name)
         there = path.stat()

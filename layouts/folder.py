@@ -32,10 +32,10 @@ def read(root: Path, *, companions: bool = True) -> Records:
     Raises:
         DataError: There is no image, or a table is malformed.
     """
-    found: dict[str, Record] = {}
+    images: dict[str, Record] = {}
     tables: list[Rows] = []
     left_out = LeftOut()
-    said: list[str] = []
+    remarks: list[str] = []
     folders = []
     for folder, names in _walk(root):
         below = folder.relative_to(root).as_posix()
@@ -44,12 +44,12 @@ def read(root: Path, *, companions: bool = True) -> Records:
         for name in names:
             path = folder / name
             if name == TABLE:
-                tables.append(read_table(path, below, said))
+                tables.append(read_table(path, below, remarks))
             elif left_out.is_image(path):
                 key = f"{below}/{name}" if below else name
                 split, label = _meaning(below)
-                found[key] = Record(path, id=key, label=label, split=split)
-    if not found:
+                images[key] = Record(path, id=key, label=label, split=split)
+    if not images:
         total = left_out.total
         also = f" ({plural(total, 'other file')} in it)" if total else ""
         kinds = ", ".join(formats.ENDINGS[kind] for kind in readable())
@@ -58,14 +58,14 @@ def read(root: Path, *, companions: bool = True) -> Records:
             f"{root} holds no images{also}; give a folder with files of type {kinds}.{why}"
         )
     if companions:
-        found, attached = attach(found, folders)
-        said += attached
+        images, attached = attach(images, folders)
+        remarks += attached
     rows: Rows = {}
     for table in tables:  # parents come first, so that the nearest table wins
         for key, cells in table.items():
             rows[key] = {**rows.get(key, {}), **cells}
-    records, unused = annotate(found, rows, said)
-    notes = [*left_out.notes(), *said]
+    records, unused = annotate(images, rows, remarks)
+    notes = [*left_out.notes(), *remarks]
     if unused:
         noun = "row names", "rows name"
         notes.append(f"{plural(unused, *noun)} no image in this folder ({TABLE}).")

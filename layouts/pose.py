@@ -24,11 +24,11 @@ def body_points(path: Path) -> tuple[list[Point], tuple[int, int] | None]:
             threes, nor ``keypoints``, lists that begin with x and y.
     """
     try:
-        found = json.loads(path.read_bytes())
-        if "keypoints" in found:  # (x, y, ...), -1 for a point that is not seen
-            points = [(float(x), float(y), float(x >= 0)) for x, y, *_ in found["keypoints"]]
+        document = json.loads(path.read_bytes())
+        if "keypoints" in document:  # (x, y, ...), -1 for a point that is not seen
+            points = [(float(x), float(y), float(x >= 0)) for x, y, *_ in document["keypoints"]]
             return points, DRESS_CODE_SIZE
-        people = found["people"]
+        people = document["people"]
         numbers = [float(value) for value in people[0]["pose_keypoints_2d"]] if people else []
         triples = zip(numbers[::3], numbers[1::3], numbers[2::3], strict=True)
         return list(triples), None

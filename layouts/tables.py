@@ -48,8 +48,8 @@ def read_table(path: Path, folder: str, notes: list[str]) -> Rows:
             that is too long, names no file, or repeats one.
     """
     rows: Rows = {}
-    said: list[str] = []
-    text = _text(path, said)
+    remarks: list[str] = []
+    text = _text(path, remarks)
     first, _, rest = text.partition("\n")
     declared = re.fullmatch(r'"?sep=(.)"?', first.strip(" \r")) or (first == "sep=\t" or None)
     skipped = 1 if declared else 0
@@ -57,11 +57,11 @@ def read_table(path: Path, folder: str, notes: list[str]) -> Rows:
     delimiter = declared[1] if isinstance(declared, re.Match) else "\t" if declared else None
     delimiter = delimiter or _delimiter(text)
     if delimiter != ",":
-        said.append(f"cells are separated by {DELIMITERS.get(delimiter, repr(delimiter))}")
+        remarks.append(f"cells are separated by {DELIMITERS.get(delimiter, repr(delimiter))}")
     try:
         lines = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
         header = [name.strip() for name in next(lines, [])]
-        columns, index = _columns(path, header, said)
+        columns, index = _columns(path, header, remarks)
         for cells in lines:
             where = f"{path}, line {lines.line_num + skipped}"
             if not any(cell.strip() for cell in cells):
@@ -87,14 +87,14 @@ def read_table(path: Path, folder: str, notes: list[str]) -> Rows:
             rows[key] = row
     except csv.Error as fault:
         raise DataError(f"{path} is not a CSV table ({fault}); save it as UTF-8 CSV.") from None
-    _drop_index(rows, index, said)
-    if said:
-        notes.append(f"{TABLE}: {'; '.join(said)}.")
+    _drop_index(rows, index, remarks)
+    if remarks:
+        notes.append(f"{TABLE}: {'; '.join(remarks)}.")
     return rows
 
 
-def _text(path: Path, said: list[str]) -> str:
-    """Read a text of whatever encoding; one that is not UTF-8 is said."""
+def _text(path: Path, remarks: list[str]) -> str:
+    """Return a file's text; an encoding other than UTF-8 is added to the remarks."""
     try:
         data = path.read_bytes()
     except OSError as fault:
@@ -114,7 +114,7 @@ def _text(path: Path, said: list[str]) -> str:
                 f"{path} is not a text in UTF-8, UTF-16 or Windows-1252; save it as UTF-8 CSV."
             ) from None
     if encoding != "utf-8-sig":
-        said.append(f"it was read as {encoding.replace('_', '-')}")
+        remarks.append(f"it was read as {encoding.replace('_', '-')}")
     return text.replace("\r\n", "\n").replace("\r", "\n").lstrip("\ufeff")
 
 
@@ -139,7 +139,7 @@ def _delimiter(text: str) -> str:
     return max(DELIMITERS, key=merit)
 
 
-def _columns(path: Path, header: list[str], said: list[str]) -> tuple[list[str], str | None]:
+def _columns(path: Path, header: list[str], remarks: list[str]) -> tuple[list[str], str | None]:
     """Name the columns; return them, and the one that may be a pandas index."""
     lower = [name.lower() for name in header]
     file = next((name for name in FILE if name in lower), None)
@@ -161,12 +161,12 @@ def _columns(path: Path, header: list[str], said: list[str]) -> tuple[list[str],
         while name in columns or (name == "file" and number != place):
             name += "_2"
         if name != given and name != index:
-            said.append(f"column {given!r} was taken as {name!r}")
+            remarks.append(f"column {given!r} was taken as {name!r}")
         columns.append(name)
     return columns, index
 
 
-def _drop_index(rows: Rows, index: str | None, said: list[str]) -> None:
+def _drop_index(rows: Rows, index: str | None, remarks: list[str]) -> None:
     """Leave out a column without a name that only counts the rows."""
     if index is None:
         return
@@ -174,9 +174,9 @@ def _drop_index(rows: Rows, index: str | None, said: list[str]) -> None:
     if any(cells == [str(n) for n in range(start, start + len(cells))] for start in (0, 1)):
         for row in rows.values():
             row.pop(index, None)
-        said.append("the column without a name counts the rows and was left out")
+        remarks.append("the column without a name counts the rows and was left out")
     elif any(cells):
-        said.append(f"the column without a name was taken as {index!r}")
+        remarks.append(f"the column without a name was taken as {index!r}")
 
 
 def annotate(
@@ -221,7 +221,7 @@ def annotate(
 
 
 def _resolved(records: Mapping[str, Record], rows: Rows, notes: list[str]) -> Rows:
-    """Return the rows by the images that they mean."""
+    """Return the rows by their images' keys, also where a table spells these differently."""
     known = {key: cells for key, cells in rows.items() if key in records}
     others = [key for key in rows if key not in known]
     if not others:

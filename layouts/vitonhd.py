@@ -128,7 +128,7 @@ def _splits_below(root: Path) -> list[Path]:
 
 
 def _with_images(root: Path) -> list[Path]:
-    splits = [found for name in SPLITS if (found := child(root, name)) is not None]
+    splits = [folder for name in SPLITS if (folder := child(root, name)) is not None]
     return [split for split in splits if child(split, "image") is not None]
 
 
@@ -233,10 +233,12 @@ def _companion(person: str, files: dict[str, Path]) -> Path | None:
 def _note(split: _Split, what: str, names: list[str]) -> None:
     if not names:
         return
-    some = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
+    examples = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
     if len(names) == 1:
         what = re.sub("^have ", "has ", re.sub("^are ", "is ", what))
-    split.notes.append(f"{split.name}: {plural(len(names), 'person', 'people')} {what} ({some}).")
+    split.notes.append(
+        f"{split.name}: {plural(len(names), 'person', 'people')} {what} ({examples})."
+    )
 
 
 def list_folders(folder: Path) -> list[str]:
@@ -254,13 +256,13 @@ def child(folder: Path, name: str) -> Path | None:
     exact = folder / name
     if exact.is_dir():
         return exact
-    found = [other for other in list_folders(folder) if other.lower() == name]
-    return folder / found[0] if found else None
+    matches = [other for other in list_folders(folder) if other.lower() == name]
+    return folder / matches[0] if matches else None
 
 
-def _list(folder: Path, wanted: Callable[[os.DirEntry[str]], bool]) -> list[str]:
+def _list(folder: Path, accepts: Callable[[os.DirEntry[str]], bool]) -> list[str]:
     try:
         with os.scandir(folder) as entries:
-            return sorted(e.name for e in entries if not e.name.startswith(".") and wanted(e))
+            return sorted(e.name for e in entries if not e.name.startswith(".") and accepts(e))
     except OSError as fault:
         raise DataError(f"{folder} cannot be read: {fault.strerror}.") from None
