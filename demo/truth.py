@@ -62,8 +62,8 @@ class DemoTruth:
 
     def counts(self, attribute: str = "kind", split: str = "train") -> dict[str, int]:
         """Count a split's pictures by an attribute, the most frequent value first."""
-        found = Counter(getattr(p, attribute) for p in self.pictures if p.split == split)
-        return dict(found.most_common())
+        counts = Counter(getattr(p, attribute) for p in self.pictures if p.split == split)
+        return dict(counts.most_common())
 
 
 def truth_of(planned: Iterable[Planned], **about: object) -> DemoTruth:
