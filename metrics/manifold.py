@@ -99,7 +99,7 @@ def manifold(
         nearest=nearest[:, 0],
         nearest_distance=np.sqrt(to_real[:, 0]),
         knn_radius=np.sqrt(real_balls),
-        recalled=recall.found,
+        recalled=recall.in_ball,
         covered=balls.held > 0,
         n_generated_in_ball=balls.held,
         nearest_generated=nearest_generated[:, 0],
@@ -177,11 +177,11 @@ class _Recall:
         self.r, self.g, self.balls = r, g, balls
         self.rule: Rule = rule
         self.reach = _just_above(balls, r.device)  # (m,)
-        self.found = np.zeros(len(r), np.bool_)
+        self.in_ball = np.zeros(len(r), np.bool_)
 
     def update(self, left: slice, right: slice, bound: torch.Tensor) -> None:
         near = (bound <= self.reach[None, right]).any(dim=1).numpy(force=True)
-        rows = np.flatnonzero(near & ~self.found[left])
+        rows = np.flatnonzero(near & ~self.in_ball[left])
         if not len(rows):
             return
         part = bound[torch.from_numpy(rows).to(bound.device)]
@@ -190,11 +190,11 @@ class _Recall:
         i, j = rows[i] + left.start, j + right.start
         above = squared + self.r.doubt[i] + self.g.doubt[j]
         sure = above < self.balls[j]
-        self.found[i[sure]] = True
-        unsure = ~sure & ~self.found[i]
+        self.in_ball[i[sure]] = True
+        unsure = ~sure & ~self.in_ball[i]
         i, j = i[unsure], j[unsure]
         hit = _inside(pair_square_distances(self.r, i, self.g, j), self.balls[j], self.rule)
-        self.found[i[hit]] = True
+        self.in_ball[i[hit]] = True
 
 
 class _Realism:

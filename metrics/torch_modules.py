@@ -328,16 +328,16 @@ class ImageRetrievalScore(_StoredFeatures):
 
     def compute(self) -> dict[str, torch.Tensor]:
         """Return ``retrieval_score`` and the ``low`` and ``high`` end of its bound."""
-        found = retrieval_score(**self._sides())
-        low, high = found.bound
-        return _scalars({"retrieval_score": found.value, "low": low, "high": high})
+        score = retrieval_score(**self._sides())
+        low, high = score.bound
+        return _scalars({"retrieval_score": score.value, "low": low, "high": high})
 
 
 def _checked(features: torch.Tensor, count: int | None = None) -> torch.Tensor:
     if features.ndim != 2 or (count is not None and features.shape[1] != count):
-        wanted = "features" if count is None else str(count)
+        expected = "features" if count is None else str(count)
         raise DataError(
-            f"features must be (images, {wanted}), got shape {tuple(features.shape)}; give one "
+            f"features must be (images, {expected}), got shape {tuple(features.shape)}; give one "
             "row per image."
         )
     if not torch.isfinite(features).all():
