@@ -63,8 +63,8 @@ def reliability(data: Comparisons) -> Reliability:
     votes = np.bincount(data.rater, minlength=len(data.raters))
     for _ in range(ROUNDS):
         agrees = 1 / (1 + np.exp(-sign * (strength[data.first] - strength[data.second])))
-        told = eta[data.rater] * agrees
-        honest = told / (told + (1 - eta[data.rater]) * (1 - agrees))
+        joint = eta[data.rater] * agrees
+        honest = joint / (joint + (1 - eta[data.rater]) * (1 - agrees))
         before = np.concatenate([strength, eta])
         eta = np.bincount(data.rater, weights=honest, minlength=len(data.raters)) / np.maximum(
             votes, 1

@@ -71,10 +71,10 @@ class PairResult:
     def __str__(self) -> str:
         low, high = (round(100 * end) for end in self.interval)
         people = "1 rater" if self.raters == 1 else f"{self.raters} raters"
-        told = f"{self.rate:.0%} [{low}, {high}] of {self.votes} votes by {people}"
+        share = f"{self.rate:.0%} [{low}, {high}] of {self.votes} votes by {people}"
         if self.told_apart:
-            return f"{self.first} was preferred to {self.second} in {told}."
-        return f"{self.first} and {self.second} cannot be told apart: {told} for {self.first}."
+            return f"{self.first} was preferred to {self.second} in {share}."
+        return f"{self.first} and {self.second} cannot be told apart: {share} for {self.first}."
 
 
 @dataclass(frozen=True)
@@ -260,8 +260,8 @@ def _ranking(fitted: Strengths | None, compared: list[Difference]) -> list[Rank]
     if fitted is None:
         return []
     intervals = rank_intervals(len(fitted.arms), compared)
-    found = [
+    ranks = [
         Rank(arm, float(value), *interval)
         for arm, value, interval in zip(fitted.arms, fitted.log_strength, intervals, strict=True)
     ]
-    return sorted(found, key=lambda rank: -rank.log_strength)
+    return sorted(ranks, key=lambda rank: -rank.log_strength)

@@ -81,8 +81,8 @@ def application(
 
     async def vote(request: Request) -> Response:
         rater, body = _rater(request), await _body(request)
-        wanted = {"pair": str, "answer": str}
-        if not all(isinstance(body.get(name), kind) for name, kind in wanted.items()):
+        required = {"pair": str, "answer": str}
+        if not all(isinstance(body.get(name), kind) for name, kind in required.items()):
             raise HTTPException(400, "an answer has a pair and an answer, both text.")
         seconds = _seconds(body.get("seconds"))
         await _in_thread(session.vote, rater, body["pair"], body["answer"], seconds)
@@ -98,9 +98,9 @@ def application(
 
     async def picture(request: Request) -> Response:
         parts = request.path_params
-        found = await _in_thread(session.picture, _rater(request), parts["pair"], parts["side"])
+        shown = await _in_thread(session.picture, _rater(request), parts["pair"], parts["side"])
         try:
-            content = await _in_thread(pictures.get, found.path)
+            content = await _in_thread(pictures.get, shown.path)
         except DataError:
             raise HTTPException(410, "this image cannot be shown; answer not sure.") from None
         return Response(content, media_type="image/png")
