@@ -164,11 +164,11 @@ class Judge:
         asked = self.config.metrics or CURVE_METRICS
         names = [name for name in CURVE_METRICS if name in asked]
         halves = [name for name in names if name != "memorization"]
-        found: dict[str, Any] = {"count": len(made.ids)}
-        found["values"] = self._values(real, made.x, names, own)
-        found["choose"] = self._values(real[half], made.x, halves)
-        found["report"] = self._values(real[~half], made.x, halves)
-        return found
+        record: dict[str, Any] = {"count": len(made.ids)}
+        record["values"] = self._values(real, made.x, names, own)
+        record["choose"] = self._values(real[half], made.x, halves)
+        record["report"] = self._values(real[~half], made.x, halves)
+        return record
 
     def _values(
         self,

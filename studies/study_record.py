@@ -162,7 +162,7 @@ def evidence_of(
 
 def _agreement(summary: comparing.Summary) -> list[dict[str, Any]]:
     """Kendall's tau between the orders that every two metrics give the arms, best first."""
-    found = []
+    agreements = []
     for a, b in combinations(comparing.columns(summary), 2):
         arms = [arm for arm, row in summary.items() if a in row and b in row]
         if len(arms) < 3:
@@ -175,8 +175,8 @@ def _agreement(summary: comparing.Summary) -> list[dict[str, Any]]:
         tested: Any = stats.kendalltau(*orders)
         tau = float(tested.statistic)
         if tau == tau:  # not where all arms have one value
-            found.append({"metric_a": a, "metric_b": b, "tau": tau, "arms": len(arms)})
-    return found
+            agreements.append({"metric_a": a, "metric_b": b, "tau": tau, "arms": len(arms)})
+    return agreements
 
 
 def write_record(

@@ -72,11 +72,11 @@ def read_previewed(run: Run) -> Previewed | None:
     for arm, method in noted["arms"].items():
         own = [outcome for outcome in outcomes if outcome["name"] == method]
         for metric in COMPARED:
-            found = [_values_of(outcome, metric) for outcome in own]
+            values_by_outcome = [_values_of(outcome, metric) for outcome in own]
             if len(own) > 1:  # draws of random: one mean each
-                seeds = [statistics.fmean(each) for each in found if each]
+                seeds = [statistics.fmean(each) for each in values_by_outcome if each]
             else:
-                seeds = [value for each in found for value in each]
+                seeds = [value for each in values_by_outcome for value in each]
             if seeds:
                 values[metric][arm] = seeds
     return Previewed(folder / "preview.html", values)
