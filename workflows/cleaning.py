@@ -66,12 +66,12 @@ def clean(dataset: Any, study: str | None = None, *, yes: bool = False) -> Clean
         DataError: There is no such data set or study.
         Busy: Another process changes the data set.
     """
-    found = resolve_dataset(dataset)
+    resolved = resolve_dataset(dataset)
     owners = None if study is None else _owners(study)
-    written = cleaning.written(found, owners)
+    written = cleaning.written(resolved, owners)
     if yes and written:
-        written = cleaning.remove(found, owners)
-    return Cleaning(found.name, written, study, done=bool(yes and written))
+        written = cleaning.remove(resolved, owners)
+    return Cleaning(resolved.name, written, study, done=bool(yes and written))
 
 
 def _owners(study: str) -> set[str]:
