@@ -233,8 +233,8 @@ def default_in_words(field: FieldInfo, value: Any) -> str:
     """Return what an empty field stands for: its default, else what its help says of it."""
     if value not in (None, ...):
         return str(_typed(value))
-    said = re.search(r"by default (.+?)(?:[.;(]|$)", field.description or "")
-    return said.group(1).strip() if said else "none"
+    match = re.search(r"by default (.+?)(?:[.;(]|$)", field.description or "")
+    return match.group(1).strip() if match else "none"
 
 
 def explained(setting: str, choice: Any) -> str:

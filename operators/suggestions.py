@@ -24,10 +24,10 @@ Choices = dict[str, str]
 
 def encoder_names() -> Choices:
     """List the encoders, those first whose weights are on this machine."""
-    here = {name: encoders.is_here(name) for name in encoders.NAMES}
-    ordered = sorted(encoders.NAMES, key=lambda name: not here[name])
+    on_machine = {name: encoders.is_here(name) for name in encoders.NAMES}
+    ordered = sorted(encoders.NAMES, key=lambda name: not on_machine[name])
     state = {True: "ready", False: "its weights are not on this machine"}
-    return {name: f"{name} ({state[here[name]]})" for name in ordered}
+    return {name: f"{name} ({state[on_machine[name]]})" for name in ordered}
 
 
 def metric_names() -> Choices:

@@ -34,7 +34,7 @@ def markdown(stored: Mapping[str, Any]) -> str:
     if not records:
         return ""
     lines = [f"| {' | '.join(HEAD)} |", f"|{'---|' * len(HEAD)}"]
-    lines += [f"| {' | '.join(cells(n, Record(**told)))} |" for n, told in records.items()]
-    why = [f"- {n}: {told['reason']}" for n, told in records.items() if told.get("reason")]
+    lines += [f"| {' | '.join(cells(n, Record(**record)))} |" for n, record in records.items()]
+    why = [f"- {n}: {record['reason']}" for n, record in records.items() if record.get("reason")]
     notes = [f"- {note}" for note in stored["values"].get("notes", [])]
     return "\n".join(lines) + "\n\n" + "\n".join([*why, *notes])
