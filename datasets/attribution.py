@@ -48,8 +48,8 @@ def write_sources(
     every = all_samples(dataset)
     known = set(every.values("filepath"))
     for name, each in values.items():
-        told = {path: value for path, value in zip(paths, each, strict=True) if path in known}
-        every.set_values(name, told, key_field="filepath")
+        by_path = {path: value for path, value in zip(paths, each, strict=True) if path in known}
+        every.set_values(name, by_path, key_field="filepath")
 
 
 def write_harm(
@@ -62,7 +62,7 @@ def write_harm(
     harm: np.ndarray,
     low: np.ndarray,
 ) -> None:
-    """Write on training samples how much of an arm's drawings they make, and of its bad ones.
+    """Write on training samples their share of an arm's drawings, and of its bad ones.
 
     Args:
         dataset: Data set with the training images.
@@ -79,13 +79,13 @@ def write_harm(
     """
     key = key_of(f"{preview}_{arm}")
     fields = {f"{key}_use": use, f"{key}_harm": harm, f"{key}_harm_low": low}
-    owner, wanted = f"preview {preview}", Names(fields=list(fields))
+    owner, needed_names = f"preview {preview}", Names(fields=list(fields))
     with locking.exclusive(dataset, "preview") as held:
-        names.check(dataset, owner, wanted, advice="choose another name for the preview")
+        names.check(dataset, owner, needed_names, advice="choose another name for the preview")
         held.check()
-        names.own(dataset, owner, wanted)
+        names.own(dataset, owner, needed_names)
         set_numbers(dataset, {name: (ids, values) for name, values in fields.items()})
-        names.stamp(dataset, owner, wanted)
+        names.stamp(dataset, owner, needed_names)
         fold(dataset, f"preview {preview}", list(fields))
 
 
@@ -104,7 +104,7 @@ def sources_of(dataset: Any, ids: Sequence[str]) -> list[str]:
         return []
     parts: dict[str, float] = {}
     view = all_samples(dataset).select(list(ids))
-    for found, weights in zip(*view.values([SOURCES, WEIGHTS]), strict=True):
-        for name, weight in zip(found or [], weights or [], strict=True):
+    for source_ids, weights in zip(*view.values([SOURCES, WEIGHTS]), strict=True):
+        for name, weight in zip(source_ids or [], weights or [], strict=True):
             parts[name] = parts.get(name, 0.0) + weight
     return sorted(parts, key=lambda name: -parts[name])

@@ -61,8 +61,8 @@ def sweep(name: str | None = None) -> None:
         name: Of this one alone; by default of all.
     """
     fo = fiftyone()
-    wanted = {"$regex": f"^{UNFINISHED}"} if name is None else UNFINISHED + name
-    for hidden in durable("datasets").distinct("name", {"name": wanted}):
+    name_filter = {"$regex": f"^{UNFINISHED}"} if name is None else UNFINISHED + name
+    for hidden in durable("datasets").distinct("name", {"name": name_filter}):
         with (
             suppress(Busy),  # then its process is alive
             locking.exclusive(hidden.removeprefix(UNFINISHED), "sweep", wait=0),

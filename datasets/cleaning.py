@@ -131,8 +131,8 @@ def remove(dataset: Any, owners: Collection[str] | None = None) -> Written:
         drop_fields(dataset, whole.names.fields)
         for group in whole.groups:
             remove_group(dataset, group)
-        wanted = {"dataset": info.id_of(dataset), "field": {"$in": list(whole.names.fields)}}
-        durable(vectors.VECTORS).delete_many(wanted)
+        vector_filter = {"dataset": info.id_of(dataset), "field": {"$in": list(whole.names.fields)}}
+        durable(vectors.VECTORS).delete_many(vector_filter)
         info.change(dataset, drop={**whole.notes})
         dataset.reload()
     return whole

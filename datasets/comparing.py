@@ -59,7 +59,7 @@ class Plan:
     def changes_something(self, dataset: Any) -> bool:
         """Tell whether anything is to be written."""
         noted = info.section(dataset, "folders")
-        new = any(noted.get(path) != told for path, told in self.folders.items())
+        new = any(noted.get(path) != entry for path, entry in self.folders.items())
         samples = self.documents or self.updates or self.repoints or self.stated
         return bool(samples or self.views or new)
 
@@ -92,15 +92,15 @@ def compare(
             "(--repoint) these samples get their files back and keep ids, tags and fields; with "
             "add (--add) the images are added as new ones."
         )
-    fresh = [record for record in new if record.path not in moved]
+    to_add = [record for record in new if record.path not in moved]
     plan = Plan()
     before = stated.read(dataset)
-    samples = [_sample(fo, record, folder, prints[record.path]) for record in fresh]
+    samples = [_sample(fo, record, folder, prints[record.path]) for record in to_add]
     documents.expand(dataset, samples)
     marks = [documents.mark(dataset, sample["source_id"]) for sample in samples]
     ids = documents.new_ids(dataset, marks)
     plan.documents = documents.documents(dataset, samples, ids)
-    for record, document in zip(fresh, plan.documents, strict=True):
+    for record, document in zip(to_add, plan.documents, strict=True):
         plan.stated[str(document["_id"])] = stated.hashed(_values(document), record.tags)
     differ: dict[str, int] = defaultdict(int)
     first, kept, edited = "", 0, 0
@@ -111,29 +111,29 @@ def compare(
         states = _states(dataset, record, folder, prints, old)
         change = _difference(old, states, fields=not repoint or update)
         places = {name: value for name, value in change.items() if _is_place(name)}
-        said = before.get(str(old["_id"]))
+        hashes = before.get(str(old["_id"]))
         values = {name: value for name, value in change.items() if not _is_place(name)}
-        by_hand = [name for name, value in values.items() if stated.unchanged(said, name, value)]
+        by_hand = [name for name, value in values.items() if stated.unchanged(hashes, name, value)]
         values = {name: value for name, value in values.items() if name not in by_hand}
         edited += len(by_hand)
         if record.path in moved and places:
             plan.repoints.append({"_id": old["_id"], "set": places, "tags": []})
         has = old.get("tags", [])
-        tags = [tag for tag in record.tags if tag not in has and f"tag {tag}" not in (said or ())]
+        tags = [tag for tag in record.tags if tag not in has and f"tag {tag}" not in (hashes or ())]
         for name in [*values, *(["tags"] if tags else [])]:
             differ[name.partition(".")[0]] += 1
             first = first or f"{name} of {Path(record.path).name}"
         if update and (values or tags):
             plan.updates.append({"_id": old["_id"], "set": values, "tags": tags})
-        if update or (said is None and not values and not tags):
+        if update or (hashes is None and not values and not tags):
             now = stated.hashed(_values(states), record.tags)
-            if now != said:
-                plan.stated[str(old["_id"])] = {**(said or {}), **now}
+            if now != hashes:
+                plan.stated[str(old["_id"])] = {**(hashes or {}), **now}
         kept += sum(old.get(name) is not None and name not in states for name in ("label", "split"))
     if update and plan.updates:
         _expand_for(dataset, records, folder, {one["_id"] for one in plan.updates}, stored)
-    plan.masks = any(name in record.related for record in fresh for name in MASKS)
-    plan.views, beside = _split_views(fo, dataset, fresh)
+    plan.masks = any(name in record.related for record in to_add for name in MASKS)
+    plan.views, beside = _split_views(fo, dataset, to_add)
     plan.folders = {folder.path: {"prefix": folder.prefix, "images": len(records)}}
     plan.former = [folder.former] if folder.former else []
     gone = gone_files(stored, records, folder) if not moved else []
@@ -189,8 +189,8 @@ def _states(
 
 
 def _difference(old: Mapping[str, Any], states: Mapping[str, Any], *, fields: bool) -> dict:
-    """Return what a folder states otherwise than a sample has it, by path."""
-    found: dict[str, Any] = {}
+    """Return the values of a folder that differ from those of a sample, by field path."""
+    changes: dict[str, Any] = {}
     for name, value in states.items():
         before = old.get(name)
         if not fields and not _is_place(name) and name != "parse":
@@ -199,14 +199,14 @@ def _difference(old: Mapping[str, Any], states: Mapping[str, Any], *, fields: bo
             continue
         if isinstance(value, Mapping) and isinstance(before, Mapping):
             inner = {f"{name}.{part}": one for part, one in value.items() if part != "_id"}
-            found |= {
+            changes |= {
                 path: one
                 for path, one in inner.items()
                 if stated.plain(before.get(path.partition(".")[2])) != stated.plain(one)
             }
         elif stated.plain(before) != stated.plain(value):
-            found[name] = value
-    return found
+            changes[name] = value
+    return changes
 
 
 def _values(document: Mapping[str, Any]) -> dict[str, Any]:
@@ -229,19 +229,19 @@ def _expand_for(
 ) -> None:
     """Give a data set the fields of values that are taken over."""
     fo = fiftyone()
-    wanted = [
+    samples = [
         _sample(fo, record, folder, None, pose=False)
         for record in records
         if stored.get(str(record.path), {}).get("_id") in changed
     ]
-    documents.expand(dataset, wanted)
+    documents.expand(dataset, samples)
 
 
-def _split_views(fo: Any, dataset: Any, fresh: Sequence[Record]) -> tuple[list, list[str]]:
+def _split_views(fo: Any, dataset: Any, to_add: Sequence[Record]) -> tuple[list, list[str]]:
     """Plan a saved view per new split, unless a view has its name."""
     planned, beside = [], []
     ours = info.section(dataset, "made")
-    for split in sorted({record.split for record in fresh if record.split}):
+    for split in sorted({record.split for record in to_add if record.split}):
         if not names.can_name_view(split):
             beside.append(
                 f"The split {split!r} has no saved view, as FiftyOne's names need one of a-z or "

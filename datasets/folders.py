@@ -78,7 +78,7 @@ def moved_files(
     by_content: dict[str, list[Any]] = defaultdict(list)
     for one in dead:
         by_content[one.get("source_hash") or f"name {one.get('source_id')}"].append(one)
-    found = {}
+    samples_by_path = {}
     for record in new:
         name = f"{record.split}/{record.id}" if record.split else record.id
         for key in (prints[record.path], f"name {folder.prefix}{name}"):
@@ -87,9 +87,9 @@ def moved_files(
                 by_name = [one for one in same if one.get("source_id") == folder.prefix + name]
                 chosen = (by_name or same)[0]
                 same.remove(chosen)
-                found[record.path] = chosen
+                samples_by_path[record.path] = chosen
                 break
-    return found
+    return samples_by_path
 
 
 def _same_images(dataset: Any, records: Sequence[Record]) -> int:
@@ -108,7 +108,7 @@ def _has_files(dataset: Any, records: Sequence[Record]) -> bool:
 
 def _prefix(source: str, noted: Mapping[str, Any]) -> str:
     """Return what the ids of a further folder's images begin with."""
-    taken = {told.get("prefix", "") for told in noted.values()}
+    taken = {entry.get("prefix", "") for entry in noted.values()}
     stem = Path(source).name
     names = (f"{stem}/" if number == 1 else f"{stem}-{number}/" for number in range(1, 10_000))
     return next(name for name in names if name not in taken)

@@ -58,12 +58,12 @@ def add_generated(
         )
     uid = uid or run
     key = [uid, *(origin.get(part) for part in DRAWN)]
-    told = {"run": run, "arm": arm, "training_seed": training_seed, **origin}
+    run_entry = {"run": run, "arm": arm, "training_seed": training_seed, **origin}
     building.sweep()
     with locking.exclusive(name, "import-generated"):
         if not fo.dataset_exists(name):
             with building.built(name) as made:
-                plan, added = _plan(made, paths, seeds, source, key, told)
+                plan, added = _plan(made, paths, seeds, source, key, run_entry)
                 _finish(made, plan, added)
                 _link(source, name, made)
             return identity.load(name), len(added)
@@ -71,7 +71,7 @@ def add_generated(
         with locking.exclusive(dataset, "import-generated") as held:
             dataset.reload()
             _refuse_other(dataset, source)
-            plan, added = _plan(dataset, paths, seeds, source, key, told)
+            plan, added = _plan(dataset, paths, seeds, source, key, run_entry)
             if _changes_something(dataset, plan, added):
                 held.check()
                 arrays = {"documents": documents.packed(added)}
@@ -92,15 +92,15 @@ def _plan(
     seeds: Sequence[int],
     source: Any,
     key: Sequence[Any],
-    told: Mapping[str, Any],
+    run_entry: Mapping[str, Any],
 ) -> tuple[dict[str, Any], list[dict]]:
     """Work out what is to be written, and the documents of the new samples."""
     fo = fiftyone()
-    arm = told["arm"]
+    arm = run_entry["arm"]
     stored = list(dataset._sample_collection.find({}, {"filepath": 1}))
     paths_known = {one["filepath"] for one in stored}
     by_mark = {documents.mark_of(one["_id"]): one for one in stored}
-    places, fresh, marks = [], [], []
+    places, samples, marks = [], [], []
     for path, seed in zip(paths, seeds, strict=True):
         mark = documents.mark(dataset, *key, seed)
         old = by_mark.get(mark)
@@ -112,15 +112,15 @@ def _plan(
         sample = fo.Sample(
             filepath=str(path),
             tags=["generated", arm],
-            source_run=told["run"],
+            source_run=run_entry["run"],
             source_dataset=source.name,
             arm=arm,
-            training_seed=told["training_seed"],
+            training_seed=run_entry["training_seed"],
             image_seed=seed,
         )
-        fresh.append(sample)
+        samples.append(sample)
         marks.append(documents.mark(dataset, *key, seed, path) if old else mark)
-    documents.expand(dataset, fresh)
+    documents.expand(dataset, samples)
     view = None
     if documents.free_view(dataset, arm):
         shown = dataset.match(fo.ViewField("arm") == arm)
@@ -129,9 +129,9 @@ def _plan(
         "places": places,
         "view": view,
         "generated": _origin_of(source),
-        "runs": {key[0]: dict(told)},
+        "runs": {key[0]: dict(run_entry)},
     }
-    return plan, documents.documents(dataset, fresh, documents.new_ids(dataset, marks))
+    return plan, documents.documents(dataset, samples, documents.new_ids(dataset, marks))
 
 
 def _same_file(one: str, other: Path) -> bool:
@@ -143,7 +143,7 @@ def _same_file(one: str, other: Path) -> bool:
 def _changes_something(dataset: Any, plan: Mapping[str, Any], added: Sequence[Any]) -> bool:
     noted = info.read(dataset)
     same = noted.get("generated") == plan["generated"] and all(
-        noted.get("runs", {}).get(uid) == told for uid, told in plan["runs"].items()
+        noted.get("runs", {}).get(uid) == entry for uid, entry in plan["runs"].items()
     )
     return bool(added or plan["places"] or plan["view"] or not same)
 
@@ -180,13 +180,13 @@ def known_source(sections: Mapping[str, Any]) -> dict[str, Any] | None:
     Args:
         sections: What Curadiff keeps in the data set, see `info.read`.
     """
-    told = sections.get("generated")
-    if not told:
+    origin = sections.get("generated")
+    if not origin:
         return None
     return {
-        "name": told.get("source_dataset", ""),
-        "id": told.get("source_dataset_id"),
-        "folders": told.get("source_folders", []),
+        "name": origin.get("source_dataset", ""),
+        "id": origin.get("source_dataset_id"),
+        "folders": origin.get("source_folders", []),
     }
 
 
@@ -198,19 +198,19 @@ def source_name(sections: Mapping[str, Any]) -> str | None:
 
 def linked_names(sections: Mapping[str, Any]) -> list[str]:
     """Return today's names of the data sets generated from one, oldest link first."""
-    found = (
+    current_names = (
         identity.current_name({"name": name, "id": id})
         for name, id in sections.get("generated_datasets", {}).items()
     )
-    return list(dict.fromkeys(name for name in found if name is not None))
+    return list(dict.fromkeys(name for name in current_names if name is not None))
 
 
 def trainings_of(view: Any) -> list[str]:
     """Return the runs that drew the images of a view: their folders, or ids where not noted."""
     if view._dataset.get_field("source_run") is None:
         return []
-    told = info.section(view._dataset, "runs")
-    noted = {one.get("run", key): one for key, one in told.items()}
+    run_entries = info.section(view._dataset, "runs")
+    noted = {one.get("run", key): one for key, one in run_entries.items()}
     drew = [run for run in view.distinct("source_run") if run]
     return [noted.get(run, {}).get("path") or run for run in drew]
 

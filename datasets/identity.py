@@ -56,16 +56,16 @@ def open_by_identity(known: Mapping[str, Any]) -> Any:
     name = current_name(known)
     if name is not None:
         return load(name)
-    wanted = known["name"]
+    former = known["name"]
     if not known.get("id"):
-        raise DataError(f"the data set {wanted!r} is gone; import it again.")
+        raise DataError(f"the data set {former!r} is gone; import it again.")
     raise DataError(
-        f"the data set {wanted!r} is gone"
+        f"the data set {former!r} is gone"
         + (
             ", and the one that has this name now was made of other images; rename or delete "
             "that one, then import the former images again."
-            if fo.dataset_exists(wanted)
-            else f"; import its images again with: curadiff import {_source(known)} --name {wanted}"
+            if fo.dataset_exists(former)
+            else f"; import its images again with: curadiff import {_source(known)} --name {former}"
         )
     )
 
@@ -93,17 +93,17 @@ def load(name: str) -> Any:
 def current_name(known: Mapping[str, Any]) -> str | None:
     """Return the name that a recorded data set has today, None when it is gone; see above."""
     datasets = _datasets()
-    wanted = {"name": 1, f"info.{info.OURS}": 1}
+    projection = {"name": 1, f"info.{info.OURS}": 1}
     if known.get("id"):
-        found = datasets.find_one({"_id": _object_id(known["id"])}, wanted)
-        if found is not None:
-            return found["name"]
-    found = datasets.find_one({"name": known["name"]}, wanted)
-    if found is None:
+        stored = datasets.find_one({"_id": _object_id(known["id"])}, projection)
+        if stored is not None:
+            return stored["name"]
+    stored = datasets.find_one({"name": known["name"]}, projection)
+    if stored is None:
         return None
     folders = known.get("folders") or []
-    again = folders and folders == _folders(info.sections(found))
-    return found["name"] if not known.get("id") or again else None
+    again = folders and folders == _folders(info.sections(stored))
+    return stored["name"] if not known.get("id") or again else None
 
 
 def exists(id: str) -> bool:
@@ -113,8 +113,8 @@ def exists(id: str) -> bool:
 
 def name_of_id(id: str) -> str | None:
     """Return today's name of the data set with this id, None when it is deleted."""
-    found = _datasets().find_one({"_id": _object_id(id)}, {"name": 1})
-    return None if found is None else found["name"]
+    stored = _datasets().find_one({"_id": _object_id(id)}, {"name": 1})
+    return None if stored is None else stored["name"]
 
 
 def _datasets() -> Any:

@@ -125,8 +125,8 @@ def from_samples(name: str, view: Any) -> Outcome:
 
 def finish(dataset: Any, verb: str, plan: Mapping[str, Any], arrays: recovery.Arrays) -> None:
     """Carry out a planned import into a data set; may be done twice."""
-    said = arrays.get("stated")  # none in a plan of an earlier version, or of a copy
-    values = {} if said is None else json.loads(said.tobytes())
+    stated_bytes = arrays.get("stated")  # none in a plan of an earlier version, or of a copy
+    values = {} if stated_bytes is None else json.loads(stated_bytes.tobytes())
     _finish(dataset, plan, documents.unpacked(arrays["documents"]), values)
 
 
@@ -134,12 +134,12 @@ def _finish(
     dataset: Any,
     plan: Mapping[str, Any],
     added: Sequence[Mapping[str, Any]],
-    said: Mapping[str, stated.Values],
+    hashes_by_id: Mapping[str, stated.Values],
 ) -> None:
     for start in range(0, len(added), BATCH):
         documents.insert(dataset, added[start : start + BATCH])
     documents.change(dataset, [*plan["updates"], *plan["repoints"]])
-    stated.write(dataset, said)
+    stated.write(dataset, hashes_by_id)
     if plan["masks"]:
         for name, labels in MASKS.items():
             if dataset.has_field(name):
@@ -160,10 +160,10 @@ def _copies(dataset: Any, view: Any) -> list[dict]:
             "another name."
         )
     known = set(dataset.values("filepath"))
-    wanted = [
+    missing_ids = [
         id for id, path in zip(*view.values(["id", "filepath"]), strict=True) if path not in known
     ]
-    if not wanted:
+    if not missing_ids:
         return []
     try:
         dataset._merge_sample_field_schema(view.get_field_schema())
@@ -174,8 +174,8 @@ def _copies(dataset: Any, view: Any) -> list[dict]:
         ) from None
     if dataset.media_type is None:
         dataset.media_type = view.media_type
-    found = list(view.select(wanted, ordered=True)._aggregate())
-    marks = [documents.mark(dataset, "copy", one["filepath"]) for one in found]
+    originals = list(view.select(missing_ids, ordered=True)._aggregate())
+    marks = [documents.mark(dataset, "copy", one["filepath"]) for one in originals]
     ids = documents.new_ids(dataset, marks)
     own = {"_dataset_id": info.id_of(dataset)}
-    return [one | own | {"_id": id} for one, id in zip(found, ids, strict=True)]
+    return [one | own | {"_id": id} for one, id in zip(originals, ids, strict=True)]

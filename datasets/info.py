@@ -49,8 +49,10 @@ def section(dataset: Any, name: str) -> dict[str, Any]:
 
 def sections(stored: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Return the sections in a data set's document."""
-    found = (stored.get("info") or {}).get(OURS) or {}
-    return {name: _decoded(values) for name, values in found.items() if isinstance(values, Mapping)}
+    encoded = (stored.get("info") or {}).get(OURS) or {}
+    return {
+        name: _decoded(values) for name, values in encoded.items() if isinstance(values, Mapping)
+    }
 
 
 def put(dataset: Any, section: str, values: Mapping[str, Any]) -> None:
@@ -159,11 +161,11 @@ def encode(key: str) -> str:
 
 def decode(key: str) -> str:
     """Undo `encode`."""
-    return re.sub(r"%(25|2E|24)", lambda found: chr(int(found[1], 16)), key)
+    return re.sub(r"%(25|2E|24)", lambda match: chr(int(match[1], 16)), key)
 
 
-def _hex(found: re.Match[str]) -> str:
-    return f"%{ord(found[0]):02X}"
+def _hex(match: re.Match[str]) -> str:
+    return f"%{ord(match[0]):02X}"
 
 
 def _encoded(value: Any) -> Any:

@@ -15,8 +15,8 @@ def catch_up(dataset: Any) -> None:
     Raises:
         DataError: The data set is deleted.
     """
-    wanted = {"sample_fields.name": 1, "sample_fields.ftype": 1, "name": 1}
-    stored = durable("datasets").find_one({"_id": info.id_of(dataset)}, wanted)
+    projection = {"sample_fields.name": 1, "sample_fields.ftype": 1, "name": 1}
+    stored = durable("datasets").find_one({"_id": info.id_of(dataset)}, projection)
     if stored is None:
         raise info.deleted(dataset)
     if stored["name"] != dataset._doc.name:

@@ -171,8 +171,8 @@ def patience() -> float:
 
 def holder(dataset: Any) -> str | None:
     """Say who holds a data set right now, None when nobody does."""
-    found = durable(LOCKS).find_one({"_id": str(info.id_of(dataset))})
-    return None if found is None or _gone(found["holder"]) else _described(found)
+    lock = durable(LOCKS).find_one({"_id": str(info.id_of(dataset))})
+    return None if lock is None or _gone(lock["holder"]) else _described(lock)
 
 
 def _take(held: Hold, wait: float) -> None:
@@ -181,12 +181,12 @@ def _take(held: Hold, wait: float) -> None:
     until = time.monotonic() + wait
     locks.delete_many({"$expr": {"$lt": ["$expires", _soon(-FORGOTTEN)]}})
     while not _taken(locks, held):
-        found = locks.find_one({"_id": held.key})
-        if found is None:
+        lock = locks.find_one({"_id": held.key})
+        if lock is None:
             continue  # released in between
         if time.monotonic() >= until:
             raise Busy(
-                f"{held.what} is in use by {_described(found)}; wait until that has ended, or end "
+                f"{held.what} is in use by {_described(lock)}; wait until that has ended, or end "
                 f"it, then run the same command again. (If it died, its lock ends {LIFE:.0f} s "
                 "after its last sign of life.)"
             )
@@ -211,19 +211,19 @@ def _taken(locks: Any, held: Hold) -> bool:
     over = {"_id": held.key, "$expr": {"$lte": ["$expires", "$$NOW"]}}
     if locks.update_one(over, take).matched_count:
         return True
-    found = locks.find_one({"_id": held.key})
-    if found is None or not (found["token"] in LEFT or _gone(found["holder"])):
+    lock = locks.find_one({"_id": held.key})
+    if lock is None or not (lock["token"] in LEFT or _gone(lock["holder"])):
         return False
-    return locks.update_one({"_id": held.key, "token": found["token"]}, take).matched_count > 0
+    return locks.update_one({"_id": held.key, "token": lock["token"]}, take).matched_count > 0
 
 
 def _soon(seconds: float = LIFE) -> dict[str, Any]:
     return {"$add": ["$$NOW", int(seconds * 1000)]}
 
 
-def _described(found: dict[str, Any]) -> str:
-    who, since = found["holder"], found["since"]
-    return f"{found['verb']} (process {who['pid']} on {who['host']}, since {since:%H:%M:%S} UTC)"
+def _described(lock: dict[str, Any]) -> str:
+    who, since = lock["holder"], lock["since"]
+    return f"{lock['verb']} (process {who['pid']} on {who['host']}, since {since:%H:%M:%S} UTC)"
 
 
 def _process() -> dict[str, Any]:
@@ -232,7 +232,7 @@ def _process() -> dict[str, Any]:
 
 
 def _place() -> dict[str, str]:
-    """Name the space that this process's pid is valid in."""
+    """Return the host, boot and pid namespace in which this process's pid is valid."""
     host = socket.gethostname()
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
@@ -244,8 +244,8 @@ def _place() -> dict[str, str]:
 
 def _gone(holder: dict[str, Any]) -> bool:
     """Tell whether a holder's process is known to have ended."""
-    here = _place()
-    if not here["boot"] or any(holder.get(name) != value for name, value in here.items()):
+    own_place = _place()
+    if not own_place["boot"] or any(holder.get(name) != value for name, value in own_place.items()):
         return False  # on another host, or in another container: only its silence tells
     return _started(holder["pid"]) != holder["started"]
 

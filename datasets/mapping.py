@@ -57,8 +57,8 @@ def map_keys(dataset: Any) -> list[str]:
     refs = {
         key: getattr(ref, "id", ref) for key, ref in (stored.get("brain_methods") or {}).items()
     }
-    found = durable("runs").find({"_id": {"$in": list(refs.values())}}, {"config": 1})
-    configs = {run["_id"]: run.get("config") or {} for run in found}
+    runs = durable("runs").find({"_id": {"$in": list(refs.values())}}, {"config": 1})
+    configs = {run["_id"]: run.get("config") or {} for run in runs}
     return [
         key
         for key, ref in refs.items()

@@ -114,9 +114,9 @@ def check(
     Raises:
         DataError: A name is taken; the message says by what.
     """
-    found = taken(dataset, owner, wanted, inherited=inherited)
-    if found:
-        raise DataError(f"{dataset.name!r} has {' and '.join(found)}; {advice}.")
+    conflicts = taken(dataset, owner, wanted, inherited=inherited)
+    if conflicts:
+        raise DataError(f"{dataset.name!r} has {' and '.join(conflicts)}; {advice}.")
 
 
 def taken(dataset: Any, owner: str, wanted: Names, *, inherited: bool = False) -> list[str]:
@@ -127,7 +127,7 @@ def taken(dataset: Any, owner: str, wanted: Names, *, inherited: bool = False) -
     """
     made = info.section(dataset, MADE)
     stored = durable("datasets").find_one({"_id": info.id_of(dataset)}) or {}
-    found = []
+    conflicts = []
     for thing in _things(stored, wanted):
         kind, name, there = thing.kind, thing.name, thing.there
         if not there:
@@ -138,8 +138,8 @@ def taken(dataset: Any, owner: str, wanted: Names, *, inherited: bool = False) -
             continue
         whose = f"of Curadiff's {by}" if by else "that Curadiff did not make"
         called = f"{name!r}" if there is True or there == name else f"{there!r}, in short {name!r},"
-        found.append(f"a {kind} {called} {whose}")
-    return found
+        conflicts.append(f"a {kind} {called} {whose}")
+    return conflicts
 
 
 def first_free(dataset: Any, owner: str, wanted: str, kind: str, *, inherited: bool = False) -> str:
@@ -186,7 +186,7 @@ def stamp(dataset: Any, owner: str, names: Names) -> None:
 
 
 def there(dataset: Any, names: Names) -> Names:
-    """Return those of Curadiff's names whose things are there still, as they are called there."""
+    """Return those of Curadiff's names whose things still exist, as they are spelt there."""
     made = info.section(dataset, MADE)
     stored = durable("datasets").find_one({"_id": info.id_of(dataset)}) or {}
     ours: dict[str, list[str]] = {}
@@ -198,7 +198,7 @@ def there(dataset: Any, names: Names) -> Names:
 
 
 def remade(dataset: Any, names: Names) -> Names:
-    """Return those of Curadiff's names that stand for things which somebody else made since."""
+    """Return those of Curadiff's names under which somebody else has made things since."""
     made = info.section(dataset, MADE)
     stored = durable("datasets").find_one({"_id": info.id_of(dataset)}) or {}
     others: dict[str, list[str]] = {}

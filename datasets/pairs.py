@@ -57,15 +57,15 @@ def nearest_generated(source: Any, ids: Sequence[str], *, limit: int) -> list[Pa
         limit: At most so many pairs.
     """
     fo = fiftyone()
-    found: list[Pair] = []
+    pairs: list[Pair] = []
     for name in linked_names(info.read(source)):
         made = identity.load(name)
         for field in _fields(made):
             view = made.match(fo.ViewField(field).is_in(list(ids)))
-            found += _pairs(made, view.limit(limit - len(found)), limit, field=field)
-            if len(found) >= limit:
-                return found
-    return found
+            pairs += _pairs(made, view.limit(limit - len(pairs)), limit, field=field)
+            if len(pairs) >= limit:
+                return pairs
+    return pairs
 
 
 def _pairs(made: Any, view: Any, limit: int, *, field: str | None = None) -> list[Pair]:

@@ -99,22 +99,22 @@ def open_rating(name: str) -> RatingStore:
         DataError: There is none; the message names the nearest.
     """
     with _database("the question"):
-        found = durable(STUDIES).find_one({"name": name}, {"_id": 1})
-        if found is None:
+        study = durable(STUDIES).find_one({"name": name}, {"_id": 1})
+        if study is None:
             known = rating_names()
             listed = f" (there are: {', '.join(known)})" if known else " (there is none yet)"
             raise DataError(
                 f"there is no study of people named {name!r}{nearest(name, known)}{listed}; start "
                 "one with: curadiff rate start"
             )
-    return RatingStore(found["_id"])
+    return RatingStore(study["_id"])
 
 
 def rating_names(*, dataset: str | None = None) -> list[str]:
     """List the studies of people, oldest first; of a data set's images where one is named."""
     fiftyone()
-    wanted = {} if dataset is None else {"source.dataset": dataset}
-    return [one["name"] for one in durable(STUDIES).find(wanted, {"name": 1}).sort("created")]
+    study_filter = {} if dataset is None else {"source.dataset": dataset}
+    return [one["name"] for one in durable(STUDIES).find(study_filter, {"name": 1}).sort("created")]
 
 
 def delete_rating(name: str) -> None:
@@ -164,8 +164,8 @@ class RatingStore:
     def raters(self) -> dict[str, str]:
         """Return the raters' names by the hash of their token."""
         with _database("the question"):
-            found = durable(RATERS).find({"study": self.key})
-            return {one["token"]: one["name"] for one in found}
+            documents = durable(RATERS).find({"study": self.key})
+            return {one["token"]: one["name"] for one in documents}
 
     def add_rater(self, token_hash: str, name: str) -> None:
         """Add a rater; raises `Conflict` where the name is taken."""
@@ -177,8 +177,8 @@ class RatingStore:
     def assignments(self) -> Sequence[Assignment]:
         """Return what was shown, in order, without what was withdrawn."""
         with _database("the question"):
-            found = durable(ASSIGNMENTS).find({"study": self.key, "withdrawn": False})
-            return [_read(Assignment, one) for one in found.sort("order")]
+            documents = durable(ASSIGNMENTS).find({"study": self.key, "withdrawn": False})
+            return [_read(Assignment, one) for one in documents.sort("order")]
 
     def add_assignment(self, assignment: Assignment) -> None:
         """Add a pair; raises `Conflict` where its id is taken."""
@@ -204,11 +204,11 @@ class RatingStore:
     def votes(self) -> Sequence[Vote]:
         """Return all votes in order, those taken back marked so."""
         with _database("the question"):
-            found = list(durable(VOTES).find({"study": self.key}).sort("at"))
-        undone = {one["of"] for one in found if one["event"] == "undo"}
+            events = list(durable(VOTES).find({"study": self.key}).sort("at"))
+        undone = {one["of"] for one in events if one["event"] == "undo"}
         return [
             dataclasses.replace(_read(Vote, one), undone=one["id"] in undone or one["undone"])
-            for one in found
+            for one in events
             if one["event"] == "vote"
         ]
 
@@ -220,9 +220,9 @@ class RatingStore:
     def add_votes(self, votes: Sequence[Vote]) -> int:
         """Add votes that are not there yet; return how many were new."""
         with _database("the votes"):
-            wanted = {f"{self.key}/{vote.id}": vote for vote in votes}
-            there = set(durable(VOTES).distinct("_id", {"_id": {"$in": list(wanted)}}))
-            new = [vote for key, vote in wanted.items() if key not in there]
+            by_key = {f"{self.key}/{vote.id}": vote for vote in votes}
+            there = set(durable(VOTES).distinct("_id", {"_id": {"$in": list(by_key)}}))
+            new = [vote for key, vote in by_key.items() if key not in there]
             for start in range(0, len(new), 1000):
                 durable(VOTES).insert_many([self._vote(v) for v in new[start : start + 1000]])
         return len(new)
@@ -260,14 +260,14 @@ def pictures_by(view: Any, groups: Mapping[str, Any]) -> dict[str, list[dict[str
     schema = view.get_field_schema()
     drawn = {"training_seed", "image_seed"} <= set(schema)
     fields = ["id", "filepath", *(["training_seed", "image_seed"] if drawn else [])]
-    found = {}
+    pictures = {}
     for name, group in groups.items():
         rows = zip(*group.sort_by("id").values(fields), strict=True) if len(group) else []
-        found[name] = [
+        pictures[name] = [
             {"id": row[0], "path": row[1], "noise": tuple(row[2:]) if drawn else None}
             for row in rows
         ]
-    return found
+    return pictures
 
 
 def groups_by_field(view: Any, field: str) -> dict[str, Any]:

@@ -59,7 +59,7 @@ def prepared(
 
     now = datetime.datetime.now(datetime.UTC).replace(microsecond=0)
     described = dataset.init_run(method=f"curadiff/{verb}", created=now.isoformat(), **config)
-    told = RunResults(dataset, described, key, **results)
+    run_results = RunResults(dataset, described, key, **results)
     run = {
         "_id": ObjectId(),
         "_dataset_id": info.id_of(dataset),
@@ -68,9 +68,9 @@ def prepared(
         "timestamp": now,
         "config": described.serialize(),
         "results": ObjectId(),
-        "results_meta": dict(told.get_meta() or {}),
+        "results_meta": dict(run_results.get_meta() or {}),
     }
-    text = json_util.dumps(told.serialize()).encode()
+    text = json_util.dumps(run_results.serialize()).encode()
     return run, np.frombuffer(text, dtype=np.uint8)
 
 
@@ -92,9 +92,9 @@ def store(run: Mapping[str, Any], results: np.ndarray) -> None:
 
 def reference(dataset: Any, key: str) -> ObjectId | None:
     """Return the id of the run's document that a data set refers to by a key."""
-    found = durable("datasets").find_one({"_id": info.id_of(dataset)}, {"runs": 1}) or {}
-    told = (found.get("runs") or {}).get(key)
-    return getattr(told, "id", told)
+    document = durable("datasets").find_one({"_id": info.id_of(dataset)}, {"runs": 1}) or {}
+    ref = (document.get("runs") or {}).get(key)
+    return getattr(ref, "id", ref)
 
 
 def remove(run: ObjectId | None, *, unless: ObjectId | None = None) -> None:
@@ -120,8 +120,8 @@ def recorded(dataset: Any, key: str) -> dict[str, Any] | None:
 
     It is read from the database. A user's own run of the key is none of Curadiff's.
     """
-    found = _configs(dataset, [key]).get(key)
-    return found if found and str(found.get("method")).startswith("curadiff/") else None
+    config = _configs(dataset, [key]).get(key)
+    return config if config and str(config.get("method")).startswith("curadiff/") else None
 
 
 def runs_of(dataset: Any, verb: str) -> dict[str, dict[str, Any]]:
@@ -149,8 +149,8 @@ def results_of(dataset: Any, key: str) -> dict[str, Any]:
 
 
 def _configs(dataset: Any, keys: Sequence[str] | None = None) -> dict[str, dict[str, Any]]:
-    found = durable("datasets").find_one({"_id": info.id_of(dataset)}, {"runs": 1}) or {}
-    refs = {key: getattr(ref, "id", ref) for key, ref in (found.get("runs") or {}).items()}
+    document = durable("datasets").find_one({"_id": info.id_of(dataset)}, {"runs": 1}) or {}
+    refs = {key: getattr(ref, "id", ref) for key, ref in (document.get("runs") or {}).items()}
     if keys is not None:
         refs = {key: ref for key, ref in refs.items() if key in keys}
     stored = durable("runs").find({"_id": {"$in": list(refs.values())}}, {"config": 1})

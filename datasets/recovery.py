@@ -129,5 +129,5 @@ def _packed(arrays: Arrays) -> bytes:
 
 def _loaded(intent: ObjectId) -> dict[str, np.ndarray]:
     pieces = durable(ARRAYS).find({"intent": intent}).sort("number")
-    with np.load(io.BytesIO(b"".join(piece["data"] for piece in pieces))) as found:
-        return dict(found)
+    with np.load(io.BytesIO(b"".join(piece["data"] for piece in pieces))) as arrays:
+        return dict(arrays)

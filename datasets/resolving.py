@@ -148,8 +148,8 @@ def all_samples(dataset: Any) -> Any:
 
 def names() -> list[str]:
     """List the data sets that there are, without those that are being made."""
-    found = fiftyone().list_datasets()
-    return [name for name in found if not name.startswith(building.UNFINISHED)]
+    all_names = fiftyone().list_datasets()
+    return [name for name in all_names if not name.startswith(building.UNFINISHED)]
 
 
 def split_name(text: str) -> tuple[str | None, str | None]:
@@ -171,11 +171,11 @@ def split_name(text: str) -> tuple[str | None, str | None]:
 def _by_name(text: str) -> Any:
     name, view = split_name(text)
     if name is None:
-        known, wanted = names(), text.removeprefix(EXPLICIT)
-        building.sweep(wanted)
+        known, missing = names(), text.removeprefix(EXPLICIT)
+        building.sweep(missing)
         listed = f" (there are: {', '.join(known[:12])})" if known else " (there is none yet)"
         raise DataError(
-            f"no data set is named {wanted!r}{nearest(wanted, known)}{listed}; import one with: "
+            f"no data set is named {missing!r}{nearest(missing, known)}{listed}; import one with: "
             "curadiff import ./FOLDER"
         )
     dataset = identity.load(name)  # another process may have written to it

@@ -32,7 +32,7 @@ class SelectionImages:
 
 
 def selection_images(dataset: Any, view: Any) -> SelectionImages | None:
-    """Return the images that are meant by a view, where it is one of a selection.
+    """Return the images that a view of a selection stands for.
 
     A selection's saved view and a view of just its images mean its record. A view of its tag
     means the samples that carry the tag now.
@@ -57,22 +57,22 @@ def selection_images(dataset: Any, view: Any) -> SelectionImages | None:
     deleted = len(chosen) - len(recorded)
     tagged = every.match_tags(name).values("id")
     by_tag = tag == name
-    found = [
+    differences = [
         _differs("tag", name, tagged, recorded.values("id")),
         _differs("saved view", name, ids, recorded.values("id")) if view.name == name else None,
         f"{deleted} of the images of {name!r} are no longer in {dataset.name!r}" if deleted else "",
     ]
-    said = "; ".join(one for one in found if one)
-    if not said:
+    message = "; ".join(one for one in differences if one)
+    if not message:
         return SelectionImages(name, view, True, None)
     if by_tag and set(ids) != set(recorded.values("id")):
         used = (
             f"The {len(ids)} images with the tag are used; for those that were chosen, give "
             f"{dataset.name}:{name}."
         )
-        return SelectionImages(name, view, False, f"{said}. {used}")
+        return SelectionImages(name, view, False, f"{message}. {used}")
     used = f"The {len(recorded)} images that were chosen are used."
-    return SelectionImages(name, recorded, True, f"{said}. {used}")
+    return SelectionImages(name, recorded, True, f"{message}. {used}")
 
 
 def _only_tag(view: Any) -> str | None:

@@ -67,20 +67,22 @@ def check_name(dataset: Any, name: str, pool_fields: Iterable[str] = ()) -> None
             f"of {name!r} would be; choose another name, for example {_free(dataset, name)!r}, or "
             f"overwrite that one by its own name."
         )
-    owner, wanted = owner_of(name), names_of(name, fields)
+    owner, needed_names = owner_of(name), names_of(name, fields)
     inherited = old is not None and owner not in names.owners(dataset)
-    found = []
+    conflicts = []
     if old is None:  # its run was deleted by hand; who gave tag and view since is not known
-        found += names.taken(dataset, "", names.Names(tags=wanted.tags, views=wanted.views))
-    found += names.taken(dataset, owner, wanted, inherited=inherited)
-    if found:
+        conflicts += names.taken(
+            dataset, "", names.Names(tags=needed_names.tags, views=needed_names.views)
+        )
+    conflicts += names.taken(dataset, owner, needed_names, inherited=inherited)
+    if conflicts:
         advice = f"choose another name, for example {_free(dataset, name)!r}"
-        listed = " and ".join(dict.fromkeys(found))
+        listed = " and ".join(dict.fromkeys(conflicts))
         raise DataError(f"{dataset.name!r} has {listed}; {advice}.")
 
 
 def owner_of(name: str) -> str:
-    """Return what stands in the record of names as the owner of a selection's."""
+    """Return the owner under which a selection's names are recorded."""
     return f"select {name}"
 
 
@@ -120,7 +122,7 @@ def write_selection(
     with locking.exclusive(dataset, "select") as held:
         check_name(dataset, name, pool_fields)
         own = {"rank": (ids, np.arange(1, len(ids) + 1)), "score": (ids, np.asarray(scores))}
-        fields = {f"{key}_{field}": told for field, told in {**own, **pool_fields}.items()}
+        fields = {f"{key}_{field}": column for field, column in {**own, **pool_fields}.items()}
         full = {**config, "name": name, "count": len(ids), "ids_hash": ids_hash(ids)}
         run, data = records.prepared(
             dataset, f"select_{key}", verb="select", config=full, results={"ids": [*ids], **results}
@@ -215,13 +217,13 @@ def _view(dataset: Any, name: str, ids: Sequence[str], description: str) -> dict
 
 def _views(dataset: Any, slug: str) -> list[ObjectId]:
     """Return the ids of the data set's saved views of a slug; there is one at most."""
-    found = durable("datasets").find_one({"_id": info.id_of(dataset)}, {"saved_views": 1}) or {}
-    ids = [getattr(one, "id", one) for one in found.get("saved_views") or []]
+    document = durable("datasets").find_one({"_id": info.id_of(dataset)}, {"saved_views": 1}) or {}
+    ids = [getattr(one, "id", one) for one in document.get("saved_views") or []]
     return [one["_id"] for one in durable("views").find({"_id": {"$in": ids}, "slug": slug})]
 
 
 def _views_without(ids: Sequence[ObjectId]) -> dict[str, Any]:
-    """Say in MongoDB's words which saved views a data set has besides these."""
+    """Return the MongoDB expression for a data set's saved views without these."""
     there = {"$ifNull": ["$saved_views", []]}  # FiftyOne drops the list with its last view
     return {"$filter": {"input": there, "cond": {"$not": [{"$in": ["$$this", list(ids)]}]}}}
 
@@ -231,16 +233,16 @@ def _fields_of(dataset: Any, name: str, key: str) -> list[str]:
     old = recorded(dataset, f"select_{key}")
     if old is None:
         return []
-    wanted = names_of(name, old.get("pool_fields", []))
-    others = names.remade(dataset, wanted).fields
-    return [field for field in wanted.fields if field not in others]
+    stored_names = names_of(name, old.get("pool_fields", []))
+    others = names.remade(dataset, stored_names).fields
+    return [field for field in stored_names.fields if field not in others]
 
 
 def _ids_of(dataset: Any, key: str) -> list[str]:
     """List the samples of a stored selection, which got its tag; none where there is none."""
     run = f"select_{key}"
-    found = records.results_of(dataset, run) if recorded(dataset, run) is not None else {}
-    return list(found.get("ids", []))
+    results = records.results_of(dataset, run) if recorded(dataset, run) is not None else {}
+    return list(results.get("ids", []))
 
 
 def has_view(dataset: Any, name: str) -> bool:
@@ -274,9 +276,9 @@ def selection_names(dataset: Any) -> list[str]:
 
 def selection_of(dataset: Any, ids: Sequence[str]) -> str | None:
     """Return the name of the stored selection that has just these ids, None when none has."""
-    wanted = set(ids)
+    id_set = set(ids)
     for name, config in ((c["name"], c) for c in runs_of(dataset, "select").values()):
-        if config["count"] == len(ids) and set(read_selection(dataset, name).ids) == wanted:
+        if config["count"] == len(ids) and set(read_selection(dataset, name).ids) == id_set:
             return name
     return None
 
@@ -286,12 +288,12 @@ def encoders_of(dataset: Any, names: Sequence[str]) -> list[str]:
 
     A random choice looks at no embedding, so it has none.
     """
-    found = []
+    encoders = []
     for name in names:
         config = recorded(dataset, f"select_{key_of(name)}") or {}
         if config.get("encoder") and config.get("selection_method") != "random":
-            found.append(config["encoder"])
-    return list(dict.fromkeys(found))
+            encoders.append(config["encoder"])
+    return list(dict.fromkeys(encoders))
 
 
 def delete_selection(dataset: Any, name: str) -> None:

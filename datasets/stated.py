@@ -57,7 +57,7 @@ def unchanged(before: Values | None, path: str, value: Any) -> bool:
 
 
 def read(dataset: Any) -> dict[str, Values]:
-    """Return what was said of the samples of a data set, by sample id."""
+    """Return the hashes of what folders said of a data set's samples, by sample id."""
     stored = durable(STATED).find({"dataset": info.id_of(dataset)}).sort("_id")
     values: dict[str, Values] = {}
     for one in stored:

@@ -21,10 +21,10 @@ def glance(name: str) -> tuple[int, dict[str, Any]] | None:
     from fiftyone.core.odm import get_db_conn
 
     database = get_db_conn()
-    wanted = {"info.curadiff": 1, "sample_collection_name": 1}
-    found = database.datasets.find_one({"name": name}, wanted)
-    if found is None:
+    projection = {"info.curadiff": 1, "sample_collection_name": 1}
+    stored = database.datasets.find_one({"name": name}, projection)
+    if stored is None:
         return None
-    samples = database[found["sample_collection_name"]]
+    samples = database[stored["sample_collection_name"]]
     count = samples.estimated_document_count() or samples.count_documents({})  # 0 after a crash
-    return count, info.sections(found)
+    return count, info.sections(stored)

@@ -148,10 +148,12 @@ def done(dataset: Any, field: str, encoder: str, files: Mapping[str, str]) -> se
         files: Image files by sample id.
     """
     known = _records(dataset, field, encoder, staged=False)
-    fresh = [id for id, path in files.items() if id in known and known[id][0] == content(path)]
-    if not fresh or dataset.get_field(field) is None:
+    unchanged_ids = [
+        id for id, path in files.items() if id in known and known[id][0] == content(path)
+    ]
+    if not unchanged_ids or dataset.get_field(field) is None:
         return set()
-    view = all_samples(dataset).select(fresh)
+    view = all_samples(dataset).select(unchanged_ids)
     return {id for id, vector in stream_vectors(view, field) if known[id][1] == _hash(vector)}
 
 
@@ -276,7 +278,7 @@ def mark_unreadable(dataset: Any, *, bad: Mapping[str, str], good: Sequence[str]
 
 
 def content(path: str) -> bytes:
-    """Return what tells two states of an image file apart: its length and time of change."""
+    """Return a hash of an image file's length and time of change."""
     try:
         state = Path(path).stat()
     except OSError:
@@ -304,13 +306,13 @@ def _records(
     dataset: Any, field: str, encoder: str, *, staged: bool
 ) -> dict[str, tuple[bytes, bytes]]:
     """Return the hashes of image and vector, by sample id; the newest record counts."""
-    wanted = {**_of(dataset, field), "encoder": encoder, "staged": staged}
-    found: dict[str, tuple[bytes, bytes]] = {}
-    for one in durable(VECTORS).find(wanted, {"x": 0}).sort("_id"):
+    record_filter = {**_of(dataset, field), "encoder": encoder, "staged": staged}
+    hashes: dict[str, tuple[bytes, bytes]] = {}
+    for one in durable(VECTORS).find(record_filter, {"x": 0}).sort("_id"):
         for row, id in enumerate(_ids(one)):
             part = slice(row * MARK, (row + 1) * MARK)
-            found[id] = (one["contents"][part], one["hashes"][part])
-    return found
+            hashes[id] = (one["contents"][part], one["hashes"][part])
+    return hashes
 
 
 def _ids(one: Mapping[str, Any]) -> list[str]:

@@ -47,10 +47,10 @@ def save(dataset: Any) -> str:
 
 def _described(dataset: Any) -> str | None:
     """Return the description of the workspace ``curadiff`` that is there."""
-    found = durable("workspaces").find_one(
+    workspace = durable("workspaces").find_one(
         {"_dataset_id": info.id_of(dataset), "slug": names.slug_of(NAME)}, {"description": 1}
     )
-    return (found or {}).get("description")
+    return (workspace or {}).get("description")
 
 
 def _arranged(fo: Any, dataset: Any) -> Any:

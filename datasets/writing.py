@@ -93,10 +93,10 @@ def move_tag(dataset: Any, tag: str, ids: Sequence[str], *, former: Sequence[str
 
     A sample that is in neither list keeps a tag that its user gave it.
     """
-    wanted, every = set(ids), all_samples(dataset)
+    new_ids, every = set(ids), all_samples(dataset)
     tagged = set(every.match_tags(tag).values("id"))
-    ended = (tagged & set(former)) - wanted
+    ended = (tagged & set(former)) - new_ids
     if ended:
         every.select(list(ended)).untag_samples(tag)
-    if wanted - tagged:
-        every.select(list(wanted - tagged)).tag_samples(tag)
+    if new_ids - tagged:
+        every.select(list(new_ids - tagged)).tag_samples(tag)
