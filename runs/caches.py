@@ -83,13 +83,13 @@ def limit(kind: str, default: float) -> int:
 
 def info() -> list[Held]:
     """Say what is kept, by kind."""
-    found = []
+    summaries = []
     for kind in KINDS:
         entries = _entries(kind)
         size = sum(taken for _, taken, _ in entries)
         most = limit(kind, DEFAULT_GB[kind])
-        found.append(Held(kind, folder(kind), len(entries), size, most))
-    return found
+        summaries.append(Held(kind, folder(kind), len(entries), size, most))
+    return summaries
 
 
 def clear(kind: str) -> int:
@@ -97,10 +97,10 @@ def clear(kind: str) -> int:
 
     Safe while others use it: what they have open stays theirs.
     """
-    found = _entries(kind)
-    for _, _, path in found:
+    entries = _entries(kind)
+    for _, _, path in entries:
         remove(path)
-    return len(found)
+    return len(entries)
 
 
 def touch(path: Path) -> None:
@@ -116,9 +116,9 @@ def trim(kind: str, *, keep: Path | None = None) -> None:
         kind: One of `KINDS`.
         keep: What was just made; it stays, however large it is.
     """
-    most, found = limit(kind, DEFAULT_GB[kind]), _entries(kind)
-    held = sum(size for _, size, _ in found)
-    for _, size, path in found:
+    most, entries = limit(kind, DEFAULT_GB[kind]), _entries(kind)
+    held = sum(size for _, size, _ in entries)
+    for _, size, path in entries:
         if held <= most:
             return
         if path != keep:
@@ -131,12 +131,12 @@ def _entries(kind: str) -> list[tuple[float, int, Path]]:
     root = folder(kind)
     sweep(root)
     paths = root.glob("*/*.html") if kind == "reports" else root.glob("*")
-    found = []
+    entries = []
     for path in paths:
         if not path.name.startswith("."):
             with suppress(OSError):
-                found.append((path.lstat().st_mtime, _size(path), path))
-    return sorted(found)
+                entries.append((path.lstat().st_mtime, _size(path), path))
+    return sorted(entries)
 
 
 def _size(path: Path) -> int:

@@ -114,10 +114,10 @@ def prepare(run: str | Path | Run) -> Deletion:
         RunError: It is no run below the home, is damaged, is at work, or holds files that
             Curadiff did not make.
     """
-    found = _checked(run)
-    inside = _inside(found)
-    _refuse_at_work([found, *inside])
-    return _look(found, inside)
+    checked_run = _checked(run)
+    inside = _inside(checked_run)
+    _refuse_at_work([checked_run, *inside])
+    return _look(checked_run, inside)
 
 
 def _refuse_at_work(every: list[Run]) -> None:
@@ -130,7 +130,7 @@ def _refuse_at_work(every: list[Run]) -> None:
             )
 
 
-def _look(found: Run, inside: list[Run]) -> Deletion:
+def _look(run: Run, inside: list[Run]) -> Deletion:
     """Count what a run holds.
 
     Raises:
@@ -138,7 +138,7 @@ def _look(found: Run, inside: list[Run]) -> Deletion:
     """
     files = size = images = 0
     foreign: list[Path] = []
-    for path, ours, drawn in _files(found.path):
+    for path, ours, drawn in _files(run.path):
         if not ours:
             foreign.append(path)
         files, images = files + 1, images + drawn
@@ -148,10 +148,10 @@ def _look(found: Run, inside: list[Run]) -> Deletion:
         names = ", ".join(str(path) for path in foreign[:SHOWN])
         more = f" and {len(foreign) - SHOWN} more" if len(foreign) > SHOWN else ""
         raise RunError(
-            f"{found.id} holds files that Curadiff did not make: {names}{more}. Move them away, "
+            f"{run.id} holds files that Curadiff did not make: {names}{more}. Move them away, "
             "then delete it; nothing was deleted."
         )
-    return Deletion(found, files, size, images, [one.id for one in inside])
+    return Deletion(run, files, size, images, [one.id for one in inside])
 
 
 def _checked(run: str | Path | Run) -> Run:
@@ -181,11 +181,11 @@ def _checked(run: str | Path | Run) -> Run:
         )
     if not (path / "run.json").is_file():
         raise RunError(f"{path} has no run.json and is no run; delete it by hand if you want to.")
-    found = Run(path)
-    record = found.record
+    checked_run = Run(path)
+    record = checked_run.record
     if record["kind"] not in MADE:
         raise RunError(f"{path} is a run of kind {record['kind']!r}, which is unknown here.")
-    return found
+    return checked_run
 
 
 def _in_home(path: Path, home: Path) -> Path | None:
@@ -234,26 +234,26 @@ def _files(folder: Path) -> Iterator[tuple[Path, bool, bool]]:
 def _walk(folder: Path) -> Iterator[Path]:
     """List the files and links in a folder; of ``runs`` only the folder itself."""
     for top, names, files in os.walk(folder):
-        here = Path(top)
-        if here == folder and "runs" in names:
+        directory = Path(top)
+        if directory == folder and "runs" in names:
             names.remove("runs")
-            yield here / "runs"
-        links = [name for name in names if (here / name).is_symlink()]
-        yield from (here / name for name in sorted([*files, *links]))
+            yield directory / "runs"
+        links = [name for name in names if (directory / name).is_symlink()]
+        yield from (directory / name for name in sorted([*files, *links]))
 
 
 def _drawn(folder: Path) -> set[Path]:
     """List the generated images of a run, by what their folders' records say."""
-    found: set[Path] = set()
+    paths: set[Path] = set()
     for record in folder.glob("generated/*/generated.json"):
         try:
             count = int(read_json(record)["count"])
         except (RunError, KeyError, TypeError, ValueError, OverflowError):
             count = 0
-        found |= {record.with_name("sources.npz"), record.with_name(".lease")}
-        found |= {record, record.with_name(".lease.owner")}
+        paths |= {record.with_name("sources.npz"), record.with_name(".lease")}
+        paths |= {record, record.with_name(".lease.owner")}
         for path in record.parent.glob("*.png"):  # the count may be damaged, and enormous
             number = int(path.stem) if re.fullmatch(r"[0-9]{6,18}", path.stem) else count
             if number < count and path.name == f"{number:06d}.png":
-                found.add(path)
-    return found
+                paths.add(path)
+    return paths

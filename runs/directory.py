@@ -105,10 +105,10 @@ def check_name(name: str, folder: Path | None = None) -> None:
     _refuse_taken((folder or home() / "runs") / name)
 
 
-def _publish(hidden: Path, wanted: Path, *, unique: bool) -> Path:
+def _publish(hidden: Path, target: Path, *, unique: bool) -> Path:
     """Give a directory its name, or one like it, unless another one has it."""
     for number in range(1, 1000):
-        path = wanted if number == 1 else wanted.with_name(f"{wanted.name}-{number}")
+        path = target if number == 1 else target.with_name(f"{target.name}-{number}")
         if number > 1:
             write_json(hidden / "run.json", {**Run(hidden).record, "id": path.name})
         try:
@@ -121,7 +121,7 @@ def _publish(hidden: Path, wanted: Path, *, unique: bool) -> Path:
                 _refuse_taken(path)
         else:
             return path
-    raise RunError(f"{wanted.parent} holds too many runs named {wanted.name}; delete some.")
+    raise RunError(f"{target.parent} holds too many runs named {target.name}; delete some.")
 
 
 def _refuse_taken(path: Path) -> None:

@@ -59,17 +59,17 @@ def listing(kind: str | None = None, *, folder: Path | None = None) -> list[Run]
     One whose ``run.json`` cannot be read is left out with a warning: the others are as usable
     as before.
     """
-    found, damaged = survey(kind, folder=folder)
+    runs, damaged = survey(kind, folder=folder)
     for one in damaged:
         warnings.warn(f"a run is left out: {one.why}", stacklevel=2)
-    return found
+    return runs
 
 
 def survey(
     kind: str | None = None, *, folder: Path | None = None
 ) -> tuple[list[Run], list[Damaged]]:
     """List the runs of a folder as `listing` does, and those that cannot be read."""
-    found, damaged = [], []
+    dated_runs, damaged = [], []
     for run in _runs(Path(folder) if folder else home() / "runs"):
         try:
             record = run.record
@@ -77,8 +77,8 @@ def survey(
             damaged.append(Damaged(run.path, str(fault)))
         else:
             if kind in (None, record["kind"]):
-                found.append((record["created"], run.id, run))
-    return [run for *_, run in sorted(found, key=lambda one: one[:2])], sorted(damaged)
+                dated_runs.append((record["created"], run.id, run))
+    return [run for *_, run in sorted(dated_runs, key=lambda one: one[:2])], sorted(damaged)
 
 
 def _runs(folder: Path) -> Iterator[Run]:

@@ -66,8 +66,8 @@ def start(run: Run, words: Sequence[str], *, env: Mapping[str, str] | None = Non
             run.set_status("stopped", message="stopped")
             raise
         began = process.of(child.pid)
-        told = None if began is None else began.to_json()
-        write_json(run.path / PROCESS, {"launcher": launcher, "child": told})
+        child_record = None if began is None else began.to_json()
+        write_json(run.path / PROCESS, {"launcher": launcher, "child": child_record})
     return child
 
 
@@ -100,13 +100,13 @@ def end(run: Run) -> Process | None:
         That process; None when nothing works in the run.
     """
     patience = time.monotonic() + PATIENCE
-    found = lease.holder(run.path)
-    while found is None and run.status["state"] == "starting" and time.monotonic() < patience:
+    worker = lease.holder(run.path)
+    while worker is None and run.status["state"] == "starting" and time.monotonic() < patience:
         time.sleep(0.1)
-        found = lease.holder(run.path)
-    if found is not None and not lease.ask_to_stop(run.path, found) and found.here:
+        worker = lease.holder(run.path)
+    if worker is not None and not lease.ask_to_stop(run.path, worker) and worker.here:
         return None  # it has ended meanwhile
-    return found
+    return worker
 
 
 def stopping(run: Run, found: Process) -> str:

@@ -117,10 +117,10 @@ class Lease:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                found = _read(self.path)
-                known = self.wait is None and found is not None and found.alive()
+                worker = _read(self.path)
+                known = self.wait is None and worker is not None and worker.alive()
                 if known or time.monotonic() > end:
-                    raise _busy(self.path.parent, found) from None
+                    raise _busy(self.path.parent, worker) from None
                 time.sleep(LOOK)
             except OSError as fault:
                 if fault.errno not in NO_LOCKS:
@@ -155,8 +155,8 @@ def _is_at(handle: int, path: Path) -> bool:
 def held(folder: Path) -> bool:
     """Tell whether a living process holds the folder's lease; takes nothing from a start."""
     path = Path(folder) / NAME
-    found = _read(path)
-    if found is not None and found.here and found.alive():
+    worker = _read(path)
+    if worker is not None and worker.here and worker.alive():
         return True
     try:
         handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
@@ -202,13 +202,13 @@ def ask_to_stop(folder: Path, whom: Process) -> bool:
     return False
 
 
-def _busy(folder: Path, found: Process | None) -> Busy:
-    if found == process.me():
+def _busy(folder: Path, worker: Process | None) -> Busy:
+    if worker == process.me():
         return Busy(f"{folder} is in use by this process already; wait for it.")
-    said = f"{folder} is in use by {found or 'another process'}; wait for it"
+    message = f"{folder} is in use by {worker or 'another process'}; wait for it"
     if not (folder / "run.json").exists():
-        return Busy(f"{said}.")
-    return Busy(f"{said}, or stop it with: curadiff runs {folder.name} --stop")
+        return Busy(f"{message}.")
+    return Busy(f"{message}, or stop it with: curadiff runs {folder.name} --stop")
 
 
 def _read(path: Path) -> Process | None:
@@ -237,11 +237,11 @@ def _claim(path: Path, me: Process, wait: float | None) -> Path:
     )
     owner, end = _owner_of(path), time.monotonic() + (wait or 0.0)
     while not _made(owner, me):
-        found = _read(owner)
-        if found is not None and found.alive() is False:
-            _take_away(owner, found)
+        worker = _read(owner)
+        if worker is not None and worker.alive() is False:
+            _take_away(owner, worker)
         elif time.monotonic() >= end:
-            raise _busy(path.parent, found)
+            raise _busy(path.parent, worker)
         else:
             time.sleep(LOOK)
     return owner

@@ -107,12 +107,14 @@ class Run:
         if status["state"] not in ("queued", "starting"):
             return False
         try:
-            told = read_json(self.path / PROCESS)
+            process_record = read_json(self.path / PROCESS)
         except RunError:
             return False
-        if not isinstance(told, dict):
+        if not isinstance(process_record, dict):
             return False
-        child, launcher = (Process.from_json(told.get(name)) for name in ("child", "launcher"))
+        child, launcher = (
+            Process.from_json(process_record.get(name)) for name in ("child", "launcher")
+        )
         process = child or launcher
         alive = process.alive() if process is not None else False
         if alive is None:  # on a machine that cannot be asked: it has a minute
