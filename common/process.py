@@ -161,8 +161,8 @@ def _started(pid: int) -> str | None:
 
 def _started_by_ps(pid: int) -> str | None:
     words = ["ps", "-o", "lstart=", "-p", str(pid)]
-    said = subprocess.run(words, capture_output=True, text=True, check=False).stdout
-    return "".join(filter(str.isalnum, said)) or None
+    output = subprocess.run(words, capture_output=True, text=True, check=False).stdout
+    return "".join(filter(str.isalnum, output)) or None
 
 
 def _short(text: str) -> str:

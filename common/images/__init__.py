@@ -78,12 +78,12 @@ def reading(path: str | Path, notes: list[str] | None = None) -> Iterator[Image.
     Threads that read images share the memory of ``CURADIFF_DECODE_GB`` (by default 1):
     make the image small within the block.
     """
-    said = [] if notes is None else notes
+    messages = [] if notes is None else notes
     with contextlib.ExitStack() as held:
-        yield _read(path, said, held)
+        yield _read(path, messages, held)
 
 
-def _read(path: str | Path, said: list[str], held: contextlib.ExitStack) -> Image.Image:
+def _read(path: str | Path, messages: list[str], held: contextlib.ExitStack) -> Image.Image:
     with _decoding(path) as (kind, stream):
         if kind == "PNG":
             reduced, header, turning = png.essentials(stream)
@@ -93,14 +93,16 @@ def _read(path: str | Path, said: list[str], held: contextlib.ExitStack) -> Imag
         with _opened(reduced, kind) as file:
             turn = turn or _orientation(file)
             _refuse_raw(path, file)
-            needed = memory.needed(path, file, stream, values.is_deep_colour(file, header), said)
+            needed = memory.needed(
+                path, file, stream, values.is_deep_colour(file, header), messages
+            )
             held.enter_context(memory.taking(needed))
-            image = values.rgb(file, stream, header, lambda text: said.append(f"{path} {text}"))
+            image = values.rgb(file, stream, header, lambda text: messages.append(f"{path} {text}"))
         if turn in TURNS:
             image = image.transpose(TURNS[turn])
     extrema = cast(list[tuple[int, int]], image.getextrema())
     if all(low == high for low, high in extrema):
-        said.append(f"{path} is of one colour throughout.")
+        messages.append(f"{path} is of one colour throughout.")
     return image
 
 
@@ -182,9 +184,11 @@ def _decoding(path: str | Path) -> Iterator[tuple[str, BinaryIO]]:
     except PermissionError as fault:
         raise formats.unopened(path, fault) from None
     except Exception as fault:  # Pillow's decoders meet damage with errors of any kind
-        said = "its header cannot be read" if isinstance(fault, UnidentifiedImageError) else fault
-        said = str(said) or type(fault).__name__
-        raise DataError(f"{path} is damaged ({said}); replace it or remove its sample.") from fault
+        reason = "its header cannot be read" if isinstance(fault, UnidentifiedImageError) else fault
+        reason = str(reason) or type(fault).__name__
+        raise DataError(
+            f"{path} is damaged ({reason}); replace it or remove its sample."
+        ) from fault
 
 
 @contextlib.contextmanager

@@ -82,8 +82,8 @@ def of_floats(low: float, high: float, mean: float, declared: tuple[float, float
         if 25.5 < high <= 255:
             return Range(0, 255, mean)
         if 255 < high < 2**16:
-            found = of_integers(int(low), int(np.ceil(high)), container=32)
-            return Range(found.black, found.white, mean, found.note)
+            integer_range = of_integers(int(low), int(np.ceil(high)), container=32)
+            return Range(integer_range.black, integer_range.white, mean, integer_range.note)
     if low == high:
         return Range(min(low, 0), max(high, 1), mean)
     return Range(low, high, mean, f"was scaled by its own range, {low:.6g} to {high:.6g}")

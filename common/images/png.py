@@ -112,8 +112,8 @@ def _header(data: bytes) -> Header:
 
 
 def _fits(header: Header, transparency: bytes) -> bool:
-    wanted = {0: (2,), 2: (6,), 3: range(1, 257)}.get(header.colour, ())
-    return len(transparency) in wanted
+    lengths = {0: (2,), 2: (6,), 3: range(1, 257)}.get(header.colour, ())
+    return len(transparency) in lengths
 
 
 def _transparent(header: Header, data: bytes) -> bytes:

@@ -66,19 +66,19 @@ def _deep_gray(file: Any, header: png.Header | None, tags: dict[int, Any], say: 
     if file.mode == "F":
         black, white = _first(tags.get(SMIN_SAMPLE)), _first(tags.get(SMAX_SAMPLE))
         declared = None if black is None or white is None else (float(black), float(white))
-        found = depth.of_floats(low, high, mean, declared)
+        value_range = depth.of_floats(low, high, mean, declared)
     else:
-        found = depth.of_integers(
+        value_range = depth.of_integers(
             int(low),
             int(high),
             container=32 if file.mode == "I" and not _is_signed_short(tags) else 16,
             declared=_declared(file, header, tags, values, int(high)),
         )
-    if found.note:
-        say(f"{found.note}.")
+    if value_range.note:
+        say(f"{value_range.note}.")
     if odd:
         say(f"has {odd:,} pixels that are no finite numbers; they were filled.")
-    eight = depth.scaled(values, found)
+    eight = depth.scaled(values, value_range)
     if tags.get(PHOTOMETRIC) == 0:  # white is zero; Pillow inverts only up to eight bits
         eight = 255 - eight
     image = Image.fromarray(eight)
@@ -125,13 +125,13 @@ def _deep_colour(
     colour = values[..., :3]
     low, high = int(colour.min()), int(colour.max())
     white = _declared(file, header, tags, colour, high)
-    found = depth.of_integers(low, high, container=16, declared=white)
-    if found.note:
-        say(f"{found.note}.")
-    image = Image.fromarray(depth.scaled(colour, found))
+    value_range = depth.of_integers(low, high, container=16, declared=white)
+    if value_range.note:
+        say(f"{value_range.note}.")
+    image = Image.fromarray(depth.scaled(colour, value_range))
     if values.shape[-1] == 4:
         alpha = values[..., 3]
-        full = found.white if alpha.max(initial=0) <= found.white else 65535
+        full = value_range.white if alpha.max(initial=0) <= value_range.white else 65535
         image.putalpha(Image.fromarray(depth.scaled(alpha, depth.Range(0, full))))
     elif transparent is not None:
         clear = (colour == np.array(transparent, np.uint16)).all(-1)
