@@ -16,7 +16,7 @@ def digests(rows: Array) -> Array:
 
 
 def distinct(digest: Array, order: Array) -> tuple[Array, Array]:
-    """Take one of equal rows, the first in an order.
+    """Return one row of each set of equal rows, the first in an order.
 
     Thousands of equal rows, say of blank images, would be each other's neighbours, and every
     search among them would return all of them.

@@ -1,10 +1,10 @@
-"""How the things of one study are called on disk, in a data set and on a page."""
+"""Names of a study's trainings and data sets on disk, in a data set and on a page."""
 
 from __future__ import annotations
 
 
 def training_key(arm: str, seed: int, *, draw: int | None = None, study: str | None = None) -> str:
-    """Return what a training of a study is called: ``coreset-s0``, or ``STUDY-coreset-s0``.
+    """Return the name of a training of a study: ``coreset-s0``, or ``STUDY-coreset-s0``.
 
     Args:
         arm: Name of the arm.
@@ -28,5 +28,5 @@ def versioned(name: str, version: int) -> str:
 
 
 def generated_dataset(source: str, study: str = "generated") -> str:
-    """Return how a new data set of generated images is called: ``SOURCE-STUDY``."""
+    """Return the name of a new data set of generated images: ``SOURCE-STUDY``."""
     return f"{source}-{study}"

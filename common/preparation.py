@@ -47,12 +47,12 @@ def square(image: Image.Image, size: int) -> Image.Image:
 
 
 def identity(size: Size | None) -> str:
-    """Name a preparation: ``native``, or recipe and size; equal names mean equal pixels."""
+    """Return a preparation's name: ``native``, or recipe and size; equal names, equal pixels."""
     return "native" if size is None else f"{RECIPE} {size[0]}x{size[1]}"
 
 
 def described(size: Size | None) -> str:
-    """Say a preparation in words, for people."""
+    """Return a preparation in words, for people."""
     if size is None:
         return "at their own size and shape"
     shape = "square" if size[0] == size[1] else "part of that shape"
@@ -60,7 +60,7 @@ def described(size: Size | None) -> str:
 
 
 def sizes(paths: Sequence[str | Path]) -> list[Size | None]:
-    """Read the upright width and height of image files from their headers.
+    """Return the upright width and height of image files, read from their headers.
 
     Returns:
         One size per file, None where it cannot be read; decoding will say why.

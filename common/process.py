@@ -49,12 +49,12 @@ class Process:
         return cls(**{name: value[name] for name in kinds})
 
     def to_json(self) -> dict[str, Any]:
-        """Describe it in JSON values."""
+        """Return the process in JSON values."""
         return asdict(self)
 
     @property
     def here(self) -> bool:
-        """Tell whether its number can be looked up by this process."""
+        """Whether this process can look up the number of that one."""
         place = _place()
         if self.boot and place[1]:
             return (self.boot, self.namespace) == place[1:]
@@ -102,7 +102,7 @@ class Process:
 
     @property
     def token(self) -> str:
-        """Name it in the name of a file, see `gone`."""
+        """Text that identifies the process in the name of a file, see `gone`."""
         parts = "".join(_short(part) for part in (self.host, self.boot, self.namespace))
         return f"{parts}.{self.pid}.{self.started}"
 

@@ -1,4 +1,4 @@
-"""What is kept to save work: bounded, listed and cleared by kind.
+"""Caches that save work, by kind: limited in size, listed and cleared.
 
 Everything here can be made again. Each kind has a limit in GB, ``CURADIFF_CACHE_GB`` or for
 one kind ``CURADIFF_CACHE_<KIND>_GB``; beyond it, what was not used for the longest time goes
@@ -28,7 +28,7 @@ ABOUT = {
 
 @dataclass(frozen=True)
 class Held:
-    """What is kept of one kind.
+    """How much one kind of cache holds, and how much it may.
 
     Attributes:
         kind: One of `KINDS`.
@@ -46,7 +46,7 @@ class Held:
 
 
 def folder(kind: str) -> Path:
-    """Return where a kind is kept.
+    """Return the folder of one kind of cache.
 
     Raises:
         SettingsError: There is no such kind.
@@ -60,7 +60,7 @@ def folder(kind: str) -> Path:
 
 
 def limit(kind: str, default: float) -> int:
-    """Return how many bytes a kind may take.
+    """Return how many bytes one kind of cache may take.
 
     Args:
         kind: Such as ``pixels``.
@@ -82,7 +82,7 @@ def limit(kind: str, default: float) -> int:
 
 
 def info() -> list[Held]:
-    """Say what is kept, by kind."""
+    """Return how much each kind of cache holds, in the order of `KINDS`."""
     summaries = []
     for kind in KINDS:
         entries = _entries(kind)
@@ -93,7 +93,7 @@ def info() -> list[Held]:
 
 
 def clear(kind: str) -> int:
-    """Delete all that is kept of a kind, and say how many entries that were.
+    """Delete all entries of one kind of cache, and return how many they were.
 
     Safe while others use it: what they have open stays theirs.
     """
@@ -104,13 +104,13 @@ def clear(kind: str) -> int:
 
 
 def touch(path: Path) -> None:
-    """Note that something kept was used now."""
+    """Set the time at which a cache entry was last used to now."""
     with suppress(OSError):
         os.utime(path)
 
 
 def trim(kind: str, *, keep: Path | None = None) -> None:
-    """Delete what was not used for the longest time until a kind is within its limit.
+    """Delete the longest unused entries of one kind of cache until it is within its limit.
 
     Args:
         kind: One of `KINDS`.
@@ -127,7 +127,7 @@ def trim(kind: str, *, keep: Path | None = None) -> None:
 
 
 def _entries(kind: str) -> list[tuple[float, int, Path]]:
-    """List what is kept with its last use and size, the longest unused first."""
+    """Return last use, size and path of each entry of a cache, the longest unused first."""
     root = folder(kind)
     sweep(root)
     paths = root.glob("*/*.html") if kind == "reports" else root.glob("*")

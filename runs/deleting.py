@@ -131,7 +131,7 @@ def _refuse_at_work(every: list[Run]) -> None:
 
 
 def _look(run: Run, inside: list[Run]) -> Deletion:
-    """Count what a run holds.
+    """Return what deleting a run would delete, with the runs inside it.
 
     Raises:
         RunError: Some of it Curadiff did not make.
@@ -155,7 +155,7 @@ def _look(run: Run, inside: list[Run]) -> Deletion:
 
 
 def _checked(run: str | Path | Run) -> Run:
-    """Find a run by its id or path, below the home and without following links.
+    """Return the run of an id or path, below the home and without following links.
 
     Raises:
         RunError: It is none.
@@ -208,7 +208,7 @@ def _inside(run: Run) -> list[Run]:
 
 
 def _files(folder: Path) -> Iterator[tuple[Path, bool, bool]]:
-    """Walk through a run: each file, whether Curadiff made it, whether it is a generated image."""
+    """Yield each file of a run, whether Curadiff made it, whether it is a generated image."""
     kind = Run(folder).kind
     drawn = _drawn(folder)
     for path in _walk(folder):
@@ -232,7 +232,7 @@ def _files(folder: Path) -> Iterator[tuple[Path, bool, bool]]:
 
 
 def _walk(folder: Path) -> Iterator[Path]:
-    """List the files and links in a folder; of ``runs`` only the folder itself."""
+    """Yield the files and links in a folder; of ``runs`` only the folder itself."""
     for top, names, files in os.walk(folder):
         directory = Path(top)
         if directory == folder and "runs" in names:
@@ -243,7 +243,7 @@ def _walk(folder: Path) -> Iterator[Path]:
 
 
 def _drawn(folder: Path) -> set[Path]:
-    """List the generated images of a run, by what their folders' records say."""
+    """Return the generated images that a run's records list, and the files kept beside them."""
     paths: set[Path] = set()
     for record in folder.glob("generated/*/generated.json"):
         try:

@@ -106,7 +106,7 @@ def check_name(name: str, folder: Path | None = None) -> None:
 
 
 def _publish(hidden: Path, target: Path, *, unique: bool) -> Path:
-    """Give a directory its name, or one like it, unless another one has it."""
+    """Rename a directory to ``target`` or, with ``unique``, a numbered name; return the path."""
     for number in range(1, 1000):
         path = target if number == 1 else target.with_name(f"{target.name}-{number}")
         if number > 1:

@@ -92,7 +92,7 @@ def _note_end(handle: int, pid: int, status: int) -> None:
 
 
 def _settle(request: dict[str, Any], output: int, given: dict[str, str]) -> list[str]:
-    """Make this child a process of its own; return its command, or become it afresh."""
+    """Detach this child and return its command, or replace the child by a new process."""
     os.setsid()
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)

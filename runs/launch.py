@@ -110,7 +110,7 @@ def end(run: Run) -> Process | None:
 
 
 def stopping(run: Run, found: Process) -> str:
-    """Say what happens now that `end` has asked a process to end."""
+    """Return a message about what happens now that `end` has asked a process to end."""
     if found.here:
         return f"{run.id} ends as soon as its work is saved."
     return (

@@ -111,7 +111,7 @@ class Lease:
             ) from fault
 
     def _locked(self, handle: int) -> bool:
-        """Lock the file; False where the file system has no locks and another file was made."""
+        """Lock the file; return False where there are no locks and an owner file was made."""
         end = time.monotonic() + (WAIT if self.wait is None else self.wait)
         while True:
             try:

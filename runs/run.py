@@ -66,7 +66,7 @@ class Run:
 
     @property
     def uid(self) -> str:
-        """What the run is known by for ever: it stays when its directory is renamed or moved."""
+        """Identifier of the run, which stays when its directory is renamed or moved."""
         record = self.record
         return record.get("uid") or f"{record.get('id')} of {record['created']}"
 

@@ -1,4 +1,4 @@
-"""From an image file to pixels that mean what the photographer meant.
+"""Image files of any format read as upright 8-bit RGB.
 
 Everything that reads images goes through `open_rgb`, so the encoder, the
 diffusion model and the metrics see the same picture of the same file. No other

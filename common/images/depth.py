@@ -1,4 +1,4 @@
-"""From values of any depth to 0-255: what is black, what is white, and who says so."""
+"""Scaling of values of any depth to 0-255: which values become black and white."""
 
 from __future__ import annotations
 

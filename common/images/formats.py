@@ -73,12 +73,12 @@ def readable() -> tuple[str, ...]:
 
 
 def label(kind: str) -> str:
-    """Name a format for a reader."""
+    """Return the name of a format as a reader knows it."""
     return NAMES.get(kind, kind)
 
 
 def kind_of(head: bytes) -> str | None:
-    """Tell what the first bytes of a file are.
+    """Return the format of a file from its first bytes.
 
     Args:
         head: The first `HEAD` bytes, or all that there are.
@@ -125,7 +125,7 @@ def _brand(head: bytes) -> str | None:
 
 
 def sniff(path: str | Path) -> str | None:
-    """Tell what a file is by its content, as `kind_of` does.
+    """Return the format of a file by its content, as `kind_of` does.
 
     Raises:
         DataError: It is missing, a folder, empty, or may not be read; or it is no file

@@ -1,4 +1,4 @@
-"""From a file that Pillow has opened, of any depth and mode, to 8-bit RGB."""
+"""Conversion of a file that Pillow has opened, of any depth and mode, to 8-bit RGB."""
 
 from __future__ import annotations
 
@@ -154,7 +154,7 @@ def _load(source: BinaryIO, kind: str, *, swapped: str = "") -> np.ndarray:
 def _declared(
     file: Any, header: png.Header | None, tags: dict[int, Any], values: np.ndarray, high: int
 ) -> float | None:
-    """Return what the file says is white; None where it says nothing, or less than it holds."""
+    """Return the value that the file declares white; None for none, or one below its values."""
     if file.format in ("PPM", "JPEG2000"):
         return 65535  # Pillow has scaled these by the depth that they state
     if header is not None:
