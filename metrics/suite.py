@@ -210,6 +210,7 @@ def _records(
             missing = Record(None, *size, reason=str(fault))
             records |= {value.name: missing for value in METRICS[name].values}
             continue
+        detail = registry.detail(name, c)
         for value, statistic in statistics.items():
             null = nulls.get(value)
             influences[value] = Influences.of(statistic) if bootstrap else Influences()
@@ -223,7 +224,7 @@ def _records(
                 excess=null and null.at_counts - null.value,
                 interval=statistic.interval
                 or interval(statistic.value, influences[value], resamples=bootstrap, seed=c.seed),
-                detail={**statistic.detail, **registry.detail(name, c)},
+                detail={**statistic.detail, **detail},
             )
     return records, influences
 
