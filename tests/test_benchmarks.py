@@ -17,7 +17,7 @@ def test_every_part_of_the_gpu_script_is_rehearsed(tmp_path):
     done = subprocess.run(command, capture_output=True, text=True, timeout=280)
     assert done.returncode == 0, done.stderr
     parts = json.loads(out.read_text())["parts"]
-    assert len(parts) == 9
+    assert len(parts) == 10
     assert {name: part["error"] for name, part in parts.items() if "error" in part} == {}
     assert not any("left_out" in part for part in parts.values())
     assert parts["resume"]["bit_exact"]
@@ -36,7 +36,7 @@ def test_a_part_of_the_gpu_script_that_fails_leaves_the_others(tmp_path, monkeyp
         report.add(measured=1)
         raise ValueError("no such luck")
 
-    script["PARTS"]["picks"] = (broken, 1)
+    script["PARTS"]["picks"] = script["Part"](broken, 1)
     script["run_part"]("picks", tmp_path / "part.json", toy=True)
     values = json.loads((tmp_path / "part.json").read_text())
     assert values["measured"] == 1
