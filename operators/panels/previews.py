@@ -11,7 +11,7 @@ from ...common.errors import DataError, RunError
 from ...datasets import attribution, generated, identity, info, writing
 from ...jobs import jobs
 from ...runs import Run
-from ...studies.preview import LABEL, table
+from ...studies.preview import table
 from ...workflows.overview import Overview
 from .. import navigation
 from . import layout
@@ -36,7 +36,7 @@ def _preview(card: types.Object, run: Run, panel: Any) -> None:
     if not outcomes:
         return
     real = run.path / "cells" / "real.json"
-    layout.text(card, markdown(outcomes, runs.read_json(real) if real.exists() else {}))
+    layout.text(card, table.as_markdown(outcomes, runs.read_json(real) if real.exists() else {}))
     for outcome in outcomes:
         if outcome["seed"] > 0 or not outcome.get("worst"):
             continue
@@ -58,16 +58,6 @@ def preview_outcomes(run: Run) -> list[dict[str, Any]]:
     """Return what is known of a preview's arms, in their order; none before the first is judged."""
     path = run.path / "outcomes.json"
     return runs.read_json(path) if path.exists() else []
-
-
-def markdown(outcomes: list[dict[str, Any]], real: dict[str, float]) -> str:
-    """Write the preview's table as a panel shows it."""
-    titles = table.column_titles()
-    lines = [f"| {' | '.join(titles)} |", f"|{'---|' * len(titles)}"]
-    lines += [
-        f"| {' | '.join([row.arm, *row.cells])} |" for row in table.table_rows(outcomes, real)
-    ]
-    return f"{LABEL}\n\n" + "\n".join(lines)
 
 
 def preview_without_worst(preview: str, arm: str) -> Run:

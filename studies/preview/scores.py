@@ -9,8 +9,7 @@ import numpy as np
 from ... import metrics
 from ...workflows.evaluating import NOT_OF_METRICS, Images, featurize, side
 from ..judging import Judge
-
-METRICS = ["frechet_distance", "precision_recall", "density_coverage"]
+from .table import METRICS
 
 
 def drawing_features(judge: Judge, folder: Path, role: str) -> Images:
@@ -63,7 +62,7 @@ def forecast_arm(judge: Judge, ids: list[str], *, most: int) -> dict[str, float 
 
 def _compare(judge: Judge, x: np.ndarray, changes: dict[str, int]) -> metrics.Evaluation:
     options = judge.config.model_dump(exclude=NOT_OF_METRICS)
-    options |= {"metrics": METRICS, "counts": "unequal", **changes}
+    options |= {"metrics": list(METRICS), "counts": "unequal", **changes}
     references = judge.references
     return metrics.evaluate(
         real=references["held_out"].x,

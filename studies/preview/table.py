@@ -4,47 +4,76 @@ from __future__ import annotations
 
 import html
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..comparing import number
+from ...common.statistics import number
+from ...config.metrics import METRICS as REGISTRY
+from ...config.metrics import values as metric_values
+from ..comparing import REAL
 from . import LABEL
 
-COLUMNS = {
-    "frechet_distance": ("Frechet", "lower"),
-    "precision": ("precision", "higher"),
-    "recall": ("recall", "higher"),
-    "coverage": ("coverage", "higher"),
-}
-REAL = "(real images)"
+METRICS = (
+    "frechet_distance",
+    "clipped_density_coverage",
+    "precision_recall",
+    "density_coverage",
+)
+"""What drawings, and the chosen images themselves, are compared by."""
+
+COLUMNS = tuple(value.name for name in METRICS for value in REGISTRY[name].values)
+DECIDING = ("frechet_distance", "clipped_density", "clipped_coverage")
+"""The whole, fidelity and diversity; the others can be turned around by one odd image."""
+FURTHER = tuple(name for name in COLUMNS if name not in DECIDING)
+ARROWS = {"lower": "↓", "higher": "↑"}
 LEGEND = (
     "Forecast: the chosen images themselves against held-out images, nothing is drawn. Drawn: "
     "pictures from the same noise, mean over noise seeds; in brackets a 95 % interval, of random "
-    "the range of its draws. Lower Frechet is better, of the others higher. Compare rows of "
-    "equal counts only."
+    "the range of its draws. An arrow points to the better values. Compare rows of equal counts "
+    "only."
 )
 
 
 @dataclass(frozen=True)
+class Cell:
+    """A value as it is shown, and in brackets what it lies between."""
+
+    value: str = "-"
+    between: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.value} {self.between}".rstrip()
+
+
+EMPTY = Cell("")
+
+
+@dataclass(frozen=True)
 class Row:
-    """One line of the table; texts in the order of `column_titles`."""
+    """One line of the table.
+
+    Attributes:
+        arm: What was asked for, and how often it was drawn anew.
+        images: How many training images it has.
+        forecast: Values of the chosen images, by column.
+        drawn: Values of the drawings, by column.
+        outliers: How many of its images are outliers.
+        near_copies: How many of them nearly repeat another.
+    """
 
     arm: str
-    cells: list[str]
+    images: str
+    forecast: Mapping[str, Cell]
+    drawn: Mapping[str, Cell]
+    outliers: str
+    near_copies: str
 
 
-def column_titles() -> list[str]:
-    """Return the titles of the columns."""
-    titles = [title for title, _ in COLUMNS.values()]
-    return [
-        "arm",
-        "images",
-        *(f"forecast {title}" for title in titles),
-        *(f"drawn {title}" for title in titles),
-        "outliers",
-        "near-copies",
-    ]
+def title(column: str) -> str:
+    """Return a column's heading, with an arrow to the better values."""
+    value = metric_values()[column]
+    return f"{value.title} {ARROWS[value.better]}"
 
 
 def table_rows(outcomes: Sequence[Mapping[str, Any]], real: Mapping[str, float]) -> list[Row]:
@@ -52,18 +81,20 @@ def table_rows(outcomes: Sequence[Mapping[str, Any]], real: Mapping[str, float])
     lines = []
     for name in dict.fromkeys(outcome["name"] for outcome in outcomes):
         mine = [outcome for outcome in outcomes if outcome["name"] == name]
-        cells = [_middle([outcome["images"] for outcome in mine])]
-        cells += [_forecast(mine, column) for column in COLUMNS]
-        cells += [_drawn(mine, column) for column in COLUMNS]
-        cells += [_middle([o.get(what) for o in mine]) for what in COUNTED]
-        lines.append(Row(name if len(mine) == 1 else f"{name} ({len(mine)} draws)", cells))
+        lines.append(
+            Row(
+                name if len(mine) == 1 else f"{name} ({len(mine)} draws)",
+                _middle([outcome["images"] for outcome in mine]),
+                {column: _forecast(mine, column) for column in COLUMNS},
+                {column: _drawn(mine, column) for column in COLUMNS},
+                _middle([outcome.get("outliers") for outcome in mine]),
+                _middle([outcome.get("near_copies") for outcome in mine]),
+            )
+        )
     if real:
-        shown = [number(real[column]) if column in real else "" for column in COLUMNS]
-        lines.append(Row(REAL, ["", *[""] * len(COLUMNS), *shown, "", ""]))
+        scores = {column: Cell(number(real[column])) for column in COLUMNS if column in real}
+        lines.append(Row(REAL, "", {}, scores, "", ""))
     return lines
-
-
-COUNTED = ("outliers", "near_copies")
 
 
 def drawn_value(outcome: Mapping[str, Any], column: str) -> float | None:
@@ -73,29 +104,29 @@ def drawn_value(outcome: Mapping[str, Any], column: str) -> float | None:
     return statistics.fmean(known) if known else None
 
 
-def _forecast(mine: Sequence[Mapping[str, Any]], column: str) -> str:
+def _forecast(mine: Sequence[Mapping[str, Any]], column: str) -> Cell:
     known = [o["forecast"].get(column) for o in mine if o.get("forecast")]
     return _range([value for value in known if value is not None])
 
 
-def _drawn(mine: Sequence[Mapping[str, Any]], column: str) -> str:
+def _drawn(mine: Sequence[Mapping[str, Any]], column: str) -> Cell:
     values = [value for o in mine if (value := drawn_value(o, column)) is not None]
     if len(mine) > 1 or not values:
         return _range(values)
     between = [one["intervals"].get(column) for one in mine[0]["drawn"].values()]
     known = [one for one in between if one]
     if not known:
-        return number(values[0])
+        return Cell(number(values[0]))
     low, high = (statistics.fmean(one[side] for one in known) for side in (0, 1))
-    return f"{number(values[0])} [{number(low)}, {number(high)}]"
+    return Cell(number(values[0]), f"[{number(low)}, {number(high)}]")
 
 
-def _range(values: Sequence[float]) -> str:
+def _range(values: Sequence[float]) -> Cell:
     if not values:
-        return "-"
+        return Cell()
     if len(values) == 1:
-        return number(values[0])
-    return f"{number(statistics.fmean(values))} [{number(min(values))}, {number(max(values))}]"
+        return Cell(number(values[0]))
+    return Cell(number(statistics.fmean(values)), f"[{number(min(values))}, {number(max(values))}]")
 
 
 def _middle(values: Sequence[float | None]) -> str:
@@ -108,25 +139,79 @@ def _middle(values: Sequence[float | None]) -> str:
 
 
 def as_text(outcomes: Sequence[Mapping[str, Any]], real: Mapping[str, float]) -> str:
-    """Lay the table out for a terminal, in two parts that fit beside 100 characters."""
-    lines = table_rows(outcomes, real)
-    titles = [title for title, _ in COLUMNS.values()]
-    n = len(titles)
-    forecast = [["arm", "images", *titles, "outliers", "near-copies"]]
-    forecast += [
-        [row.arm, *row.cells[: 1 + n], *row.cells[-2:]] for row in lines if row.arm != REAL
-    ]
-    drawn = [["arm", *titles], *([row.arm, *row.cells[1 + n : 1 + 2 * n]] for row in lines)]
+    """Lay the deciding columns out for a terminal, in parts that fit beside 100 characters."""
+    rows = table_rows(outcomes, real)
+    arms = [row for row in rows if row.arm != REAL]
+    counts, forecast, drawn = _groups(DECIDING)
     return "\n\n".join(
         [
             LABEL,
-            f"Forecast: the chosen images themselves against held-out images\n{_lines(forecast)}",
-            f"Drawn: pictures from the same noise against held-out images\n{_lines(drawn)}",
+            f"Chosen images\n{_texts(arms, counts)}",
+            "Forecast: the chosen images themselves against held-out images\n"
+            f"{_texts(arms, forecast)}",
+            f"Drawn: pictures from the same noise against held-out images\n{_texts(rows, drawn)}",
+            f"Further values on the page: {_further()}.",
         ]
     )
 
 
-def _lines(cells: Sequence[Sequence[str]]) -> str:
+def as_markdown(outcomes: Sequence[Mapping[str, Any]], real: Mapping[str, float]) -> str:
+    """Lay the deciding columns out for the App."""
+    counts, forecast, drawn = _groups(DECIDING)
+    columns = [*counts, *forecast, *drawn]
+    titles = ["arm", *(column.title for column in counts)]
+    titles += [f"forecast {column.title}" for column in forecast]
+    titles += [f"drawn {column.title}" for column in drawn]
+    lines = [titles, ["---"] * len(titles)]
+    for row in table_rows(outcomes, real):
+        lines.append([row.arm, *(str(column.cell(row)) for column in columns)])
+    return f"{LABEL}\n\n" + "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def as_html(outcomes: Sequence[Mapping[str, Any]], real: Mapping[str, float]) -> str:
+    """Lay the table out for a page or a notebook; columns that do not decide are folded in."""
+    rows = table_rows(outcomes, real)
+    _, *further = _groups(FURTHER)
+    return (
+        f"<p><b>{LABEL}</b></p>{_html_table(rows, _groups(DECIDING))}"
+        f"<p class=quiet>{html.escape(LEGEND)}</p><details><summary>Further values: "
+        f"{html.escape(_further())}</summary>{_html_table(rows, further)}</details>"
+    )
+
+
+@dataclass(frozen=True)
+class _Column:
+    group: str
+    title: str
+    cell: Callable[[Row], Cell]
+
+
+def _groups(names: Sequence[str]) -> list[list[_Column]]:
+    """Return the columns: counts of an arm's images, the forecast, and what is drawn."""
+    return [
+        [
+            _Column("", "images", lambda row: Cell(row.images)),
+            _Column("", "outliers", lambda row: Cell(row.outliers)),
+            _Column("", "near-copies", lambda row: Cell(row.near_copies)),
+        ],
+        [
+            _Column("forecast", title(name), lambda row, name=name: row.forecast.get(name, EMPTY))
+            for name in names
+        ],
+        [
+            _Column("drawn", title(name), lambda row, name=name: row.drawn.get(name, EMPTY))
+            for name in names
+        ],
+    ]
+
+
+def _further() -> str:
+    return ", ".join(metric_values()[column].title for column in FURTHER)
+
+
+def _texts(rows: Sequence[Row], columns: Sequence[_Column]) -> str:
+    cells = [["arm", *(column.title for column in columns)]]
+    cells += [[row.arm, *(str(column.cell(row)) for column in columns)] for row in rows]
     widths = [max(len(line[i]) for line in cells) for i in range(len(cells[0]))]
     return "\n".join(
         "  ".join(
@@ -137,16 +222,21 @@ def _lines(cells: Sequence[Sequence[str]]) -> str:
     )
 
 
-def as_html(outcomes: Sequence[Mapping[str, Any]], real: Mapping[str, float]) -> str:
-    """Lay the table out for a page or a notebook."""
-    titles = "".join(f"<th>{html.escape(title)}</th>" for title in column_titles())
-    lines = "".join(
-        f"<tr class='{'real' if row.arm == REAL else ''}'><th>{html.escape(row.arm)}</th>"
-        + "".join(f"<td>{html.escape(cell)}</td>" for cell in row.cells)
-        + "</tr>"
-        for row in table_rows(outcomes, real)
-    )
+def _html_table(rows: Sequence[Row], groups: Sequence[Sequence[_Column]]) -> str:
+    columns = [column for group in groups for column in group]
+    above = "".join(f"<th colspan={len(group)}>{group[0].group}</th>" for group in groups)
+    titles = "".join(f"<th>{html.escape(column.title)}</th>" for column in columns)
+    lines = []
+    for row in rows:
+        cells = "".join(_html_cell(column.cell(row)) for column in columns)
+        kind = " class=real" if row.arm == REAL else ""
+        lines.append(f"<tr{kind}><th>{html.escape(row.arm)}</th>{cells}</tr>")
     return (
-        f"<p><b>{LABEL}</b></p><div class=scroll><table><thead><tr>{titles}</tr></thead>"
-        f"<tbody>{lines}</tbody></table></div><p class=quiet>{html.escape(LEGEND)}</p>"
+        f"<div class=scroll><table><thead><tr class=groups><th></th>{above}</tr><tr><th>arm</th>"
+        f"{titles}</tr></thead><tbody>{''.join(lines)}</tbody></table></div>"
     )
+
+
+def _html_cell(cell: Cell) -> str:
+    between = f"<small>{cell.between}</small>" if cell.between else ""
+    return f"<td>{cell.value}{between}</td>"

@@ -72,6 +72,7 @@ td small {{ display: block; color: var(--quiet); line-height: 1.2; }}
 th:first-child {{ text-align: left; position: sticky; left: 0; background: var(--paper);
   padding-left: 0; }}
 thead th {{ color: var(--quiet); font-weight: 600; font-size: .83rem; vertical-align: bottom; }}
+tr.groups th {{ border-bottom: 0; padding-bottom: 0; text-align: center; }}
 tr.real {{ color: var(--quiet); font-style: italic; }}
 td.best {{ color: var(--good); font-weight: 700; }}
 .grids {{ display: grid; gap: 1.1rem; margin: .6rem 0 1.4rem;

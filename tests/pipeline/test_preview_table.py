@@ -1,5 +1,9 @@
 """A preview's table from values written by hand."""
 
+import re
+
+import pytest
+from curadiff.config.metrics import METRICS
 from curadiff.studies.preview import LABEL, table
 
 
@@ -32,26 +36,48 @@ OUTCOMES = [
 def test_random_is_a_band_and_others_have_an_interval():
     first, second, real = table.table_rows(OUTCOMES, {"frechet_distance": 2.5})
     assert first.arm == "random (2 draws)"
-    assert first.cells[0] == "1,000"
-    assert first.cells[1] == "2.20 [2.00, 2.40]"  # the mean, and the range of the draws
-    assert first.cells[5] == "22.5 [20.5, 24.5]"  # each draw is a mean over noise seeds
-    assert first.cells[-2] == "1.5"
-    assert second.cells[5] == "75.5 [70.0, 81.0]"
-    assert (real.arm, real.cells[5]) == (table.REAL, "2.50")
-    assert {len(row.cells) + 1 for row in (first, second, real)} == {len(table.column_titles())}
+    assert first.images == "1,000"
+    # the mean, and the range of the draws; each draw is a mean over noise seeds
+    assert str(first.forecast["frechet_distance"]) == "2.20 [2.00, 2.40]"
+    assert str(first.drawn["frechet_distance"]) == "22.5 [20.5, 24.5]"
+    assert first.outliers == "1.5"
+    assert str(second.drawn["frechet_distance"]) == "75.5 [70.0, 81.0]"
+    assert (real.arm, str(real.drawn["frechet_distance"])) == (table.REAL, "2.50")
 
 
-def test_terminal_and_page_show_the_same_cells():
-    text, page = (show(OUTCOMES, {}) for show in (table.as_text, table.as_html))
-    for shown in (text, page):
+def test_every_value_of_the_metrics_has_a_column():
+    named = [value.name for name in table.METRICS for value in METRICS[name].values]
+    assert sorted([*table.DECIDING, *table.FURTHER]) == sorted(named)
+    assert "clipped_coverage" in table.DECIDING
+    assert table.title("frechet_distance") == "Frechet distance ↓"
+    assert table.title("recall") == "recall ↑"
+
+
+def test_terminal_app_and_page_show_the_same_cells():
+    text, app = (show(OUTCOMES, {}) for show in (table.as_text, table.as_markdown))
+    page = table.as_html(OUTCOMES, {})
+    for shown in (text, app, page):
         assert LABEL in shown
-        for cell in ("random (2 draws)", "22.5 [20.5, 24.5]", "75.5 [70.0, 81.0]", "1.5"):
-            assert cell in shown
-    assert table.REAL not in text
+        for word in ("random (2 draws)", "22.5", "[20.5, 24.5]", "75.5", "[70.0, 81.0]", "1.5"):
+            assert word in shown
+        assert table.REAL not in shown
+    assert max(len(line) for line in text.splitlines()) <= 100
+
+
+@pytest.mark.parametrize("real", [{}, {"frechet_distance": 2.5, "recall": 0.7}])
+def test_every_row_of_a_layout_has_as_many_cells_as_its_head(real):
+    app = [line for line in table.as_markdown(OUTCOMES, real).splitlines() if line[:1] == "|"]
+    assert len({line.count("|") for line in app}) == 1
+    for part in re.findall(r"<table>.*?</table>", table.as_html(OUTCOMES, real)):
+        groups, *lines = re.findall(r"<tr.*?</tr>", part)
+        spans = [int(span or 1) for span in re.findall(r"<th(?: colspan=(\d+))?>", groups)]
+        counts = {len(re.findall("<t[hd]>", line)) for line in lines}
+        assert counts == {sum(spans)}
 
 
 def test_what_is_not_known_yet_is_a_dash():
     early = {"arm": "full", "name": "full", "images": 7, "drawn": {}}
     (row,) = table.table_rows([early], {})
-    assert row.cells[0] == "7"
-    assert set(row.cells[1:]) == {"-"}
+    assert row.images == "7"
+    assert {str(cell) for cell in [*row.forecast.values(), *row.drawn.values()]} == {"-"}
+    assert (row.outliers, row.near_copies) == ("-", "-")
