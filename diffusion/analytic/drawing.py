@@ -63,9 +63,10 @@ class Model:
     ) -> Samples:
         """Draw one picture per seed.
 
-        The seeds' noise has three channels, of which gray pictures take the first. It grows
-        with the side at which pictures are decided, as `windows.REFERENCE` is what the
-        levels are meant for.
+        The seeds' noise is that of the networks, which have three channels. Of gray pictures
+        they can tell only its sum, and that is what gray pictures begin with here: so the
+        same seed means the same noise. It grows with the side at which pictures are decided,
+        as `windows.REFERENCE` is what the levels are meant for.
 
         Args:
             seeds: One per picture.
@@ -110,7 +111,9 @@ class Model:
         return [a / (a + (1 - a) * wider) for a in alpha_bar]
 
     def _noise(self, keys: Sequence[int], device: torch.device) -> Tensor:
-        return normal(keys, (3, self.side, self.side), device)[:, : self.pictures.shape[1]]
+        noise = normal(keys, (3, self.side, self.side), device)
+        gray = self.pictures.shape[1] == 1
+        return noise.sum(1, keepdim=True) / math.sqrt(3) if gray else noise
 
     @torch.no_grad()
     def _sample(

@@ -125,6 +125,41 @@ def test_gray_images_are_decided_in_one_channel_from_the_same_noise(tmp_path):
     assert (made == made[..., :1]).all()
 
 
+def test_a_gray_picture_comes_of_the_noise_that_a_colour_network_makes_it_of(tmp_path):
+    # A network with three channels sees y_c = x + sigma z_c in each; the posterior of a gray x
+    # depends on their sum alone, which has the noise of sigma / sqrt(3). With whole pictures
+    # as windows that posterior is written down below, and followed down the same levels.
+    import torch
+    from curadiff.diffusion.analytic.drawing import Model
+    from curadiff.diffusion.sampling import samplers
+    from curadiff.diffusion.train.randomness import normal
+
+    gray = np.random.default_rng(0).integers(0, 256, (6, 1, 8, 8), dtype=np.uint8)
+    model = Model(
+        gray.repeat(3, axis=1), side=8, mirrored=False, by="rule", device=torch.device("cpu")
+    )
+    model.denoiser.radius = lambda sigma: 8
+    levels = schedules.alpha_bar("karras", 1000).tolist()
+    own = model.sample(range(20), alpha_bar=levels, sampler="ddim", evaluations=200).pictures
+    x = torch.from_numpy(gray).float().flatten(1) / 127.5 - 1  # (6, 64)
+    a_of = model._levels(levels)
+
+    def posterior_mean(x_t, t):
+        y = x_t.flatten(2) / a_of[t] ** 0.5  # (20, 3, 64)
+        variance = (1 - a_of[t]) / a_of[t]
+        distances = (y[:, None] - x[None, :, None]).square().sum((2, 3))  # (20, 6)
+        mean = torch.softmax(-distances / (2 * variance), 1) @ x
+        return mean.view(-1, 1, 8, 8).expand(-1, 3, -1, -1)
+
+    noise = normal(range(20), (3, 8, 8), torch.device("cpu"))
+    colour = samplers.sample("ddim", posterior_mean, noise, alpha_bar=a_of, evaluations=200)
+    own = torch.from_numpy(own[..., 0]).float().flatten(1) / 127.5 - 1
+    ends = [torch.cdist(one, x).argmin(1).tolist() for one in (own, colour.mean(1).flatten(1))]
+    assert len(set(ends[0])) > 2
+    agreed = [one == other for one, other in zip(*ends, strict=True)]
+    assert sum(agreed) >= 18
+
+
 @pytest.mark.parametrize("sampler", ["ddim", "ddpm", "dpm-solver++", "heun"])
 @pytest.mark.parametrize("windows", ["rule", "covariance"])
 def test_every_sampler_ends_at_a_mix(frozen, sampler, windows):
