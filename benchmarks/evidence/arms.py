@@ -1,0 +1,72 @@
+"""What the evidence commands share: the checkout's package, the arms, files of pictures."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import runpy
+import sys
+from pathlib import Path
+from typing import Any, NamedTuple
+
+ROOT = Path(__file__).resolve().parents[2]
+if importlib.util.find_spec("curadiff") is None:
+    runpy.run_path(str(ROOT / "runs" / "bootstrap.py"), run_name="bootstrap")["introduce"]()
+sys.path.append(str(ROOT / "benchmarks"))  # preview.py has the split and the judge
+
+import numpy as np  # noqa: E402
+
+FIRST_SEED = 0  # drawing i of every model begins with the noise of seed FIRST_SEED + i
+ARTICLE = ("full", "random-0", "coreset", "typicality")  # the article's arms; they train longer
+LABELS = {
+    "full": "full",
+    "random-0": "random 0",
+    "random-1": "random 1",
+    "random-2": "random 2",
+    "coreset": "coreset",
+    "typicality": "typicality",
+    "kmeans": "k-means",
+    "densest": "densest",
+    "herding": "herding",
+    "transport": "transport",
+    "hierarchical-kmeans": "hierarchical k-means",
+}
+
+
+class Arms(NamedTuple):
+    """The pool, (n, 32, 32) uint8, and by arm the rows that it chooses."""
+
+    pool: np.ndarray
+    rows: dict[str, np.ndarray]
+
+
+def read_arms(path: Path) -> Arms:
+    """Read what ``select`` wrote."""
+    with np.load(path) as file:
+        rows = {name[5:]: file[name] for name in file.files if name.startswith("rows/")}
+        return Arms(file["pool"], {name: rows[name] for name in LABELS if name in rows})
+
+
+def write_npz(path: Path, **arrays: np.ndarray) -> None:
+    """Write arrays so that a reader never meets half a file."""
+    part = path.with_name(path.name + ".part")
+    with part.open("wb") as file:
+        np.savez_compressed(file, **arrays)
+    part.replace(path)
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write JSON with values of five digits, so that the files stay small."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(_rounded(content), indent=1)
+    path.write_text(text + "\n")
+
+
+def _rounded(content: Any) -> Any:
+    if isinstance(content, dict):
+        return {str(key): _rounded(value) for key, value in content.items()}
+    if isinstance(content, list | tuple | np.ndarray):
+        return [_rounded(value) for value in content]
+    if isinstance(content, float | np.floating):
+        return float(f"{content:.5g}")
+    return content.item() if isinstance(content, np.generic) else content
