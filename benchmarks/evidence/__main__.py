@@ -11,6 +11,7 @@ import arms  # noqa: F401 - first: it finds the package and benchmarks/preview.p
 COMMANDS = {
     "select": "choosing",
     "train": "training_matrix",
+    "preview": "previews",
 }
 """By name, the module beside this one that does it."""
 
