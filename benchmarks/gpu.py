@@ -130,7 +130,7 @@ def versions():
     return installed
 
 
-def run_all(names, results, out, seconds):
+def run_all(names, results, out, seconds, *, compile_first=True):
     """Run parts on the GPU; the file ``out`` is written after each."""
     deadline = time.monotonic() + seconds
 
@@ -146,7 +146,7 @@ def run_all(names, results, out, seconds):
             path, limit = Path(folder, f"{name}.json"), min(PARTS[name].seconds, seconds)
             if PARTS[name].checks:
                 checks.append(Started(name, path, limit))
-            elif PARTS[name].compiles:
+            elif PARTS[name].compiles and compile_first:
                 cache = Path(folder, f"{name}-compiling.json")
                 compiling.append(Started(name, cache, 1.5 * limit, "--compile-only"))
         for part in checks:
@@ -177,6 +177,11 @@ def main():
     parser.add_argument("--minutes", type=float, default=8, help="for all parts together")
     parser.add_argument("--only", nargs="+", choices=list(PARTS), default=list(PARTS))
     parser.add_argument("--rehearse", action="store_true", help="toy size, on the CPU")
+    parser.add_argument(
+        "--compiled",
+        action="store_true",
+        help="do not compile first: TORCHINDUCTOR_CACHE_DIR holds what an earlier run compiled",
+    )
     parser.add_argument("--part", choices=list(PARTS), help=argparse.SUPPRESS)
     parser.add_argument("--compile-only", action="store_true", help=argparse.SUPPRESS)
     args = parser.parse_args()
@@ -195,7 +200,8 @@ def main():
     if args.rehearse:
         rehearse(args.only, results, args.out)
     else:
-        run_all(args.only, results, args.out, 60 * args.minutes)
+        seconds = 60 * args.minutes
+        run_all(args.only, results, args.out, seconds, compile_first=not args.compiled)
 
 
 if __name__ == "__main__":
