@@ -175,16 +175,31 @@ def _keep_in(cache: Path) -> None:
         os.environ[CACHE_VARIABLE] = str(cache)
 
 
-def _compiled(module: nn.Module, use: Callable[[], object], **options: Any) -> str:
+def _compiled(module: nn.Module, use: Callable[[], object], *, graphs: bool = False) -> str:
     """Compile and use a module; return what went wrong."""
     try:
-        module.compile(dynamic=False, **options)
+        module.compile(dynamic=False, options=compile_options(graphs=graphs))
         use()
     except Exception as fault:  # whatever the compiler trips over, the module works without
         module._compiled_call_impl = None
         first = (str(fault).strip().splitlines() or [""])[0][:300]
         return f"{type(fault).__name__}: {first}"
     return ""
+
+
+def compile_options(*, graphs: bool) -> dict[str, bool]:
+    """Return options for ``torch.compile``, with or without CUDA graphs.
+
+    Reductions of different orders are not fused: since PyTorch 2.10 that gives gradients of a
+    wrong shape (pytorch issue 178080) and, with a scale and shift cut from one tensor, wrong
+    values (issue 193061), both on GPUs.
+    """
+    from torch._inductor import config
+
+    options = {"triton.cudagraphs": graphs}
+    if hasattr(config.triton, "mix_order_reduction"):
+        options["triton.mix_order_reduction"] = False
+    return options
 
 
 def _recorded(module: nn.Module, use: Callable[[], object]) -> str:
@@ -196,7 +211,7 @@ def _recorded(module: nn.Module, use: Callable[[], object]) -> str:
             use()
 
     before = counters["inductor"]["cudagraph_skips"]
-    fault = _compiled(module, thrice, mode="reduce-overhead")
+    fault = _compiled(module, thrice, graphs=True)
     if not fault and counters["inductor"]["cudagraph_skips"] > before:
         return "the compiler passed them over for this network"
     return fault

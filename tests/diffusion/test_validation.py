@@ -133,15 +133,15 @@ def test_compiled_code_goes_into_the_run_unless_the_user_said_where(tmp_path, mo
 
 
 class Compiled(torch.nn.Module):
-    """Stands for the compiler: ``compile`` fails in the modes that are given."""
+    """Stands for the compiler: ``compile`` fails with or without graphs, as given."""
 
     def __init__(self, fails, skips=False):
         super().__init__()
         self.fails, self.skips, self.asked = fails, skips, []
 
-    def compile(self, dynamic, mode=None):
-        self.asked.append(mode)
-        if mode in self.fails:
+    def compile(self, dynamic, options):
+        self.asked.append(options["triton.cudagraphs"])
+        if self.asked[-1] in self.fails:
             raise RuntimeError("no graphs here")
 
     def forward(self):
@@ -155,10 +155,10 @@ class Compiled(torch.nn.Module):
     ("module", "said"),
     [
         (Compiled(()), "yes, as CUDA graphs"),
-        (Compiled(["reduce-overhead"]), "yes, without CUDA graphs: RuntimeError: no graphs here"),
+        (Compiled([True]), "yes, without CUDA graphs: RuntimeError: no graphs here"),
         (Compiled((), skips=True), "yes, without CUDA graphs: the compiler passed them over"),
         (
-            Compiled(["reduce-overhead", None]),
+            Compiled([True, False]),
             "eager, because compiling failed: RuntimeError: no graphs here",
         ),
     ],
@@ -171,7 +171,17 @@ def test_where_graphs_fail_the_network_is_compiled_without_and_the_reason_said(
 
     found = compile_or_explain(module, module.forward, cache=tmp_path, graphs=True)
     assert found.startswith(said)
-    assert module.asked == ["reduce-overhead", None][: 1 if found.endswith("graphs") else 2]
+    assert module.asked == [True, False][: 1 if found.endswith("graphs") else 2]
+
+
+def test_the_compiler_is_kept_from_fusing_reductions_of_different_orders():
+    from torch._inductor import config, list_options
+
+    options = engine.compile_options(graphs=True)
+    assert options["triton.cudagraphs"] is True
+    assert set(options) <= set(list_options())
+    if hasattr(config.triton, "mix_order_reduction"):
+        assert options["triton.mix_order_reduction"] is False
 
 
 def test_graphs_are_chosen_for_small_steps_on_one_gpu(tiny):
