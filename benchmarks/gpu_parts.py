@@ -210,7 +210,7 @@ def sampling(report, folder, toy, *, compile_only=False):
     device = torch.device("cpu" if toy else "cuda")
     count, rows, evaluations = (4, 2, 2) if toy else (1000, 32, 50)
     size = {"image_size": 16, "base_channels": 16, "multipliers": "1-2"} if toy else {}
-    for name in ("lucidrains", "unet2d"):
+    for name in ("unet2d", "lucidrains"):
         settings = TrainSettings(**size, network=name)
         try:
             model = network.build(settings)
