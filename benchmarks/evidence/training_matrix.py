@@ -38,7 +38,7 @@ NETWORK = {
     "base_channels": 32,
     "multipliers": "1-2-4",
     "layers": 1,
-    "batch_size": 64,
+    "batch_size": 128,
     "learning_rate": 1e-3,
     "warmup": 100,
     "schedule": "cosine",
