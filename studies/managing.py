@@ -115,7 +115,8 @@ def study_report(name: str | Path | Run) -> Path:
         if name in outcomes[0]["values"]
     }
     with Lease(run.path, name=REPORTING, wait=PATIENCE):
-        write_record(run, against, comparing.ranked_by(summary[against]), conclusion, evidence)
+        values = summary[against]
+        write_record(run, against, comparing.ranked_by(values), conclusion, evidence, values)
         return write_report(
             run,
             config,

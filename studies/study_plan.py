@@ -14,6 +14,7 @@ from typing import Any
 from ..config import StudySettings, TrainSettings
 from ..workflows.doctor import disk_of
 from . import planning
+from .preview.first import announce_preview
 
 DEVICES = {"H100": 989e12, "A100": 312e12, "RTX 4090": 165e12}
 """Peak FLOP/s in bfloat16 without sparsity (NVIDIA's data sheets)."""
@@ -60,12 +61,14 @@ class StudyPlan:
         device: Name of the device.
         flops_per_second: What it is taken to do.
         disk_bytes: Room for checkpoints and images, all together.
+        preview: Whether a preview comes first, and what it takes; empty without one.
     """
 
     steps: list[Step]
     device: str
     flops_per_second: float
     disk_bytes: int
+    preview: str = ""
 
     @property
     def hours(self) -> float:
@@ -99,6 +102,7 @@ class StudyPlan:
         peak = self.flops_per_second / SHARE
         return "\n".join(
             [
+                *([self.preview, ""] if self.preview else []),
                 *lines,
                 "",
                 f"{total / 1e18:,.2f} EFLOP, about {self.hours:,.1f} hours on one {self.device} "
@@ -179,7 +183,13 @@ def study_plan(
             else per_image * (images + trainings * judged),
         )
     )
-    return StudyPlan(steps, device, DEVICES[device] * SHARE, disk_of(config))
+    return StudyPlan(
+        steps,
+        device,
+        DEVICES[device] * SHARE,
+        disk_of(config),
+        announce_preview(config, images),
+    )
 
 
 def forward_flops(settings: TrainSettings) -> float:

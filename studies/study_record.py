@@ -15,6 +15,9 @@ curves        by arm: ``points`` over images seen, the ``best`` checkpoint, ``me
 budgets       one for each way to choose that has several budgets, see `budgets`
 left_out      one for each value of ``leave_out``, see `LeftOut`
 agreement     Kendall's tau between every two metrics' orders of the arms
+preview       null, or the study's preview: its ``run``, and the ``agreement`` of its order of the
+              arms with that of the trainings, by metric: ``metric arms kendall spearman low high
+              enough_arms text``; low and high are 95 % over seeds, null below five arms
 """
 
 from __future__ import annotations
@@ -37,6 +40,7 @@ from .conclusions import Conclusion
 from .curves import best_text
 from .inference import Comparison, compare
 from .leaving_out import baseline
+from .preview.agreement import agreement_record
 from .trainings import Influences, trainings_by_arm
 
 FILE = "study.json"
@@ -180,7 +184,12 @@ def _agreement(summary: comparing.Summary) -> list[dict[str, Any]]:
 
 
 def write_record(
-    run: Run, against: str, metric: str | None, conclusion: Conclusion, evidence: Evidence
+    run: Run,
+    against: str,
+    metric: str | None,
+    conclusion: Conclusion,
+    evidence: Evidence,
+    summary: comparing.Summary,
 ) -> None:
     """Write ``study.json`` into a study's directory."""
     runs.write_json(
@@ -203,5 +212,6 @@ def write_record(
             "budgets": [one.to_json() for one in evidence.budgets],
             "left_out": [one.to_json() for one in evidence.left_out],
             "agreement": evidence.agreement,
+            "preview": agreement_record(run, summary),
         },
     )

@@ -210,8 +210,9 @@ class StudyWork:
         read = trainings.reader_of(self.run, judge.main)
         conclusion = conclude(outcomes, judge.main, missing=list(self.failures), influences=read)
         evidence = evidence_of(self.config, outcomes, judge.main, conclusion, read)
-        metric = comparing.ranked_by(comparing.table(outcomes, judge.main))
-        write_record(self.run, judge.main, metric, conclusion, evidence)
+        values = comparing.table(outcomes, judge.main)
+        metric = comparing.ranked_by(values)
+        write_record(self.run, judge.main, metric, conclusion, evidence, values)
         self.notes += evidence.sentences
         real = reading.read_paths(
             all_samples(self.dataset).select(divided.held_out or divided.pool)

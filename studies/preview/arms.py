@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from ...common.errors import DataError, RunError, nearest
-from ...config import PreviewSettings, SelectSettings, choices
+from ...config import ArmSettings, PreviewSettings, SelectSettings, choices
 from ...datasets import reading, selections
 from ...runs import Run, read_json, write_json
 from ...workflows.selecting import choose
+from ..arm_images import choice_of
 
 METHODS = tuple(choices(SelectSettings.model_fields["method"]) or ())
+OwnArms = Mapping[str, ArmSettings]
+"""Arms of a study that a plain name does not describe: other budgets, fewer images, options."""
 WITHOUT_WORST = re.compile(r"(?P<of>.+)-less-(?P<percent>\d{1,2})")
 
 
@@ -40,11 +43,17 @@ class Arm:
         return (match["of"], int(match["percent"])) if match else None
 
 
-def list_arms(config: PreviewSettings) -> list[Arm]:
-    """List the arms; ``random`` comes as often as it draws."""
+def list_arms(config: PreviewSettings, own: OwnArms | None = None) -> list[Arm]:
+    """List the arms; those that choose at random come as often as it draws.
+
+    Args:
+        config: Settings of the preview.
+        own: Arms with settings of their own, by name.
+    """
     arms = []
     for name in config.arms:
-        if name == "random":
+        method = own[name].method if own and name in own else name
+        if method == "random":
             arms += [Arm(f"random-{n + 1}", name, n) for n in range(config.random_draws)]
         else:
             arms.append(Arm(name, name))
@@ -69,6 +78,7 @@ class ArmImages:
         dataset: The data set.
         pool: The images that arms may have; with embeddings, except for random choices.
         today: Samples that images have today, by those that they had when the preview began.
+        own: Arms with settings of their own, by name.
     """
 
     def __init__(
@@ -78,9 +88,10 @@ class ArmImages:
         dataset: Any,
         pool: reading.Samples,
         today: Mapping[str, str],
+        own: OwnArms,
     ) -> None:
         self.run, self.config, self.dataset, self.pool = run, config, dataset, pool
-        self.today = today
+        self.today, self.own = today, own
         self.diagnosed: Any = None  # a selection of this pool: its outliers and near-copies
 
     def ids(self, arm: Arm, worst: Sequence[str] = ()) -> list[str]:
@@ -101,6 +112,8 @@ class ArmImages:
         return [self.today.get(id, id) for id in read_json(path)]
 
     def _choose(self, arm: Arm, worst: Sequence[str]) -> list[str]:
+        if arm.name in self.own:
+            return self._by_settings(arm, self.own[arm.name])
         if arm.name == "full":
             return self.pool.ids
         if arm.without:
@@ -120,14 +133,28 @@ class ArmImages:
         return ids
 
     def _by_method(self, arm: Arm) -> list[str]:
-        options = self.config.select.model_dump(include=set(SelectSettings.model_fields))
-        options |= {"method": arm.name, "budget": self.config.budget, "name": None}
-        if arm.name == "random":
-            options["seed"] = arm.seed
-        selection = choose(self.pool, SelectSettings(**options), self.dataset)
+        chosen, selection = self._select(arm, self.pool, {"method": arm.name})
         if self.pool.x is not None:
             self.diagnosed = self.diagnosed or selection
-        return [self.pool.ids[row] for row in selection.indices]
+        return chosen
+
+    def _by_settings(self, arm: Arm, own: ArmSettings) -> list[str]:
+        ids = choice_of(own, self.dataset, self.pool.ids)
+        if own.method == "full":
+            return ids
+        choice = _subset(self.pool, ids)
+        options = {**own.options, "method": own.method, "budget": own.budget or self.config.budget}
+        return self._select(arm, choice, options)[0]
+
+    def _select(
+        self, arm: Arm, pool: reading.Samples, changes: Mapping[str, Any]
+    ) -> tuple[list[str], Any]:
+        options = self.config.select.model_dump(include=set(SelectSettings.model_fields))
+        options |= {"budget": self.config.budget, "name": None, **changes}
+        if options["method"] == "random":
+            options["seed"] = arm.seed
+        selection = choose(pool, SelectSettings(**options), self.dataset)
+        return [pool.ids[row] for row in selection.indices], selection
 
     def _chosen_by_user(self, name: str) -> list[str]:
         """Return the ids of a selection, a saved view or a tag of the user's."""
@@ -157,15 +184,26 @@ class ArmImages:
         return int(self.diagnosed.flagged[rows].sum()), len(rows) - len(np.unique(groups))
 
 
-def check_arms(config: PreviewSettings, pool_size: int) -> None:
+def _subset(pool: reading.Samples, ids: Sequence[str]) -> reading.Samples:
+    """Return the samples of a pool that have one of some ids, in the pool's order."""
+    kept = set(ids)
+    rows = [row for row, id in enumerate(pool.ids) if id in kept]
+    ids, paths, names = (
+        [values[row] for row in rows] for values in (pool.ids, pool.paths, pool.names)
+    )
+    x = None if pool.x is None else pool.x[rows]
+    return replace(pool, ids=ids, paths=paths, names=names, x=x)
+
+
+def check_arms(config: PreviewSettings, own: OwnArms, pool_size: int) -> None:
     """Refuse a preview that cannot be made, before any work is done.
 
     Raises:
         DataError: A budget is larger than the pool.
         RunError: An arm is to be without the worst images of one that is not previewed.
     """
-    arms = list_arms(config)
-    if config.budget > pool_size and any(arm.name in METHODS for arm in arms):
+    arms = list_arms(config, own)
+    if config.budget > pool_size and any(arm.name in {*METHODS} - {*own} for arm in arms):
         raise DataError(
             f"budget must be <= {pool_size}, the images that may be used, got {config.budget}."
         )

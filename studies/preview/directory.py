@@ -7,10 +7,11 @@ from typing import Any
 
 from ... import runs
 from ...common.errors import RunError, SettingsError
-from ...config import PreviewSettings
+from ...config import ArmSettings, PreviewSettings
 from ...datasets import reading
 from ...runs import Run
 from .. import frozen_images, splitting
+from .arms import OwnArms
 
 MAY_CHANGE = ("arms", "noise_seeds", "device", "fields")
 """Settings that only add work, or say where it is done."""
@@ -73,6 +74,16 @@ def _check_dataset(name: str, record: Mapping[str, Any], known: Mapping[str, Any
             f"name: the preview {name} is one of the data set {before['name']!r}{what}; choose "
             "another name."
         )
+
+
+def own_arms(run: Run, given: OwnArms) -> dict[str, ArmSettings]:
+    """Return the arms with settings of their own that a preview has, after adding those given."""
+    kept = run.record.get("own_arms") or {}
+    added = {name: arm.model_dump(mode="json") for name, arm in given.items()}
+    if added:
+        kept = {**kept, **added}
+        run.add(own_arms=kept)
+    return {name: ArmSettings(**arm) for name, arm in kept.items()}
 
 
 def freeze_images(run: Run, dataset: Any, view: Any) -> splitting.Frozen:

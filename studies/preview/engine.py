@@ -22,8 +22,8 @@ from ...workflows.sources import folder_of
 from .. import splitting
 from ..judging import Judge
 from . import LABEL, page
-from .arms import Arm, ArmImages, check_arms, drawing_order, list_arms
-from .directory import freeze_images, open_preview, samples_today
+from .arms import Arm, ArmImages, OwnArms, check_arms, drawing_order, list_arms
+from .directory import freeze_images, open_preview, own_arms, samples_today
 from .influence import ArmInfluence, far_from_real
 from .models import draw_pictures, frozen_model
 from .result import PreviewResult
@@ -55,7 +55,20 @@ def preview(
         DataError: The images cannot be used.
         RunError: The preview of that name is of other images, or another process works on it.
     """
-    config = PreviewSettings(**dict[str, Any](settings))
+    return make_preview(source, PreviewSettings(**dict[str, Any](settings)), progress=progress)
+
+
+def make_preview(
+    source: Any, config: PreviewSettings, *, progress: Progress, own: OwnArms | None = None
+) -> PreviewResult:
+    """Preview, also arms that have settings of their own; see `preview`.
+
+    Args:
+        source: As for `preview`.
+        config: The settings.
+        progress: As for `preview`.
+        own: Arms of a study by their name in ``config.arms``. They are kept with the preview.
+    """
     if folder_of(source) is not None:
         source = import_images(source).dataset
     dataset, view = reading.resolve(source)
@@ -63,7 +76,7 @@ def preview(
     with Lease(run.path):
         run.set_status("running", message="preparing", error=None)
         try:
-            result = _Preview(run, config, dataset, view, progress).carry_out()
+            result = _Preview(run, config, dataset, view, progress, own or {}).carry_out()
         except BaseException as fault:
             stopped = isinstance(fault, KeyboardInterrupt | Stopped)
             run.set_status("stopped" if stopped else "failed", error=str(fault) or None)
@@ -76,11 +89,17 @@ class _Preview:
     """The steps of one preview; what is done is on disk, so all of it can be run again."""
 
     def __init__(
-        self, run: Run, config: PreviewSettings, dataset: Any, view: Any, progress: Progress
+        self,
+        run: Run,
+        config: PreviewSettings,
+        dataset: Any,
+        view: Any,
+        progress: Progress,
+        own: OwnArms,
     ) -> None:
         self.run, self.config, self.dataset, self.view = run, config, dataset, view
-        self.progress = progress
-        self.arms = list_arms(config)
+        self.progress, self.own = progress, own_arms(run, own)
+        self.arms = list_arms(config, self.own)
         self.outcomes: dict[str, dict[str, Any]] = {}
         self.real: dict[str, float] = self._stored("real") or {}
         generated = generated_dataset(dataset.name, config.name)
@@ -129,10 +148,10 @@ class _Preview:
         for note in self.notes:
             tell(self.progress, note)
         self.pool_ids, self.held_out = divided.pool, divided.held_out
-        check_arms(self.config, len(self.pool_ids))
+        check_arms(self.config, self.own, len(self.pool_ids))
         pool = reading.read_paths(all_samples(self.dataset).select(self.pool_ids, ordered=True))
         self.today = samples_today(self.run, frozen)
-        self.images = ArmImages(self.run, self.config, self.dataset, pool, self.today)
+        self.images = ArmImages(self.run, self.config, self.dataset, pool, self.today, self.own)
 
     def _embed(self) -> None:
         embed(self.view, progress=self.progress, **self.config.embed.model_dump())

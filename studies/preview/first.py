@@ -7,23 +7,26 @@ preview like any other: it has a run, a page and a place in the App of its own.
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from ... import runs
 from ...common.errors import CuradiffError, Stopped
 from ...common.keys import under, versioned
-from ...config import PreviewSettings, StudySettings
+from ...config import ArmSettings, PreviewSettings, StudySettings
 from ...runs import Run
 from ...workflows import estimating
 from ...workflows.estimating import duration
 from ...workflows.progress import Progress, tell
-from .arms import list_arms
+from .. import planning
+from .arms import METHODS, WITHOUT_WORST, OwnArms, list_arms
 
 FILE = "preview.json"
 SHARE = 0.05  # of the trainings' time that a preview may take without being asked for
 WORTH_MEASURING = 200_000  # images seen in training, from which half a minute is little
 SAMPLE = 128  # training images that the time of a drawing is measured with
+NONE_HELD_OUT = "No preview: it compares with held-out images, and held_out is 0."
 SCREENED = (2000, 0.21)  # images looked at in full, and the share of further ones in time
 
 
@@ -33,13 +36,14 @@ class Plan:
 
     Attributes:
         settings: Of the preview.
-        arms: Arms of the preview by those of the study; those that choose in a way that a
-            preview has no name for are missing.
+        arms: Arms of the preview by those of the study.
+        own: Those arms of the preview that have a budget, a tag, a view or options of their own.
         seconds: What it takes on this machine, about.
     """
 
     settings: PreviewSettings
     arms: dict[str, str]
+    own: dict[str, ArmSettings]
     seconds: float
 
 
@@ -57,10 +61,16 @@ def preview_first(run: Run, config: StudySettings, view: Any, progress: Progress
     """
     if config.preview == "no" or config.train.network == "analytic":
         return
-    plan = plan_preview(run, config, len(view))
+    record = run.record
+    plan = plan_preview(
+        config,
+        len(view),
+        version=int(record.get("images_version", 1)),
+        revisions=record.get("revisions"),
+    )
     if plan is None:
         if config.preview == "yes":
-            tell(progress, "No preview: it needs held-out images, and arms that choose by method.")
+            tell(progress, NONE_HELD_OUT)
         return
     if config.preview == "auto" and not (run.path / FILE).exists():
         training = _training_seconds(config)
@@ -78,10 +88,10 @@ def preview_first(run: Run, config: StudySettings, view: Any, progress: Progress
         f"A preview comes first, in about {duration(plan.seconds)}; no network is trained for it. "
         "To leave it out: --preview no.",
     )
-    from .engine import preview
+    from .engine import make_preview
 
     try:
-        result = preview(view, progress=progress, **plan.settings.model_dump())
+        result = make_preview(view, plan.settings, progress=progress, own=plan.own)
     except (KeyboardInterrupt, Stopped):
         raise
     except CuradiffError as fault:
@@ -91,24 +101,33 @@ def preview_first(run: Run, config: StudySettings, view: Any, progress: Progress
     tell(progress, f"Previewed: {result.page}")
 
 
-def plan_preview(run: Run, config: StudySettings, images: int) -> Plan | None:
-    """Return the preview of a study's arms; None where there is nothing to preview.
+def plan_preview(
+    config: StudySettings,
+    images: int,
+    *,
+    version: int = 1,
+    revisions: Mapping[str, Sequence[str]] | None = None,
+) -> Plan | None:
+    """Return the preview of a study's arms; None without held-out images to compare with.
 
     Args:
-        run: The study.
-        config: Its settings.
+        config: The study's settings.
         images: How many images it has.
+        version: Of its images.
+        revisions: What its arms have been, as its record keeps it.
     """
-    arms = {
-        arm.name: arm.method
-        for arm in config.arms
-        if arm.budget in (None, config.budget) and not _narrowed(arm)
-    }
-    if not arms or config.held_out <= 0:
+    if config.held_out <= 0:
         return None
-    label = versioned(config.name, int(run.record.get("images_version", 1)))
+    cells = {cell.arm.name: cell for cell in planning.cells(config, revisions)}
+    arms, own = {}, {}
+    for arm in config.arms:
+        if _is_plain(arm, config):
+            arms[arm.name] = arm.method
+        else:
+            name = _name_of_own(cells[arm.name].arm_name)
+            arms[arm.name], own[name] = name, arm
     settings = PreviewSettings(
-        name=under(label, "preview"),
+        name=under(versioned(config.name, version), "preview"),
         arms=list(dict.fromkeys(arms.values())),
         budget=config.budget,
         random_draws=config.draws,
@@ -125,20 +144,28 @@ def plan_preview(run: Run, config: StudySettings, images: int) -> Plan | None:
         select=config.select,
         evaluate=config.evaluate,
     )
-    return Plan(settings, arms, preview_seconds(settings, images))
+    return Plan(settings, arms, own, preview_seconds(settings, images, own))
 
 
-def _narrowed(arm: Any) -> bool:
-    """Tell whether an arm chooses from fewer images, or with options of its own."""
-    return any(getattr(arm, name) for name in ("tag", "view", "without", "options"))
+def _is_plain(arm: ArmSettings, config: StudySettings) -> bool:
+    """Tell whether an arm is a method with the study's budget, over all images."""
+    narrowed = any(getattr(arm, name) for name in ("tag", "view", "without", "options"))
+    return not narrowed and (arm.method == "full" or arm.budget in (None, config.budget))
 
 
-def preview_seconds(settings: PreviewSettings, images: int) -> float:
+def _name_of_own(name: str) -> str:
+    """Return an arm's name in a preview, where names of methods mean something else."""
+    taken = name == "full" or name in METHODS or WITHOUT_WORST.fullmatch(name)
+    return f"{name}-own" if taken else name
+
+
+def preview_seconds(settings: PreviewSettings, images: int, own: OwnArms | None = None) -> float:
     """Estimate how long a preview takes here, from one denoising of noise on this machine.
 
     Args:
         settings: Of the preview.
         images: Images of its source.
+        own: Arms with settings of their own.
     """
     import torch
 
@@ -155,8 +182,8 @@ def preview_seconds(settings: PreviewSettings, images: int) -> float:
     pool = round(images * (1 - settings.held_out))
     full, share = SCREENED
     seconds = 0.0
-    for arm in list_arms(settings):
-        count = pool if arm.name == "full" else min(settings.budget, pool)
+    for arm in list_arms(settings, own):
+        count = min(_images_of(arm.name, settings, own or {}, pool), pool)
         count *= 2 if settings.horizontal_flip else 1
         looked_at = min(count, full + share * max(0, count - full))
         level = looked_at * per_image
@@ -164,6 +191,36 @@ def preview_seconds(settings: PreviewSettings, images: int) -> float:
         pictures = settings.count * len(settings.noise_seeds)
         seconds += pictures * (settings.steps * level + render)
     return seconds
+
+
+def _images_of(name: str, settings: PreviewSettings, own: OwnArms, pool: int) -> int:
+    """Return how many images an arm has, at most where it chooses from fewer."""
+    if name in own:
+        return pool if own[name].method == "full" else own[name].budget or settings.budget
+    return pool if name == "full" else settings.budget
+
+
+def announce_preview(config: StudySettings, images: int | None) -> str:
+    """Say whether a study begins with a preview, for a plan of it; empty without one.
+
+    Args:
+        config: The study's settings.
+        images: How many images it has; None where that is not known.
+    """
+    if config.preview == "no" or config.train.network == "analytic":
+        return ""
+    plan = plan_preview(config, images or config.budget)
+    if plan is None:
+        return NONE_HELD_OUT if config.preview == "yes" else ""
+    number = len(list_arms(plan.settings, plan.own))
+    takes = f", about {duration(plan.seconds)} on this machine" if images else ""
+    what = f"A preview of {number} selections{takes}; no network is trained for it."
+    if config.preview == "yes":
+        return f"First comes: {what}"
+    return (
+        f"First comes, where it takes at most {SHARE:.0%} of the trainings' time on the machine "
+        f"that trains: {what} Always with --preview yes, never with --preview no."
+    )
 
 
 def _training_seconds(config: StudySettings) -> float | None:

@@ -10,6 +10,7 @@ from typing import Any
 from ...config import StudySettings
 from ...runs import Run, write_bytes, write_json
 from .. import comparing
+from ..preview.agreement import read_previewed
 from . import figures, people
 from .curves import curves_section, unknown_section
 from .data import ReportData
@@ -17,7 +18,7 @@ from .forest import forest_section, read_record
 from .grids import grids_section, write_grids
 from .head import answer_section
 from .page import PAGE
-from .previewed import previewed_section, read_previewed
+from .previewed import previewed_section
 from .reproduction import settings_section
 from .tables import trainings_section, values_section
 

@@ -49,17 +49,28 @@ def test_a_study_shows_its_preview_beside_the_trained_arms(embedded, home):
         "checkpoint_every": 2,
         **SMALL,
     }
-    result = curadiff.study(embedded, progress=False, train=train, preview="yes", **TINY)
+    few = {"name": "few", "method": "coreset", "budget": 5}
+    arms = {**TINY, "arms": [*TINY["arms"], few]}
+    result = curadiff.study(embedded, progress=False, train=train, preview="yes", **arms)
     try:
         noted = runs.read_json(result.run.path / "preview.json")
-        assert noted["arms"] == {"random": "random", "coreset": "coreset"}
+        assert noted["arms"] == {"random": "random", "coreset": "coreset", "few": "few"}
         preview = runs.open_run("mixed-preview")
+        images = {
+            one["name"]: one["images"] for one in runs.read_json(preview.path / "outcomes.json")
+        }
+        assert images == {"random": 8, "coreset": 8, "few": 5}
+        said = runs.read_json(result.run.path / "study.json")["preview"]
+        assert said["run"] == str(preview.path)
+        frechet = said["agreement"][0]
+        assert (frechet["metric"], frechet["arms"]) == ("frechet_distance", 3)
+        assert -1 <= frechet["kendall"] <= 1
         split = runs.read_json(preview.path / "split.json")
         mine = runs.read_json(result.run.path / "split.json")
         assert sorted(split["held_out"]) == sorted(mine["held_out"])
         page = result.report.read_text()
         assert "What the preview said" in page
-        assert "over 2 arms; too few arms to say" in page
+        assert "over 3 arms; too few arms to say" in page
     finally:
         delete_dataset(result.generated)
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from curadiff import cli, runs
 from curadiff.common.errors import DataError, RunError, SettingsError
-from curadiff.config import PreviewSettings
+from curadiff.config import ArmSettings, PreviewSettings
 from curadiff.studies.preview import LABEL
 from curadiff.studies.preview.arms import drawing_order, list_arms
 
@@ -145,6 +145,32 @@ def test_what_the_user_has_chosen_is_an_arm_too(embedded, home):
         len(split & set(ids[:25])),
         len(split & set(ids[:24])),
     ]
+
+
+def test_arms_of_a_study_keep_their_own_settings(embedded, home):
+    from curadiff.studies.preview.engine import make_preview
+
+    ids = embedded.values("id")
+    embedded.select(ids[:20]).tag_samples("mine")
+    own = {
+        "few": ArmSettings(name="few", method="random", budget=4, tag="mine"),
+        "tagged": ArmSettings(name="tagged", tag="mine"),
+    }
+    names = [*own, "kmeans"]
+    settings = {**SIZES, "arms": names, "fields": False, "count": 8, "variations": 0}
+    make_preview(embedded, PreviewSettings(**settings), progress=False, own=own)
+    # The same command by hand: the preview knows what its arms are.
+    (few, again, tagged, kmeans) = curadiff.preview(embedded, progress=False, **settings).outcomes
+    assert [few["images"], again["images"], kmeans["images"]] == [4, 4, 10]
+    assert [few["name"], again["name"]] == ["few", "few"]  # two draws of random images
+    chosen = [
+        set(runs.read_json(runs.open_run("tiny").path / "arms" / f"{one['arm']}.json"))
+        for one in (few, again, tagged)
+    ]
+    assert chosen[0] != chosen[1]
+    assert all(one <= set(ids[:20]) for one in chosen)
+    pool = set(runs.read_json(runs.open_run("tiny").path / "split.json")["pool"])
+    assert chosen[2] == pool & set(ids[:20])
 
 
 QUICK = {**SIZES, "arms": ["random"], "random_draws": 1, "count": 8, "variations": 0}

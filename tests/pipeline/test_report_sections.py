@@ -7,9 +7,10 @@ from curadiff import runs
 from curadiff.config import StudySettings
 from curadiff.studies.comparing import Spread
 from curadiff.studies.preview import first
+from curadiff.studies.preview.agreement import agreement_record, rank_agreement, read_previewed
 from curadiff.studies.report.curves import curves_section, unknown_section
 from curadiff.studies.report.forest import differences, forest_section
-from curadiff.studies.report.previewed import previewed_section, rank_agreement, read_previewed
+from curadiff.studies.report.previewed import previewed_section
 
 
 def spread(*values):
@@ -131,7 +132,19 @@ def test_previewed_values_stand_beside_trained_ones(home):
     assert "<th>random</th><td>23.0</td><td>2.20</td>" in page
     assert "<th>full</th><td>–</td><td>3.10</td>" in page
     assert "over 2 arms; too few arms to say" in page
+    kept = agreement_record(study, ROWS)
+    assert kept is not None
+    assert kept["run"] == str(preview.path)
+    (agreement,) = kept["agreement"]
+    assert (agreement["metric"], agreement["arms"], agreement["low"]) == (
+        "frechet_distance",
+        2,
+        None,
+    )
+    assert not agreement["enough_arms"]
+    assert "too few arms to say" in agreement["text"]
     (preview.path / "outcomes.json").unlink()
+    assert agreement_record(study, ROWS) is None
     assert read_previewed(study) is None  # the preview was deleted: no section
 
 
@@ -141,14 +154,47 @@ SETTINGS = {
 }
 
 
-def test_a_study_previews_what_has_a_name_of_its_own(home):
-    run = runs.create("study", {}, name="first")
-    plan = first.plan_preview(run, StudySettings(**SETTINGS, draws=4), 500)
+def test_a_study_previews_arms_with_settings_of_their_own_too(home):
+    arms = [
+        *SETTINGS["arms"],
+        {"name": "coreset", "method": "coreset", "options": {"alpha": 2}},
+        {"name": "women", "tag": "women"},
+        {"name": "whole", "budget": 7},
+    ]
+    config = StudySettings(**{**SETTINGS, "arms": arms}, draws=4)
+    plan = first.plan_preview(config, 500)
     assert plan is not None
-    assert plan.arms == {"full": "full", "random": "random"}  # another budget has no name
+    assert plan.arms == {
+        "full": "full",
+        "random": "random",
+        "few": "few",
+        "coreset": "coreset-own",  # coreset alone is the method, with the study's options
+        "women": "women",
+        "whole": "full",  # full has no budget
+    }
+    assert {name: arm.name for name, arm in plan.own.items()} == {
+        "few": "few",
+        "coreset-own": "coreset",
+        "women": "women",
+    }
     assert (plan.settings.name, plan.settings.random_draws) == ("first-preview", 4)
     assert plan.seconds > 0
-    assert first.plan_preview(run, StudySettings(**SETTINGS, held_out=0), 500) is None
+    again = first.plan_preview(config, 500, revisions={"few": ["what it was before"]})
+    assert again is not None
+    assert again.arms["few"] == "few.2"
+    assert first.plan_preview(StudySettings(**SETTINGS, held_out=0), 500) is None
+
+
+def test_a_plan_says_whether_a_preview_comes_first():
+    draws = {**SETTINGS, "draws": 4}
+    always = first.announce_preview(StudySettings(**draws, preview="yes"), 500)
+    assert re.fullmatch(r"First comes: A preview of 6 selections, about .+; no network .*", always)
+    some = first.announce_preview(StudySettings(**draws), None)
+    assert "at most 5% of the trainings' time" in some
+    assert "about" not in some  # the number of images is not known
+    assert first.announce_preview(StudySettings(**draws, preview="no"), 500) == ""
+    none = StudySettings(**draws, preview="yes", held_out=0)
+    assert first.announce_preview(none, 500) == first.NONE_HELD_OUT
 
 
 @pytest.mark.parametrize(
@@ -160,11 +206,11 @@ def test_a_preview_comes_first_where_it_takes_little(home, monkeypatch, preview,
 
     asked = []
 
-    def no_images(view, **settings):
-        asked.append(settings["name"])
+    def no_images(view, config, **others):
+        asked.append(config.name)
         raise first.CuradiffError("no images")
 
-    monkeypatch.setattr(engine, "preview", no_images)
+    monkeypatch.setattr(engine, "make_preview", no_images)
     monkeypatch.setattr(first, "_training_seconds", lambda config: trained)
     run = runs.create("study", {}, name="first")
     config = StudySettings(**SETTINGS, preview=preview)
