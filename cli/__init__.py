@@ -9,19 +9,23 @@ import sys
 import warnings
 from typing import Any
 
-from ..common.errors import CuradiffError
+from ..common.errors import CuradiffError, Stopped
 from ..runs import interrupt
 from ..runs.launch import CALM
 from .flags import Parser, RootParser
 from .interruption import sentence
 from .output import Answer, show
 
+INTERRUPTED = 130
+"""Exit status of a command that ended before its work did, as shells have it of SIGINT."""
+
 
 def main(words: list[str] | None = None) -> int:
     """Run one command line; return its exit status.
 
-    An error that the user can mend is one sentence on stderr and status 2. With ``--json``
-    stdout holds the answer alone; whatever else is printed goes to stderr.
+    An error that the user can mend is one sentence on stderr and status 2; work that was
+    stopped before its end, by Ctrl-C or ``runs RUN --stop``, is status 130. With ``--json`` stdout
+    holds the answer alone; whatever else is printed goes to stderr.
     """
     for name, value in CALM.items():  # torch reads it when it is first imported
         os.environ.setdefault(name, value)
@@ -33,6 +37,9 @@ def main(words: list[str] | None = None) -> int:
         with warnings.catch_warnings():
             warnings.showwarning = _show_warning
             return _carry_out(parsed)
+    except Stopped as fault:
+        print(f"curadiff: {fault}", file=sys.stderr)
+        return INTERRUPTED
     except CuradiffError as fault:
         print(f"curadiff: {fault}", file=sys.stderr)
         return 2
@@ -47,7 +54,7 @@ def main(words: list[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt:
         print(f"\ncuradiff: {sentence(parsed, given)}", file=sys.stderr)
-        return 130
+        return INTERRUPTED
 
 
 def command_line() -> Parser:

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from curadiff import cli, runs
 from curadiff.cli import command_line, commands, completion, interruption, output, run_commands
+from curadiff.common.errors import Stopped
 from curadiff.config import TrainSettings
 from curadiff.workflows import progress as progress_module
 from curadiff.workflows import training
@@ -180,6 +181,19 @@ def test_time_left_is_not_that_of_what_was_done_before(monkeypatch):
         bar = bars[0].format_dict
         rate = (bar["n"] - bar["initial"]) / bar["elapsed"]
         assert (bar["total"] - bar["n"]) / rate == pytest.approx(90, rel=0.05)
+
+
+def test_work_that_is_stopped_before_its_end_is_told_from_a_fault_by_its_status(
+    home, monkeypatch, capsys
+):
+    def interrupted(*_, **__):
+        raise Stopped("first was stopped at step 3; go on with: curadiff train --resume first")
+
+    monkeypatch.setattr(training, "resume", interrupted)
+    status, _, err = run(capsys, "train", "--resume", "first")
+    assert (status, err.count("curadiff train --resume first")) == (130, 1)
+    monkeypatch.undo()
+    assert run(capsys, "train", "--resume", "nothing")[0] == 2
 
 
 @pytest.mark.parametrize("shell", completion.SHELLS)
