@@ -160,9 +160,26 @@ def display(progress: Progress, name: str) -> Iterator[Display]:
         yield Display()
     else:
         patience = TERMINAL if sys.stderr.isatty() else LOG
-        form = "{desc} {percentage:.0f} % |{bar:20}| {postfix}"
-        with tqdm(desc=name, bar_format=form, mininterval=patience, dynamic_ncols=True) as bar:
-            yield _Bar(bar)
+        with _Meter(desc=name, mininterval=patience) as meter:
+            yield _Bar(meter)
+
+
+class _Meter(tqdm):
+    """A bar with a line of text behind it, shown once there is one."""
+
+    def __init__(self, *, desc: str, mininterval: float) -> None:
+        self.text = ""
+        super().__init__(
+            bar_format="{desc} {percentage:.0f} % |{bar:20}| {text}",
+            desc=desc,
+            mininterval=mininterval,
+            delay=1e-9,  # seconds; without it an empty bar is printed first
+            dynamic_ncols=True,
+        )
+
+    @property
+    def format_dict(self) -> dict[str, object]:
+        return {**super().format_dict, "text": self.text}
 
 
 class _Caller(Display):
@@ -174,13 +191,12 @@ class _Caller(Display):
 
 
 class _Bar(Display):
-    def __init__(self, bar: tqdm) -> None:
-        self.bar = bar
+    def __init__(self, meter: _Meter) -> None:
+        self.meter = meter
 
     def __call__(self, done: int, total: int, text: str) -> None:
-        self.bar.total = total
-        self.bar.set_postfix_str(text, refresh=False)
-        self.bar.update(done - self.bar.n)
+        self.meter.total, self.meter.text = total, text
+        self.meter.update(done - self.meter.n)
 
 
 def known_seconds(outcome: Mapping[str, object]) -> float | None:

@@ -72,7 +72,7 @@ class StudyWork:
             choices = arm_images.choices_of(self.config, self.dataset, divided.pool)
             planning.check(self.config, len(divided.pool), arm_images.sizes_of(choices))
             judge = self._judge(divided)
-        with display(self.progress, f"study {self.config.name}") as show:
+        with display(self.progress, self._title) as show:
             sizes = arm_images.sizes_of(choices)
             meter = StudyProgress(self.run, self.config, show, self.cells, self._steps(sizes))
             worker = CellWorker(
@@ -248,6 +248,12 @@ class StudyWork:
         )
         error.__cause__ = first
         return error
+
+    @property
+    def _title(self) -> str:
+        """What its meter is called: ``study NAME``."""
+        name = self.config.name
+        return name if name.startswith("study") else f"study {name}"
 
     @property
     def generated(self) -> str:

@@ -76,5 +76,7 @@ def test_a_bar_shows_words_and_no_rate(home, clock, capsys):
         meter.finish(meter.cells[0], 60.0)
     shown = capsys.readouterr().err
     assert "1 of 2 trainings done" in shown
+    lines = [line for line in shown.replace("\r", "\n").splitlines() if line.strip()]
+    assert all("| 1 of 2" in line or "| 0 of 2" in line for line in lines), lines
     assert "%/s" not in shown
     assert "1000" not in shown
