@@ -92,6 +92,13 @@ def training_of(outcome: Mapping[str, Any]) -> int | str:
     return seed if draw in (None, seed) else f"draw {draw}, seed {seed}"
 
 
+def title_of(outcome: Mapping[str, Any]) -> str:
+    """Return what a training is called on a page: ``random, selection 1, seed 0``."""
+    draw = outcome.get("draw")
+    drawn = "" if draw is None else f", selection {draw}"
+    return f"{outcome['arm']}{drawn}, seed {outcome['seed']}"
+
+
 def _what_is_wrong(outcome: Any, cell: Cell) -> str | None:
     if not isinstance(outcome, Mapping):
         return "it holds no settings"

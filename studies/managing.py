@@ -16,7 +16,7 @@ from ..datasets.database import lost_in_words
 from ..datasets.resolving import all_samples
 from ..runs import Lease, Run
 from ..workflows.estimating import duration
-from . import cells, comparing, planning, trainings
+from . import cells, comparing, planning, splitting, trainings
 from .conclusions import Conclusion, conclude
 from .report import people
 from .report.data import ReportData
@@ -107,8 +107,8 @@ def study_report(name: str | Path | Run) -> Path:
     conclusion, against = _conclusion(run, outcomes)
     evidence = evidence_of(config, outcomes, against, conclusion, trainings.reader_of(run, against))
     dataset = identity.open_by_identity(record.get("identity") or {"name": record["dataset"]})
-    split = runs.read_json(run.path / "split.json")
-    shown = all_samples(dataset).select((split["held_out"] or split["pool"])[:SHOWN])
+    divided = splitting.division_of(run)
+    shown = all_samples(dataset).select((divided.held_out or divided.pool)[:SHOWN])
     summary = {
         name: comparing.table(outcomes, name)
         for name in ("held_out", "pool")
@@ -126,7 +126,7 @@ def study_report(name: str | Path | Run) -> Path:
                 conclusion,
                 tuple(evidence.sentences),
                 dataset.name,
-                (len(split["pool"]), len(split["held_out"])),
+                (len(divided.pool), len(divided.held_out)),
                 [Path(path) for path in reading.read_paths(shown).paths],
                 people.rated_studies(record["generated"], outcomes),
             ),

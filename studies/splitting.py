@@ -163,6 +163,21 @@ def begun_with(run: Run) -> list[str]:
     return [] if _what_is_wrong(stored, IMAGES) else [str(one["id"]) for one in stored["images"]]
 
 
+def division_of(run: Run) -> Divided:
+    """Read how a study's images were divided, changing nothing.
+
+    Raises:
+        RunError: They are not divided yet, or the file is damaged.
+    """
+    path = run.path / SPLIT
+    stored = runs.read_json(path)
+    reason = _what_is_wrong(stored, SPLIT)
+    if reason is not None:
+        raise RunError(f"{path} is damaged: {reason}; go on with: curadiff runs {run.id} --resume")
+    notes = [str(stored["copies"])] if stored.get("copies") else []
+    return Divided(stored["pool"], stored["held_out"], notes)
+
+
 def _of_today(names: Mapping[str, Sequence[str]], frozen: Frozen, notes: list[str]) -> Divided:
     ids = {image.name: image.id for image in frozen.images}
     sides = {

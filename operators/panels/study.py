@@ -10,13 +10,13 @@ import fiftyone as fo
 from fiftyone.operators import types
 
 from ... import runs
-from ...common.keys import generated_dataset, training_key
+from ...common.keys import generated_dataset
 from ...datasets import generated, info, selections
 from ...datasets.resolving import all_samples
 from ...runs import Run
-from ...studies import cells, comparing, trainings
+from ...studies import cells, comparing, splitting, trainings
 from ...studies.conclusions import BETTER, UNUSABLE, conclude
-from ...studies.report import charts
+from ...studies.report import charts, grids
 from ...workflows.overview import runs_of_dataset
 from . import layout, uncovered
 from .base import BasePanel, notify_errors
@@ -250,27 +250,27 @@ def _grids(
     outcomes: Sequence[Mapping[str, Any]],
     order: Sequence[str],
 ) -> None:
-    seeds = list(dict.fromkeys(outcome["seed"] for outcome in outcomes))
-    grids = {
-        (arm, seed): path
-        for seed in seeds
-        for arm in order
-        if (path := run.path / "grids" / f"{training_key(arm, seed)}.png").exists()
-    }
-    if not grids:
+    place = {arm: number for number, arm in enumerate(order)}
+    trained = sorted(outcomes, key=lambda one: (one["seed"], place[one["arm"]]))
+    sheets = [
+        (cells.key_of(outcome), cells.title_of(outcome), path)
+        for outcome in trained
+        if (path := grids.path_of(run, outcome)).exists()
+    ]
+    if not sheets:
         return
     layout.text(page, "**What the models draw.** The same place in every grid began as the same "
                "noise.")  # fmt: skip
     grid = types.Object()
     page.define_property("grids", grid, view=layout.wrapping())
-    for (arm, seed), path in grids.items():
+    for key, title, path in sheets:
         cell = types.Object()
         view = types.GridView(
             orientation="vertical", gap=0, align_x="stretch", componentsProps=layout.flexible(180)
         )
-        grid.define_property(f"grid_{arm}_{seed}".replace("-", "_"), cell, view=view)
-        layout.text(cell, f"{arm}, seed {seed}")
-        layout.image(cell, path, f"25 images of {arm}, seed {seed}", width="100%")
+        grid.define_property(f"grid_{key}".replace("-", "_").replace(".", "_"), cell, view=view)
+        layout.text(cell, title)
+        layout.image(cell, path, f"25 images of {title}", width="100%")
 
 
 def _samples_behind(ctx: Any, arm: str, training: str | None) -> Any:
@@ -287,7 +287,6 @@ def _samples_behind(ctx: Any, arm: str, training: str | None) -> Any:
             return ctx.dataset.match(fo.ViewField("arm") == arm)
         return ctx.dataset.match(fo.ViewField("source_run") == outcome["run"])
     if outcome["selection"] is None:
-        split = runs.read_json(run.path / "split.json")
-        return all_samples(ctx.dataset).select(split["pool"])
+        return all_samples(ctx.dataset).select(splitting.division_of(run).pool)
     stored = selections.read_selection(ctx.dataset, outcome["selection"])
     return all_samples(ctx.dataset).select(stored.ids, ordered=True)

@@ -12,7 +12,7 @@ from ...common.contact_sheet import data_url, square_grid
 from ...common.files import replacing
 from ...common.images import open_rgb
 from ...runs import Run
-from ..cells import key_of
+from ..cells import key_of, title_of
 from .data import ReportData
 
 
@@ -23,10 +23,15 @@ def write_grids(run: Run, outcomes: Sequence[Mapping[str, Any]]) -> dict[str, Pa
     sheets = {}
     for outcome in outcomes:
         key = key_of(outcome)
-        sheets[key] = folder / f"{key}.png"
+        sheets[key] = path_of(run, outcome)
         with replacing(sheets[key]) as part:
             square_grid(drawn_files(Path(outcome["generated"]))).save(part, "PNG")
     return sheets
+
+
+def path_of(run: Run, outcome: Mapping[str, Any]) -> Path:
+    """Return the file with a training's grid."""
+    return run.path / "grids" / f"{key_of(outcome)}.png"
 
 
 def drawn_files(folder: Path) -> list[Path]:
@@ -62,9 +67,7 @@ def grids_section(sheets: Mapping[str, Path], data: ReportData) -> str:
 
 
 def _training_figure(path: Path, outcome: Mapping[str, Any]) -> str:
-    draw = outcome.get("draw")
-    drawn = "" if draw in (None, outcome["seed"]) else f", selection {draw}"
-    return _figure(data_url(open_rgb(path)), f"{outcome['arm']}{drawn}, seed {outcome['seed']}")
+    return _figure(data_url(open_rgb(path)), title_of(outcome))
 
 
 def _figure(url: str, label: str) -> str:
