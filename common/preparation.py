@@ -69,9 +69,9 @@ def sizes(paths: Sequence[str | Path]) -> list[Size | None]:
         return list(pool.map(_size, paths))
 
 
-def count(found: Sequence[Size | None]) -> list[tuple[Size, int]]:
+def count(all_sizes: Sequence[Size | None]) -> list[tuple[Size, int]]:
     """Count how often each size occurs, the most frequent first."""
-    return Counter(size for size in found if size is not None).most_common()
+    return Counter(size for size in all_sizes if size is not None).most_common()
 
 
 def _size(path: str | Path) -> Size | None:

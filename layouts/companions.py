@@ -24,7 +24,7 @@ END = re.compile(r"[-_](mask|masks|seg|label|labels|parse|depth|edge|edges|thumb
 
 
 def attach(
-    found: dict[str, Record], folders: Collection[str]
+    records: dict[str, Record], folders: Collection[str]
 ) -> tuple[dict[str, Record], list[str]]:
     """Tell derived pictures from photographs, and give them to those that they belong to.
 
@@ -32,7 +32,7 @@ def attach(
     ``images``, stands beside it; else it may as well be a class.
 
     Args:
-        found: All images by their path below the root.
+        records: All images by their path below the root.
         folders: The folders below the root, as POSIX paths.
 
     Returns:
@@ -45,14 +45,14 @@ def attach(
     }
     photographs: dict[str, Record] = {}
     derived: list[tuple[str, str, str]] = []  # path, role, place of its photograph
-    for key, record in found.items():
+    for key, record in records.items():
         split = _split(key, beside)
         if split is None:
             photographs[key] = record
         else:
             derived.append((key, *split))
     if not derived or not photographs:
-        return found, []
+        return records, []
     at = {_place(key, beside): key for key in photographs}
     counts: Counter[str] = Counter()
     alone = 0
@@ -63,7 +63,7 @@ def attach(
             alone += 1
             continue
         mine = photographs[owner]
-        photographs[owner] = replace(mine, related={**mine.related, role: found[key].path})
+        photographs[owner] = replace(mine, related={**mine.related, role: records[key].path})
     kinds = ", ".join(f"{count:,} {role}" for role, count in counts.most_common())
     several = len(derived) - alone
     noun = "is attached to its photograph", "are attached to their photographs"

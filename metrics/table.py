@@ -16,9 +16,9 @@ ABOUT = (
 )
 
 
-def as_text(found: Evaluation) -> str:
+def as_text(evaluation: Evaluation) -> str:
     """Lay the values out for a terminal, one a line, aligned."""
-    rows = [HEAD, *(cells(name, record) for name, record in found.records.items())]
+    rows = [HEAD, *(cells(name, record) for name, record in evaluation.records.items())]
     widths = [max(len(row[column]) for row in rows) for column in range(len(HEAD))]
     lines = [
         "  ".join(
@@ -28,17 +28,17 @@ def as_text(found: Evaluation) -> str:
         for row in rows
     ]
     lines.insert(1, "  ".join("-" * width for width in widths))
-    return "\n".join([*lines, *references(found), *reasons(found)])
+    return "\n".join([*lines, *references(evaluation), *reasons(evaluation)])
 
 
-def as_html(found: Evaluation) -> str:
+def as_html(evaluation: Evaluation) -> str:
     """Lay the values out for a notebook."""
     head = "".join(f"<th>{cell}</th>" for cell in HEAD)
     body = "".join(
         "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in cells(name, record)) + "</tr>"
-        for name, record in found.records.items()
+        for name, record in evaluation.records.items()
     )
-    sentences = [*references(found), *reasons(found), *found.notes]
+    sentences = [*references(evaluation), *reasons(evaluation), *evaluation.notes]
     notes = "".join(f"<li>{html.escape(note)}</li>" for note in sentences)
     return (
         f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
@@ -60,10 +60,10 @@ def cells(name: str, record: Record) -> tuple[str, ...]:
     )
 
 
-def references(found: Evaluation) -> list[str]:
+def references(evaluation: Evaluation) -> list[str]:
     """Describe the reference beside each distance whose size depends on it."""
     lines = []
-    for name, record in found.records.items():
+    for name, record in evaluation.records.items():
         reference = record.detail.get("reference")
         if record.value is not None and reference:
             lines.append(
@@ -74,11 +74,11 @@ def references(found: Evaluation) -> list[str]:
     return lines
 
 
-def reasons(found: Evaluation) -> list[str]:
+def reasons(evaluation: Evaluation) -> list[str]:
     """Say why values are missing."""
     return [
         f"{name} has no value: {record.reason}"
-        for name, record in found.records.items()
+        for name, record in evaluation.records.items()
         if record.value is None
     ]
 

@@ -109,12 +109,12 @@ def end(run: Run) -> Process | None:
     return worker
 
 
-def stopping(run: Run, found: Process) -> str:
+def stopping(run: Run, process: Process) -> str:
     """Return a message about what happens now that `end` has asked a process to end."""
-    if found.here:
+    if process.here:
         return f"{run.id} ends as soon as its work is saved."
     return (
-        f"{run.id} is the work of {found}, which cannot be signalled from here. It was asked to "
+        f"{run.id} is the work of {process}, which cannot be signalled from here. It was asked to "
         "stop by a file in its folder and does so within seconds if it sees this folder; "
-        f"otherwise stop it there with: kill {found.pid}"
+        f"otherwise stop it there with: kill {process.pid}"
     )

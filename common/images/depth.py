@@ -110,21 +110,21 @@ def bands(values: np.ndarray) -> Iterator[np.ndarray]:
 
 
 def scaled(
-    values: np.ndarray, found: Range, read: Callable[[np.ndarray], np.ndarray] = lambda band: band
+    values: np.ndarray, limits: Range, read: Callable[[np.ndarray], np.ndarray] = lambda band: band
 ) -> np.ndarray:
     """Scale to 0-255, (height, width, ...) uint8, rounded to the nearest.
 
     Args:
         values: The values, or what ``read`` makes values of.
-        found: Black and white.
+        limits: Black and white.
         read: Turns a run of rows into values.
     """
     out = []
-    step = 255 / (found.white - found.black)
+    step = 255 / (limits.white - limits.black)
     for part in bands(values):
         band = read(part).astype(np.float64)
-        np.nan_to_num(band, copy=False, nan=found.middle, posinf=found.white, neginf=found.black)
-        out.append(np.clip(np.rint((band - found.black) * step), 0, 255).astype(np.uint8))
+        np.nan_to_num(band, copy=False, nan=limits.middle, posinf=limits.white, neginf=limits.black)
+        out.append(np.clip(np.rint((band - limits.black) * step), 0, 255).astype(np.uint8))
     return np.concatenate(out)
 
 
