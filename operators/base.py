@@ -14,7 +14,7 @@ import fiftyone.operators as foo
 from fiftyone.operators import types
 
 from .. import runs
-from ..common.errors import CuradiffError, DataError, RequestRefused
+from ..common.errors import CuradiffError, DataError, RequestRefused, SettingsError
 from ..config import Settings
 from ..datasets import resolving
 from ..datasets.database import lost_in_words
@@ -169,6 +169,16 @@ class BaseOperator(foo.Operator):
     def form_defaults(self, ctx: Any) -> tuple[dict[str, Any], list[str]]:
         """Return values that the form begins with in place of the settings' own, and why."""
         return {}, []
+
+
+def check_described(ctx: Any, example: str) -> None:
+    """Refuse hours of work to a program that says nothing of it; a form shows what it starts.
+
+    Raises:
+        SettingsError: There are no parameters.
+    """
+    if not in_app(ctx) and not storable(ctx.params):
+        raise SettingsError(f"this computes for long; say what is wanted, such as {example}")
 
 
 def start_job(

@@ -11,7 +11,7 @@ from ..config.study import SAID_ELSEWHERE
 from ..datasets.selections import selection_names
 from ..studies.preview import LABEL
 from . import checks, defaults, form_values, forms, suggestions
-from .base import BaseOperator, Results, add_notice, add_target, start_job
+from .base import BaseOperator, Results, add_notice, add_target, check_described, start_job
 
 FROM_ARMS = (*(f"select.{name}" for name in sorted(SAID_ELSEWHERE)), "evaluate.key")
 """Settings of a preview's steps that its arms and name decide."""
@@ -53,6 +53,7 @@ class PreviewSelections(BaseOperator):
 
     def perform(self, ctx: Any) -> dict[str, Any]:
         """Start the job."""
+        check_described(ctx, '{"arms": ["random", "typicality"], "budget": 100}')
         return start_job(ctx, "preview", {"source": ctx.target_view()}, self.settings(ctx))
 
     def __call__(self, source: Any, **settings: Any) -> Any:

@@ -11,7 +11,7 @@ from ..config.study import SAID_ELSEWHERE
 from ..datasets import counting
 from ..workflows import estimating
 from . import checks, defaults, form_values, forms, suggestions
-from .base import BaseOperator, Results, add_notice, add_target, start_job
+from .base import BaseOperator, Results, add_notice, add_target, check_described, start_job
 from .training import offer_to_measure
 
 NO_FORM = ("trainer", "command", "captions")
@@ -72,6 +72,7 @@ class RunStudy(BaseOperator):
 
     def perform(self, ctx: Any) -> dict[str, Any]:
         """Start the job, unless a study of that name is another data set's."""
+        check_described(ctx, '{"arms": ["random", "typicality"], "budget": 100}')
         return start_job(ctx, "study", {"source": ctx.target_view()}, self.settings(ctx))
 
     def __call__(self, source: Any, **settings: Any) -> Any:

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from fiftyone.operators import types
 
 from .. import runs
-from ..common.errors import RunError
+from ..common.errors import DataError, RunError
 from ..config import Settings, TrainSettings
 from ..datasets import selections
 from ..datasets.resolving import all_samples
@@ -20,6 +20,7 @@ from .base import (
     add_menu,
     add_notice,
     add_target,
+    in_app,
     progress_reporter,
     runs_menu,
 )
@@ -267,8 +268,25 @@ def _count(ctx: Any, name: str) -> int:
 
 
 def _chosen(ctx: Any) -> Any:
-    name = ctx.params.get(SELECTION) or AS_TARGET
+    """Return the images to train on.
+
+    Raises:
+        DataError: A program names none; a form always does.
+    """
+    name = ctx.params.get(SELECTION)
+    if not name and not in_app(ctx) and not _has_target(ctx):
+        raise DataError(
+            'say what to train on: {"selection": NAME} for a selection, {"selection": "-"} for the '
+            "whole data set, or a view."
+        )
+    name = name or AS_TARGET
     if name == AS_TARGET:
         return ctx.target_view()
     stored = selections.read_selection(ctx.dataset, name)
     return all_samples(ctx.dataset).select(stored.ids, ordered=True)
+
+
+def _has_target(ctx: Any) -> bool:
+    """Tell whether a caller names a view, selected samples, or what of them is meant."""
+    named = ctx.params.get("view_target") or ctx.request_params.get("view_target")
+    return bool(named or ctx.has_custom_view or ctx.selected)

@@ -32,6 +32,9 @@ REFUSED = {  # what each says without parameters on a data set where nothing was
     "start_rating": "There is nothing to compare yet",
     "rename_result": "There is nothing yet",
     "delete_result": "There is nothing yet",
+    "train_diffusion": "say what to train on",
+    "run_study": "this computes for long; say what is wanted",
+    "preview_selections": "this computes for long; say what is wanted",
 }
 
 
