@@ -119,11 +119,16 @@ def main(words: Sequence[str] | None = None) -> None:
     """Print a row for each kind of study."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--studies", type=int, default=1000)
-    count = parser.parse_args(words).studies
+    parser.add_argument("--row", choices=ROWS, help="only this row")
+    parser.add_argument("--seed", type=int, default=0)
+    args = parser.parse_args(words)
+    count = args.studies
     print(f"{count} studies a row; nominal coverage 95 %\n")
     print(f"{'':34}  covered  a winner  the best one")
     for name, study in ROWS.items():
-        shares = repeat(study, count)
+        if args.row not in (None, name):
+            continue
+        shares = repeat(study, count, args.seed)
         print(f"{name:34}  {shares.covered:7.1%}  {shares.winners:8.1%}  {shares.right:12.1%}")
 
 
