@@ -232,13 +232,11 @@ def _tagged_rows(dataset: Any, row: dict[str, int], name: str, tag: str) -> list
 
 
 def _pool(view: Any, config: SelectSettings) -> reading.Samples:
-    if (
-        config.method == "random"
-        and not (config.field or config.toward or config.away)
-        and not reading.embedding_fields(view._dataset)
-    ):
-        return reading.read_paths(view)
-    return reading.read_embeddings(view, config.field)
+    """Read what is chosen from; a draw by lot needs no embeddings, and takes the first field."""
+    if config.field or config.method != "random" or config.toward or config.away:
+        return reading.read_embeddings(view, config.field)
+    fields = reading.embedding_fields(view._dataset)
+    return reading.read_embeddings(view, fields[0]) if fields else reading.read_paths(view)
 
 
 def _fingerprint(config: SelectSettings, pool: reading.Samples, constraints: dict[str, Any]) -> str:

@@ -111,6 +111,17 @@ def test_a_random_choice_needs_no_embeddings_and_explains_nothing(dataset):
     assert not [field for field in dataset.get_field_schema() if field.startswith("six_density")]
 
 
+def test_a_random_choice_is_the_same_whichever_embeddings_there_are_besides(embedded):
+    first = curadiff.select(embedded, method="random", budget=6, name="six")
+    embedded.set_values("other", [np.ones(3, np.float32)] * len(embedded), dynamic=True)
+    assert reading.embedding_fields(embedded) == ["builtin", "other"]
+    assert curadiff.select(embedded, method="random", budget=6, name="six").repeated
+    again = curadiff.select(embedded, method="random", budget=6, name="again")
+    assert again.ids == first.ids
+    with pytest.raises(DataError, match="several fields"):
+        curadiff.select(embedded, method="coreset", budget=6)
+
+
 def test_untagging_leaves_the_frozen_ids(embedded):
     found = curadiff.select(embedded, method="coreset", budget=8, name="eight")
     embedded.untag_samples("eight")
