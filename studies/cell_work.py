@@ -9,11 +9,12 @@ from typing import Any
 
 from .. import diffusion, runs
 from .. import version as our
-from ..common.errors import DataError, RunError, SettingsError, Stopped
+from ..common.errors import DataError, RunError, SettingsError
 from ..common.keys import under
 from ..config import SelectSettings, StudySettings, TrainSettings
 from ..datasets import reading
 from ..datasets.resolving import all_samples
+from ..diffusion.train.patience import validation_losses
 from ..runs import Run
 from ..workflows.generating import generate, import_generated
 from ..workflows.selecting import select
@@ -24,9 +25,6 @@ from .influences import save
 from .judging import Judge
 from .planning import Cell
 from .study_progress import StudyProgress
-
-STOPPED_EARLY = "stopped_early"
-"""What the record of a training says that `patience` ended: after how many checkpoints."""
 
 
 class CellWorker:
@@ -108,7 +106,7 @@ class CellWorker:
             "evaluation": key,
             "version": our.__version__,
             "paired": not self.commands,  # drawn from the same noise as the other arms
-            "stopped_early": training.record.get(STOPPED_EARLY),
+            "stopped_early": training.status.get("stopped_early"),
             "curve": self._curve(cell, training),
             "seconds": round(time.monotonic() - began, 1),
             **values,
@@ -126,7 +124,7 @@ class CellWorker:
         count = max(1, self.config.generate.count // curves.SHARE)
         settings = self.config.generate.changed(count=count).model_dump()
         log = training.log()
-        losses, validation = losses_of(log), curves.validation_losses(log)
+        losses, validation = losses_of(log), validation_losses(log)
         points = []
         for step in self._judged_steps(training):
             self.meter.say(cell, f"judge the checkpoint at step {step:,}")
@@ -174,30 +172,11 @@ class CellWorker:
 
     def _train(self, cell: Cell) -> Run:
         """Wait for a cell's training."""
-        training = self._training(cell)
-        if training.record.get(STOPPED_EARLY):
-            return training
 
         def progress(step: int, steps: int) -> None:
             self.meter.train(cell, step, steps)
-            self._stop_early(training)
 
-        try:
-            return follow(training, progress=progress)
-        except Stopped:
-            if training.record.get(STOPPED_EARLY):
-                return training
-            raise
-
-    def _stop_early(self, training: Run) -> None:
-        """Stop a training whose loss on held-out images has not fallen for a while, if asked."""
-        patience = self.config.patience
-        if patience is None or training.record.get(STOPPED_EARLY):
-            return
-        losses = list(curves.validation_losses(training.log()).values())
-        if curves.out_of_patience(losses, patience) and training.status["state"] == "running":
-            training.add(**{STOPPED_EARLY: len(losses)})
-            diffusion.stop(training)
+        return follow(self._training(cell), progress=progress)
 
     def _training(self, cell: Cell) -> Run:
         """Return a cell's training; unless it is finished, a process is started in it, once."""
@@ -217,8 +196,7 @@ class CellWorker:
         else:
             put_aside(folder / name)
             training = self._prepare(cell, name, folder)
-        done = training.status["state"] == "finished" or training.record.get(STOPPED_EARLY)
-        if not done and training.status["state"] not in runs.ACTIVE:
+        if training.status["state"] not in (*runs.ACTIVE, "finished"):
             if self.commands:
                 command_training.start(training)
             else:
@@ -248,6 +226,7 @@ class CellWorker:
             arm=cell.arm_name,
             folder=folder,
             held_out=self.validation,
+            patience=self.config.patience,
         )
 
     def _settings(self, name: str, seed: int, steps: int) -> TrainSettings:

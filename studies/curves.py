@@ -106,23 +106,6 @@ def per_doubling(curve: Sequence[Point], metric: str) -> float | None:
     return ratio ** (1 / doublings) - 1 if doublings > 0 and ratio > 0 else None
 
 
-def out_of_patience(losses: Sequence[float], patience: int) -> bool:
-    """Tell whether so many losses in a row are none below the lowest one before them."""
-    if len(losses) <= patience:
-        return False
-    return min(losses[-patience:]) >= min(losses[:-patience])
-
-
-def validation_losses(log: Sequence[Mapping[str, Any]]) -> dict[int, float]:
-    """Return the mean loss on held-out images by step, as a training has logged it."""
-    losses = {}
-    for entry in log:
-        levels = (entry.get("loss_by_level") or {}).get("held_out")
-        if levels and "step" in entry:
-            losses[int(entry["step"])] = statistics.fmean(levels)
-    return losses
-
-
 def of_arms(outcomes: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
     """Summarize the curves of each arm's trainings, as ``study.json`` says it.
 

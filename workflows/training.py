@@ -16,6 +16,7 @@ from ..config.signatures import with_settings
 from ..datasets import counting, identity, reading, selections, writing
 from ..datasets.database import lost_in_words
 from ..datasets.selection_images import SelectionImages, selection_images
+from ..diffusion.train.patience import PATIENCE
 from ..runs import Run, launch
 from .progress import Progress, Report, reporting, tell
 
@@ -107,6 +108,7 @@ def new_run(
     arm: str | None = None,
     folder: Path | None = None,
     held_out: Sequence[str] | None = None,
+    patience: int | None = None,
     selection: SelectionImages | None = None,
 ) -> Run:
     """Make a training's run directory and manifest, and record it with the data set.
@@ -120,6 +122,8 @@ def new_run(
         arm: What the choice of images is called; by default the selection's name.
         folder: Where the run's directory is made; by default among the runs of the home.
         held_out: Image files that are not trained on.
+        patience: End after so many checkpoints whose loss on these has not fallen; by default
+            all steps are made.
         selection: The selection that the images are of, where the caller has looked it up.
     """
     name = selection.name if selection else selections.selection_of(dataset, pool.ids)
@@ -131,6 +135,7 @@ def new_run(
     changed = selection.difference if selection else None
     origin = {
         **({"selection_changed": changed} if changed else {}),
+        **({} if patience is None else {PATIENCE: patience}),
         "dataset": dataset.name,
         "identity": identity.identity(dataset),
         "arm": arm,

@@ -26,7 +26,7 @@ from .. import manifest, pixels, schedules
 from ..init import initialize
 from ..networks import network
 from ..sampling import pipeline
-from . import checkpoint, engine, randomness
+from . import checkpoint, engine, patience, randomness
 from .batches import Batches
 from .monitor import Monitor
 from .objective import Objective
@@ -108,7 +108,10 @@ class Training:
 
     def _train(self) -> str:
         s = self.settings
+        patient = patience.PATIENCE not in self.run.record
         while self.step < s.steps:
+            if not patient and self._ends_early():
+                return "finished"
             if not self.train_step():
                 self._save_before_ending()
                 return "stopped"
@@ -126,6 +129,17 @@ class Training:
             if self.main and self.step % (s.grid_every or s.checkpoint_every) == 0:
                 self._save_grid()
         return "finished"
+
+    def _ends_early(self) -> bool:
+        """Tell whether the checkpoint just written is the last, for a loss that does not fall."""
+        if self.step % self.settings.checkpoint_every:
+            return False
+        ends = self.main and patience.ends_early(self.run)
+        if engine.any_rank([ends], self.group)[0]:
+            if self.main:
+                self.run.set_status("running", stopped_early=self.step)
+            return True
+        return False
 
     def _save_grid(self) -> None:
         last = self.step == self.settings.steps  # drawn in any case

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import traceback
 from collections.abc import Callable
 from contextlib import nullcontext, suppress
 from pathlib import Path
@@ -12,6 +11,7 @@ from pathlib import Path
 from ...common.errors import CuradiffError
 from ...config import TrainSettings
 from ...runs import Lease, Run, StopRequest, open_run
+from ...runs.exit_status import exit_status
 
 
 def train_run(run: Run, stop_requested: Callable[[], bool]) -> str:
@@ -47,6 +47,8 @@ def train_run(run: Run, stop_requested: Callable[[], bool]) -> str:
             raise
         if main:
             message = f"{state} at step {training.step} of {settings.steps}"
+            if state == "finished" and training.step < settings.steps:
+                message += ": the loss on held-out images has not fallen any more"
             run.set_status(state, step=training.step, eta_seconds=None, message=message)
     return state
 
@@ -91,15 +93,7 @@ def main(words: list[str]) -> int:
     share_cores()
     stop_request = StopRequest()
     stop_request.listen()
-    try:
-        train_run(open_run(Path(words[0])), stop_request)
-    except CuradiffError as fault:
-        print(fault, file=sys.stderr)
-        return 1
-    except Exception:
-        traceback.print_exc()
-        return 1
-    return 0
+    return exit_status(lambda: train_run(open_run(Path(words[0])), stop_request))
 
 
 if __name__ == "__main__":

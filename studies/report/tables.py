@@ -95,5 +95,14 @@ def trainings_section(data: ReportData) -> str:
         "<th>training images</th><th>images seen</th><th>each seen</th><th>last loss</th></tr>"
         f"</thead><tbody>{lines}</tbody></table></div><p class=quiet>Equal steps are not equal "
         "epochs: a small training set is seen more often, and seen often enough it is learnt by "
-        "heart.</p>"
+        f"heart.{html.escape(_ended_early(data))}</p>"
     )
+
+
+def _ended_early(data: ReportData) -> str:
+    """Say which trainings ended before their last step, if any did."""
+    ended = {one["run"]: step for one in data.outcomes if (step := one.get("stopped_early"))}
+    if not ended:
+        return ""
+    listed = ", ".join(f"{run} at step {step:,}" for run, step in ended.items())
+    return f" Ended early, as their loss on held-out images had stopped falling: {listed}."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from curadiff.diffusion.train import patience
 from curadiff.studies import curves, study_record
 
 
@@ -119,47 +120,12 @@ def test_checkpoints_to_be_judged_are_kept_and_none_comes_later_than_asked(
 
 
 def test_patience_ends_after_losses_that_do_not_fall():
-    assert not curves.out_of_patience([3.0, 2.0, 2.5], 2)
-    assert curves.out_of_patience([3.0, 2.0, 2.5, 2.0], 2)
-    assert not curves.out_of_patience([3.0, 2.0, 2.5, 1.9], 2)
-    assert not curves.out_of_patience([3.0], 1)
+    assert not patience.out_of_patience([3.0, 2.0, 2.5], 2)
+    assert patience.out_of_patience([3.0, 2.0, 2.5, 2.0], 2)
+    assert not patience.out_of_patience([3.0, 2.0, 2.5, 1.9], 2)
+    assert not patience.out_of_patience([3.0], 1)
     log = [
         {"step": 5, "loss": 1.0},
         {"step": 5, "loss_by_level": {"train": [9.0], "held_out": [1.0, 3.0]}},
     ]
-    assert curves.validation_losses(log) == {5: 2.0}
-
-
-class Training:
-    """A training that runs and logs the losses it is given."""
-
-    def __init__(self, losses):
-        self.losses, self.record, self.status = losses, {}, {"state": "running"}
-
-    def log(self):
-        return [
-            {"step": step, "loss_by_level": {"held_out": [loss]}}
-            for step, loss in enumerate(self.losses)
-        ]
-
-    def add(self, **values):
-        self.record |= values
-
-
-def test_a_training_that_does_not_improve_is_asked_to_end_once(monkeypatch):
-    from curadiff.config import StudySettings
-    from curadiff.studies import cell_work
-
-    asked = []
-    monkeypatch.setattr(cell_work.diffusion, "stop", asked.append)
-    worker = object.__new__(cell_work.CellWorker)
-    worker.config = StudySettings(patience=2)
-    better, worse = Training([3.0, 2.0, 1.0, 0.9]), Training([3.0, 2.0, 2.0, 2.1])
-    for _ in range(2):
-        worker._stop_early(better)
-        worker._stop_early(worse)
-    assert asked == [worse]
-    assert worse.record == {"stopped_early": 4}
-    worker.config = StudySettings()
-    worker._stop_early(Training([1.0, 2.0, 3.0]))
-    assert len(asked) == 1, "nothing is stopped unasked"
+    assert patience.validation_losses(log) == {5: 2.0}

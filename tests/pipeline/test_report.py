@@ -50,6 +50,7 @@ def written(home, seeds, values):
                 "images_seen": 2560,
                 "exposure": 17.07,
                 "loss": 0.05,
+                "stopped_early": 80 if (arm, seed) == ("random", 1) else None,
                 "run": training.id,
                 "run_path": str(training.path),
                 "generated": str(folder),
@@ -80,6 +81,7 @@ def test_the_page_is_small_safe_and_says_what_it_is_about(home):
     assert "4 arms × 2 seeds = 8 trainings, 600 images (120 held out)" in page
     assert runs.open_run("four").record["created"][:10] in page
     assert "not distinguishable" in page
+    assert page.count("had stopped falling: four-random-s1 at step 80.") == 1
     assert "class=best" not in page, "nothing is marked where nothing is distinguishable"
     assert "±" not in page.replace("mean ± standard deviation", "")
     assert json.loads((path.parent / "report.json").read_text())["conclusion"]["best"] is None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 
 import curadiff
 import fiftyone as fo
@@ -81,6 +82,38 @@ def test_a_study_from_a_folder(photos, home):
     finally:
         for name in fo.list_datasets("photos*"):
             fo.delete_dataset(name)
+
+
+@pytest.mark.slow
+def test_patience_ends_each_training_where_its_loss_stops_falling(dataset, home):
+    """A learning rate that is next to nothing lowers no loss that is seen; a usual one does."""
+    train = {**SIZES["train"], "steps": 80, "checkpoint_every": 10, "learning_rate": 1e-12}
+    settings = {**SIZES, "train": train, "curve": 8, "patience": 2, "parallel": 2}
+    result = curadiff.study(dataset, progress=False, **settings)
+    for outcome in result.outcomes:
+        assert outcome["stopped_early"] == 30, "the third loss is the second that is no lower"
+        assert outcome["images_seen"] == 30 * 4
+        assert [point["step"] for point in outcome["curve"]] == [10, 20, 30]
+        training = runs.Run(outcome["run_path"])
+        assert training.status["state"] == "finished"
+        assert "has not fallen any more" in training.status["message"]
+        record = runs.read_json(Path(outcome["generated"]) / "generated.json")
+        assert record["checkpoint"] == 30
+    assert "tiny-random-s0 at step 30" in result.report.read_text()
+    fo.delete_dataset(result.generated)
+
+    train = {**train, "learning_rate": 2e-3}
+    falling = {**settings, "name": "falling", "arms": ["random"], "train": train}
+    result = curadiff.study(dataset, progress=False, **falling)
+    (outcome,) = result.outcomes
+    losses = [point["validation_loss"] for point in outcome["curve"]]
+    ended = outcome["stopped_early"]
+    counted = [
+        n for n in range(3, len(losses) + 1) if min(losses[n - 2 : n]) >= min(losses[: n - 2])
+    ]
+    assert ended == (10 * counted[0] if counted and counted[0] < 8 else None)
+    assert outcome["images_seen"] == 4 * (ended or 80)
+    fo.delete_dataset(result.generated)
 
 
 @pytest.fixture
