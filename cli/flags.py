@@ -16,6 +16,18 @@ NUMBERS = {"int": "N", "float": "X"}
 WIDTH = 60  # of choices that stand for a value in a line of help
 
 
+VERBATIM = {"command", "tags"}
+"""Lists whose words are taken as they are, commas too."""
+
+
+class _Words(argparse.Action):
+    """Reads a list with commas, as the App's forms do, beside one with spaces."""
+
+    def __call__(self, parser: Any, namespace: Any, values: Any, flag: str | None = None) -> None:
+        words = [word.strip() for value in values for word in value.split(",")]
+        setattr(namespace, self.dest, [word for word in words if word])
+
+
 class Parser(argparse.ArgumentParser):
     """An argument parser that says what was meant, and raises nothing else."""
 
@@ -100,6 +112,8 @@ def add_settings(
             options["action"] = argparse.BooleanOptionalAction
         elif inner in (list, tuple):
             options |= {"nargs": "+", "metavar": name.rstrip("s").upper()}
+            if name not in VERBATIM:
+                options["action"] = _Words
         else:
             options["metavar"] = _placeholder(name, field)
         action = group.add_argument(f"--{prefix}{name}".replace("_", "-"), **options)

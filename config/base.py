@@ -108,10 +108,13 @@ def faults(model: type[Settings], values: dict[str, Any]) -> dict[str, str]:
 
 def choices(field: FieldInfo) -> list[Any] | None:
     """List the values a ``Literal`` setting accepts; None where any value goes."""
-    for part in _alternatives(field.annotation):
-        if typing.get_origin(part) is typing.Literal:
-            return list(typing.get_args(part))
-    return None
+    values = [
+        value
+        for part in _alternatives(field.annotation)
+        if typing.get_origin(part) is typing.Literal
+        for value in typing.get_args(part)
+    ]
+    return values or None
 
 
 def plain_type(field: FieldInfo) -> type:
@@ -201,12 +204,14 @@ def _either(model: type[Settings], name: str, errors: list[Any]) -> str:
     bound = [error for error in errors if error["type"] in _BOUND]
     if bound:
         return _sentence(model, name, bound[0])
+    if all(error["type"] == "literal_error" for error in errors):
+        return _sentence(model, name, errors[0])
     words = []
     for error in errors:
         if error["type"] == "literal_error":
             words += [str(choice) for choice in choices(_field(model, error["loc"])) or []]
         words += [text for short, text in _KIND.items() if error["type"].startswith(short)]
-    return f"{name} must be {' or '.join(words)}, got {errors[0]['input']!r}."
+    return f"{name} must be {' or '.join(dict.fromkeys(words))}, got {errors[0]['input']!r}."
 
 
 def _sentence(model: type[Settings], name: str, error: Any) -> str:
@@ -240,4 +245,16 @@ def _sentence(model: type[Settings], name: str, error: Any) -> str:
 
 
 def _field(model: type[Settings], location: tuple[Any, ...]) -> FieldInfo:
-    return model.model_fields[location[0]]
+    """Return the setting at a location, which may lie in the settings of an item of a list."""
+    field = model.model_fields[location[0]]
+    for part in location[1:]:
+        inner = next((one for one in _members(field.annotation) if part in one.model_fields), None)
+        field = field if inner is None else inner.model_fields[part]
+    return field
+
+
+def _members(annotation: Any) -> list[type[Settings]]:
+    """List the settings models in a type: itself, or those of its items."""
+    if isinstance(annotation, type) and issubclass(annotation, Settings):
+        return [annotation]
+    return [one for part in typing.get_args(annotation) for one in _members(part)]

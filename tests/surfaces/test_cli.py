@@ -35,6 +35,9 @@ def said(capsys, *words: str) -> tuple[int, str, str]:
         (["import-generated", "."], "has no generated.json"),
         (["evaluate", "a", "b", "--k", "0"], "k must be >= 1, got 0"),
         (["study", "none", "--seeds", "0", "0"], "seeds must be different numbers"),
+        (["study", "none", "--seeds", "0,1,0"], "seeds must be different numbers"),
+        (["study", "none", "--arms", "random,corset"], "one of full, random, coreset, "),
+        (["study", "none", "--arms", "random,corset"], "got 'corset' (did you mean 'coreset'?)"),
         (["study", "none", "--train.steps", "0"], "train.steps must be >= 1, got 0"),
         (["runs", "nothing", "--stop"], "no run 'nothing'"),
         (["runs", "--stop"], "--stop needs the run"),
@@ -143,6 +146,17 @@ def test_doctor_is_healthy_here(capsys):
     assert status == 0, out
     for subject in ("fiftyone", "device", "database", "weights", "disk"):
         assert subject in out
+
+
+def test_doctor_says_which_default_encoders_are_missing_and_what_needs_none(capsys, home):
+    out = said(capsys, "doctor")[1]
+    here = home / "weights"
+    here.mkdir(parents=True)
+    (here / "clip-vit-b32.pt").touch()
+    again = said(capsys, "doctor")[1]
+    line = "--  encoder      clip-vit-b32 is not here, which embed takes by default; take --encoder"
+    assert f"{line} builtin" in out
+    assert "ok  encoder      clip-vit-b32 is here, which embed takes by default" in again
 
 
 def test_the_cache_says_what_it_holds(capsys, home):
