@@ -9,7 +9,7 @@ from pathlib import Path
 
 from .. import runs
 from ..common.errors import EnvironmentFault
-from ..config import StudySettings
+from ..config import EmbedSettings, EvaluateSettings, StudySettings
 from ..datasets import database, views
 from ..runs.provenance import installed
 from ..version import __version__
@@ -37,11 +37,18 @@ class Finding:
         subject: What was looked at.
         message: What was found.
         good: False where something needs mending.
+        missing: True for what can be done without, and is not here.
     """
 
     subject: str
     message: str
     good: bool = True
+    missing: bool = False
+
+    @property
+    def mark(self) -> str:
+        """What its line begins with."""
+        return "--" if self.missing else "ok" if self.good else "!!"
 
 
 @dataclass
@@ -62,10 +69,7 @@ class Doctor:
             brief: Only what needs mending.
         """
         shown = [finding for finding in self.findings if not (brief and finding.good)]
-        lines = [
-            f"{'ok ' if finding.good else '!! '} {finding.subject:<12} {finding.message}"
-            for finding in shown
-        ]
+        lines = [f"{finding.mark}  {finding.subject:<12} {finding.message}" for finding in shown]
         end = "Everything needed is here." if self.healthy else "Mend the lines marked !! first."
         return "\n".join([*lines, end])
 
@@ -138,10 +142,22 @@ def _mongod() -> str:
 
 
 def _weights() -> list[Finding]:
-    from ..encoders import weights
+    """Say whether the encoders are here that the verbs take where none is named."""
+    from ..encoders import presence, weights
 
     where = f"looked for in {weights.folder()}, then in the caches of Hugging Face and torch"
-    return [Finding("weights", where)]
+    findings = [Finding("weights", where)]
+    for verb, settings, instead in (
+        ("embed", EmbedSettings, "builtin"),
+        ("evaluate", EvaluateSettings, "scattering"),
+    ):
+        name = settings.model_fields["encoder"].default
+        here = presence.is_here(name)
+        message = f"{name} is {'' if here else 'not '}here, which {verb} takes by default"
+        if not here:
+            message += f"; take --encoder {instead}, which needs no weights, or give them"
+        findings.append(Finding("encoder", message, missing=not here))
+    return findings
 
 
 def _disk(study: StudySettings | None) -> Finding:
