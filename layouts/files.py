@@ -33,6 +33,7 @@ class LeftOut:
         misnamed: Names that are no UTF-8, which the database cannot hold.
         moving: Names of images that hold several frames or pages; they are not left out.
         again: Names of images that links reach a second time; they are not left out.
+        damaged: Why a file that is meant to be an image is none, by its path.
     """
 
     other: int = 0
@@ -44,6 +45,7 @@ class LeftOut:
     misnamed: list[str] = field(default_factory=list)
     moving: list[str] = field(default_factory=list)
     again: list[str] = field(default_factory=list)
+    damaged: dict[str, str] = field(default_factory=dict)
     _reached: dict[tuple[int, int], str] = field(default_factory=dict)
 
     def is_image(self, path: Path) -> bool:
@@ -63,6 +65,7 @@ class LeftOut:
             self.pictures.setdefault(formats.label(kind), []).append(path.name)
         elif path.suffix[1:].lower() in ENDINGS:
             self.false.append(path.name)
+            self.damaged[str(path)] = f"{path} is named like an image and holds none."
         elif path.name.lower() not in JUNK:
             self.other += 1
         return False
@@ -80,13 +83,17 @@ class LeftOut:
 
     def _count_unreadable(self, path: Path) -> None:
         if path.is_symlink() and not path.exists():
-            self.broken.append(path.name)
+            names, why = self.broken, "is a link that leads nowhere"
         elif not path.is_file():
             self.other += 1
+            return
         elif path.stat().st_size == 0:
-            self.empty.append(path.name)
+            names, why = self.empty, "is empty"
         else:
-            self.closed.append(path.name)
+            names, why = self.closed, "may not be read"
+        names.append(path.name)
+        if path.suffix[1:].lower() in ENDINGS:
+            self.damaged[str(path)] = f"{path} {why}."
 
     @property
     def total(self) -> int:

@@ -69,7 +69,9 @@ def read(root: Path, *, companions: bool = True) -> Records:
     if unused:
         noun = "row names", "rows name"
         notes.append(f"{plural(unused, *noun)} no image in this folder ({TABLE}).")
-    return Records(records, layout="folder", ignored=left_out.total, notes=notes)
+    return Records(
+        records, layout="folder", ignored=left_out.total, notes=notes, damaged=left_out.damaged
+    )
 
 
 def _walk(root: Path) -> list[tuple[Path, list[str]]]:

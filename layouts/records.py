@@ -41,6 +41,7 @@ class Records(list[Record]):
         layout: The layout by which it was read.
         ignored: How many files are neither hidden, nor tables, nor images.
         notes: One sentence for each thing that was left out or missing.
+        damaged: Why a file that is meant to be an image is none, by its path.
     """
 
     def __init__(
@@ -50,11 +51,13 @@ class Records(list[Record]):
         layout: str,
         ignored: int = 0,
         notes: Iterable[str] = (),
+        damaged: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(records)
         self.layout = layout
         self.ignored = ignored
         self.notes = tuple(notes)
+        self.damaged = dict(damaged or {})
 
 
 def plural(count: int, noun: str, many: str = "") -> str:

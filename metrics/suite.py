@@ -151,17 +151,26 @@ def _rows(
 ) -> tuple[Integers, Integers]:
     """Choose the rows that are compared."""
     every = np.arange(n), np.arange(m)
-    if n == m or counts == "unequal":
-        return every
-    if counts == "subsample":
+    if n != m and counts == "subsample":
         least = min(n, m)
         real, generated = (np.sort(generator.choice(rows, least, replace=False)) for rows in every)
         return real, generated
-    raise DataError(
-        f"real has {n} images and generated has {m}, and most metrics depend on the counts; "
-        "give equal counts, or say counts=subsample to draw as many from the larger set, "
-        "or counts=unequal to compare them as they are."
-    )
+    check_counts(real=n, generated=m, counts=counts)
+    return every
+
+
+def check_counts(*, real: int, generated: int, counts: Counts) -> None:
+    """Refuse unequal counts of images, unless `evaluate` is told what to do with them.
+
+    Raises:
+        DataError: They differ under ``refuse``.
+    """
+    if counts == "refuse" and real != generated:
+        raise DataError(
+            f"real has {real} images and generated has {generated}, and most metrics depend on the "
+            "counts; give equal counts, or say counts=subsample to draw as many from the larger "
+            "set, or counts=unequal to compare them as they are."
+        )
 
 
 def _nulls(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Unpack
 
 import numpy as np
@@ -17,9 +18,10 @@ from ..config.signatures import with_settings
 from ..datasets import evaluations, reading
 from ..datasets.database import lost_in_words
 from ..datasets.generated import source_of
+from ..metrics.suite import check_counts
 from . import conditions
 from .progress import Progress, reporting
-from .sources import find, images_of
+from .sources import find, images_in, images_of
 
 OF_STUDY = ("covered", "nearest_generated", "nearest_generated_distance")
 """What a study writes on real images per training: enough to see what a model never draws."""
@@ -64,11 +66,18 @@ class Side:
         files: Ids, files and names.
         dataset: The FiftyOne data set, None for a folder.
         view: The FiftyOne view, or the folder.
+        damaged: Why files of a folder that are meant to be images are none, by file.
     """
 
     files: reading.Samples
     dataset: Any
     view: Any
+    damaged: dict[str, str] = dataclasses.field(default_factory=dict)
+
+    @property
+    def given(self) -> int:
+        """How many images there are, damaged ones included."""
+        return len(self.files.paths) + len(self.damaged)
 
 
 @with_settings(EvaluateSettings)
@@ -108,6 +117,8 @@ def evaluate(
     given = {"generated": generated, "reference": reference, "training": train}
     sides = {role: side(source) for role, source in given.items() if source is not None}
     _refuse_swapped(sides["generated"], sides["reference"])
+    real, made = (sides[role].given for role in ("reference", "generated"))
+    check_counts(real=real, generated=made, counts=config.counts)  # before hours of embedding
     size = conditions.size_for(config, sides["generated"].files.paths)
     encoder = encoders.load(config.encoder, weights=config.weights, device=config.device)
     images = {
@@ -165,8 +176,8 @@ def compare(
     """
     by_role = {"generated": generated, "reference": reference, "training": training}
     images_by_role = {role: images for role, images in by_role.items() if images is not None}
-    if config.counts == "refuse" and generated.given == reference.given:
-        # Equal counts were given: unreadable files alone are no reason to stop, but are named.
+    by_lot = config.counts == "refuse" and generated.given == reference.given
+    if by_lot:  # equal counts were given: unreadable files alone are no reason to stop
         config = config.changed(counts="subsample")
     values = metrics.evaluate(
         real=reference.x,
@@ -181,7 +192,7 @@ def compare(
     for role, images in images_by_role.items():
         notes += conditions.left_out(role, images.faults, images.given)
         rows = {"generated": values.generated_rows, "reference": values.real_rows}.get(role)
-        if rows is not None:
+        if rows is not None and by_lot:  # who asks for a part is told its size, not every name
             notes += conditions.not_drawn(role, images.paths, set(rows.tolist()))
         notes += conditions.enlarged(role, images.paths, judged.size)
     evaluation = dataclasses.replace(
@@ -221,7 +232,7 @@ def featurize(
         kept,
         [files.names[row] for row in good],
         embedded.features[good],
-        embedded.faults,
+        {**side.damaged, **embedded.faults},
         side.dataset,
         encoder.mirrored().embed(kept, batch_size=size, cache=True).features if mirrored else None,
     )
@@ -279,6 +290,9 @@ def _with_ids(
 def side(source: Any) -> Side:
     """Find the images of one side: those of a folder, or of a data set or view."""
     resolved = find(source)
+    if isinstance(resolved, Path):
+        files, damaged = images_in(resolved)
+        return Side(files, None, resolved, damaged)
     files, dataset = images_of(resolved)
     return Side(files, dataset, resolved)
 

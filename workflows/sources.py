@@ -77,11 +77,20 @@ def images_of(source: Any) -> tuple[reading.Samples, Any]:
     """
     resolved = find(source)
     if isinstance(resolved, Path):
-        records = layouts.read(resolved, "folder")
-        ids = [record.id for record in records]
-        return reading.Samples(ids, [str(record.path) for record in records], ids), None
+        return images_in(resolved)[0], None
     dataset, view = reading.resolve(resolved)
     return reading.read_paths(view), dataset
+
+
+def images_in(folder: Path) -> tuple[reading.Samples, dict[str, str]]:
+    """Return the images of a folder, and why files that are meant to be images are none, by path.
+
+    Raises:
+        DataError: There is no image in it.
+    """
+    records = layouts.read(folder, "folder")
+    ids = [record.id for record in records]
+    return reading.Samples(ids, [str(record.path) for record in records], ids), records.damaged
 
 
 def _folder(source: str | Path) -> Path:

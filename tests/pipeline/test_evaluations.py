@@ -82,7 +82,7 @@ def copied(photos, folder, count=12):
 
 
 def test_a_file_that_cannot_be_read_is_named_and_does_not_stop_equal_folders(
-    photos, tmp_path, home
+    photos, tmp_path, home, monkeypatch
 ):
     made, real = copied(photos, tmp_path / "made"), copied(photos, tmp_path / "real")
     bad = sorted(real.glob("*.png"))[3]
@@ -98,9 +98,23 @@ def test_a_file_that_cannot_be_read_is_named_and_does_not_stop_equal_folders(
         f"{sorted(made.glob('*.png'))[spare]}."
     )
     assert conditions.about_left_out(found.notes) == [by_lot, damaged]
+    for content, why in ((b"no image", "holds none"), (b"", "is empty")):
+        bad.write_bytes(content)
+        found = curadiff.evaluate(made, real, **{**QUICK, "counts": "refuse"})
+        damaged = next(note for note in found.notes if note.startswith("1 of 12 reference"))
+        assert str(bad) in damaged
+        assert why in damaged
+        assert found.records["precision"].n_real == 11
     bad.unlink()  # now the folders themselves are unequal
+    asked = []
+
+    def load(name, **options):
+        asked.append(name)
+
+    monkeypatch.setattr(encoders, "load", load)
     with pytest.raises(DataError, match="real has 11 images and generated has 12"):
         curadiff.evaluate(made, real, **{**QUICK, "counts": "refuse"})
+    assert asked == [], "nothing is embedded first"
 
 
 def test_sides_that_are_the_wrong_way_round_are_refused(dataset, drawn, home):
