@@ -15,6 +15,10 @@ Progress = bool | Report
 """True: a bar on the terminal. False: nothing. Or a function that is told."""
 
 
+UNSEEN = 1e-9
+"""Seconds until a bar is shown: with the first thing done, and never where there is none."""
+
+
 @contextmanager
 def reporting(progress: Progress, what: str, unit: str) -> Iterator[Report]:
     """Give a `Report` for one piece of work.
@@ -31,7 +35,12 @@ def reporting(progress: Progress, what: str, unit: str) -> Iterator[Report]:
     else:
         patience = 0.2 if sys.stderr.isatty() else 30  # seconds; a log needs fewer lines
         with tqdm(
-            desc=what, unit=f" {unit}", dynamic_ncols=True, mininterval=patience, smoothing=0
+            desc=what,
+            unit=f" {unit}",
+            dynamic_ncols=True,
+            mininterval=patience,
+            smoothing=0,
+            delay=UNSEEN,
         ) as bar:
 
             def update(done: int, total: int) -> None:

@@ -196,6 +196,24 @@ def test_work_that_is_stopped_before_its_end_is_told_from_a_fault_by_its_status(
     assert run(capsys, "train", "--resume", "nothing")[0] == 2
 
 
+def test_a_bar_is_shown_from_the_first_thing_that_is_done(capsys, monkeypatch):
+    with progress_module.reporting(True, "embed", "image"):
+        pass
+    assert capsys.readouterr().err == "", "there was nothing to do"
+
+    class Bar(progress_module.tqdm):
+        def __init__(self, **options):
+            super().__init__(**{**options, "mininterval": 0})
+
+    monkeypatch.setattr(progress_module, "tqdm", Bar)
+    with progress_module.reporting(True, "embed", "image") as report:
+        report(1, 3)
+        report(3, 3)
+    shown = capsys.readouterr().err
+    assert "3/3" in shown
+    assert "embed: 0 image" not in shown
+
+
 @pytest.mark.parametrize("shell", completion.SHELLS)
 def test_completion_is_a_script_that_its_shell_reads(shell, tmp_path):
     script = completion.script(command_line(), shell)
