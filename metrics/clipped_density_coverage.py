@@ -104,7 +104,8 @@ def _clipped(real: Array, generated: Array, k: int, device: str) -> Clipped:
     r, g = prepare(real, generated, device=device)
     within, rows = nearest_within(r, k)  # squared distances, ascending
     radius = within[:, -1]
-    narrow = np.minimum(radius, np.median(radius))
+    middle = np.median(np.sqrt(radius))  # of an even number: between two distances, unsquared
+    narrow = np.where(np.sqrt(radius) <= middle, radius, middle**2)
     inside = rows[within <= narrow[:, None]]  # real images in other real images' narrow balls
     of_real = np.minimum(np.bincount(inside, minlength=len(real)) / k, 1)
     of_generated = np.minimum(count_containing(r, g, narrow, "<=") / k, 1)

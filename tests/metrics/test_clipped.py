@@ -92,3 +92,13 @@ def test_too_few_images_are_said(rng):
         clipped_density_coverage(real=x[:5], generated=x)
     with pytest.raises(DataError, match="at least 5 generated images and there are 4"):
         clipped_density_coverage(real=x, generated=x[:4])
+
+
+def test_no_ball_is_wider_than_the_median_of_the_distances(brute):
+    """By hand, as the authors' code has it: radii 1, 1, 3, 3, whose median is 2, not root 5."""
+    real = np.array([[0.0], [1.0], [10.0], [13.0]])
+    for place, density in ((7.9, 0.0), (8.1, 1.0)):  # 2.1 and 1.9 from the image at 10
+        generated = np.array([[place], [100.0]])
+        scores = clipped_density_coverage(real=real, generated=generated, k=1)
+        assert scores["clipped_density"] == density
+        assert by_definition(real, generated, brute, 1)[0] == density

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from curadiff.metrics import evaluate, reference_geometry, retrieval_score
 from curadiff.metrics.retrieval_score import from_counts
+from scipy.special import gammaln
 
 
 def chances(s, m):
@@ -28,6 +29,14 @@ def test_the_score_is_the_likeliest_and_its_bound_holds_95_percent(k, n, m):
     exact_high = max(s for s in at if fewer(s) > 0.025)
     assert abs(low - exact_low) <= max(1, 0.03 * exact_low)
     assert abs(high - exact_high) <= max(1, 0.03 * exact_high)
+
+
+@pytest.mark.parametrize(("k", "n", "m"), [(431, 900, 700), (18, 5000, 20), (310, 400, 1000)])
+def test_the_likeliest_is_where_the_authors_formula_peaks(k, n, m):
+    """Theirs is log S(m, k) + log s! - log (s - k)! - m log s, of which S does not depend on s."""
+    s = np.arange(k, n + 1)
+    log_chance = gammaln(s + 1) - gammaln(s - k + 1) - m * np.log(s)
+    assert round(from_counts(k, n_real=n, n_generated=m).value * n) == s[np.argmax(log_chance)]
 
 
 def test_a_model_that_reaches_a_third_scores_a_third(rng):
