@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from pathlib import Path
 
 import curadiff
 import fiftyone as fo
@@ -156,3 +157,73 @@ def wait_until(true, seconds=40):
     while not true():
         assert time.monotonic() < end, "it did not come to that in time"
         time.sleep(0.1)
+
+
+UNCONDITIONAL = """
+import argparse, json, pathlib
+import torch
+from diffusers import DDPMPipeline, DDPMScheduler, UNet2DModel
+from PIL import Image
+
+parser = argparse.ArgumentParser()  # the options of diffusers' script that have no default in ours
+parser.add_argument("--train_data_dir")
+parser.add_argument("--output_dir", default="ddpm-model-64")
+parser.add_argument("--resolution", type=int, default=64)
+parser.add_argument("--train_batch_size", type=int, default=16)
+parser.add_argument("--num_epochs", type=int, default=100)
+parser.add_argument("--learning_rate", type=float, default=1e-4)
+parser.add_argument("--mixed_precision", default="no", choices=["no", "fp16", "bf16"])
+args = parser.parse_args()
+
+folder = pathlib.Path(args.train_data_dir)
+lines = [json.loads(line) for line in (folder / "metadata.jsonl").read_text().splitlines()]
+size = (args.resolution, args.resolution)
+files = [Image.open(folder / line["file_name"]).convert("RGB").resize(size) for line in lines]
+pixels = [torch.frombuffer(bytearray(f.tobytes()), dtype=torch.uint8) for f in files]
+x = torch.stack(pixels).reshape(-1, *size, 3).permute(0, 3, 1, 2).float() / 127.5 - 1
+blocks = {"down_block_types": ["DownBlock2D"] * 2, "up_block_types": ["UpBlock2D"] * 2}
+small = {"block_out_channels": [8, 8], "layers_per_block": 1, "norm_num_groups": 4}
+model = UNet2DModel(sample_size=args.resolution, **small, **blocks)
+scheduler, steps = DDPMScheduler(num_train_timesteps=1000), 0
+optimizer = torch.optim.AdamW(model.parameters(), lr=args.learning_rate)
+for _ in range(args.num_epochs):
+    for batch in torch.randperm(len(x)).split(args.train_batch_size):
+        noise, t = torch.randn_like(x[batch]), torch.randint(0, 1000, (len(batch),))
+        loss = (model(scheduler.add_noise(x[batch], noise, t), t).sample - noise).square().mean()
+        loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        steps += 1
+print("made", steps, "steps; first random number", float(next(model.parameters()).sum()))
+DDPMPipeline(model, scheduler).save_pretrained(args.output_dir)
+"""
+
+
+@pytest.mark.slow
+def test_a_script_with_the_options_of_diffusers_own_is_trained_seeded_and_drawn_from(
+    dataset, home, tmp_path
+):
+    script = tmp_path / "train_unconditional.py"
+    script.write_text(UNCONDITIONAL)
+    program = Path(__file__).parents[2] / "docs" / "trainers" / "unconditional.py"
+    own = ["--resolution=16", "--train_batch_size=4", "--count=8"]
+    words = [sys.executable, str(program), str(script), "{images}", "{out}", "{seed}", "{steps}"]
+    given = settings([*words, *own], captions=None, arms=["random"], seeds=[0, 1])
+    given["train"] = {**SIZES["train"], "steps": 3}
+    given["generate"] = {"count": 8, "steps": 2}
+    try:
+        found = curadiff.study(dataset, progress=False, **given)
+        trainings = [runs.Run(outcome["run_path"]) for outcome in found.outcomes]
+        logs = [(training.path / "output.log").read_text() for training in trainings]
+        # 8 images in batches of 4 are 2 steps an epoch; 3 steps are 2 epochs.
+        assert all("made 4 steps" in log for log in logs)
+        assert len({log[log.index("first random number") :] for log in logs}) == 2
+        for outcome, training in zip(found.outcomes, trainings, strict=True):
+            drawn = sorted((training.path / "images-out").glob("*.png"))
+            assert len(drawn) == 8
+            with Image.open(drawn[0]) as image:
+                assert image.size == (16, 16)
+            assert outcome["counts"]["held_out"][1] == 8
+    finally:
+        for name in fo.list_datasets("*-tiny*"):
+            fo.delete_dataset(name)
