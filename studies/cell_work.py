@@ -12,7 +12,7 @@ from .. import version as our
 from ..common.errors import DataError, RunError, SettingsError
 from ..common.keys import under
 from ..config import SelectSettings, StudySettings, TrainSettings
-from ..datasets import reading
+from ..datasets import locking, reading, sidebar, writing
 from ..datasets.resolving import all_samples
 from ..diffusion.train.patience import validation_losses
 from ..runs import Run
@@ -168,7 +168,17 @@ class CellWorker:
             # Its name is the study's; one that is there is left from a study that was deleted.
             "overwrite": True,
         }
-        return select(pool, **options).view
+        chosen = select(pool, **options)
+        self._fold(chosen.name)
+        return chosen.view
+
+    def _fold(self, selection: str) -> None:
+        """Put the fields of a selection into the study's group of the App's sidebar."""
+        prefix = f"{writing.key_of(selection)}_"
+        with locking.exclusive(self.dataset, "select"):
+            self.dataset.reload()
+            fields = [name for name in self.dataset.get_field_schema() if name.startswith(prefix)]
+            sidebar.fold(self.dataset, f"study {self.label}", fields)
 
     def _train(self, cell: Cell) -> Run:
         """Wait for a cell's training."""
