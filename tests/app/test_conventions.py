@@ -130,6 +130,19 @@ def test_without_a_data_set_the_form_says_so_and_nothing_starts(name):
         operators()[name].execute(context)
 
 
+def test_a_folder_is_given_as_text_or_as_the_file_explorer_gives_it(dataset, photos, tmp_path):
+    def error(folder):
+        form = operators()["import_images"].resolve_type(
+            context("import_images", dataset, {"folder": folder}), "inputs"
+        )
+        return form.type.properties["folder"].error_message
+
+    for given in (str(photos), {"absolute_path": str(photos)}):
+        assert not error(given), given
+    for given in (str(tmp_path / "gone"), {"absolute_path": str(tmp_path / "gone")}):
+        assert "does not exist on the machine that the App runs on" in error(given)
+
+
 def test_wrong_types_are_refused_with_a_sentence(embedded):
     for params in ({"budget": "many"}, {"budget": [1]}, {"method": 3}, {"budget": -1}):
         with pytest.raises(ExecutionError, match=r"budget must|method must"):

@@ -67,8 +67,7 @@ def test_a_launcher_carries_out_every_long_operator(plugin, home, dataset, photo
     launcher = Launcher(tmp_path)
     made = []
     try:
-        folder = {"absolute_path": str(photos)}
-        launcher.run("import_images", dataset, {"folder": folder, "name": "delegated-import"})
+        launcher.run("import_images", dataset, {"folder": str(photos), "name": "delegated-import"})
         made.append("delegated-import")
         assert len(fo.load_dataset("delegated-import")) == len(dataset)
 
