@@ -14,6 +14,9 @@ from .core.pool import Pool, positive_weights
 WHOLE = 2**30  # bytes up to which all similarities are kept
 LOOK = 32  # most candidates that are looked at together
 TILE = 512  # rows of a tile of the similarities
+ROUNDING = 1e-5  # share of a gain that float32 sums may differ by between devices
+NOISE = 3e-8  # error of a similarity in float32
+EXACT_ROUNDING = 1e-10  # share of a gain that float64 sums may differ by
 
 
 def facility_location(pool: Pool, budget: int) -> MethodResult:
@@ -32,14 +35,20 @@ def facility_location(pool: Pool, budget: int) -> MethodResult:
 
 def _greedy(pool: Pool, budget: int, weight: np.ndarray) -> MethodResult:
     similar = _Similarities(pool)
+    exact = _ExactGains(pool, weight)
     worth = torch.from_numpy(weight.astype(np.float32)).to(pool.device)
     best = torch.zeros(len(pool), device=pool.device)  # similarity to the nearest chosen one
 
+    noise = NOISE * float(weight.sum())  # gains below it are none
+
     def gains(rows: np.ndarray) -> list[float]:
-        return (similar(rows).sub_(best).clamp_(min=0) @ worth).tolist()
+        sums = (similar(rows).sub_(best).clamp_(min=0) @ worth).tolist()
+        return [0.0 if gain < noise else gain for gain in sums]
 
     for start in range(0, len(pool.preselected), LOOK):
-        best = torch.maximum(best, similar(pool.preselected[start : start + LOOK]).amax(0))
+        rows = pool.preselected[start : start + LOOK]
+        best = torch.maximum(best, similar(rows).amax(0))
+        exact.choose(rows)
     quota_left = pool.quota_left.copy()
     first = np.flatnonzero(pool.candidate & (quota_left[pool.quota_group] > 0))
     # Gains only shrink, so those of earlier picks are bounds: (-gain, row, picks it counts).
@@ -50,27 +59,74 @@ def _greedy(pool: Pool, budget: int, weight: np.ndarray) -> MethodResult:
     heapq.heapify(heap)
     order: list[int] = []
     scores: list[float] = []
+    best_ones: list[tuple[float, int, int]] = []  # known for this pick, and equal but for rounding
+
+    def may_be_best(gain: float) -> bool:
+        """Tell whether an upper bound reaches the best gain of this pick, but for rounding."""
+        if not best_ones:
+            return True
+        largest = -best_ones[0][0]
+        return 0 < largest <= gain + max(ROUNDING * largest, noise)
+
     look = 1
-    while len(order) < budget and heap:
-        gain, row, counts = heap[0]
-        quota_group = pool.quota_group[row]
-        if quota_left[quota_group] == 0:
+    while len(order) < budget and (heap or best_ones):
+        if heap and quota_left[pool.quota_group[heap[0][1]]] == 0:
             heapq.heappop(heap)
-        elif counts == len(order):
-            heapq.heappop(heap)
-            order.append(row)
-            scores.append(-gain)
-            best = torch.maximum(best, similar(np.array([row]))[0])
-            quota_left[quota_group] -= 1
-            look = 1
-        else:
+        elif heap and may_be_best(-heap[0][0]):
+            if heap[0][2] == len(order):
+                best_ones.append(heapq.heappop(heap))
+                continue
             stale: list[int] = []
             while heap and len(stale) < look and heap[0][2] < len(order):
                 stale.append(heapq.heappop(heap)[1])
             for g, old in zip(gains(np.array(stale)), stale, strict=True):
                 heapq.heappush(heap, (-g, old, len(order)))
             look = min(2 * look, LOOK)
+        else:
+            rows = np.array([row for _, row, _ in best_ones])
+            chosen = best_ones.pop(exact.first_best(rows) if len(rows) > 1 else 0)
+            for other in best_ones:
+                heapq.heappush(heap, other)
+            best_ones, look = [], 1
+            row = chosen[1]
+            order.append(row)
+            scores.append(-chosen[0])
+            best = torch.maximum(best, similar(np.array([row]))[0])
+            exact.choose(np.array([row]))
+            quota_left[pool.quota_group[row]] -= 1
     return MethodResult(np.array(order, np.int64), np.array(scores))
+
+
+class _ExactGains:
+    """Gains in float64, for candidates that float32 cannot tell apart.
+
+    So every device, in whatever order it adds, chooses the same; of equal ones the first.
+    """
+
+    def __init__(self, pool: Pool, weight: np.ndarray) -> None:
+        self.device = torch.device("cpu") if pool.device.type == "mps" else pool.device
+        self.x = torch.from_numpy(pool.x).to(self.device)
+        self.worth = torch.from_numpy(weight.astype(np.float64)).to(self.device)
+        self.best = torch.zeros(len(pool), dtype=torch.float64, device=self.device)
+
+    def _similar(self, rows: np.ndarray) -> torch.Tensor:
+        candidates = self.x[torch.from_numpy(rows).to(self.device)].double()
+        tiles = [candidates @ part.double().T for part in self.x.split(TILE * LOOK)]
+        return _half(torch.cat(tiles, 1))
+
+    def choose(self, rows: np.ndarray) -> None:
+        """Count rows as chosen."""
+        self.best = torch.maximum(self.best, self._similar(rows).amax(0))
+
+    def first_best(self, rows: np.ndarray) -> int:
+        """Return the place in ``rows`` of the lowest row of largest gain."""
+        gains = [
+            (self._similar(part).sub_(self.best).clamp_(min=0) @ self.worth).cpu().numpy()
+            for part in np.split(rows, range(LOOK, len(rows), LOOK))
+        ]
+        gain = np.concatenate(gains)
+        equal = np.flatnonzero(gain >= gain.max() * (1 - EXACT_ROUNDING))
+        return int(equal[rows[equal].argmin()])
 
 
 class _Similarities:

@@ -50,6 +50,7 @@ NETWORK = {
     "keep_checkpoints": 1,
 }
 DRAW = {"sampler": "dpm-solver++", "evaluations": 20}
+SMALL = {"base_channels": 16, "batch_size": 16, "mixed_precision": "bf16"}  # for a processor
 TOY = {"base_channels": 16, "multipliers": "1-2", "batch_size": 8}
 
 
@@ -90,8 +91,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--parallel", type=int, default=1, help="trainings side by side")
     parser.add_argument("--seconds", type=float, default=230, help="no job begins after these")
-    parser.add_argument("--only", nargs="+", help="arms; by default all")
+    parser.add_argument("--only", nargs="+", help="arms, in this order; by default all")
     parser.add_argument("--images", type=int, nargs="+", default=IMAGES, help="images seen")
+    parser.add_argument("--small", action="store_true", help="a smaller network, for a processor")
     parser.add_argument("--toy", action="store_true", help="toy size, on the CPU")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--work", type=Path, help="folder of the runs; by default OUT/work")
@@ -108,9 +110,9 @@ def main(given: Namespace) -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("OMP_NUM_THREADS", "2")
     write_pictures(arms.pool, given.work / "pool")
-    names = [name for name in arms.rows if not given.only or name in given.only]
+    names = given.only or list(arms.rows)
     jobs = all_jobs(names, given.images)
-    book = Book(given.out, given.work / "drawn", jobs)
+    book = Book(given.out, given.work / "drawn", jobs, network_of(given))
     context = multiprocessing.get_context("spawn")
     idle: list[Connection] = []
     for _ in range(given.parallel):
@@ -153,10 +155,11 @@ class Book:
         out: Folder of the results.
         drawn: Folder of one file of drawings per job.
         jobs: All of them.
+        network: Settings of the trainings.
     """
 
-    def __init__(self, out: Path, drawn: Path, jobs: list[Job]) -> None:
-        self.out, self.drawn = out, drawn
+    def __init__(self, out: Path, drawn: Path, jobs: list[Job], network: dict[str, Any]) -> None:
+        self.out, self.drawn, self.network = out, drawn, network
         self.done: set[Job] = set()
         self.failed: dict[Job, str] = {}
         self.facts: dict[str, Any] = {}
@@ -197,10 +200,15 @@ class Book:
                     arrays[job.name] = file["drawn"]
             write_npz(self.out / f"drawings-{number}.npz", **arrays)
         failed = {job.name: why for job, why in self.failed.items()}
-        settings = {"network": NETWORK, "draw": DRAW, "first_seed": FIRST_SEED}
+        settings = {"network": self.network, "draw": DRAW, "first_seed": FIRST_SEED}
         write_json(
             self.out / "trainings.json", {**settings, "trainings": self.facts, "not_done": failed}
         )
+
+
+def network_of(given: Namespace) -> dict[str, Any]:
+    """Return the settings of the trainings."""
+    return {**NETWORK, **(TOY if given.toy else SMALL if given.small else {})}
 
 
 def write_pictures(pool: np.ndarray, folder: Path) -> None:
@@ -234,7 +242,7 @@ def do(job: Job, arms: Arms, given: Namespace, deadline: float) -> dict[str, Any
     from curadiff.diffusion import jobs, prepare
     from curadiff.diffusion.train.worker import train_run
 
-    size = {**NETWORK, **(TOY if given.toy else {})}
+    size = network_of(given)
     steps = -(-job.images // size["batch_size"])
     every = {"checkpoint_every": steps, "grid_every": 10**6}
     device = "cpu" if given.toy else given.device

@@ -46,6 +46,8 @@ class Batches:
         self.settings, self.device = settings, device
         self.processes, self.process = processes, process
         self.pictures = _resident(pictures, device)
+        # By kind: a GPU that was asked for without its number is not equal to one with it.
+        self.resident = self.pictures.device.type == device.type
 
     def __len__(self) -> int:
         return len(self.pictures)
@@ -92,7 +94,7 @@ class Batches:
         return host.to(self.device, non_blocking=True)
 
     def _gather(self, index: Tensor, host_index: np.ndarray) -> Tensor:
-        if self.pictures.device == self.device:
+        if self.resident:
             return self.pictures[index]
         return self.pictures[torch.from_numpy(host_index)].to(self.device, non_blocking=True)
 

@@ -4,6 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
+import torch
 from curadiff.common.errors import DataError
 from curadiff.selectors import facility, select
 
@@ -22,6 +23,25 @@ def test_facility_location_equals_plain_greedy(whole, clusters, unit, monkeypatc
         expected.append(int(gain.argmax()))
         best = np.maximum(best, similar[expected[-1]])
     assert select(x, 30, method="facility-location").indices.tolist() == expected
+
+
+def test_facility_location_chooses_alike_where_sums_are_rounded_otherwise(monkeypatch):
+    """Of equal rows the first; a device that adds in another order must not choose another."""
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((400, 16), dtype=np.float32)
+    x[1::2] = x[::2]
+    picked = select(x, 60, method="facility-location").indices
+    assert (picked % 2 == 0).all()
+    exact = facility._Similarities.__call__
+    for seed in range(3):
+        noise = np.random.default_rng(seed)
+
+        def rounded(self, rows, noise=noise):
+            values = exact(self, rows)
+            return values * (1 + torch.from_numpy(noise.uniform(-6e-8, 6e-8, values.shape))).float()
+
+        monkeypatch.setattr(facility._Similarities, "__call__", rounded)
+        assert select(x, 60, method="facility-location").indices.tolist() == picked.tolist()
 
 
 def test_facility_location_is_within_its_bound():
