@@ -12,6 +12,9 @@ COMMANDS = {
     "select": "choosing",
     "train": "training_matrix",
     "preview": "previews",
+    "groups": "grouping",
+    "judge": "judging",
+    "agree": "agreement",
 }
 """By name, the module beside this one that does it."""
 

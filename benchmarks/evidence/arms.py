@@ -41,10 +41,10 @@ class Arms(NamedTuple):
 
 
 def read_arms(path: Path) -> Arms:
-    """Read what ``select`` wrote."""
+    """Read what ``select`` or ``groups`` wrote."""
     with np.load(path) as file:
         rows = {name[5:]: file[name] for name in file.files if name.startswith("rows/")}
-        return Arms(file["pool"], {name: rows[name] for name in LABELS if name in rows})
+        return Arms(file["pool"], rows)
 
 
 def write_npz(path: Path, **arrays: np.ndarray) -> None:

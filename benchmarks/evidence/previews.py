@@ -29,6 +29,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     """Say what the command takes."""
     parser.add_argument("arms", type=Path)
     parser.add_argument("out", type=Path)
+    parser.add_argument("--name", default="previews", help="of the files in OUT")
     parser.add_argument("--count", type=int, default=200, help="drawings of each arm")
     parser.add_argument("--only", nargs="+", help="arms; by default all, the largest one last")
     parser.add_argument("--seconds", type=float, default=1e9, help="then it stops")
@@ -40,7 +41,7 @@ def main(given: Namespace) -> None:
     deadline = time.time() + given.seconds
     arms = read_arms(given.arms)
     given.out.mkdir(parents=True, exist_ok=True)
-    file = given.out / "previews.npz"
+    file = given.out / f"{given.name}.npz"
     drawn = dict(np.load(file)) if file.exists() else {}
     record = file.with_suffix(".json")
     costs = json.loads(record.read_text()) if record.exists() else []
