@@ -13,6 +13,7 @@ COMMANDS = {
     "train": "training_matrix",
     "preview": "previews",
     "groups": "grouping",
+    "planted": "planted",
     "judge": "judging",
     "agree": "agreement",
 }

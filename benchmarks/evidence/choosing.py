@@ -58,10 +58,15 @@ def main(given: Namespace) -> None:
     print(f"{given.arms}: {len(read_arms(given.arms).rows)} arms")
 
 
-def embed(pictures: np.ndarray, encoder: str = "scattering") -> np.ndarray:
-    """Embed (n, h, w[, 3]) uint8 pictures with one of the product's encoders, rows of length 1."""
+def embed(
+    pictures: np.ndarray, encoder: str = "scattering", *, normalize: bool = True
+) -> np.ndarray:
+    """Embed (n, h, w[, 3]) uint8 pictures with one of the product's encoders.
+
+    Rows get length 1, as selection wants it; metrics want them as they are.
+    """
     with tempfile.TemporaryDirectory() as folder:
         paths = [Path(folder, f"{number:05d}.png") for number in range(len(pictures))]
         for path, picture in zip(paths, pictures, strict=True):
             Image.fromarray(picture).save(path, compress_level=1)
-        return encoders.load(encoder, device="cpu").embed(paths, normalize=True).features
+        return encoders.load(encoder, device="cpu").embed(paths, normalize=normalize).features
