@@ -14,6 +14,7 @@ COMMANDS = {
     "preview": "previews",
     "groups": "grouping",
     "planted": "planted",
+    "raters": "raters",
     "judge": "judging",
     "agree": "agreement",
 }
