@@ -15,8 +15,10 @@ COMMANDS = {
     "groups": "grouping",
     "planted": "planted",
     "raters": "raters",
+    "photographs": "photographs",
     "judge": "judging",
     "agree": "agreement",
+    "figures": "figures",
 }
 """By name, the module beside this one that does it."""
 

@@ -59,9 +59,9 @@ def main(given: Namespace) -> None:
 
 
 def embed(
-    pictures: np.ndarray, encoder: str = "scattering", *, normalize: bool = True
+    pictures: np.ndarray, encoder: str | encoders.Encoder = "scattering", *, normalize: bool = True
 ) -> np.ndarray:
-    """Embed (n, h, w[, 3]) uint8 pictures with one of the product's encoders.
+    """Embed (n, h, w[, 3]) uint8 pictures with one of the product's encoders, by name or loaded.
 
     Rows get length 1, as selection wants it; metrics want them as they are.
     """
@@ -69,4 +69,5 @@ def embed(
         paths = [Path(folder, f"{number:05d}.png") for number in range(len(pictures))]
         for path, picture in zip(paths, pictures, strict=True):
             Image.fromarray(picture).save(path, compress_level=1)
-        return encoders.load(encoder, device="cpu").embed(paths, normalize=normalize).features
+        loaded = encoders.load(encoder, device="cpu") if isinstance(encoder, str) else encoder
+        return loaded.embed(paths, normalize=normalize).features
