@@ -50,6 +50,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         parser.add_argument(name, type=Path)
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
     parser.add_argument("--drawings", type=int, default=200)
+    parser.add_argument("--device", default="auto", help="where to draw")
     parser.add_argument("--train", type=int, help="only so many photographs")
 
 
@@ -106,7 +107,7 @@ def split(every: Photographs) -> tuple[Photographs, Photographs]:
     return every.take(np.flatnonzero(~chosen)), every.take(np.flatnonzero(chosen))
 
 
-def model(pictures: np.ndarray) -> Model:
+def model(pictures: np.ndarray, device: str) -> Model:
     """Make the analytic network, which decides at SIDE px.
 
     Windows are by rule: at 64 px the covariance's eigenvectors cost more than the drawings.
@@ -116,13 +117,13 @@ def model(pictures: np.ndarray) -> Model:
         side=SIDE,
         mirrored=True,
         by="rule",
-        device=choose_device("cpu"),
+        device=choose_device(device),
     )
 
 
-def draw(pictures: np.ndarray, count: int) -> np.ndarray:
+def draw(pictures: np.ndarray, given: Namespace) -> np.ndarray:
     """Draw from pictures."""
-    network = model(pictures)
+    network, count = model(pictures, given.device), given.drawings
     parts = (range(at, min(at + PART, count)) for at in range(0, count, PART))
     return np.concatenate([network.sample(seeds, **DRAW).pictures for seeds in parts])
 
@@ -131,7 +132,7 @@ def worst_images(
     train: Photographs, real: np.ndarray, judge: Features, given: Namespace
 ) -> dict[str, Any]:
     """Find the photographs of most harm; drop them, or as many by chance, and draw again."""
-    n, network = len(train.labels), model(train.pictures)
+    n, network = len(train.labels), model(train.pictures, given.device)
     made = [network.vary(range(at, min(at + PART, n)), **DRAW) for at in range(0, n, PART)]
     drawn = judge.see(np.concatenate([one.pictures for one in made]))
     sources = [source for one in made for source in one.sources]
@@ -154,7 +155,7 @@ def worst_images(
         ],
         "clearly_harmful": int((influence.low > 0).sum()),
         "dropped": {
-            name: judged(real, judge.see(draw(train.pictures[rows], given.drawings)))
+            name: judged(real, judge.see(draw(train.pictures[rows], given)))
             for name, rows in kept.items()
         },
     }
@@ -185,7 +186,7 @@ def arms(train: Photographs, real: np.ndarray, judge: Features, given: Namespace
         chosen[name] = np.asarray(selectors.select(x, budget, method=method, seed=seed).indices)
     values = {}
     for name, rows in chosen.items():
-        drawn = judge.see(draw(train.pictures[rows], given.drawings))
+        drawn = judge.see(draw(train.pictures[rows], given))
         values[name] = judged(real, drawn, judge.see(train.pictures[rows]))
     return {"budget": budget, "previews": values}
 
@@ -196,12 +197,12 @@ def groups(
     """Leave each of the largest contributors out, against as many photographs by chance."""
     counts = Counter(train.people.tolist()).most_common(6)
     random = np.random.default_rng(0)
-    values = {"all": judged(real, judge.see(draw(train.pictures, given.drawings)))}
+    values = {"all": judged(real, judge.see(draw(train.pictures, given)))}
     for name, count in counts:
         others = np.flatnonzero(train.people != name)
         chance = random.permutation(len(train.people))[count:]
         for words, rows in ((f"without {name}", others), (f"by chance, {count} fewer", chance)):
-            values[words] = judged(real, judge.see(draw(train.pictures[rows], given.drawings)))
+            values[words] = judged(real, judge.see(draw(train.pictures[rows], given)))
     return {"contributors": dict(counts), "previews": values}
 
 

@@ -31,7 +31,7 @@ from PIL import Image
 
 IMAGES = (100_000, 200_000, 400_000, 640_000)  # images seen; all arms come to the first
 TRAINING_SEEDS = (0, 1)
-PER_FILE = 12  # drawings of so many models in one file
+PER_FILE = 20  # drawings of so many models in one file
 NETWORK = {
     "network": "unet2d",
     "image_size": 32,
