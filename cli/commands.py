@@ -26,7 +26,7 @@ DATASET = {
 }
 RUN = {"metavar": "RUN", "help": "id or folder of a run"}
 ESTIMATE = {**SWITCH, "help": "say what it would take, after some steps, and start nothing"}
-EITHER = "DATASET[:VIEW] or ./FOLDER"
+EITHER = "DATASET[:VIEW], ./FOLDER or ./SHARDS"
 _SELECT = {f"select.{name}" for name in SAID_ELSEWHERE}
 ELSEWHERE = {"study": {*_SELECT, "train.name", "train.seed", "evaluate.key"}, "preview": _SELECT}
 """Settings that a study and a preview take from their arms, seeds, budget and names."""
@@ -66,7 +66,12 @@ def add_commands(parser: Parser) -> None:
         SOURCE={"metavar": "SOURCE", "help": "./FOLDER of images, or DATASET[:VIEW] to copy"},
     )
     add("datasets", verbs.list_datasets, "List the data sets and what was made of each.")
-    add("embed", verbs.embed, "Add embeddings to a data set.", DATASET=DATASET)
+    add(
+        "embed",
+        verbs.embed,
+        "Add embeddings to a data set.",
+        DATASET={**DATASET, "help": f"{DATASET['help']}; or ./FOLDER with --to-shards"},
+    )
     add(
         "map",
         verbs.map_embeddings,
@@ -75,7 +80,12 @@ def add_commands(parser: Parser) -> None:
         field={"metavar": "FIELD", "help": "field with the embeddings, where there are several"},
         method={"metavar": "pca|umap", "default": "pca", "help": "umap needs curadiff[umap]"},
     )
-    add("select", verbs.select, "Choose which samples to train on, and tag them.", DATASET=DATASET)
+    add(
+        "select",
+        verbs.select,
+        "Choose which samples to train on, and tag them.",
+        DATASET={**DATASET, "help": f"{DATASET['help']}; or ./SHARDS with --to-shards"},
+    )
     add(
         "compare",
         verbs.compare,
@@ -182,8 +192,8 @@ def add_commands(parser: Parser) -> None:
             "nargs": "?",
             "const": "",
             "metavar": "KIND",
-            "help": "delete everything, one of features, pixels, sheets, speeds and reports, or "
-            "the features of one encoder",
+            "help": "delete everything, one of features, pixels, sheets, speeds, reports and "
+            "embedding, or the features of one encoder",
         },
     )
     add(

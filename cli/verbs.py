@@ -35,7 +35,11 @@ def embed(args: argparse.Namespace) -> Answer:
     _say_what_was_taken(args.DATASET)
     settings = given_settings(args, VERBS["embed"])
     embedded = embedding.embed(args.DATASET, progress=not args.json, **settings)
-    return Answer(embedded, next=(f"curadiff select {args.DATASET} --budget N",))
+    if "to_shards" in settings:
+        following = f"curadiff select {embedded.field} --budget N --to-shards ./PICKS"
+    else:
+        following = f"curadiff select {args.DATASET} --budget N"
+    return Answer(embedded, next=(following,))
 
 
 def map_embeddings(args: argparse.Namespace) -> Answer:
@@ -54,6 +58,8 @@ def select(args: argparse.Namespace) -> Answer:
 
     _say_what_was_taken(args.DATASET)
     selection = selecting.select(args.DATASET, **given_settings(args, VERBS["select"]))
+    if selection.folder is not None:
+        return Answer(selection, next=(f"curadiff import {selection.folder}",))
     return Answer(selection, next=(f"curadiff train {selection.dataset}:{selection.name}",))
 
 

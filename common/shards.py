@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import numpy as np
 
@@ -27,6 +28,26 @@ from .files import replacing
 SUFFIX = ".parquet"
 COLUMNS = ("id", "uri", "sha256", "embedding", "encoder")
 GROUP = 16_384  # rows of a row group: what is decoded at a time
+
+
+def files_of(source: str | Path) -> list[Path]:
+    """Return the shards that a path names: a ``.parquet`` file, or those of a folder, by name.
+
+    Returns:
+        No files where the path is something else.
+    """
+    path = Path(source).expanduser()
+    if path.is_file():
+        return [path] if path.suffix == SUFFIX else []
+    return sorted(one for one in path.glob(f"*{SUFFIX}") if not one.name.startswith("."))
+
+
+def local_path(uri: str) -> Path | None:
+    """Return the file that a ``uri`` names on this machine: a path or ``file://``; else None."""
+    if uri.startswith("file://"):
+        parts = urlsplit(uri)
+        return Path(unquote(parts.path)) if parts.netloc in ("", "localhost") else None
+    return None if not uri or "://" in uri else Path(uri)
 
 
 def write_shard(
@@ -124,6 +145,18 @@ class ShardSet:
 
     def __len__(self) -> int:
         return sum(self.counts)
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the columns of the first file."""
+        return self._files[0].schema_arrow.names
+
+    @property
+    def extra(self) -> list[str]:
+        """Names of the columns beyond those of every shard that all files have."""
+        schemas = [file.schema_arrow.names for file in self._files]
+        shared = [name for name in schemas[0] if all(name in names for names in schemas)]
+        return [name for name in shared if name not in COLUMNS]
 
     @property
     def shape(self) -> tuple[int, int]:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import re
 from typing import Any, ClassVar, Literal
 
+from pydantic import field_validator, model_validator
+
 from .base import Reason, Settings, setting
+from .launching import accelerate_setting, known_flags, processes_setting
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Dtype = Literal["float32", "bfloat16"]
@@ -40,7 +43,23 @@ class EmbedSettings(Settings):
     field: str | None = setting(
         None, "Sample field to write; by default it is named after the encoder."
     )
+    to_shards: str | None = setting(
+        None,
+        "Folder of Parquet shards to write, in place of a field; rows are as the encoder gives "
+        "them, not scaled.",
+        advanced=True,
+        owner_only="reads files",
+    )
+    from_shards: str | None = setting(
+        None,
+        "Folder of Parquet shards that another system embedded: vectors are taken from there, by "
+        "id, uri or sha256, and no encoder is loaded.",
+        advanced=True,
+        owner_only="reads files",
+    )
     batch_size: int = setting(32, "Images per forward pass.", ge=1, le=4096, advanced=True)
+    processes: int = processes_setting("embed with")
+    accelerate: str = accelerate_setting("embed")
     device: Device = setting("auto", "Where to compute; auto takes a GPU when there is one.")
     dtype: Dtype = setting(
         "float32",
@@ -57,3 +76,14 @@ class EmbedSettings(Settings):
         "emptied for samples outside of the view.",
         advanced=True,
     )
+
+    @model_validator(mode="after")
+    def _one_way(self) -> EmbedSettings:
+        if self.to_shards is not None and (self.from_shards is not None or self.field is not None):
+            other = "field" if self.from_shards is None else "from_shards"
+            raise ValueError(f"to_shards takes the place of {other}; give one of them.")
+        if self.to_shards is not None and self.overwrite:
+            raise ValueError("overwrite is for a field; give another folder as to_shards.")
+        return self
+
+    _only_known_flags = field_validator("accelerate")(known_flags)

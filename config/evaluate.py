@@ -9,6 +9,7 @@ from pydantic import field_validator
 from ..common.errors import nearest
 from .base import MOST_SEED, Settings, setting
 from .embed import ENCODER_HELP, Device, what_encoder_does
+from .launching import accelerate_setting, known_flags, processes_setting
 from .metrics import METRICS, on_request
 
 MOST_PIXELS = 8192  # side of a square that every decoder still reads
@@ -71,10 +72,14 @@ class EvaluateSettings(Settings):
     )
     key: str = setting("evaluation", "Name of the evaluation, so that several live side by side.")
     batch_size: int = setting(32, "Images per forward pass.", ge=1, le=4096, advanced=True)
+    processes: int = processes_setting("compute features with")
+    accelerate: str = accelerate_setting("compute features")
     seed: int = setting(
         0, "Seed of subsampling, nulls, projections and bootstrap.", ge=0, le=MOST_SEED
     )
     device: Device = setting("auto", "Where to compute; auto takes a GPU when there is one.")
+
+    _only_known_flags = field_validator("accelerate")(known_flags)
 
     @field_validator("reference_size", mode="before")
     @classmethod

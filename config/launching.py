@@ -1,4 +1,4 @@
-"""The flags of ``accelerate launch`` that a training takes.
+"""How many processes share a work, and the flags of ``accelerate launch`` that say where.
 
 They say on which machines and devices it runs. Flags that name another program, module or
 script (``--no_python``, ``-m``) are none of them, and neither is a word without a flag.
@@ -9,8 +9,10 @@ from __future__ import annotations
 import re
 import shlex
 from pathlib import Path
+from typing import Any
 
 from ..common.errors import nearest
+from .base import setting
 
 MOST_PROCESSES = 64  # on one machine, one per GPU: a wrong number must not fill it
 _COUNT = (r"\d{1,6}", "a whole number")
@@ -38,6 +40,27 @@ LAUNCH_FLAGS: dict[str, tuple[str, str] | None] = {
     "config_file": (r"[^-].*", "a file that accelerate config made"),
 }
 """Each flag's name and, where it takes a value, the pattern of that value and its meaning."""
+
+
+def processes_setting(what: str) -> Any:
+    """Declare the setting ``processes``; ``what`` says what they do."""
+    return setting(1, f"Processes to {what}, one per GPU.", ge=1, le=MOST_PROCESSES, advanced=True)
+
+
+def accelerate_setting(what: str) -> Any:
+    """Declare the setting ``accelerate``; its model checks it with `known_flags`."""
+    return setting(
+        "",
+        f"Flags of accelerate launch that say on which GPUs and machines to {what}.",
+        advanced=True,
+        owner_only="runs code",
+    )
+
+
+def known_flags(text: str) -> str:
+    """Return flags as they are where `launch_flags` can read them."""
+    launch_flags(text)
+    return text
 
 
 def launch_flags(text: str) -> dict[str, str | None]:

@@ -21,10 +21,16 @@ class ImportOptions(TypedDict, total=False):
 
     name: str | None
     """Name of the data set; by default the folder's. A folder may be imported again."""
-    layout: Literal['auto', 'folder', 'vitonhd', 'dresscode']
-    """How the files are laid out; auto recognizes VITON-HD and Dress Code. [default: 'auto']"""
+    layout: Literal['auto', 'folder', 'vitonhd', 'dresscode', 'shards']
+    """How the files are laid out; auto recognizes VITON-HD, Dress Code and Parquet shards. [default: 'auto']"""
     companions: Literal['attach', 'photographs']
     """Masks, depth maps, thumbnails and the like in a folder beside images: attach them to their photographs, or import them as photographs too. [default: 'attach']"""
+    pool: str | None
+    """With a selection in shards: the folder of shards that it was selected from, of which some random rows are imported too, as the view context."""
+    pool_sample: int
+    """How many random rows of pool are imported. [>= 1; <= 1000000; default: 1000]"""
+    seed: int
+    """Seed of the random rows of pool. [>= 0; <= 9007199254740992; default: 0]"""
     add: bool
     """Add to a data set that holds the images of another folder. [default: False]"""
     update: bool
@@ -43,8 +49,16 @@ class EmbedOptions(TypedDict, total=False):
     """File with the encoder's weights; by default they are looked up by name."""
     field: str | None
     """Sample field to write; by default it is named after the encoder."""
+    to_shards: str | None
+    """Folder of Parquet shards to write, in place of a field; rows are as the encoder gives them, not scaled."""
+    from_shards: str | None
+    """Folder of Parquet shards that another system embedded: vectors are taken from there, by id, uri or sha256, and no encoder is loaded."""
     batch_size: int
     """Images per forward pass. [>= 1; <= 4096; default: 32]"""
+    processes: int
+    """Processes to embed with, one per GPU. [>= 1; <= 64; default: 1]"""
+    accelerate: str
+    """Flags of accelerate launch that say on which GPUs and machines to embed."""
     device: Literal['auto', 'cpu', 'cuda', 'mps']
     """Where to compute; auto takes a GPU when there is one. [default: 'auto']"""
     dtype: Literal['float32', 'bfloat16']
@@ -101,6 +115,8 @@ class SelectOptions(TypedDict, total=False):
     """How strongly toward and away count: the weight grows e^pull times per standard deviation of the likeness. [>= 0; <= 10; default: 1.0]"""
     report: bool
     """Write a page that compares the selection with the pool and with random subsets. [default: False]"""
+    to_shards: str | None
+    """Where a pool of Parquet shards is selected from: a new folder for the chosen rows."""
     device: Literal['auto', 'cpu', 'cuda', 'mps']
     """Where to compute; the choice does not depend on it. [default: 'auto']"""
     overwrite: bool
@@ -257,6 +273,10 @@ class EvaluateOptions(TypedDict, total=False):
     """Name of the evaluation, so that several live side by side. [default: 'evaluation']"""
     batch_size: int
     """Images per forward pass. [>= 1; <= 4096; default: 32]"""
+    processes: int
+    """Processes to compute features with, one per GPU. [>= 1; <= 64; default: 1]"""
+    accelerate: str
+    """Flags of accelerate launch that say on which GPUs and machines to compute features."""
     seed: int
     """Seed of subsampling, nulls, projections and bootstrap. [>= 0; <= 9007199254740992; default: 0]"""
     device: Literal['auto', 'cpu', 'cuda', 'mps']

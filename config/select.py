@@ -123,6 +123,12 @@ class SelectSettings(Settings):
         False,
         "Write a page that compares the selection with the pool and with random subsets.",
     )
+    to_shards: str | None = setting(
+        None,
+        "Where a pool of Parquet shards is selected from: a new folder for the chosen rows.",
+        advanced=True,
+        owner_only="reads files",
+    )
     device: Device = setting(
         "auto", "Where to compute; the choice does not depend on it.", advanced=True
     )

@@ -10,7 +10,7 @@ from pydantic import field_validator, model_validator
 from .analytic import Windows, decide_size_setting, windows_setting
 from .base import MOST_SEED, PLAIN_NAME, Reason, Settings, setting
 from .embed import Device
-from .launching import MOST_PROCESSES, launch_flags
+from .launching import accelerate_setting, known_flags, processes_setting
 
 GROUPS = 8  # group normalization divides every width into this many groups
 
@@ -207,15 +207,8 @@ class TrainSettings(Settings):
     tracker: Literal["none", "tensorboard", "wandb"] = setting(
         "none", "Where else to log, through accelerate.", advanced=True
     )
-    processes: int = setting(
-        1, "Processes to train with, one per GPU.", ge=1, le=MOST_PROCESSES, advanced=True
-    )
-    accelerate: str = setting(
-        "",
-        "Flags of accelerate launch that say on which GPUs and machines to train.",
-        advanced=True,
-        owner_only="runs code",
-    )
+    processes: int = processes_setting("train with")
+    accelerate: str = accelerate_setting("train")
     seed: int = setting(0, "Seed of weights, order, flips and noise.", ge=0, le=MOST_SEED)
     device: Device = setting("auto", "Where to train; auto takes a GPU when there is one.")
 
@@ -231,11 +224,7 @@ class TrainSettings(Settings):
         network = NETWORKS.get(str(values.get("network")), {})
         return {**network, **preset, **values}
 
-    @field_validator("accelerate")
-    @classmethod
-    def _only_known_flags(cls, given: str) -> str:
-        launch_flags(given)
-        return given
+    _only_known_flags = field_validator("accelerate")(known_flags)
 
     @model_validator(mode="after")
     def _fits(self) -> TrainSettings:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -186,7 +185,8 @@ def start(run: Run, *, slot: int = 0, slots: int = 1) -> Child:
     if holder is not None:
         raise Busy(f"{run.id} is being trained already, by {holder}; stop it first.")
     settings = TrainSettings(**run.settings)
-    command = [*_launcher(settings), MODULE, str(run.path)]
+    flags = launch_words(settings.accelerate)
+    command = launch.launcher(MODULE, str(run.path), processes=settings.processes, flags=flags)
     return launch.start(run, command, env=_share(settings, slot, slots))
 
 
@@ -209,19 +209,6 @@ def _gpus() -> int:
     import torch
 
     return torch.cuda.device_count()
-
-
-def _launcher(settings: TrainSettings) -> list[str]:
-    """Return the words before the module: python alone, torchrun or accelerate launch."""
-    child = [str(launch.BOOTSTRAP), "--child"]
-    if settings.accelerate:
-        flags = launch_words(settings.accelerate)
-        return [*launch.command("accelerate.commands.launch", *flags, how="--launcher"), *child]
-    if settings.processes > 1:  # standalone: a free port of its own, so that runs do not meet
-        ranks = f"--nproc-per-node={settings.processes}"
-        words = ["--standalone", ranks]
-        return [*launch.command("torch.distributed.run", *words, how="--launcher"), *child]
-    return [sys.executable, str(launch.BOOTSTRAP)]
 
 
 def train_here(run: Run) -> str:

@@ -154,6 +154,11 @@ class Lookup:
                 db.execute(f"UPDATE features SET used = ? WHERE {where}", (now, encoder, *part))
         return known
 
+    @property
+    def contents(self) -> list[bytes | None]:
+        """Hash of each file, None for one that cannot be read."""
+        return self._contents
+
     def fill(self, features: np.ndarray) -> list[int]:
         """Fill the rows that are known, and return those that are not, each content once."""
         missing, seen = [], set()

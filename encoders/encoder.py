@@ -103,7 +103,7 @@ class Encoder:
         features = np.full((len(paths), self.dim), np.nan, dtype=np.float32)
         faults: dict[str, str] = {}
         notes: dict[str, str] = {}
-        lookup = _lookup(self, paths) if cache else None
+        lookup = open_lookup(self, paths) if cache else None
         rows = lookup.fill(features) if lookup else list(range(len(paths)))
         try:
             self._compute(paths, rows, features, faults, notes, batch_size, progress, lookup)
@@ -194,7 +194,7 @@ def unit(features: np.ndarray) -> np.ndarray:
     return unit_length(features).astype(np.float32)
 
 
-def _lookup(encoder: Encoder, paths: Sequence[str | Path]) -> Lookup | None:
+def open_lookup(encoder: Encoder, paths: Sequence[str | Path]) -> Lookup | None:
     """Open the cache; a cache that does not work is worth a warning, not a failure."""
     try:
         return Lookup(encoder.key, encoder.dim, paths)

@@ -9,13 +9,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..common.errors import DataError, nearest
-from . import dresscode, folder, vitonhd
+from . import dresscode, folder, shards, vitonhd
 from .records import Record, Records
 
-__all__ = ["LAYOUTS", "Record", "Records", "read"]
+__all__ = ["LAYOUTS", "Record", "Records", "plain_layout", "read"]
 
 # Asked in this order by "auto"; `folder` takes whatever is left.
-LAYOUTS = {"vitonhd": vitonhd, "dresscode": dresscode, "folder": folder}
+LAYOUTS = {"vitonhd": vitonhd, "dresscode": dresscode, "shards": shards, "folder": folder}
 
 
 def read(root: str | Path, layout: str = "auto", *, companions: bool = True) -> Records:
@@ -23,8 +23,9 @@ def read(root: str | Path, layout: str = "auto", *, companions: bool = True) -> 
 
     Args:
         root: The folder.
-        layout: ``folder``, ``vitonhd``, ``dresscode``, or ``auto``, which recognizes the
-            try-on data sets by their sub-folders and reads everything else as ``folder``.
+        layout: ``folder``, ``vitonhd``, ``dresscode``, ``shards``, or ``auto``, which recognizes
+            the try-on data sets by their sub-folders, Parquet shards by their columns, and
+            reads everything else as ``folder``.
         companions: Whether ``folder`` tells masks, depth maps and the like beside the
             photographs from photographs.
 
@@ -51,3 +52,8 @@ def read(root: str | Path, layout: str = "auto", *, companions: bool = True) -> 
     if layout == "folder":
         return folder.read(root, companions=companions)
     return LAYOUTS[layout].read(root)
+
+
+def plain_layout(root: Path) -> str:
+    """Return how the images of a folder are listed where only files matter."""
+    return "shards" if shards.recognizes(root) else "folder"

@@ -16,7 +16,15 @@ COMPUTING = "Computing"
 
 SECTIONS: dict[str, dict[str, tuple[str, ...]]] = {
     "embed": {
-        COMPUTING: ("device", "dtype", "batch_size", "cache", "overwrite"),
+        COMPUTING: (
+            "device",
+            "dtype",
+            "batch_size",
+            "processes",
+            "accelerate",
+            "cache",
+            "overwrite",
+        ),
     },
     "select": {
         "Which samples": (
@@ -77,7 +85,7 @@ SECTIONS: dict[str, dict[str, tuple[str, ...]]] = {
     "evaluate": {
         "How it is measured": ("k", "density_k", "rule", "reference_size", "mirrored"),
         "How sure it is": ("null_draws", "bootstrap"),
-        COMPUTING: ("seed", "device", "batch_size"),
+        COMPUTING: ("seed", "device", "batch_size", "processes", "accelerate"),
     },
     "study": {
         "Held-out images": ("held_out", "group_field"),

@@ -16,13 +16,14 @@ from ..common.errors import SettingsError, nearest
 from ..common.files import remove, sweep
 from .home_folder import home
 
-DEFAULT_GB = {"pixels": 4.0, "sheets": 0.1, "speeds": 0.1, "reports": 0.5}
+DEFAULT_GB = {"pixels": 4.0, "sheets": 0.1, "speeds": 0.1, "reports": 0.5, "embedding": 50.0}
 KINDS = tuple(DEFAULT_GB)
 ABOUT = {
     "pixels": "prepared training images",
     "sheets": "pictures of selections side by side",
     "speeds": "measured training speeds",
     "reports": "reports of selections",
+    "embedding": "embeddings that several processes share and have not ended",
 }
 
 
@@ -33,7 +34,7 @@ class Held:
     Attributes:
         kind: One of `KINDS`.
         path: Its folder.
-        entries: How many files, or folders for ``speeds``.
+        entries: How many files, or folders for ``speeds`` and ``embedding``.
         bytes: What they take on the disk.
         limit: What they may take.
     """

@@ -33,6 +33,24 @@ def command(module: str, *words: str, how: str = "") -> list[str]:
     return [sys.executable, str(BOOTSTRAP), *([how] if how else []), module, *words]
 
 
+def launcher(module: str, *words: str, processes: int = 1, flags: Sequence[str] = ()) -> list[str]:
+    """Return the command line that runs ``module`` as one process or several; they end together.
+
+    Args:
+        module: Its full name.
+        *words: Its arguments.
+        processes: How many, started by torchrun.
+        flags: Of ``accelerate launch``, which then takes the place of torchrun.
+    """
+    child = [str(BOOTSTRAP), "--child", module, *words]
+    if flags:
+        return [*command("accelerate.commands.launch", *flags, how="--launcher"), *child]
+    if processes > 1:  # standalone: a free port of its own, so that runs do not meet
+        ranks = ["--standalone", f"--nproc-per-node={processes}"]
+        return [*command("torch.distributed.run", *ranks, how="--launcher"), *child]
+    return command(module, *words)
+
+
 def start(run: Run, words: Sequence[str], *, env: Mapping[str, str] | None = None) -> Child:
     """Start a command for a run: in its directory, its output appended to ``output.log``.
 

@@ -4,20 +4,29 @@ from __future__ import annotations
 
 import dataclasses
 import warnings
+from collections.abc import Callable, Generator
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, Unpack
 
 import numpy as np
 
 from .. import encoders
+from ..common.errors import DataError
+from ..common.shards import ShardSet, files_of
 from ..config import EmbedSettings
 from ..config.options import EmbedOptions
 from ..config.signatures import with_settings
 from ..datasets import locking, reading, vectors
 from ..datasets.database import lost_in_words
 from ..datasets.names import key_of
-from .progress import Progress, reporting
+from ..encoders.distributed import Ranks, embed_over_processes
+from .over_shards.embedding import embed_to_shards, vectors_from
+from .over_shards.sources import refuse
+from .progress import Progress, Report, reporting, tell
+from .sources import images_of
 
+FIELD = "embedding"  # of vectors that come from shards
 CHUNK = 1024  # images between two writes: what an interruption can cost
 
 
@@ -26,11 +35,13 @@ class EmbedResult:
     """What an embedding pass did.
 
     Attributes:
-        field: The field that holds the vectors.
+        field: The field that holds the vectors, or the folder of the shards.
         done: Samples embedded now.
         kept: Samples that had a vector already.
         adopted: Samples, of the whole data set, whose vector is older than the records of single
             vectors; they were taken as made by the encoder that the data set names.
+        absent: Samples of which the shards that vectors were taken from have none.
+        tagged: Whether unreadable images have a sample that was tagged.
         emptied: Samples that lost a vector of another encoder and have none now.
         faults: Why an image could not be read, by file; its sample is tagged ``unreadable``.
         error: Largest relative error of a vector that the number format causes, measured on
@@ -46,6 +57,8 @@ class EmbedResult:
     notes: dict[str, str] = dataclasses.field(default_factory=dict)
     adopted: int = 0
     emptied: int = 0
+    absent: int = 0
+    tagged: bool = True
 
     def __str__(self) -> str:
         text = f"{self.done} images embedded into {self.field!r}, {self.kept} had one already"
@@ -61,7 +74,12 @@ class EmbedResult:
             )
         if self.faults:
             first = next(iter(self.faults.values()))
-            text += f"; {len(self.faults)} unreadable, tagged {vectors.UNREADABLE!r}: {first}"
+            if self.tagged:
+                text += f"; {len(self.faults)} unreadable, tagged {vectors.UNREADABLE!r}: {first}"
+            else:
+                text += f"; {len(self.faults)} unreadable, left out: {first}"
+        if self.absent:
+            text += f"; {self.absent} images are not in the shards"
         if self.notes:
             first = next(iter(self.notes.values()))
             text += f"; to know of {len(self.notes)} images: {first}"
@@ -89,8 +107,12 @@ def embed(
     portions, so an interrupted pass goes on where it stopped. An unreadable image
     costs its sample only: it is tagged ``unreadable`` and counted.
 
+    With ``to_shards`` the vectors go to Parquet files (`curadiff.common.shards`) in place of a
+    field; with ``from_shards`` they come from such files.
+
     Args:
-        samples: A FiftyOne data set, its name, or a view.
+        samples: A FiftyOne data set, its name, or a view; with ``to_shards`` a folder of
+            images too.
         progress: Show a bar (True), nothing (False), or call ``progress(done, total)``.
         **settings: See `EmbedSettings`.
 
@@ -100,22 +122,26 @@ def embed(
         DataError: The view is empty, or its field was written by another encoder.
     """
     config = EmbedSettings(**settings)
+    refuse(samples, "embed", "select from them with: curadiff select ./SHARDS --to-shards ./PICKS")
+    if config.to_shards is not None:
+        return _to_shards(samples, config, config.to_shards, progress)
     dataset, view = reading.resolve(samples)
-    encoder = encoders.load(
-        config.encoder, weights=config.weights, device=config.device, dtype=config.dtype
-    )
-    name = config.field or field_name(config.encoder)
+    source = _encoder(config) if config.from_shards is None else _shards(config.from_shards)
+    if config.from_shards is None:
+        name = config.field or field_name(config.encoder)
+    else:
+        name = config.field or FIELD
     pool = reading.read_paths(view)
     files = dict(zip(pool.ids, pool.paths, strict=True))
     faults: dict[str, str] = {}
     notes: dict[str, str] = {}
     with locking.exclusive(dataset, "embed", part=name) as field_held:
         with locking.exclusive(dataset, "embed"):
-            vectors.prepare(dataset, name, encoder.key, overwrite=config.overwrite)
+            vectors.prepare(dataset, name, source.key, overwrite=config.overwrite)
             theirs = vectors.foreign(dataset, name)  # 0 unless they may be overwritten
-            adopted = 0 if config.overwrite else vectors.adopt(dataset, name, encoder.key)
+            adopted = 0 if config.overwrite else vectors.adopt(dataset, name, source.key)
             finished_ids_of = vectors.waiting if config.overwrite else vectors.done
-            finished = finished_ids_of(dataset, name, encoder.key, files)
+            finished = finished_ids_of(dataset, name, source.key, files)
         if theirs:
             warnings.warn(
                 f"{name!r} of {dataset.name!r} holds {theirs} vectors that Curadiff did not make; "
@@ -123,29 +149,151 @@ def embed(
                 stacklevel=2,
             )
         rows_left = [row for row, id in enumerate(pool.ids) if id not in finished]
-        with reporting(progress, f"embed into {name}", "image") as report:
-            report(0, len(rows_left))
-            for start in range(0, len(rows_left), CHUNK):
-                rows = rows_left[start : start + CHUNK]
-                embedded = encoder.embed(
-                    [pool.paths[row] for row in rows],
-                    batch_size=config.batch_size,
-                    normalize=True,
-                    cache=config.cache,
-                    progress=lambda done, _, start=start: report(start + done, len(rows_left)),
-                )
+        written = 0
+        with (
+            reporting(progress, f"embed into {name}", "image") as report,
+            closing(source.compute(pool, rows_left, name, report, progress)) as computed,
+        ):
+            for rows, embedded in computed:
                 field_held.check()
                 with locking.exclusive(dataset, "embed"):
-                    _write(dataset, name, pool, rows, embedded, encoder.key, config.overwrite)
+                    _write(dataset, name, pool, rows, embedded, source.key, config.overwrite)
+                written += len(rows)
                 faults.update(embedded.faults)
                 notes.update(embedded.notes)
         emptied = 0
         if config.overwrite:
             field_held.check()
             with locking.exclusive(dataset, "embed"):
-                emptied = vectors.replace(dataset, name, encoder.key)
-    done, kept = len(rows_left) - len(faults), len(pool.ids) - len(rows_left)
-    return EmbedResult(name, done, kept, faults, encoder.error, notes, adopted, emptied)
+                emptied = vectors.replace(dataset, name, source.key)
+    return EmbedResult(
+        name,
+        written - len(faults),
+        len(pool.ids) - len(rows_left),
+        faults,
+        source.error,
+        notes,
+        adopted,
+        emptied,
+        absent=len(rows_left) - written,
+    )
+
+
+Computed = Generator[tuple[list[int], encoders.Embedded]]
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where vectors come from: an encoder, or shards.
+
+    Attributes:
+        key: Identity of the encoder that made them.
+        error: Largest relative error that the number format causes.
+        compute: Yields rows of a pool with their vectors, scaled to length 1.
+    """
+
+    key: str
+    error: float
+    compute: Callable[[reading.Samples, list[int], str, Report, Progress], Computed]
+
+
+def _encoder(config: EmbedSettings) -> Source:
+    encoder = encoders.load(
+        config.encoder, weights=config.weights, device=config.device, dtype=config.dtype
+    )
+
+    def compute(
+        pool: reading.Samples, rows: list[int], field: str, report: Report, progress: Progress
+    ) -> Computed:
+        for part, embedded in _computed(encoder, pool, rows, config, field, report, progress):
+            unit = encoders.unit(embedded.features)
+            yield part, dataclasses.replace(embedded, features=unit)
+
+    return Source(encoder.key, encoder.error, compute)
+
+
+def _shards(folder: str) -> Source:
+    """Open shards that another system made.
+
+    Raises:
+        DataError: There are none, or they do not say which encoder made them.
+    """
+    files = files_of(folder)
+    if not files:
+        raise DataError(f"{folder} holds no .parquet files; give a folder of shards.")
+    shards = ShardSet(files)
+    if not shards.encoder:
+        raise DataError(
+            f"{folder} does not say which encoder made its embeddings; write the column encoder."
+        )
+
+    def compute(
+        pool: reading.Samples, rows: list[int], field: str, report: Report, progress: Progress
+    ) -> Computed:
+        done = 0
+        for part, embedded in vectors_from(shards, pool, rows):
+            yield part, embedded
+            done += len(part)
+            report(done, len(rows))
+
+    return Source(shards.encoder, 0.0, compute)
+
+
+def _to_shards(samples: Any, config: EmbedSettings, folder: str, progress: Progress) -> EmbedResult:
+    """Write the embeddings of images to shards, as the encoder gives them."""
+    pool, _ = images_of(samples)
+    encoder = encoders.load(
+        config.encoder, weights=config.weights, device=config.device, dtype=config.dtype
+    )
+    with reporting(progress, f"embed into {folder}", "image") as report:
+        done, kept, faults, notes = embed_to_shards(
+            folder,
+            pool,
+            encoder.key,
+            lambda rows: _computed(encoder, pool, rows, config, folder, report, progress),
+        )
+    return EmbedResult(folder, done, kept, faults, encoder.error, notes, tagged=False)
+
+
+def _computed(
+    encoder: encoders.Encoder,
+    pool: reading.Samples,
+    rows_left: list[int],
+    config: EmbedSettings,
+    target: str,
+    report: Report,
+    progress: Progress,
+) -> Computed:
+    """Yield rows of the pool with their features, by this process or by several."""
+    report(0, len(rows_left))
+    ranks = Ranks(config.processes, config.accelerate, config.weights, config.device)
+    if ranks.several:
+        parts = embed_over_processes(
+            encoder,
+            [pool.paths[row] for row in rows_left],
+            ranks,
+            batch_size=config.batch_size,
+            cache=config.cache,
+            chunk=CHUNK,
+            purpose="\n".join([target, str(config.overwrite), *pool.ids]),
+            progress=report,
+            tell=lambda text: tell(progress, text),
+        )
+        with closing(parts):
+            for places, embedded in parts:
+                yield [rows_left[place] for place in places], embedded
+        return
+    for start in range(0, len(rows_left), CHUNK):
+        rows = rows_left[start : start + CHUNK]
+        yield (
+            rows,
+            encoder.embed(
+                [pool.paths[row] for row in rows],
+                batch_size=config.batch_size,
+                cache=config.cache,
+                progress=lambda done, _, start=start: report(start + done, len(rows_left)),
+            ),
+        )
 
 
 def _write(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Unpack
@@ -18,16 +19,28 @@ from ..config.signatures import with_settings
 from ..datasets import evaluations, reading
 from ..datasets.database import lost_in_words
 from ..datasets.generated import source_of
+from ..encoders.distributed import Ranks, embed_over_processes
 from ..metrics.suite import check_counts
 from . import conditions
-from .progress import Progress, reporting
+from .over_shards.evaluating import evaluate_shards
+from .over_shards.sources import shards_of
+from .progress import Progress, Report, reporting
 from .sources import find, images_in, images_of
 
 OF_STUDY = ("covered", "nearest_generated", "nearest_generated_distance")
 """What a study writes on real images per training: enough to see what a model never draws."""
 
 
-NOT_OF_METRICS = {"encoder", "weights", "mirrored", "key", "batch_size", "reference_size"}
+NOT_OF_METRICS = {
+    "encoder",
+    "weights",
+    "mirrored",
+    "key",
+    "batch_size",
+    "reference_size",
+    "processes",
+    "accelerate",
+}
 
 
 @dataclass(frozen=True)
@@ -98,7 +111,9 @@ def evaluate(
     sample to fields of both; with folders nothing is stored.
 
     Args:
-        generated: Data set, view, data set name or folder with the generated images.
+        generated: Data set, view, data set name or folder with the generated images. Or a
+            folder of Parquet shards: then all sides are, their embeddings are the features, and
+            encoder, weights, sizes and mirrored images play no part.
         reference: The same for the real images to compare with.
         train: The same for the images that the model was trained on, for memorization.
         progress: Show a bar (True), nothing (False), or call ``progress(done, total)``.
@@ -115,6 +130,10 @@ def evaluate(
     """
     config = EvaluateSettings(**settings)
     given = {"generated": generated, "reference": reference, "training": train}
+    opened = {role: shards_of(source) for role, source in given.items() if source is not None}
+    if any(shards is not None for shards in opened.values()):
+        of_metrics = config.model_dump(exclude=NOT_OF_METRICS)
+        return evaluate_shards(given, opened, of_metrics)
     sides = {role: side(source) for role, source in given.items() if source is not None}
     _refuse_swapped(sides["generated"], sides["reference"])
     real, made = (sides[role].given for role in ("reference", "generated"))
@@ -219,9 +238,9 @@ def featurize(
     progress: Progress = True,
 ) -> Images:
     """Compute the judge's features of one side; unreadable files are left out and named."""
-    files, size = side.files, config.batch_size
+    files = side.files
     with reporting(progress, f"features of {role}", "image") as report:
-        embedded = encoder.embed(files.paths, batch_size=size, progress=report, cache=True)
+        embedded = _features(encoder, files.paths, config, report=report)
     good = np.flatnonzero(embedded.ok)
     if len(good) < 2:
         first = next(iter(embedded.faults.values()), "")
@@ -234,8 +253,36 @@ def featurize(
         embedded.features[good],
         {**side.damaged, **embedded.faults},
         side.dataset,
-        encoder.mirrored().embed(kept, batch_size=size, cache=True).features if mirrored else None,
+        _features(encoder.mirrored(), kept, config, mirrored=True).features if mirrored else None,
     )
+
+
+def _features(
+    encoder: encoders.Encoder,
+    paths: Sequence[str],
+    config: EvaluateSettings,
+    *,
+    mirrored: bool = False,
+    report: Report | None = None,
+) -> encoders.Embedded:
+    """Embed files by this process or by several, with the same values."""
+    ranks = Ranks(config.processes, config.accelerate, config.weights, config.device)
+    size = config.batch_size
+    if not ranks.several:
+        return encoder.embed(paths, batch_size=size, progress=report, cache=True)
+    features = np.full((len(paths), encoder.dim), np.nan, np.float32)
+    ok = np.zeros(len(paths), bool)
+    faults: dict[str, str] = {}
+    notes: dict[str, str] = {}
+    parts = embed_over_processes(
+        encoder, paths, ranks, batch_size=size, mirrored=mirrored, progress=report
+    )
+    with closing(parts):
+        for rows, part in parts:
+            features[rows], ok[rows] = part.features, part.ok
+            faults.update(part.faults)
+            notes.update(part.notes)
+    return encoders.Embedded(features, ok, faults, encoder.key, notes)
 
 
 def _store(

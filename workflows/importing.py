@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Unpack
 
 from .. import layouts
@@ -49,8 +50,9 @@ def import_images(source: Any, **settings: Unpack[ImportOptions]) -> Imported:
     """Make a persistent FiftyOne data set from photographs.
 
     Args:
-        source: A folder of images, the root of a VITON-HD download, or a FiftyOne
-            data set, view or name of one (which is copied under ``name``).
+        source: A folder of images, the root of a VITON-HD download, a folder of Parquet shards
+            whose files are on this machine, or a FiftyOne data set, view or name of one (which
+            is copied under ``name``).
         **settings: See `ImportSettings`.
 
     Raises:
@@ -65,7 +67,7 @@ def import_images(source: Any, **settings: Unpack[ImportOptions]) -> Imported:
         if config.name is None:
             raise SettingsError("name is needed when the source is a FiftyOne data set or view.")
         return _imported(importing.from_samples(config.name, view))
-    records = layouts.read(folder, config.layout, companions=config.companions == "attach")
+    records = _records(folder, config)
     name = config.name or key_of(folder.name).replace("_", "-")
     outcome = importing.from_records(
         name,
@@ -76,6 +78,17 @@ def import_images(source: Any, **settings: Unpack[ImportOptions]) -> Imported:
         repoint=config.repoint,
     )
     return _imported(outcome, records.notes)
+
+
+def _records(folder: Path, config: ImportSettings) -> layouts.Records:
+    if config.pool is None:
+        return layouts.read(folder, config.layout, companions=config.companions == "attach")
+    if not layouts.shards.recognizes(folder):
+        raise SettingsError(
+            f"pool is for a selection in shards, and {folder} holds none; make one with: "
+            f"curadiff select {config.pool} --to-shards {folder}"
+        )
+    return layouts.shards.read_with_context(folder, config.pool, config.pool_sample, config.seed)
 
 
 def _imported(outcome: importing.Outcome, notes: tuple[str, ...] = ()) -> Imported:

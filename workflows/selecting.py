@@ -11,7 +11,7 @@ from typing import Any, Unpack
 import numpy as np
 
 from .. import runs, selectors
-from ..common.errors import DataError, nearest
+from ..common.errors import DataError, SettingsError, nearest
 from ..config import SelectSettings
 from ..config.options import SelectOptions
 from ..config.signatures import with_settings
@@ -20,6 +20,8 @@ from ..datasets.database import lost_in_words
 from ..datasets.resolving import all_samples
 from ..datasets.writing import ids_hash, key_of, recorded
 from ..runs import caches
+from .over_shards.selecting import select_from_shards
+from .over_shards.sources import shards_of
 
 EXPLAINED = selections.OF_POOL
 SHOWN = 16  # images of a selection that a notebook shows
@@ -32,9 +34,10 @@ class SelectResult:
     Attributes:
         name: The selection's tag and saved view.
         ids: Chosen sample ids, in pick order.
-        view: FiftyOne view of them, in pick order.
+        view: FiftyOne view of them, in pick order; None where the pool was shards.
         config: Settings, counts and hashes, as stored with the run.
         repeated: True when the same selection was there already and nothing was done.
+        folder: Where the chosen rows are, where the pool was shards.
     """
 
     name: str
@@ -42,11 +45,12 @@ class SelectResult:
     view: Any
     config: dict[str, Any]
     repeated: bool = False
+    folder: Path | None = None
 
     @property
     def dataset(self) -> str:
-        """Name of the data set."""
-        return self.view._root_dataset.name
+        """Name of the data set; where the pool was shards, the folder of the chosen rows."""
+        return self.view._root_dataset.name if self.folder is None else str(self.folder)
 
     def to_json(self) -> dict[str, Any]:
         """Return name, data set, ids in pick order and what is stored with them, as JSON."""
@@ -62,6 +66,8 @@ class SelectResult:
         """Return the sentence and the first images, for a notebook."""
         from html import escape
 
+        if self.folder is not None:
+            return f"<p>{escape(str(self))}</p>"
         from ..common.contact_sheet import data_url, square_grid
 
         paths = self.view.limit(SHOWN).values("filepath")
@@ -78,7 +84,8 @@ class SelectResult:
     def __str__(self) -> str:
         if self.repeated:
             return f"{self.name}: the same selection is there already, nothing to do"
-        text = f"{self.name}: {len(self.ids)} of {self.config['pool_size']} samples tagged"
+        what = "samples tagged" if self.folder is None else f"rows written to {self.folder}"
+        text = f"{self.name}: {len(self.ids)} of {self.config['pool_size']} {what}"
         if self.config["shortfall"]:
             text += f", {self.config['shortfall']} fewer than asked: {self.config['stop_reason']}"
         if self.config.get("report"):
@@ -96,8 +103,11 @@ def select(samples: Any, **settings: Unpack[SelectOptions]) -> SelectResult:
     The same settings on the same samples do nothing a second time. Another selection
     of the same name is replaced only with ``overwrite=True``.
 
+    From a folder of Parquet shards (`curadiff.common.shards`) the chosen rows are written as
+    shards too, to the folder ``to_shards``; FiftyOne is not used.
+
     Args:
-        samples: A FiftyOne data set, its name, or a view: the pool.
+        samples: A FiftyOne data set, its name, or a view: the pool. Or a folder of shards.
         **settings: See `SelectSettings`.
 
     Raises:
@@ -105,8 +115,17 @@ def select(samples: Any, **settings: Unpack[SelectOptions]) -> SelectResult:
         DataError: The pool cannot be used, or the name is taken.
     """
     config = SelectSettings(**settings)
-    dataset, view = reading.resolve(samples)
     name = config.name or f"{config.method}-{config.budget}"
+    shards = shards_of(samples)
+    if shards is not None:
+        ids, record, folder, repeated = select_from_shards(samples, shards, config)
+        return SelectResult(name, ids, None, record, repeated, folder)
+    if config.to_shards is not None:
+        raise SettingsError(
+            "to_shards is for a pool of shards, and a data set was given; write its selection "
+            "with: curadiff export DATASET:SELECTION --to ./FOLDER"
+        )
+    dataset, view = reading.resolve(samples)
     with locking.exclusive(dataset, "select"):  # so that nothing is read half-written
         pool = _pool(view, config)
         constraints = _constraints(pool, config, dataset)
@@ -241,7 +260,7 @@ def _pool(view: Any, config: SelectSettings) -> reading.Samples:
 
 def _fingerprint(config: SelectSettings, pool: reading.Samples, constraints: dict[str, Any]) -> str:
     """Tell whether a selection would come out the same: settings, constraints, ids, embeddings."""
-    settings = config.model_dump(mode="json", exclude={"overwrite", "name", "device"})
+    settings = config.model_dump(mode="json", exclude={"overwrite", "name", "device", "to_shards"})
     asked = json.dumps([settings, constraints], sort_keys=True, default=str)
     digest = hashlib.sha256(asked.encode())
     digest.update(ids_hash(pool.ids).encode())

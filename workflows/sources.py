@@ -88,7 +88,7 @@ def images_in(folder: Path) -> tuple[reading.Samples, dict[str, str]]:
     Raises:
         DataError: There is no image in it.
     """
-    records = layouts.read(folder, "folder")
+    records = layouts.read(folder, layouts.plain_layout(folder))
     ids = [record.id for record in records]
     return reading.Samples(ids, [str(record.path) for record in records], ids), records.damaged
 

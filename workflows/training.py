@@ -18,6 +18,7 @@ from ..datasets.database import lost_in_words
 from ..datasets.selection_images import SelectionImages, selection_images
 from ..diffusion.train.patience import PATIENCE
 from ..runs import Run, launch
+from .over_shards.sources import refuse
 from .progress import Progress, Report, reporting, tell
 
 ORIGIN = ("dataset", "identity", "arm", "ids_hash", "selected_with")
@@ -54,6 +55,7 @@ def train(
             training has its name, or it is at work already.
     """
     config = TrainSettings(**settings)
+    refuse(samples, "train", f"make a data set of them first: curadiff import {samples}")
     dataset, view = reading.resolve(samples)
     selection = selection_images(dataset, view)
     pool = reading.read_paths(selection.view if selection else view)

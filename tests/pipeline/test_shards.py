@@ -1,0 +1,205 @@
+"""Shards in every verb: what another system wrote is selected from, evaluated and imported."""
+
+from __future__ import annotations
+
+import curadiff
+import numpy as np
+import pytest
+from curadiff import encoders, metrics
+from curadiff.cli import main
+from curadiff.common.errors import DataError, SettingsError
+from curadiff.common.images import content_hash
+from curadiff.common.shards import ShardSet, files_of, write_shard
+
+pa = pytest.importorskip("pyarrow")
+import pyarrow.parquet as pq  # noqa: E402
+
+
+@pytest.fixture
+def paths(photos):
+    return sorted(str(path) for path in photos.rglob("*.png"))
+
+
+@pytest.fixture
+def x(paths):
+    rng = np.random.default_rng(0)
+    return (rng.normal(size=(len(paths), 8)) + rng.integers(0, 3, (len(paths), 1))).astype("f4")
+
+
+def write_elsewhere(folder, paths, x, ids=None, **extra):
+    """Write shards with pyarrow alone, as another system does."""
+    ids = ids or paths
+    folder.mkdir()
+    for number, rows in enumerate(np.array_split(np.arange(len(paths)), 3)):
+        vectors = pa.FixedSizeListArray.from_arrays(pa.array(x[rows].reshape(-1)), x.shape[1])
+        table = pa.table(
+            {
+                "id": [ids[row] for row in rows],
+                "uri": [f"file://{paths[row]}" for row in rows],
+                "sha256": [content_hash(paths[row]) for row in rows],
+                "embedding": vectors,
+                "encoder": ["theirs"] * len(rows),
+                **{name: [values[row] for row in rows] for name, values in extra.items()},
+            }
+        )
+        pq.write_table(table, folder / f"{number}.parquet")
+    return folder
+
+
+def test_picks_from_shards_are_those_from_fiftyone(dataset, home, paths, x, tmp_path):
+    group = [path.split("/")[-2] for path in paths]
+    ids = ["/".join(path.split("/")[-2:]) for path in paths]  # as the import names them
+    shards = write_elsewhere(tmp_path / "pool", paths, x, ids, group=group)
+    dataset.set_values("x", dict(zip(paths, x, strict=True)), key_field="filepath")
+    dataset.set_values("group", dict(zip(paths, group, strict=True)), key_field="filepath")
+    for number, options in enumerate(
+        (
+            {"method": "typicality", "budget": 9},
+            {"method": "coreset", "budget": 9, "group_field": "group", "quotas": "balanced"},
+            {"method": "random", "budget": 9, "seed": 3},
+        )
+    ):
+        picks = tmp_path / f"picks-{number}"
+        theirs = curadiff.select(shards, to_shards=str(picks), **options)
+        ours = curadiff.select(dataset, field="x", **options)
+        assert theirs.ids == ours.view.values("source_id")
+        table = ShardSet(files_of(picks))
+        assert table.values("id") == theirs.ids
+        assert table.encoder == "theirs"
+        assert table.values("rank") == list(range(9))
+        at = [ids.index(id) for id in theirs.ids]
+        assert table.values("group") == [group[row] for row in at]
+        assert table.values("sha256") == [content_hash(paths[row]) for row in at]
+        np.testing.assert_array_equal(table.embeddings(), x[at])
+        assert curadiff.select(shards, to_shards=str(picks), **options).repeated
+
+
+def test_what_shards_do_not_have_is_refused(home, paths, x, tmp_path, capsys):
+    shards = write_elsewhere(tmp_path / "pool", paths, x)
+    picks = tmp_path / "picks"
+    words = ["select", str(shards), "--budget", "3", "--to-shards", str(picks)]
+    assert main(words) == 0
+    out = capsys.readouterr().out
+    assert f"3 of 40 rows written to {picks}" in out
+    assert f"curadiff import {picks}" in out
+    with pytest.raises(DataError, match=r"holds another selection \(3 rows by typicality\)"):
+        curadiff.select(shards, budget=4, to_shards=str(picks))
+    again = curadiff.select(shards, budget=4, to_shards=str(picks), overwrite=True)
+    assert len(ShardSet(files_of(picks))) == len(again.ids) == 4
+    for options, message in (
+        ({"keep": "mine"}, "keep needs a selection of a FiftyOne data set"),
+        ({"toward": "good"}, "toward needs tags"),
+        ({}, "to_shards is needed"),
+    ):
+        with pytest.raises(SettingsError, match=message):
+            curadiff.select(shards, budget=3, **options)
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "mine.txt").write_text("mine")
+    with pytest.raises(DataError, match="is there and holds no selection"):
+        curadiff.select(shards, budget=3, to_shards=str(tmp_path / "full"))
+    with pytest.raises(DataError, match=r"train needs images; make .*: curadiff import"):
+        curadiff.train(shards)
+    with pytest.raises(DataError, match="embed needs images"):
+        curadiff.embed(shards)
+    twice = write_elsewhere(tmp_path / "twice", [paths[0], *paths[:-1]], x)
+    with pytest.raises(DataError, match="1 rows have the id of another row"):
+        curadiff.select(twice, budget=3, to_shards=str(tmp_path / "other"))
+    x[5, 2] = np.nan
+    bad = write_elsewhere(tmp_path / "bad", paths, x)
+    with pytest.raises(DataError, match=r"the embedding of .* has NaN"):
+        curadiff.select(bad, budget=3, to_shards=str(tmp_path / "other"))
+
+
+def test_embeddings_go_to_shards_and_come_back(dataset, home, photos, tmp_path):
+    folder = tmp_path / "shards"
+    (photos / "round" / "broken.png").write_bytes(b"no picture")
+    options = {"encoder": "builtin", "progress": False}
+    try:
+        written = curadiff.embed(photos, to_shards=str(folder), **options)
+    finally:
+        (photos / "round" / "broken.png").unlink()
+    assert (written.done, written.kept) == (40, 0)
+    again = curadiff.embed(photos, to_shards=str(folder), **options)
+    assert (again.done, again.kept) == (0, 40)
+    shards = ShardSet(files_of(folder))
+    loaded = encoders.load("builtin")
+    direct = loaded.embed(shards.values("uri")).features
+    np.testing.assert_allclose(shards.embeddings(), direct, atol=1e-6)  # not scaled
+    assert shards.values("sha256")[:3] == [content_hash(uri) for uri in shards.values("uri")[:3]]
+
+    taken = curadiff.embed(dataset, from_shards=str(folder), progress=False)
+    assert (taken.field, taken.done, taken.absent) == ("embedding", 40, 0)
+    curadiff.embed(dataset, field="own", **options)
+    dataset.reload()
+    np.testing.assert_allclose(dataset.values("embedding"), dataset.values("own"), atol=1e-6)
+    assert curadiff.embed(dataset, from_shards=str(folder), progress=False).kept == 40
+    with pytest.raises(SettingsError, match="to_shards takes the place of field"):
+        curadiff.embed(dataset, to_shards=str(folder), field="x")
+
+
+def test_images_that_moved_are_known_by_their_hash(dataset, home, paths, x, tmp_path):
+    def shard(name, hashes):
+        return write_shard(
+            tmp_path / name / "a.parquet",
+            ids=[f"n{row}" for row in range(30)],
+            uris=[f"s3://bucket/{row}" for row in range(30)],
+            sha256=hashes,
+            embeddings=x[:30],
+            encoder="theirs",
+        ).parent
+
+    for name in ("moved", "strange"):
+        (tmp_path / name).mkdir()
+    moved = shard("moved", [content_hash(path) for path in paths[:30]])
+    taken = curadiff.embed(dataset, from_shards=str(moved), field="x", progress=False)
+    assert (taken.done, taken.absent) == (30, 10)
+    assert "10 images are not in the shards" in str(taken)
+    dataset.reload()
+    by_path = dict(zip(*dataset.values(["filepath", "x"]), strict=True))
+    np.testing.assert_allclose(by_path[paths[7]], x[7] / np.linalg.norm(x[7]), atol=1e-6)
+    strange = shard("strange", ["0" * 64] * 30)
+    with pytest.raises(DataError, match=r"none of the 30 rows .* the first row has the id 'n0'"):
+        curadiff.embed(dataset, from_shards=str(strange), field="y", progress=False)
+
+
+def test_two_folders_of_shards_are_evaluated(home, paths, x, tmp_path):
+    real = write_elsewhere(tmp_path / "real", paths[:20], x[:20])
+    made = write_elsewhere(tmp_path / "made", paths[20:], x[20:])
+    options = {"null_draws": 0, "bootstrap": 0}
+    values = curadiff.evaluate(made, real, progress=False, **options).values
+    expected = metrics.evaluate(real=x[:20], generated=x[20:], **options).values
+    assert values == expected
+    assert values["frechet_distance"] == pytest.approx(
+        metrics.frechet_distance(real=x[:20], generated=x[20:])
+    )
+    with pytest.raises(DataError, match="holds no shards and another side does"):
+        curadiff.evaluate(made, paths[0].rsplit("/", 1)[0], progress=False)
+
+
+def test_a_selection_is_imported_with_some_of_its_pool(home, paths, x, tmp_path):
+    label = ["a" if row % 2 else "b" for row in range(len(paths))]
+    pool = write_elsewhere(tmp_path / "pool", paths, x, label=label)
+    picks = tmp_path / "picks"
+    chosen = curadiff.select(pool, budget=6, to_shards=str(picks))
+    imported = curadiff.import_images(
+        picks, name="from-shards", pool=str(pool), pool_sample=10, seed=1
+    )
+    dataset = imported.dataset
+    try:
+        assert imported.total == 16
+        selection = dataset.load_saved_view("selection").sort_by("rank")
+        assert selection.values("filepath") == chosen.ids
+        context = dataset.load_saved_view("context").values("filepath")
+        assert len(set(context)) == 10
+        assert not set(context) & set(chosen.ids)
+        assert selection.first().label.label == label[paths.index(chosen.ids[0])]
+    finally:
+        dataset.delete()
+    gone = write_elsewhere(tmp_path / "gone", paths[:3], x[:3])
+    table = pq.read_table(gone / "0.parquet")
+    uris = pa.array(["s3://bucket/1.png"])
+    pq.write_table(table.set_column(1, "uri", uris), gone / "0.parquet")
+    assert curadiff.import_images(gone, name="some").notes[0].startswith("1 file is not on this")
+    curadiff.import_images(gone, name="some").dataset.delete()
+    with pytest.raises(SettingsError, match="pool is for a selection in shards"):
+        curadiff.import_images(tmp_path, pool=str(pool))
