@@ -79,6 +79,13 @@ def add_commands(parser: Parser) -> None:
         DATASET=DATASET,
         field={"metavar": "FIELD", "help": "field with the embeddings, where there are several"},
         method={"metavar": "pca|umap", "default": "pca", "help": "umap needs curadiff[umap]"},
+        similar={
+            "nargs": "?",
+            "const": "sklearn",
+            "metavar": "BACKEND",
+            "help": "index them too, for the App's Sort by similarity; BACKEND of FiftyOne's: "
+            "sklearn [default], lancedb, qdrant, milvus, ...",
+        },
     )
     add(
         "select",

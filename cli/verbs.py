@@ -44,12 +44,18 @@ def embed(args: argparse.Namespace) -> Answer:
 
 def map_embeddings(args: argparse.Namespace) -> Answer:
     """Lay embeddings out in the plane."""
-    from ..workflows import mapping
+    from ..workflows import mapping, similarity
 
     _say_what_was_taken(args.DATASET)
     key = mapping.map_embeddings(args.DATASET, field=args.field, method=args.method)
+    keys = {"map": key}
     text = f"{key}: choose it in the App's Embeddings panel"
-    return Answer({"map": key}, text, (f"curadiff app {args.DATASET.partition(':')[0]}",))
+    if args.similar is not None:
+        keys["similar"] = similarity.index_similarity(
+            args.DATASET, field=args.field, backend=args.similar
+        )
+        text += f"\n{keys['similar']}: choose an image in the App, then Sort by similarity"
+    return Answer(keys, text, (f"curadiff app {args.DATASET.partition(':')[0]}",))
 
 
 def select(args: argparse.Namespace) -> Answer:

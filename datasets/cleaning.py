@@ -11,7 +11,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import info, locking, names, records, selections, vectors
+from . import info, locking, names, records, selections, similarity, vectors
 from .database import durable, fiftyone
 from .loaded import commit
 from .names import Names
@@ -123,8 +123,8 @@ def remove(dataset: Any, owners: Collection[str] | None = None) -> Written:
             dataset.delete_saved_view(view)
         for workspace in set(whole.names.workspaces) & {*dataset.list_workspaces()}:
             dataset.delete_workspace(workspace)
-        for run in set(whole.names.brain_runs) & {*dataset.list_brain_runs()}:
-            dataset.delete_brain_run(run)
+        for run in whole.names.brain_runs:
+            similarity.remove_index(dataset, run)
         _untag(dataset, whole)
         if whole.unreadable:
             all_samples(dataset).select(list(whole.unreadable)).untag_samples(vectors.UNREADABLE)

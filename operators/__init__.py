@@ -9,6 +9,7 @@ def register(plugin: Any) -> None:
     """Register every operator and panel with FiftyOne."""
     from . import (
         access,
+        cleaning,
         duplicates,
         embeddings,
         evaluation,
@@ -34,6 +35,7 @@ def register(plugin: Any) -> None:
         images.ImportImages,
         embeddings.ComputeEmbeddings,
         embeddings.MapEmbeddings,
+        embeddings.IndexSimilarity,
         duplicates.FindDuplicates,
         selection.SelectSamples,
         training.TrainDiffusion,
@@ -47,6 +49,7 @@ def register(plugin: Any) -> None:
         previews.PreviewSelections,
         results.RenameResult,
         results.DeleteResult,
+        cleaning.CleanDataset,
         navigation.ShowSamples,
         follow_jobs.FollowJob,
         welcome.Welcome,

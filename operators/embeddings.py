@@ -8,7 +8,7 @@ from fiftyone.operators import types
 
 from ..config import EmbedSettings, Settings
 from ..datasets import reading
-from ..workflows import mapping
+from ..workflows import mapping, similarity
 from . import checks, defaults, form_values, forms, suggestions
 from .base import BaseOperator, Results, add_error, add_menu, add_notice, add_target, start_job
 
@@ -104,6 +104,46 @@ class MapEmbeddings(BaseOperator):
     def __call__(self, samples: Any, **options: Any) -> str:
         """Map now; see ``curadiff.workflows.mapping.map_embeddings``."""
         return mapping.map_embeddings(samples, **options)
+
+
+class IndexSimilarity(BaseOperator):
+    """Images that are like a chosen one."""
+
+    slug = "index_similarity"
+    title = "Index for similarity"
+    about = (
+        "Index embeddings, so that FiftyOne's Sort by similarity shows the images most like a "
+        "chosen one."
+    )
+    button = "Index"
+    icon = "image_search"
+    risk = types.RiskLevel.LOW
+    results: ClassVar[Results] = {"key": (str, "Brain key of the index")}
+
+    def build_form(self, ctx: Any, form: types.Object) -> None:
+        """Ask which embeddings, and which backend holds the index."""
+        fields = reading.embedding_fields(ctx.dataset)
+        if not fields:
+            add_error(form, "There are no embeddings yet; compute them first.")
+            return
+        add_menu(form, "field", {name: name for name in fields}, label="Embeddings")
+        backends = {name: name for name in similarity.backends()}
+        add_menu(form, "backend", backends, label="Backend", default="sklearn")
+
+    def perform(self, ctx: Any) -> dict[str, Any]:
+        """Index, and say where it is used."""
+        options = {name: ctx.params[name] for name in ("field", "backend") if ctx.params.get(name)}
+        key = similarity.index_similarity(ctx.dataset, **options)
+        if ctx.executor is not None:
+            ctx.ops.reload_dataset()
+        return {
+            "key": key,
+            "message": f"The index is {key}: choose an image, then Sort by similarity.",
+        }
+
+    def __call__(self, samples: Any, **options: Any) -> str:
+        """Index now; see ``curadiff.workflows.similarity.index_similarity``."""
+        return similarity.index_similarity(samples, **options)
 
 
 def open_map(ctx: Any, key: str) -> None:

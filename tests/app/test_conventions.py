@@ -18,10 +18,11 @@ ROOT = Path(__file__).parents[2]
 MANIFEST = yaml.safe_load((ROOT / "fiftyone.yml").read_text())
 HELPERS = {"show_samples", "follow_job", "welcome"}
 LISTED = [name for name in MANIFEST["operators"] if name not in HELPERS]
-HIGH = {"delete_result"}
+HIGH = {"delete_result", "clean_dataset"}
 REFUSED = {  # what each says without parameters on a data set where nothing was made yet
     "import_images": "Choose the folder",
     "map_embeddings": "There are no embeddings yet",
+    "index_similarity": "There are no embeddings yet",
     "find_duplicates": "There are no embeddings yet",
     "select_samples": "There are no embeddings yet",
     "stop_training": "No training of this data set is running",
@@ -35,6 +36,7 @@ REFUSED = {  # what each says without parameters on a data set where nothing was
     "train_diffusion": "say what to train on",
     "run_study": "this computes for long; say what is wanted",
     "preview_selections": "this computes for long; say what is wanted",
+    "clean_dataset": "There is nothing that Curadiff wrote",
 }
 
 
@@ -101,11 +103,13 @@ def test_each_quick_operator_runs_from_plain_json_and_returns_what_it_declares(e
     embedded.set_values("arm", ["a", "b"] * 20)
     plain = [
         ("map_embeddings", {"field": "builtin", "method": "pca"}),
+        ("index_similarity", {"field": "builtin", "backend": "sklearn"}),
         ("find_duplicates", {"field": "builtin"}),
         ("select_samples", {"method": "coreset", "budget": 7, "section_computing": {"seed": 3}}),
         ("start_rating", {"name": f"{embedded.name}-people", "images_per_arm": 4}),
         ("rename_result", {"what": f"selection:{made.name}", "title": "Mine"}),
         ("delete_result", {"what": f"selection:{made.name}"}),
+        ("clean_dataset", {"what": "everything"}),
     ]
     try:
         for name, params in plain:
@@ -117,6 +121,8 @@ def test_each_quick_operator_runs_from_plain_json_and_returns_what_it_declares(e
             for key, (kind, _) in declared.items():
                 assert isinstance(result[key], kind), (name, key)
             embedded.reload()
+        assert not embedded.has_field("builtin")  # cleaned, and the images stay
+        assert len(embedded) == 40
     finally:
         ratings.delete_rating(f"{embedded.name}-people")
 

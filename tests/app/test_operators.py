@@ -15,6 +15,8 @@ NAMES = {
     "import_images",
     "compute_embeddings",
     "map_embeddings",
+    "index_similarity",
+    "clean_dataset",
     "select_samples",
     "train_diffusion",
     "stop_training",

@@ -73,6 +73,7 @@ def test_json_is_alone_on_stdout(embedded, photos, capsys, home):
         ["runs"],
         ["cache"],
         ["map", name],
+        ["map", name, "--similar"],
         ["embed", name, "--encoder", "builtin"],
         ["evaluate", str(photos), name, "--encoder", "builtin", "--bootstrap", "10"],
         ["train", name, "--estimate", "--network", "analytic"],
