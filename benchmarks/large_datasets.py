@@ -3,6 +3,7 @@
     python benchmarks/large_datasets.py --samples 100000 --dimensions 64 sort
     python benchmarks/large_datasets.py --samples 200000 --dimensions 512 read
 
+``--out FILE`` adds the figures to a JSON file.
 Both make a data set of random values in the database that FiftyOne uses, and delete it again.
 ``sort`` compares a field with an index, as `curadiff.datasets.writing.set_numbers` makes it,
 with the same values in a field without one. ``read`` compares the peak memory of
@@ -12,10 +13,12 @@ with the same values in a field without one. ``read`` compares the peak memory o
 from __future__ import annotations
 
 import argparse
+import json
 import statistics
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 
@@ -68,9 +71,21 @@ def sort(args):
                     view = dataset.sort_by(field, reverse=True)
                     (view.limit(count) if count else view).values("id")
                     seconds.append(time.perf_counter() - began)
-                print(f"{field}: {what} ids sorted in {statistics.median(seconds):.3f} s (median)")
+                median = statistics.median(seconds)
+                how = "an index" if field == "eight_rank" else "no index"
+                print(f"{how}: {what} ids sorted in {median:.3f} s (median)")
+                keep(args, f"sort {what} ids with {how}", seconds=round(median, 4))
     finally:
         dataset.delete()
+
+
+def keep(args, what, **figures):
+    """Add figures to the file of results, where one was given."""
+    if args.out is None:
+        return
+    known = json.loads(args.out.read_text()) if args.out.exists() else {}
+    known[what] = {"samples": args.samples, "dimensions": args.dimensions, **figures}
+    args.out.write_text(json.dumps(known, indent=1) + "\n")
 
 
 def read(args):
@@ -84,6 +99,8 @@ def read(args):
             peak, seconds = map(float, done.stdout.split()[-2:])
             print(f"{how}: {peak / size:.2f} times the vectors ({size / 2**20:.0f} MiB) at most,")
             print(f"  {seconds:.1f} s")
+            figures = {"peak_of_the_vectors": round(peak / size, 2), "seconds": round(seconds, 1)}
+            keep(args, f"read by {how}", **figures)
     finally:
         dataset.delete()
 
@@ -115,6 +132,7 @@ def main():
     parser.add_argument("--samples", type=int, default=100_000)
     parser.add_argument("--dimensions", type=int, default=512)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--out", type=Path)
     verbs = parser.add_subparsers(required=True)
     for function in (sort, read):
         verbs.add_parser(function.__name__, help=function.__doc__).set_defaults(run=function)

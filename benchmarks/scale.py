@@ -1,0 +1,223 @@
+"""What large data sets take on one core, and whether the formulas in docs/scale.md say so.
+
+    python benchmarks/scale.py measure --out benchmarks/results/scale.json
+    python benchmarks/scale.py check benchmarks/results/scale.json
+    python benchmarks/scale.py project benchmarks/results/scale.json --rows 1000000000
+
+``measure`` runs each verb on shards of random embeddings, every run in a process of its own, and
+counts CPU seconds of one thread after the imports. ``check`` fits each formula to the two smaller
+sizes and compares it with the largest one, which it has not seen: beyond 30 % it fails.
+``project`` says what a size takes, by the formulas fitted to all sizes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(variable, "1")
+
+import numpy as np  # noqa: E402, which reads the variables when it is loaded
+
+D = 512
+SHARD = 16_384  # rows of a file
+BUDGET = 1000
+TOLERANCE = 0.3
+SIZES = {
+    "write": (10_000, 100_000, 1_000_000),
+    "read": (10_000, 100_000, 1_000_000),
+    "coreset": (10_000, 100_000, 1_000_000),
+    "typicality": (10_000, 30_000, 100_000),
+}
+"""Rows at which each step is measured; typicality compares all pairs."""
+POWERS = {"write": 1, "read": 1, "coreset": 1, "typicality": 2}
+"""Time grows as a + b n, or as a n + b n^2: see `seconds_for`."""
+
+
+def write_pool(folder: Path, rows: int) -> None:
+    """Write shards of rows around 60 centres."""
+    from curadiff.common.shards import write_shard
+
+    rng = np.random.default_rng(0)
+    centres = rng.normal(size=(60, D)).astype(np.float32)
+    for start in range(0, rows, SHARD):
+        count = min(SHARD, rows - start)
+        x = centres[rng.integers(0, 60, count)]
+        x += 0.8 * rng.standard_normal(x.shape, dtype=np.float32)
+        names = [f"image-{start + row:010}" for row in range(count)]
+        write_shard(
+            folder / f"{start // SHARD:05}.parquet",
+            ids=names,
+            uris=[f"s3://bucket/{name}.jpg" for name in names],
+            sha256=[rng.bytes(32).hex() for _ in names],
+            embeddings=x,
+            encoder="random",
+        )
+
+
+def one(args: argparse.Namespace) -> None:
+    """Run one step in this process, and print what it took."""
+    import curadiff
+    import curadiff.selectors
+    import pyarrow.parquet  # noqa: F401
+    import torch
+    from curadiff.common.shards import ShardSet, files_of
+
+    torch.set_num_threads(1)
+    curadiff.select  # noqa: B018, loads the verb
+    folder, picks = args.folder / str(args.rows), args.folder / f"picks-{args.rows}-{args.step}"
+    folder.mkdir(exist_ok=True)
+    steps = {
+        "write": lambda: write_pool(folder, args.rows),
+        "read": lambda: ShardSet(files_of(folder)).embeddings(),
+    }
+    if args.step not in steps:
+        # a small selection first: what is loaded or compiled once is not counted
+        small = args.folder / "small"
+        if not small.exists():
+            small.mkdir()
+            write_pool(small, 500)
+        curadiff.select(
+            small, method=args.step, budget=5, to_shards=str(args.folder / f"first-{args.step}"),
+            overwrite=True, device="cpu",
+        )  # fmt: skip
+    steps |= {
+        name: lambda name=name: curadiff.select(
+            folder, method=name, budget=BUDGET, to_shards=str(picks), device="cpu"
+        )
+        for name in ("coreset", "typicality")
+    }
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    began, cpu = time.perf_counter(), time.process_time()
+    steps[args.step]()
+    result = {
+        "step": args.step,
+        "rows": args.rows,
+        "cpu_seconds": round(time.process_time() - cpu, 3),
+        "wall_seconds": round(time.perf_counter() - began, 3),
+        "memory_bytes": (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024,
+        "disk_bytes": sum(path.stat().st_size for path in folder.glob("*")),
+    }
+    print(json.dumps(result))
+
+
+def measure(args: argparse.Namespace) -> int:
+    """Measure every step at every size."""
+    results = []
+    with tempfile.TemporaryDirectory(dir=args.folder) as folder:
+        for rows in sorted({rows for sizes in SIZES.values() for rows in sizes}):
+            for step, sizes in SIZES.items():
+                if rows not in sizes and step != "write":
+                    continue
+                words = [sys.executable, __file__, "one", step, str(rows), folder]
+                done = subprocess.run(words, capture_output=True, text=True, check=False)
+                if done.returncode:
+                    print(done.stderr, file=sys.stderr)
+                    return 1
+                results.append(json.loads(done.stdout.splitlines()[-1]))
+                print(results[-1], flush=True)
+    report = {
+        "command": "python benchmarks/scale.py measure",
+        "dimensions": D,
+        "budget": BUDGET,
+        "threads": 1,
+        "results": results,
+    }
+    args.out.write_text(json.dumps(report, indent=1) + "\n")
+    return 0
+
+
+def points(report: dict, step: str, what: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return rows and values of one step, by rows."""
+    sizes = SIZES[step]
+    found = sorted(
+        (one["rows"], one[what])
+        for one in report["results"]
+        if one["step"] == step and one["rows"] in sizes
+    )
+    rows, values = np.array(found, float).T
+    return rows, values
+
+
+def seconds_for(rows: np.ndarray, values: np.ndarray, power: int, at: float) -> float:
+    """Fit ``a n^(p-1) + b n^p`` and return it at a size; errors count by their share of the value.
+
+    A negative coefficient is a measurement's noise: then the other term alone is fitted.
+    """
+    terms = np.stack([rows ** (power - 1), rows**power], axis=1) / values[:, None]
+    ones = np.ones(len(rows))
+    weights = np.linalg.lstsq(terms, ones, rcond=None)[0]
+    if weights.min() < 0:
+        keep = int(weights.argmax())
+        weights = np.zeros(2)
+        weights[keep] = np.linalg.lstsq(terms[:, [keep]], ones, rcond=None)[0][0]
+    return float(weights @ np.array([at ** (power - 1), at**power]))
+
+
+def check(args: argparse.Namespace) -> int:
+    """Compare the formulas, fitted to the smaller sizes, with the largest size."""
+    report = json.loads(args.file.read_text())
+    wrong = 0
+    for step, power in POWERS.items():
+        for what in ("cpu_seconds", "disk_bytes", "memory_bytes"):
+            if (what == "disk_bytes") != (step == "write") and what != "cpu_seconds":
+                continue
+            if what == "memory_bytes" and step == "typicality":
+                continue  # of the size of its blocks at these rows
+            rows, values = points(report, step, what)
+            grows = power if what == "cpu_seconds" else 1
+            expected = seconds_for(rows[:-1], values[:-1], grows, rows[-1])
+            ratio = expected / values[-1]
+            good = abs(ratio - 1) <= TOLERANCE
+            wrong += not good
+            print(
+                f"{step:11} {what:13} {rows[-1]:11,.0f} rows: formula {expected:14,.1f}, measured "
+                f"{values[-1]:14,.1f}, ratio {ratio:.2f}{'' if good else '  BEYOND 30 %'}"
+            )
+    return int(wrong > 0)
+
+
+def project(args: argparse.Namespace) -> int:
+    """Say what a size takes."""
+    report = json.loads(args.file.read_text())
+    for step, power in POWERS.items():
+        seconds = seconds_for(*points(report, step, "cpu_seconds"), power, args.rows)
+        print(f"{step:11} {seconds:16,.0f} core-seconds = {seconds / 3600:14,.2f} core-hours")
+    for step, what in (("write", "disk_bytes"), ("coreset", "memory_bytes")):
+        size = seconds_for(*points(report, step, what), 1, args.rows)
+        print(f"{step:11} {size / 1e9:16,.1f} GB {what.partition('_')[0]}")
+    return 0
+
+
+def main() -> int:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    works = parser.add_subparsers(required=True)
+    measuring = works.add_parser("measure", help=measure.__doc__)
+    measuring.add_argument("--out", type=Path, required=True)
+    measuring.add_argument("--folder", help="where 2.2 GB of shards fit for a while")
+    measuring.set_defaults(run=measure)
+    for work in (check, project):
+        parser_of_work = works.add_parser(work.__name__, help=work.__doc__)
+        parser_of_work.add_argument("file", type=Path)
+        parser_of_work.set_defaults(run=work)
+    works.choices["project"].add_argument("--rows", type=int, default=10**9)
+    single = works.add_parser("one")
+    single.add_argument("step", choices=SIZES)
+    single.add_argument("rows", type=int)
+    single.add_argument("folder", type=Path)
+    single.set_defaults(run=one)
+    args = parser.parse_args()
+    return args.run(args) or 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
