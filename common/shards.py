@@ -27,7 +27,8 @@ from .files import replacing
 
 SUFFIX = ".parquet"
 COLUMNS = ("id", "uri", "sha256", "embedding", "encoder")
-GROUP = 16_384  # rows of a row group: what is decoded at a time
+GROUP = 16_384  # rows of a row group
+DECODED = 2048  # rows that are decoded at a time
 
 
 def files_of(source: str | Path) -> list[Path]:
@@ -215,9 +216,21 @@ class ShardSet:
                 count = file.metadata.row_group(group).num_rows
                 low, high = max(begin - at, 0), min(end - at, count)
                 if low < high:
-                    table = file.read_row_group(group, columns=[name])
-                    yield table[name].combine_chunks().slice(low, high - low)
+                    yield from _part_of_group(file, group, name, low, high)
                 at += count
+
+
+def _part_of_group(file: Any, group: int, name: str, low: int, high: int) -> Iterator[Any]:
+    """Go through some rows of a row group, decoding few at a time."""
+    at = 0
+    batches = file.iter_batches(DECODED, row_groups=[group], columns=[name], use_threads=False)
+    for batch in batches:
+        begin, end = max(low - at, 0), min(high - at, batch.num_rows)
+        if begin < end:
+            yield batch.column(0).slice(begin, end - begin)
+        at += batch.num_rows
+        if at >= high:
+            return
 
 
 def _pyarrow() -> tuple[Any, Any]:

@@ -15,7 +15,7 @@ Progress = bool | Report
 """True: a bar on the terminal. False: nothing. Or a function that is told."""
 
 
-UNSEEN = 1e-9
+UNSEEN = 1e-6
 """Seconds until a bar is shown: with the first thing done, and never where there is none."""
 
 
