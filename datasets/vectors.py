@@ -9,12 +9,14 @@ change (see `recovery`): a field never holds vectors of two encoders.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from bson import Binary, ObjectId
+from pymongo import ASCENDING
 
 from ..common.errors import DataError
 from . import info, names, recovery
@@ -24,6 +26,7 @@ from .resolving import all_samples
 from .streaming import stream_vectors
 
 VECTORS = "curadiff.vectors"
+INDEX = "dataset_field"
 UNREADABLE = "unreadable"
 ID, MARK = 12, 8  # bytes of a sample's id, of a hash
 PIECE = 8 * 2**20  # bytes of vectors in a document that waits
@@ -65,6 +68,7 @@ def prepare(dataset: Any, field: str, encoder: str, *, overwrite: bool) -> None:
             f"{field!r} cannot name a field: it may not begin with _ or $, nor hold a dot; choose "
             "another field."
         )
+    _make_index()
     before = info.section(dataset, "encoders").get(field)
     if overwrite:
         return
@@ -117,25 +121,28 @@ def adopt(dataset: Any, field: str, encoder: str) -> int:
         return 0
     fo = fiftyone()
     filled = all_samples(dataset).match(fo.ViewField(field) != None)  # noqa: E711, an expression
-    ids, paths, vectors = filled.values(["id", "filepath", field])
-    if not ids:
-        return 0
-    lengths = sorted({len(vector) for vector in vectors})
+    paths = dict(zip(*filled.values(["id", "filepath"]), strict=True))
+    lengths: set[int] = set()
+
+    def hashed() -> Iterator[tuple[str, bytes]]:
+        for id, vector in stream_vectors(filled, field):
+            lengths.add(len(vector))
+            yield id, _hash(vector)
+
+    made, rows = [], hashed()
+    while part := list(itertools.islice(rows, ADOPTED)):
+        ids, hashes = zip(*part, strict=True)
+        record = _record(dataset, field, ids, [paths[id] for id in ids], hashes, encoder)
+        made.append({**record, "batch": ObjectId(), "staged": False})
     if len(lengths) > 1:
+        listed = " and ".join(map(str, sorted(lengths)))
         raise DataError(
-            f"{field!r} of {dataset.name!r} holds vectors of {' and '.join(map(str, lengths))} "
-            f"numbers, so not all are those of {encoder}; overwrite, or choose another field."
+            f"{field!r} of {dataset.name!r} holds vectors of {listed} numbers, so not all are "
+            f"those of {encoder}; overwrite, or choose another field."
         )
-    made = [
-        {
-            **_record(dataset, field, ids[part], paths[part], np.array(vectors[part]), encoder),
-            "batch": ObjectId(),
-            "staged": False,
-        }
-        for part in (slice(at, at + ADOPTED) for at in range(0, len(ids), ADOPTED))
-    ]
-    durable(VECTORS).insert_many(made)
-    return len(ids)
+    if made:
+        durable(VECTORS).insert_many(made)
+    return len(paths)
 
 
 def done(dataset: Any, field: str, encoder: str, files: Mapping[str, str]) -> set[str]:
@@ -174,7 +181,7 @@ def write(
     """
     if not len(ids):
         return
-    one = _record(dataset, field, ids, paths, x, encoder)
+    one = _record(dataset, field, ids, paths, map(_hash, x), encoder)
     durable(VECTORS).delete_many({**_of(dataset, field), "ids": one["ids"]})  # of a try that died
     durable(VECTORS).insert_one({**one, "batch": ObjectId(), "staged": False})
     _set(dataset, field, ids, x)
@@ -193,7 +200,7 @@ def stage(
     rows = max(1, PIECE // max(1, 4 * x.shape[1]))
     for start in range(0, len(ids), rows):
         part = slice(start, start + rows)
-        one = _record(dataset, field, ids[part], paths[part], x[part], encoder)
+        one = _record(dataset, field, ids[part], paths[part], map(_hash, x[part]), encoder)
         data = Binary(np.asarray(x[part], dtype="<f4").tobytes())
         durable(VECTORS).insert_one({**one, "batch": batch, "staged": True, "x": data})
 
@@ -286,19 +293,31 @@ def content(path: str) -> bytes:
     return hashlib.sha256(f"{state.st_size} {state.st_mtime_ns}".encode()).digest()[:MARK]
 
 
+def _make_index() -> None:
+    """Let the records of a field be found without reading those of all others."""
+    if INDEX not in durable(VECTORS).index_information():
+        keys = [("dataset", ASCENDING), ("field", ASCENDING)]
+        durable(VECTORS).create_index(keys, name=INDEX)
+
+
 def _of(dataset: Any, field: str) -> dict[str, Any]:
     return {"dataset": info.id_of(dataset), "field": field}
 
 
 def _record(
-    dataset: Any, field: str, ids: Sequence[str], paths: Sequence[str], x: np.ndarray, encoder: str
+    dataset: Any,
+    field: str,
+    ids: Sequence[str],
+    paths: Sequence[str],
+    hashes: Iterable[bytes],
+    encoder: str,
 ) -> dict[str, Any]:
     return {
         **_of(dataset, field),
         "encoder": encoder,
         "ids": Binary(b"".join(ObjectId(id).binary for id in ids)),
         "contents": Binary(b"".join(content(path) for path in paths)),
-        "hashes": Binary(b"".join(_hash(vector) for vector in x)),
+        "hashes": Binary(b"".join(hashes)),
     }
 
 

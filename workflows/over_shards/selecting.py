@@ -90,8 +90,9 @@ def select_from_shards(
         "stop_reason": chosen.stop_reason,
         "shortfall": int(chosen.shortfall),
         "used": chosen.settings,
-        "coverage_radius": float(chosen.coverage_radius[-1]),
-        "flagged": int(np.sum(chosen.flagged)),
+        # What compares every row with the picks or with all others is left to `report`: it would
+        # take longer than the choice.
+        "flagged": int(np.sum(chosen.flagged)) if config.method == "typicality" else None,
         "ids": ids,
     }
     with replacing_folder(folder) as unfinished:
