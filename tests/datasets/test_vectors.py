@@ -14,6 +14,7 @@ def test_vectors_from_before_there_were_records_are_adopted(embedded):
     records = fo.core.odm.get_db_conn()["curadiff.vectors"]
     ours = {"dataset": info.id_of(embedded)}
     assert records.delete_many(ours).deleted_count
+    assert records.index_information()["dataset_field"]["key"] == [("dataset", 1), ("field", 1)]
     before = embedded.values("builtin")
     found = curadiff.embed(embedded.limit(3), encoder="builtin", progress=False)
     assert (found.done, found.kept, found.adopted) == (0, 3, 40)
