@@ -96,12 +96,15 @@ def main(words: list[str] | None = None) -> int:
     parser.add_argument("--workers", type=int, default=2, help="processes, over all machines")
     parser.add_argument("--gpus", type=float, default=0, help="of each worker, such as 1 or 0.5")
     args = parser.parse_args(words)
+    ray.init(log_to_driver=False)
+    cores = ray.cluster_resources().get("CPU", 1.0)
     images = images_of(args.source)
     rows = images.map_batches(
         Embed,
         fn_constructor_args=(args.encoder, args.weights),
         concurrency=args.workers,
         num_gpus=args.gpus,
+        num_cpus=min(1.0, cores / (2 * args.workers)),  # the other half reads and writes
         batch_size=BATCH,
         batch_format="pyarrow",
     )
