@@ -16,7 +16,6 @@ NAMES = {
     "compute_embeddings",
     "map_embeddings",
     "index_similarity",
-    "clean_dataset",
     "select_samples",
     "train_diffusion",
     "stop_training",
