@@ -11,7 +11,7 @@ import secrets
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from ..common.errors import CuradiffError, DataError
@@ -68,6 +68,7 @@ class Session:
         self.turns: dict[str, threading.RLock] = {}
         self.seen: dict[str, float] = {}  # when each rater's page last asked
         self.stale = False  # a write failed: only the store knows whether it was done
+        self.assignments: dict[str, Assignment] = {}
         self._load()
 
     def _load(self) -> None:
@@ -86,10 +87,9 @@ class Session:
             for image in images
         }
         self.raters = dict(self.store.raters())
-        self.assignments: dict[str, Assignment] = {}
         self.votes: dict[str, list[Vote]] = {}  # of each rater, not taken back
         self.revisions: dict[str, int] = {}  # votes ever given on an assignment
-        shown = list(self.store.assignments())
+        shown = self._shown()
         self.schedule.restore(shown)
         self.assignments = {one.id: one for one in shown}
         for vote in self.store.votes():
@@ -97,6 +97,19 @@ class Session:
             if not vote.undone:
                 self.votes.setdefault(vote.rater, []).append(vote)
         self.stale = False
+
+    def _shown(self) -> list[Assignment]:
+        """Return all pairs that were shown, those too that a killed database has lost.
+
+        A pair is shown before it is on the disk. Its rater may be looking at it still.
+        """
+        stored = list(self.store.assignments())
+        lost = self.assignments.keys() - {one.id for one in stored}
+        for one in [one for one in self.assignments.values() if one.id in lost]:
+            with suppress(Conflict):  # another process has given it up
+                self.store.add_assignment(one)
+                stored.append(one)
+        return stored
 
     def _turn(self, rater: str) -> threading.RLock:
         """Return what lets one rater's answers be stored one after the other."""

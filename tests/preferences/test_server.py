@@ -159,6 +159,22 @@ def test_whatever_was_not_confirmed_is_asked_of_the_store(tmp_path, writes_first
     assert len({vote.assignment for vote in kept}) == len(kept) == 20
 
 
+def test_a_pair_that_a_killed_database_has_lost_can_be_answered_all_the_same(tmp_path):
+    """A pair is shown before it is on the disk, so the last ones may be gone after a crash."""
+    rating, invite = memory.study(tmp_path)
+    store = memory.MemoryStore(rating)
+    session = Session(store)
+    rater = session.rater(session.join(invite, most=5))
+    shown = [pair.id for pair in session.state(rater).open]
+    for pair in shown:
+        del store._assignments[pair]
+    session.stale = True  # as a failed write leaves it
+    session.vote(rater, shown[0], "left", None)
+    assert [vote.assignment for vote in store.votes()] == shown[:1]
+    assert set(shown) <= {pair.id for pair in store.assignments()}
+    assert session.state(rater).open[0].id == shown[1]
+
+
 def test_pairs_of_a_rater_who_left_go_to_others_and_stay_balanced(place, monkeypatch):
     client, store, invite = place
     first = Rater(client, invite)
