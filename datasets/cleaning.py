@@ -94,8 +94,8 @@ def written(dataset: Any, owners: Collection[str] | None = None) -> Written:
     ]
     notes = {names.MADE: keys} if keys else {}
     for section in OTHERS if owners is None else ():
-        if ours.get(section):
-            notes[section] = list(ours[section])
+        if entries := ours.get(section):
+            notes[section] = list(entries)
     if owners is not None:
         evaluated = [key for key in ours.get("evaluations", {}) if f"evaluate {key}" in owners]
         notes |= {"evaluations": evaluated} if evaluated else {}

@@ -9,6 +9,7 @@ from typing import Any
 from ..common.errors import DataError
 from . import building, documents, identity, info, locking, recovery
 from .database import fiftyone
+from .info_sections import Sections
 
 BATCH = 1000
 DRAWN = ("checkpoint", "weights", "sampler", "steps")
@@ -174,7 +175,7 @@ def _link(source: Any, name: str, made: Any) -> None:
         info.put(source, "generated_datasets", {name: id})
 
 
-def known_source(sections: Mapping[str, Any]) -> dict[str, Any] | None:
+def known_source(sections: Sections) -> dict[str, Any] | None:
     """Return the identity of the data set that images were generated from, None for real ones.
 
     Args:
@@ -190,13 +191,13 @@ def known_source(sections: Mapping[str, Any]) -> dict[str, Any] | None:
     }
 
 
-def source_name(sections: Mapping[str, Any]) -> str | None:
+def source_name(sections: Sections) -> str | None:
     """Return today's name of the data set that images were generated from, None without one."""
     known = known_source(sections)
     return None if known is None else identity.current_name(known)
 
 
-def linked_names(sections: Mapping[str, Any]) -> list[str]:
+def linked_names(sections: Sections) -> list[str]:
     """Return today's names of the data sets generated from one, oldest link first."""
     current_names = (
         identity.current_name({"name": name, "id": id})

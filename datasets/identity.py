@@ -16,6 +16,7 @@ from bson.errors import InvalidId
 from ..common.errors import DataError
 from . import info
 from .database import fiftyone
+from .info_sections import Sections
 
 
 def identity(dataset: Any) -> dict[str, Any]:
@@ -131,7 +132,7 @@ def _object_id(id: str) -> ObjectId | None:
         return None
 
 
-def _folders(sections: Mapping[str, Any]) -> list[str]:
+def _folders(sections: Sections) -> list[str]:
     former = sections.get("import", {}).get("source")  # what older versions kept
     return sorted(sections.get("folders", {})) or ([former] if former else [])
 

@@ -4,26 +4,25 @@ FiftyOne loads ``info`` once and writes back what was changed of that copy. Two 
 that each add an entry to a dictionary in it then lose one of the two. Here every entry is
 set in the database by itself, in one atomic and journaled update, and is read from there.
 
-Sections: ``encoders`` (by field), ``evaluations`` (by key), ``generated``,
-``generated_datasets`` (by name), ``import``, ``made`` (see `names`), ``runs`` (by id),
-``titles`` (by what they are of), ``unreadable`` (by sample id).
+The sections and their entries are those of `info_sections`.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Literal, cast, overload
 
 from ..common.errors import DataError
 from .database import durable
+from .info_sections import DrawnBy, FolderEntry, GeneratedFrom, Made, Sections
 
 OURS = "curadiff"
 SPECIAL = re.compile(r"[%.$]")  # in an entry's key, which is part of a path
 INSIDE = re.compile(r"%|^\$")  # in a key below that, where FiftyOne refuses a leading $
 
 
-def read(dataset: Any) -> dict[str, dict[str, Any]]:
+def read(dataset: Any) -> Sections:
     """Return all sections as the database has them now.
 
     Args:
@@ -38,21 +37,36 @@ def read(dataset: Any) -> dict[str, dict[str, Any]]:
     return sections(stored)
 
 
-def section(dataset: Any, name: str) -> dict[str, Any]:
+@overload
+def section(
+    dataset: Any, name: Literal["encoders", "generated_datasets", "titles", "unreadable"]
+) -> dict[str, str]: ...
+@overload
+def section(dataset: Any, name: Literal["evaluations"]) -> dict[str, dict[str, Any]]: ...
+@overload
+def section(dataset: Any, name: Literal["folders"]) -> dict[str, FolderEntry]: ...
+@overload
+def section(dataset: Any, name: Literal["generated"]) -> GeneratedFrom: ...
+@overload
+def section(dataset: Any, name: Literal["made"]) -> dict[str, Made]: ...
+@overload
+def section(dataset: Any, name: Literal["runs"]) -> dict[str, DrawnBy]: ...
+def section(dataset: Any, name: str) -> Any:
     """Return one section as the database has it now, empty when there is none.
 
     Raises:
         DataError: The data set is deleted.
     """
-    return read(dataset).get(name, {})
+    return cast(Mapping[str, Any], read(dataset)).get(name, {})
 
 
-def sections(stored: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+def sections(stored: Mapping[str, Any]) -> Sections:
     """Return the sections in a data set's document."""
     encoded = (stored.get("info") or {}).get(OURS) or {}
-    return {
+    decoded = {
         name: _decoded(values) for name, values in encoded.items() if isinstance(values, Mapping)
     }
+    return cast(Sections, decoded)
 
 
 def put(dataset: Any, section: str, values: Mapping[str, Any]) -> None:

@@ -14,13 +14,13 @@ import itertools
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from ..common.errors import DataError
 from . import info
 from .database import durable, fiftyone
 
-MADE = "made"
+MADE: Final = "made"
 ATTRIBUTES = {
     "tag": "tags",
     "saved view": "views",

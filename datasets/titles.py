@@ -6,12 +6,12 @@ fields and folders are called after it, and scripts find it by it.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from ..common.errors import DataError
 from . import info
 
-SECTION = "titles"
+SECTION: Final = "titles"
 LONGEST = 200  # characters of a title
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from . import info
 from .database import fiftyone
+from .info_sections import Sections
 
 
-def glance(name: str) -> tuple[int, dict[str, Any]] | None:
+def glance(name: str) -> tuple[int, Sections] | None:
     """Return how many samples a data set has and what we noted in its ``info``.
 
     Reads two small things from the database, so it sees what another process has just

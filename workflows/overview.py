@@ -9,6 +9,7 @@ from typing import Any
 
 from .. import runs
 from ..datasets import counting, generated, identity, info, reading, writing
+from ..datasets.info_sections import Sections
 from ..datasets.unloaded import glance
 from ..runs import Run
 
@@ -151,5 +152,5 @@ def _generated(linked: Sequence[str]) -> list[tuple[dict[str, Any], list[dict[st
     return described
 
 
-def _arms(notes: dict[str, Any]) -> list[str]:
-    return [run["arm"] for run in notes.get("runs", {}).values()]
+def _arms(notes: Sections) -> list[str]:
+    return [run.get("arm", "") for run in notes.get("runs", {}).values()]
