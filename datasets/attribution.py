@@ -10,6 +10,7 @@ import numpy as np
 
 from . import locking, names
 from .database import fiftyone
+from .field_descriptions import described
 from .names import Names
 from .resolving import all_samples
 from .sidebar import fold
@@ -36,9 +37,10 @@ def write_sources(
     fo = fiftyone()
     for name, kind in ((SOURCES, fo.StringField), (WEIGHTS, fo.FloatField)):
         if dataset.get_field(name) is None:
-            dataset.add_sample_field(name, fo.ListField, subfield=kind)
+            about = described(name)
+            dataset.add_sample_field(name, fo.ListField, subfield=kind, description=about)
     if dataset.get_field(INSIDE) is None:
-        dataset.add_sample_field(INSIDE, fo.BooleanField)
+        dataset.add_sample_field(INSIDE, fo.BooleanField, description=described(INSIDE))
     paths = [str(folder / f"{number:06d}.png") for number in range(len(sources))]
     values = {
         SOURCES: [[id for id, _ in one] for one in sources],

@@ -12,7 +12,7 @@ import hashlib
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from bson import Binary, ObjectId
@@ -27,7 +27,8 @@ from .streaming import stream_vectors
 
 VECTORS = "curadiff.vectors"
 INDEX = "dataset_field"
-UNREADABLE = "unreadable"
+UNREADABLE: Final = "unreadable"
+ABOUT = "Embeddings of the images; by which encoder is in info['curadiff']['encoders']."
 ID, MARK = 12, 8  # bytes of a sample's id, of a hash
 PIECE = 8 * 2**20  # bytes of vectors in a document that waits
 ADOPTED = 400_000  # samples in one record of adopted vectors; MongoDB takes 16 MiB
@@ -92,7 +93,7 @@ def prepare(dataset: Any, field: str, encoder: str, *, overwrite: bool) -> None:
         },
     )
     if existing is None:
-        dataset.add_sample_field(field, fo.VectorField)
+        dataset.add_sample_field(field, fo.VectorField, description=ABOUT)
     names.stamp(dataset, _owner(field), ours)
 
 
@@ -233,7 +234,7 @@ def finish(dataset: Any, verb: str, plan: Mapping[str, Any], arrays: recovery.Ar
     fo = fiftyone()
     field, batch = plan["name"], plan["batch"]
     if dataset.get_field(field) is None:
-        dataset.add_sample_field(field, fo.VectorField)
+        dataset.add_sample_field(field, fo.VectorField, description=ABOUT)
     mine = {**_of(dataset, field), "batch": batch}
     staged = {**mine, "staged": True}
     if plan["clear"]:

@@ -11,6 +11,7 @@ from bson import ObjectId
 from pymongo import UpdateOne
 
 from .database import fiftyone
+from .field_descriptions import described
 from .indexing import drop_indexes, make_indexes
 from .names import ids_hash as ids_hash
 from .names import key_of as key_of
@@ -32,7 +33,8 @@ def set_numbers(dataset: Any, fields: Mapping[str, tuple[Sequence[str], np.ndarr
     changes: dict[str, dict[str, Any]] = {}  # per sample what to set
     for field, (ids, array) in fields.items():
         if dataset.get_field(field) is None:
-            dataset.add_sample_field(field, kind_of(np.asarray(array)))
+            kind = kind_of(np.asarray(array))
+            dataset.add_sample_field(field, kind, description=described(field))
         for sample, value in zip(ids, np.asarray(array).tolist(), strict=True):
             given = None if value != value else value
             changes.setdefault(sample, {})[field] = given
