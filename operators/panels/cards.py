@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from fiftyone.operators import types
@@ -16,7 +17,20 @@ from ...workflows.overview import Overview
 from .. import results
 from ..training import can_resume, has_model, step_of
 from . import evaluation, previews
-from .layout import INSIDE, WRAPPING, bar, button, icon_button, link, name_of, row, short, text
+from .layout import (
+    INSIDE,
+    WHOLE,
+    WRAPPING,
+    at_least,
+    bar,
+    button,
+    icon_button,
+    link,
+    name_of,
+    row,
+    short,
+    text,
+)
 from .next_step import next_step
 
 UNJUDGED = "Nothing evaluated yet."
@@ -122,6 +136,8 @@ def _selection(card: types.Object, config: dict[str, Any], overview: Overview, p
     button(line, "Show", panel.open_selection, tooltip=config["name"], name=config["name"])
     if flagged:
         button(line, "Outliers", panel.open_outliers, name=config["name"])
+    if config.get("report") and Path(config["report"]).exists():
+        link(line, "Report", config["report"])
     button(
         line,
         "Train",
@@ -257,9 +273,9 @@ def _card(
     )
     variant = "contained" if operator == next_step(overview)[2] else "outlined"
     head = card.h_stack("head", align_x="space-between", align_y="center", componentsProps=WRAPPING)
-    head.view("title", types.HeaderView(label=f"**{title}**"))
+    head.view("title", types.HeaderView(label=f"**{title}**", componentsProps=at_least(80)))
     buttons = head.h_stack(
-        "buttons", gap=1, align_x="end", align_y="center", componentsProps=WRAPPING
+        "buttons", gap=1, align_x="left", align_y="center", componentsProps=WHOLE
     )
     if beside:
         button(buttons, *beside)

@@ -15,10 +15,12 @@ INSIDE = {
 """Keeps a stack as wide as what it stands in, however wide its contents would like to be."""
 WRAPPING = {
     "item": INSIDE["item"],
-    "grid": {"sx": {**INSIDE["grid"]["sx"], "flexWrap": "wrap"}},
+    "grid": {"sx": {**INSIDE["grid"]["sx"], "display": "flex", "flexWrap": "wrap"}},
 }
-"""The same for a row, which wraps where it is too narrow."""
-WHOLE = {**WRAPPING, "item": {"sx": {"flex": "0 0 auto", "maxWidth": "100%"}}}
+"""The same for a row, which wraps where it is too narrow; FiftyOne lays a row out as a grid."""
+NARROW = {"width": "auto"}
+"""Takes the room that it needs, where a row would give it all of a line."""
+WHOLE = {**WRAPPING, "item": {"sx": {"flex": "0 0 auto", "maxWidth": "100%", **NARROW}}}
 """Keeps the buttons of a row beside one another, or moves all of them below its text."""
 SCROLLING = {"item": {"sx": {"minWidth": 0, "maxWidth": "100%", "overflowX": "auto"}}}
 """Lets a wide table scroll inside of its card."""
@@ -42,7 +44,7 @@ def row(card: types.Object, markdown: str) -> types.Object:
         componentsProps=WRAPPING,
     )
     text(line, markdown, width=200)
-    return line.h_stack("buttons", gap=1, align_x="end", align_y="center", componentsProps=WHOLE)
+    return line.h_stack("buttons", gap=1, align_x="left", align_y="center", componentsProps=WHOLE)
 
 
 def text(where: types.Object, markdown: str, *, width: int | None = None) -> None:
@@ -53,7 +55,7 @@ def text(where: types.Object, markdown: str, *, width: int | None = None) -> Non
         markdown: The text.
         width: Pixels below which what stands beside it wraps.
     """
-    style = {} if width is None else {"componentsProps": beside(width)}
+    style = {} if width is None else {"componentsProps": at_least(width)}
     where.md(markdown, name=name_of("text", str(len(where.properties)), markdown), **style)
 
 
@@ -74,7 +76,9 @@ def button(
 ) -> None:
     """Add a button that calls a method of the panel."""
     name = name_of("button", label, str(sorted(params.items())))
-    described = {} if tooltip is None else {"button": {"title": tooltip}}
+    described: dict[str, Any] = {"item": {"sx": NARROW}}
+    if tooltip is not None:
+        described["button"] = {"title": tooltip}
     where.btn(
         name,
         label=label,
@@ -88,7 +92,10 @@ def button(
 def icon_button(where: types.Object, icon: str, label: str, on_click: Any, **params: Any) -> None:
     """Add a button that is an icon; its tooltip, which is read aloud too, is the label."""
     name = name_of("icon", label, str(sorted(params.items())))
-    described = {"button": {"aria-label": label, "title": label, "sx": SMALL}}
+    described = {
+        "item": {"sx": NARROW},
+        "button": {"aria-label": label, "title": label, "sx": SMALL},
+    }
     where.btn(
         name,
         label="",
@@ -110,13 +117,16 @@ def image(where: types.Object, path: Any, alt: str, **size: str) -> None:
 def link(where: types.Object, label: str, path: Any) -> None:
     """Add a button that opens a file of a run in a tab of its own."""
     name = name_of("link", str(path))
-    beside = {"button": {"target": "_blank", "rel": "noopener noreferrer"}}  # keep the App open
-    where.btn(name, label=label, href=media(path), variant="outlined", componentsProps=beside)
+    described = {
+        "item": {"sx": NARROW},
+        "button": {"target": "_blank", "rel": "noopener noreferrer"},  # keep the App open
+    }
+    where.btn(name, label=label, href=media(path), variant="outlined", componentsProps=described)
 
 
-def beside(width: int) -> dict[str, Any]:
+def at_least(width: int) -> dict[str, Any]:
     """Let text take the room that is left in a row, down to a width in pixels."""
-    return {"item": {"sx": {"flex": f"1 1 {width}px", "minWidth": 0}}}
+    return {"item": {"sx": {"flex": f"1 1 {width}px", "minWidth": 0, **NARROW}}}
 
 
 def flexible(width: int, *, at_most: int | None = None) -> dict[str, Any]:
@@ -134,7 +144,7 @@ def flexible(width: int, *, at_most: int | None = None) -> dict[str, Any]:
 def wrapping() -> types.GridView:
     """Return a row that wraps where the panel is narrow."""
     return types.GridView(
-        orientation="2d", gap=2, align_x="left", componentsProps={"item": {"sx": {"minWidth": 0}}}
+        orientation="2d", gap=2, align_x="left", componentsProps={"item": INSIDE["item"]}
     )
 
 

@@ -55,7 +55,7 @@ class SelectionsPanel(BasePanel):
             )
             return
         a, b = chosen(names, ctx.panel.get_state("a"), ctx.panel.get_state("b"))
-        menus = page.h_stack("menus", gap=2, align_x="left")
+        menus = page.h_stack("menus", gap=2, align_x="left", componentsProps=layout.WRAPPING)
         for letter, name, on_choose in (
             ("a", a, self.on_choose_a),
             ("b", b, self.on_choose_b),

@@ -113,7 +113,9 @@ class StudyPanel(BasePanel):
         _grids(page, run, outcomes, answer.order)
 
     def _buttons(self, ctx: Any, page: types.Object, run: Run) -> None:
-        row = page.h_stack("buttons", gap=1, align_x="left", align_y="center")
+        row = page.h_stack(
+            "buttons", gap=1, align_x="left", align_y="center", componentsProps=layout.WRAPPING
+        )
         report = run.path / "report.html"
         if report.exists():
             layout.link(row, "Open the report", report)

@@ -30,8 +30,7 @@ def add_training(card: types.Object, run: Run) -> None:
     if facts:
         layout.text(card, facts)
     row = types.Object()
-    wrap = types.GridView(orientation="2d", gap=2, align_x="left")
-    card.define_property(f"live{len(card.properties)}", row, view=wrap)
+    card.define_property(f"live{len(card.properties)}", row, view=layout.wrapping())
     _curve(row, run)
     grid = newest_grid(run)
     if grid is not None:

@@ -2,6 +2,8 @@
 
 import sys
 import types
+from pathlib import Path
+from urllib.parse import quote
 
 import fiftyone.operators as foo
 import numpy as np
@@ -59,6 +61,22 @@ def test_a_training_whose_record_lacks_its_steps_has_a_card_all_the_same(home, d
     page = foo.types.Object()
     add_cards(page, overview(dataset), PipelinePanel())
     assert "step 7" in str(page.to_json())
+
+
+def test_the_report_of_a_selection_is_a_click_away_while_it_is_there(home, embedded):
+    import curadiff
+
+    chosen = curadiff.select(embedded, method="coreset", budget=6, name="six", report=True)
+    report = Path(chosen.config["report"])
+
+    def page():
+        cards = foo.types.Object()
+        add_cards(cards, overview(embedded), PipelinePanel())
+        return str(cards.to_json())
+
+    assert quote(str(report)) in page()
+    report.unlink()
+    assert quote(str(report)) not in page()
 
 
 def test_trainings_of_a_study_are_shown_as_the_study(home, dataset):
