@@ -78,6 +78,10 @@ def test_the_page_is_small_safe_and_says_what_it_is_about(home):
     assert "<script" not in page
     assert not re.findall(r"<(?:link|img)\b[^>]*?(?:src|href)='?(?!data:)\w", page)
     assert "A &lt;note&gt;." in page
+    record = runs.open_run("four").record
+    for known in (record["python"], record["packages"]["torch"], record["curadiff"]):
+        assert f" {known}" in page[page.index("<dt>versions") : page.index("<dt>command")]
+    assert "not recorded" not in page
     assert "4 arms × 2 seeds = 8 trainings, 600 images (120 held out)" in page
     assert runs.open_run("four").record["created"][:10] in page
     assert "not distinguishable" in page
