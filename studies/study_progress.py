@@ -12,7 +12,7 @@ from tqdm import tqdm
 from ..config import StudySettings
 from ..runs import Run
 from ..workflows.estimating import duration
-from ..workflows.progress import UNSEEN, Progress
+from ..workflows.progress import Progress
 from . import planning
 from .planning import Cell
 
@@ -173,7 +173,7 @@ class _Meter(tqdm):
             bar_format="{desc} {percentage:.0f} % |{bar:20}| {text}",
             desc=desc,
             mininterval=mininterval,
-            delay=UNSEEN,
+            delay=1e-9,  # more than 0: no empty bar at first; and what was said last is shown
             dynamic_ncols=True,
         )
 
