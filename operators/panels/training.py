@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 from fiftyone.operators import types
 
 from ... import runs
@@ -59,12 +62,15 @@ def facts_of(run: Run) -> str:
 
 
 def _curve(parent: types.Object, run: Run) -> None:
-    entries = [entry for entry in run.log() if entry.get("loss") is not None]
+    entries = [entry for entry in run.log() if (entry.get("loss") or 0) > 0]
     if len(entries) < 2:
         return
     entries = entries[:: max(1, len(entries) // POINTS)]
     data, shape = figure(charts.loss_curves({run.id: entries}, {run.id: "loss"}))
-    shape |= {"height": 190, "yaxis": {"type": "log", "nticks": 5, "rangemode": "normal"}}
+    ticks = log_ticks([entry["loss"] for entry in entries])
+    labels = [number(tick) for tick in ticks]
+    axis = {"type": "log", "tickvals": ticks, "ticktext": labels, "rangemode": "normal"}
+    shape |= {"height": 190, "yaxis": axis}
     parent.plot(
         f"loss_{run.id}".replace("-", "_").replace(".", "_"),
         label="Loss over steps",
@@ -74,6 +80,21 @@ def _curve(parent: types.Object, run: Run) -> None:
         config={"displayModeBar": False, "scrollZoom": False},
         componentsProps=layout.flexible(280),
     )
+
+
+def log_ticks(values: Sequence[float]) -> list[float]:
+    """Return round numbers, at most seven, for a logarithmic axis over some positive values.
+
+    Plotly's own would be labelled 2 and 5 for 0.2 and 0.5, which reads as a rise.
+    """
+    low, high = min(values), max(values)
+    decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    for steps in ((1,), (1, 3), (1, 2, 5), range(1, 10)):
+        ticks = [float(f"{step}e{decade}") for decade in decades for step in steps]
+        inside = [tick for tick in ticks if low <= tick <= high]
+        if len(inside) >= 3:
+            return inside[:: -(-len(inside) // 7)]
+    return list(dict.fromkeys(float(f"{low + part * (high - low):.3g}") for part in (0, 0.5, 1)))
 
 
 def _log(card: types.Object, run: Run) -> None:

@@ -14,6 +14,7 @@ from curadiff.datasets import generated, pairs, reading
 from curadiff.operators.panels.cards import add_cards
 from curadiff.operators.panels.next_step import next_step
 from curadiff.operators.panels.pipeline import PipelinePanel
+from curadiff.operators.panels.training import log_ticks
 from curadiff.workflows.mapping import map_embeddings, principal_plane
 from curadiff.workflows.overview import Overview, overview
 from fiftyone.core.odm import get_db_conn
@@ -77,6 +78,20 @@ def test_the_report_of_a_selection_is_a_click_away_while_it_is_there(home, embed
     assert quote(str(report)) in page()
     report.unlink()
     assert quote(str(report)) not in page()
+
+
+@pytest.mark.parametrize(
+    ("values", "ticks"),
+    [
+        ([0.03, 1.2], [0.03, 0.1, 0.3, 1.0]),
+        ([0.15, 0.6], [0.2, 0.3, 0.4, 0.5, 0.6]),
+        ([0.001, 900.0], [0.001, 0.01, 0.1, 1.0, 10.0, 100.0]),
+        ([0.98, 1.23], [0.98, 1.1, 1.23]),
+        ([0.5, 0.5], [0.5]),
+    ],
+)
+def test_a_loss_has_ticks_that_are_read_as_they_are(values, ticks):
+    assert log_ticks(values) == pytest.approx(ticks, rel=0.02)
 
 
 def test_trainings_of_a_study_are_shown_as_the_study(home, dataset):
