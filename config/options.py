@@ -173,6 +173,10 @@ class TrainOptions(TypedDict, total=False):
     """Weight of a noise level: snr is the usual loss on the noise; snr+1 is that on v, which learns coarse shapes sooner. [default: 'snr']"""
     timesteps: int
     """Noise levels T. [>= 2; <= 10000; default: 1000]"""
+    classes: str | None
+    """Field with the class of each image, such as ground_truth, which the network is told; images can then be drawn by class."""
+    label_dropout: float
+    """Share of the images whose class the network is not told in a step; guidance needs it. [>= 0; < 1; default: 0.1]"""
     horizontal_flip: bool
     """Mirror half of the images at random. [default: True]"""
     augment: float
@@ -185,6 +189,8 @@ class TrainOptions(TypedDict, total=False):
     """Steps between two updates of the average. [>= 1; default: 10]"""
     ema_warmup: int
     """Steps until averaging begins; before, it is a copy. [>= 0; default: 100]"""
+    power_ema_every: int | None
+    """Steps between two snapshots of averages from which one of any length can be put together afterwards (arXiv:2312.02696); none keeps none. Some 20 in all are enough. [>= 1]"""
     mixed_precision: Literal['auto', 'no', 'bf16', 'fp16']
     """Number format of the forward pass; auto is bf16 on a GPU that has it. [default: 'auto']"""
     compile: Literal['auto', 'yes', 'no']
@@ -223,6 +229,14 @@ class GenerateOptions(TypedDict, total=False):
     """Network evaluations per image. [>= 1; <= 10000; default: 250]"""
     weights: Literal['ema', 'raw']
     """Averaged weights or the last ones. [default: 'ema']"""
+    ema: float | None
+    """Length of the average to draw with, as a share of the training (0.05, 0.1, 0.15), from a training with power_ema_every; by default its ordinary average. [>= 0.01; <= 0.25]"""
+    classes: list[str] | None
+    """Classes to draw, in turn, from a training with classes; by default all, as often as the training images have them."""
+    guidance: float | None
+    """How far to go from what is drawn without a class, or by guide, toward what is drawn with it: 1 is no guidance, 2 twice as far. [>= 0; <= 100]"""
+    guide: str | None
+    """Autoguidance: a worse model to go away from, an earlier step of the same training (4000), another training, or a step of it (RUN:4000)."""
     batch_size: int
     """Images drawn before their files are written; does not change them. [>= 1; default: 64]"""
     processes: int

@@ -163,6 +163,18 @@ class TrainSettings(Settings):
         advanced=True,
     )
     timesteps: int = setting(1000, "Noise levels T.", ge=2, le=10_000, advanced=True)
+    classes: str | None = setting(
+        None,
+        "Field with the class of each image, such as ground_truth, which the network is told; "
+        "images can then be drawn by class.",
+    )
+    label_dropout: float = setting(
+        0.1,
+        "Share of the images whose class the network is not told in a step; guidance needs it.",
+        ge=0,
+        lt=1,
+        advanced=True,
+    )
     horizontal_flip: bool = setting(True, "Mirror half of the images at random.")
     augment: float = setting(
         0.0,
@@ -184,6 +196,13 @@ class TrainSettings(Settings):
     ema_every: int = setting(10, "Steps between two updates of the average.", ge=1, advanced=True)
     ema_warmup: int = setting(
         100, "Steps until averaging begins; before, it is a copy.", ge=0, advanced=True
+    )
+    power_ema_every: int | None = setting(
+        None,
+        "Steps between two snapshots of averages from which one of any length can be put together "
+        "afterwards (arXiv:2312.02696); none keeps none. Some 20 in all are enough.",
+        ge=1,
+        advanced=True,
     )
     mixed_precision: Literal["auto", "no", "bf16", "fp16"] = setting(
         "auto",
@@ -249,6 +268,11 @@ class TrainSettings(Settings):
                 "augment must be 0 with start_from a .pt file, whose network knows no "
                 f"augmentation; got {self.augment}."
             )
+        if (self.start_from or "").endswith(".pt") and self.classes is not None:
+            raise ValueError(
+                "classes must be left out with start_from a .pt file, whose network knows no "
+                f"classes; got {self.classes}."
+            )
         if self.network == "analytic":
             refused = [
                 name
@@ -258,6 +282,8 @@ class TrainSettings(Settings):
                     ("accelerate", bool(self.accelerate)),
                     ("augment", self.augment > 0),
                     ("dropout", self.dropout > 0),
+                    ("classes", self.classes is not None),
+                    ("power_ema_every", self.power_ema_every is not None),
                 )
                 if given
             ]

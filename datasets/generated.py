@@ -12,8 +12,11 @@ from .database import fiftyone
 from .info_sections import Sections
 
 BATCH = 1000
+CLASS = "drawn_class"
 DRAWN = ("checkpoint", "weights", "sampler", "steps")
 """What decides, with the run and the seed, what an image is."""
+GUIDED = ("asked_classes", "guidance", "guide", "ema_length")
+"""What decides it besides, where it is given."""
 
 
 def add_generated(
@@ -27,6 +30,7 @@ def add_generated(
     training_seed: int,
     origin: Mapping[str, Any],
     uid: str | None = None,
+    classes: Sequence[str | None] | None = None,
 ) -> tuple[Any, int]:
     """Add generated images to the persistent data set ``name``; nothing is added twice.
 
@@ -44,6 +48,7 @@ def add_generated(
         training_seed: Seed of the training.
         origin: What else to remember of the run: checkpoint, sampler, source ids' hash.
         uid: What the run is known by for ever; by default its id.
+        classes: The class each image was drawn of, kept in the field `CLASS`; None without.
 
     Returns:
         The data set, and how many samples were added.
@@ -59,12 +64,14 @@ def add_generated(
         )
     uid = uid or run
     key = [uid, *(origin.get(part) for part in DRAWN)]
+    key += [origin[part] for part in GUIDED if origin.get(part) is not None]
+    told = dict(zip(paths, classes or [], strict=bool(classes)))
     run_entry = {"run": run, "arm": arm, "training_seed": training_seed, **origin}
     building.sweep()
     with locking.exclusive(name, "import-generated"):
         if not fo.dataset_exists(name):
             with building.built(name) as made:
-                plan, added = _plan(made, paths, seeds, source, key, run_entry)
+                plan, added = _plan(made, paths, seeds, source, key, run_entry, told)
                 _finish(made, plan, added)
                 _link(source, name, made)
             return identity.load(name), len(added)
@@ -72,7 +79,7 @@ def add_generated(
         with locking.exclusive(dataset, "import-generated") as held:
             dataset.reload()
             _refuse_other(dataset, source)
-            plan, added = _plan(dataset, paths, seeds, source, key, run_entry)
+            plan, added = _plan(dataset, paths, seeds, source, key, run_entry, told)
             if _changes_something(dataset, plan, added):
                 held.check()
                 arrays = {"documents": documents.packed(added)}
@@ -94,6 +101,7 @@ def _plan(
     source: Any,
     key: Sequence[Any],
     run_entry: Mapping[str, Any],
+    classes: Mapping[Path, str | None],
 ) -> tuple[dict[str, Any], list[dict]]:
     """Work out what is to be written, and the documents of the new samples."""
     fo = fiftyone()
@@ -119,6 +127,8 @@ def _plan(
             training_seed=run_entry["training_seed"],
             image_seed=seed,
         )
+        if classes.get(path) is not None:
+            sample[CLASS] = fo.Classification(label=classes[path])
         samples.append(sample)
         marks.append(documents.mark(dataset, *key, seed, path) if old else mark)
     documents.expand(dataset, samples)

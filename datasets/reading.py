@@ -152,6 +152,34 @@ def field_values(dataset: Any, ids: list[str], path: str) -> list[Any]:
     return values
 
 
+def class_labels(dataset: Any, ids: list[str], field: str) -> list[str | None]:
+    """Read the class of the samples with these ids, in their order; None where there is none.
+
+    Args:
+        dataset: The data set.
+        ids: Sample ids.
+        field: A field of classifications, such as ground_truth, or of text, such as
+            ground_truth.label.
+
+    Raises:
+        DataError: There is no such field, or it holds something else.
+    """
+    fo = fiftyone()
+    path = field
+    known = dataset.get_field(path)
+    if isinstance(known, fo.EmbeddedDocumentField) and known.document_type is fo.Classification:
+        path = f"{field}.label"
+        known = dataset.get_field(path)
+    if not isinstance(known, fo.StringField):
+        fields = list(dataset.get_field_schema(flat=True))
+        what = "has no field" if known is None else "has no classes in the field"
+        raise DataError(
+            f"{dataset.name!r} {what} {field!r}{nearest(field, fields)}; give a field of "
+            "classifications, or of text."
+        )
+    return all_samples(dataset).select(ids, ordered=True).values(path)
+
+
 def embedding_fields(dataset: Any) -> list[str]:
     """List the top-level fields that hold vectors."""
     fo = fiftyone()

@@ -12,7 +12,7 @@ from ..common.process import Process
 from ..config import TrainSettings, launch_words
 from ..runs import Busy, Run, StopRequest, launch, lease
 from ..runs.forking import Child
-from . import manifest, pixels
+from . import classes, manifest, pixels
 from .init import initialize
 
 MODULE = "curadiff.diffusion.train.worker"
@@ -50,6 +50,7 @@ def prepare(
     settings: TrainSettings,
     extra: dict[str, Any] | None = None,
     held_out: Sequence[str | Path] | None = None,
+    labels: Sequence[str | None] | None = None,
 ) -> manifest.Manifest:
     """Check the images, prepare their pixels and write ``manifest.json``.
 
@@ -61,6 +62,8 @@ def prepare(
         extra: Whatever else ``run.json`` should say, such as the selection's name.
         held_out: Files of images that are not trained on; at every checkpoint the
             loss on some of them is logged beside that on training images.
+        labels: The class of each image, None where it has none, if the settings have
+            ``classes``; unlabeled images are trained on as images of no class.
 
     Returns:
         The manifest: ids, paths, sha256 of each file, and one hash over all. ``run.json`` says
@@ -83,9 +86,10 @@ def prepare(
         raise DataError(f"got {len(ids)} ids and {len(paths)} paths; give one id per path.")
     if not ids:
         raise DataError("there are no images to train on; select at least one.")
+    labels = _labels(ids, labels, settings)
     if settings.start_from is not None:
         initialize.from_setting(run, settings.start_from)
-    images, skipped, notes = _read(ids, paths, settings)
+    images, skipped, notes = _read(ids, paths, settings, labels)
     manifest.write(run, images)
     if held_out is not None and len(held_out):
         names = [str(path) for path in held_out]
@@ -99,12 +103,37 @@ def prepare(
         run.add(skipped_held_out=left_out)
     facts = {"manifest_hash": images["hash"], "images": len(images["ids"]), "skipped": skipped}
     facts |= {"noted": len(notes), "notes": [notes[path] for path in sorted(notes)[:NOTES]]}
+    if "labels" in images:
+        facts |= {"classes": classes.counts(images["labels"])}
+        facts |= {"unlabeled": images["labels"].count(None)}
     run.add(**(extra or {}), **facts)
     return images
 
 
+def _labels(
+    ids: Sequence[str], labels: Sequence[str | None] | None, settings: TrainSettings
+) -> list[str | None] | None:
+    """Check that there are labels where the settings have classes, and only there."""
+    if settings.classes is None:
+        if labels is not None:
+            raise DataError("labels are given and the setting classes is not; give both or none.")
+        return None
+    if labels is None or len(labels) != len(ids):
+        raise DataError(
+            f"classes is {settings.classes}, so every image needs a label: got "
+            f"{'none' if labels is None else len(labels)} for {len(ids)} images."
+        )
+    given = [label or None for label in labels]
+    if not any(given):
+        raise DataError(f"none of the {len(ids)} images has a label in {settings.classes}.")
+    return given
+
+
 def _read(
-    ids: Sequence[str], paths: Sequence[str | Path], settings: TrainSettings
+    ids: Sequence[str],
+    paths: Sequence[str | Path],
+    settings: TrainSettings,
+    labels: Sequence[str | None] | None = None,
 ) -> tuple[manifest.Manifest, list[dict[str, str]], dict[str, str]]:
     """Put the images into the pixel cache.
 
@@ -116,7 +145,7 @@ def _read(
     known = [digest for digest in sha256 if digest is not None]
     if len(known) == len(paths) and pixels.is_stored(known, size):
         notes = pixels.notes_on(known, size)
-        return manifest.make(ids, paths, known), [], _by_path(notes, paths)
+        return manifest.make(ids, paths, known, labels), [], _by_path(notes, paths)
     notes: pixels.Notes = {}
     pictures, faults = pixels.decode(paths, size, notes)
     if faults and settings.bad_images == "refuse":
@@ -129,7 +158,8 @@ def _read(
     if not good:
         raise DataError(f"none of the {len(paths)} images can be read. {faults[0]}")
     kept = [digest for i, digest in enumerate(sha256) if i not in faults and digest is not None]
-    made = manifest.make([ids[i] for i in good], [paths[i] for i in good], kept)
+    labels = None if labels is None else [labels[i] for i in good]
+    made = manifest.make([ids[i] for i in good], [paths[i] for i in good], kept, labels)
     row_of = {place: row for row, place in enumerate(good)}
     noted = {row_of[place]: note for place, note in notes.items()}
     pixels.store(pictures[good] if faults else pictures, kept, noted)

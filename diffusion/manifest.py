@@ -11,7 +11,7 @@ import json
 from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, TypedDict, cast
+from typing import Any, NotRequired, TypedDict, cast
 
 from ..common.errors import DataError, RunError
 from ..common.images import content_hash
@@ -29,17 +29,25 @@ class Manifest(TypedDict):
     paths: list[str]
     sha256: list[str]
     hash: str
+    labels: NotRequired[list[str | None]]  # of a training with classes; None for unlabeled images
 
 
-def make(ids: Sequence[str], paths: Sequence[str | Path], sha256: Sequence[str]) -> Manifest:
+def make(
+    ids: Sequence[str],
+    paths: Sequence[str | Path],
+    sha256: Sequence[str],
+    labels: Sequence[str | None] | None = None,
+) -> Manifest:
     """Put a manifest together from lists of equal length."""
-    content = json.dumps([list(ids), list(sha256)]).encode()
-    return {
+    hashed = [list(ids), list(sha256)] + ([] if labels is None else [list(labels)])
+    content = json.dumps(hashed).encode()
+    made: Manifest = {
         "ids": [str(i) for i in ids],
         "paths": [str(Path(path).absolute()) for path in paths],
         "sha256": list(sha256),
         "hash": hashlib.sha256(content).hexdigest(),
     }
+    return made if labels is None else {**made, "labels": list(labels)}
 
 
 def without(manifest: Manifest, sha256: Collection[str]) -> tuple[Manifest, list[str]]:
@@ -60,6 +68,8 @@ def read(run: Run, name: str = NAME) -> Manifest:
     """
     manifest: Any = read_json(run.path / name)
     lists = [manifest.get(key) for key in LISTS] if isinstance(manifest, dict) else []
+    if lists and "labels" in manifest:
+        lists.append(manifest["labels"])
     lengths = {len(one) if isinstance(one, list) else -1 for one in lists}
     if len(lengths) != 1 or -1 in lengths or not isinstance(manifest.get("hash"), str):
         raise RunError(

@@ -185,7 +185,7 @@ def disk_of(config: StudySettings) -> int:
     if config.train.network != "analytic":
         with torch.device("meta"):  # shapes only, no memory
             count = sum(weight.numel() for weight in network.build(config.train).parameters())
-        per_training = checkpoint.disk_bytes(count, config.train.checkpoints_kept)
+        per_training = checkpoint.disk_bytes(count, config.train)
     per_image = 1.6 * config.train.image_size**2  # bytes of a photograph as PNG
     return int(trainings_of(config) * (per_training + config.generate.count * per_image))
 

@@ -126,6 +126,7 @@ def _import(folder: Path, config: LinkSettings) -> Linked:
     known = run.record.get("identity") or {"name": run.record["dataset"]}
     source = identity.open_by_identity(known)
     listed = {folder / image_folder.file_name(i): seed for i, seed in enumerate(record["seeds"])}
+    class_of = dict(zip(listed, record.get("classes") or [], strict=False))
     paths = [path for path in listed if path.is_file() and path.stat().st_size]
     if not paths:
         raise DataError(
@@ -146,7 +147,9 @@ def _import(folder: Path, config: LinkSettings) -> Linked:
             "folder": str(folder),
             "ids_hash": run.record["ids_hash"],
             **{name: record[name] for name in generated.DRAWN},
+            **{name: record[name] for name in generated.GUIDED if record.get(name) is not None},
         },
+        classes=[class_of[path] for path in paths] if class_of else None,
     )
     return Linked(dataset, added, counting.exact(dataset), len(listed) - len(paths), source.name)
 

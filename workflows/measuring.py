@@ -112,6 +112,7 @@ def prepare(settings: TrainSettings) -> Run:
         "grid_every": STEPS,
         "checkpoint_every": STEPS,
         "keep_every": None,
+        "classes": None,
     }
     full = TrainSettings(**{**settings.model_dump(), **given, "tracker": "none"})
     run = runs.create("measure", full.model_dump(mode="json"), name=path.name, folder=path.parent)

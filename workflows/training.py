@@ -144,6 +144,9 @@ def new_run(
         "ids_hash": writing.ids_hash(pool.ids),
         "selected_with": selected_with,
     }
+    labels = None
+    if config.classes is not None:
+        labels = reading.class_labels(dataset, list(pool.ids), config.classes)
     full = config.model_dump(mode="json")
     with runs.making("train", full, name=config.name, folder=folder) as run:
         diffusion.prepare(
@@ -153,6 +156,7 @@ def new_run(
             settings=config,
             extra=origin,
             held_out=held_out,
+            labels=labels,
         )
     _warn(run)
     note(dataset, run, pool.ids)

@@ -13,6 +13,7 @@ from ...common.images import content_hash
 from ...config import TrainSettings
 from ...config.base import PLAIN_NAME
 from ...runs import Run, lease, open_run, read_json, write_json
+from ..classes import counts, labels_of
 from . import growing
 from .from_pipeline import SHAPE, WEIGHTS, from_pipeline
 
@@ -83,6 +84,8 @@ def from_run(run: Run, other: Run) -> int:
     if shape.exists():
         write_json(run.path / SHAPE, read_json(shape))
     origin = {"run": other.id, "step": step, "sha256": content_hash(run.path / WEIGHTS)}
+    if theirs.classes is not None:
+        origin["classes"] = list(counts(labels_of(other.path)))
     run.add(started_from=origin)
     return step
 
@@ -93,16 +96,21 @@ def load_initial_weights(run_path: Path, network: nn.Module) -> None:
     if path.exists():
         from safetensors.torch import load_file
 
-        from ..networks.conditioning import published
+        from ..networks.conditioning import CLASSES, published
 
-        sha256 = Run(run_path).record.get("started_from", {}).get("sha256")
+        origin = Run(run_path).record.get("started_from", {})
+        sha256 = origin.get("sha256")
         if sha256 is not None and content_hash(path) != sha256:
             raise RunError(f"{path} is damaged: its checksum is another; start a new training.")
         weights = {name: w for name, w in load_file(path).items() if published(name)}
+        embedded = weights.pop(f"{CLASSES}.weight", None)
         own = network.state_dict()
-        if weights.keys() != {name for name in own if published(name)}:
+        if weights.keys() != {name for name in own if published(name)} - {f"{CLASSES}.weight"}:
             weights = growing.grow(weights, network)
-        network.load_state_dict({**own, **weights})  # labels begin without an effect
+        if embedded is not None and origin.get("classes") == list(counts(labels_of(run_path))):
+            weights[f"{CLASSES}.weight"] = embedded
+        # labels, and classes that the other training did not have, begin without an effect
+        network.load_state_dict({**own, **weights})
 
 
 def from_lucidrains(run: Run, path: Path) -> int:

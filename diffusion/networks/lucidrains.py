@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .conditioning import CONDITIONING, label_embedding, label_map
+from .conditioning import CLASSES, CONDITIONING, ClassEmbedding, label_embedding, label_map
 
 GROUPS = 8
 HEADS, HEAD = 4, 32
@@ -31,10 +31,17 @@ class Lucidrains(nn.Module):
         widths: Width of each level, from the full picture down.
         dropout: Chance that a unit between a residual block's convolutions is dropped.
         labels: How many numbers it is told about each image, see `conditioning`.
+        classes: How many classes it knows.
     """
 
     def __init__(
-        self, base: int, widths: Sequence[int], *, dropout: float = 0.0, labels: int = 0
+        self,
+        base: int,
+        widths: Sequence[int],
+        *,
+        dropout: float = 0.0,
+        labels: int = 0,
+        classes: int = 0,
     ) -> None:
         super().__init__()
         code = 4 * base
@@ -75,16 +82,27 @@ class Lucidrains(nn.Module):
         for module in self.modules():
             if isinstance(module, Residual):
                 module.dropout = dropout
-        self.labels = labels
+        self.labels, self.classes = labels, classes
         if labels:
             self.add_module(CONDITIONING, label_map(labels, code))
+        if classes:
+            self.add_module(CLASSES, ClassEmbedding(classes, code))
 
-    def forward(self, x_t: Tensor, t: Tensor, labels: Tensor | None = None) -> Tensor:
-        """(b, 3, h, w), (b,) and labels (b, k) -> (b, 3, h, w)."""
+    def forward(
+        self,
+        x_t: Tensor,
+        t: Tensor,
+        labels: Tensor | None = None,
+        classes: Tensor | None = None,
+    ) -> Tensor:
+        """(b, 3, h, w), (b,), labels (b, k) and classes (b,) -> (b, 3, h, w)."""
         x = stem = self.init_conv(x_t)
         code = self.time_mlp(t)
         if self.labels:
             code = code + label_embedding(self, labels, len(x_t))
+        if self.classes:
+            embedding = cast(ClassEmbedding, self.get_submodule(CLASSES))
+            code = code + embedding.looked_up(classes, len(x_t))
         skips: list[Tensor] = []
         for level in self.downs:
             first, second, attend, down = cast(nn.ModuleList, level)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -11,8 +11,9 @@ from torch import Tensor, nn
 from ...common.errors import EnvironmentFault, SettingsError
 from ...config import TrainSettings
 from ...runs import read_json
+from ..classes import counts, labels_of
 from ..init.from_pipeline import SHAPE
-from .conditioning import CONDITIONING, label_embedding, label_map
+from .conditioning import CONDITIONING, ClassEmbedding, label_embedding, label_map
 from .lucidrains import Lucidrains
 
 GROUPS = 8
@@ -23,7 +24,7 @@ AUGMENTATION_LABELS = 9
 class Unet2D(nn.Module):
     """diffusers' ``UNet2DModel`` behind a plain call; ``inner`` is the model itself."""
 
-    def __init__(self, labels: int = 0, **config: Any) -> None:
+    def __init__(self, labels: int = 0, classes: int = 0, **config: Any) -> None:
         super().__init__()
         try:
             from diffusers.models.unets.unet_2d import UNet2DModel
@@ -36,22 +37,38 @@ class Unet2D(nn.Module):
             ) from fault
         self.inner = UNet2DModel(**config)
         use_float32_on_cpu(self.inner)
+        code = self.inner.time_embedding.linear_2.out_features
+        self.labels, self.classes = labels, classes
         if labels:
-            code = self.inner.time_embedding.linear_2.out_features
             self.inner.add_module(CONDITIONING, label_map(labels, code))
             self.inner.class_embedding = nn.Identity()  # adds what it is given to the embedding
+        if classes:
+            self.inner.class_embedding = ClassEmbedding(classes, code)
 
-    def forward(self, x_t: Tensor, t: Tensor, labels: Tensor | None = None) -> Tensor:
+    def forward(
+        self,
+        x_t: Tensor,
+        t: Tensor,
+        labels: Tensor | None = None,
+        classes: Tensor | None = None,
+    ) -> Tensor:
         """Return the prediction for noised images x_t (b, 3, h, w) at levels t (b,).
 
         Args:
             x_t: (b, 3, h, w).
             t: (b,) noise levels.
-            labels: (b, k) what is known of the images, zeros by default.
+            labels: (b, k) how the images were changed, zeros by default.
+            classes: (b,) int64 what they show, by default of no class.
         """
-        if self.inner.class_embedding is None:
+        added = []
+        if self.labels:
+            added.append(label_embedding(self.inner, labels, len(x_t)))
+        if self.classes:
+            embedding = cast(ClassEmbedding, self.inner.class_embedding)
+            added.append(embedding.looked_up(classes, len(x_t)))
+        if not added:
             return self.inner(x_t, t, return_dict=False)[0]
-        added = label_embedding(self.inner, labels, len(x_t))
+        added = added[0] if len(added) == 1 else added[0] + added[1]
         return self.inner(x_t, t, class_labels=added, return_dict=False)[0]
 
 
@@ -76,8 +93,18 @@ def build(settings: TrainSettings, run_path: Path | None = None) -> nn.Module:
                 settings.widths,
                 dropout=settings.dropout,
                 labels=label_count(settings),
+                classes=class_count(settings, run_path),
             )
-        return Unet2D(label_count(settings), **unet2d_config(settings, run_path))
+        config = unet2d_config(settings, run_path)
+        config.pop("num_class_embeds", None)  # would draw random numbers
+        return Unet2D(label_count(settings), class_count(settings, run_path), **config)
+
+
+def class_count(settings: TrainSettings, run_path: Path | None) -> int:
+    """Return how many classes the network of a run knows; 0 where there is no run yet."""
+    if settings.classes is None or run_path is None:
+        return 0
+    return len(counts(labels_of(run_path)))
 
 
 def label_count(settings: TrainSettings) -> int:
@@ -96,14 +123,17 @@ def unet2d_config(settings: TrainSettings, run_path: Path | None = None) -> dict
     At 128 px and the defaults: widths 64, 96, 192, 384, two layers a level,
     self-attention on the lowest level (16 px), 36.5 million parameters.
     """
-    dropout = {"dropout": settings.dropout} if settings.dropout else {}
+    own: dict[str, Any] = {"dropout": settings.dropout} if settings.dropout else {}
+    classes = class_count(settings, run_path)
+    if classes:
+        own["num_class_embeds"] = classes + 1
     if run_path is not None and (run_path / SHAPE).exists():
         shape = read_json(run_path / SHAPE)
-        return {**shape, "sample_size": settings.image_size, **dropout}
+        return {**shape, "sample_size": settings.image_size, **own}
     widths = settings.widths
     lowest = len(widths) - 1
     return {
-        **dropout,
+        **own,
         "sample_size": settings.image_size,
         "in_channels": 3,
         "out_channels": 3,

@@ -31,6 +31,7 @@ def sample_images(
     autocast: torch.dtype | None = None,
     give_up: Callable[[], bool] | None = None,
     rows: int | None = None,
+    classes: np.ndarray | None = None,
 ) -> np.ndarray:
     """Sample one image per seed.
 
@@ -39,7 +40,8 @@ def sample_images(
     on nothing else here.
 
     Args:
-        network: From (x_t (b, 3, h, w), t (b,)) to its prediction.
+        network: From (x_t (b, 3, h, w), t (b,)) to its prediction; with ``classes`` it is also
+            given None for labels and the classes (b,).
         seeds: One per image.
         size: Side of the images in pixels.
         alpha_bar: (T,) the noise schedule.
@@ -51,6 +53,7 @@ def sample_images(
         give_up: Asked before every evaluation whether to end early.
         rows: Images per network call, by default all; the number of seeds must be a
             multiple of it.
+        classes: (n,) int64 the class of each image, for a network that is told classes.
 
     Returns:
         (n, size, size, 3) uint8.
@@ -59,6 +62,7 @@ def sample_images(
         Interrupted: ``give_up`` returned true.
     """
     x = normal(seeds, (3, size, size), torch.device("cpu")).to(device)
+    told = None if classes is None else torch.from_numpy(classes).to(device)
 
     def denoiser(x_t: Tensor, t: int) -> Tensor:
         if give_up is not None and give_up():
@@ -66,9 +70,10 @@ def sample_images(
         output = torch.empty_like(x_t)
         t_batch = torch.full((rows or len(x_t),), t, device=device)
         with torch.autocast(device.type, autocast, enabled=autocast is not None):
-            parts = zip(x_t.split(len(t_batch)), output.split(len(t_batch)), strict=True)
-            for noised, predicted in parts:
-                predicted.copy_(network(noised, t_batch))
+            for first in range(0, len(x_t), len(t_batch)):
+                part = slice(first, first + len(t_batch))
+                condition = () if told is None else (None, told[part])
+                output[part] = network(x_t[part], t_batch, *condition)
         x_0 = objective.to_picture(output, x_t, alpha_bar=alpha_bar[t], prediction=prediction)
         return x_0.clamp(-1, 1)
 

@@ -19,11 +19,11 @@ from ...common.errors import RunError, SettingsError
 from ...config import GenerateSettings, TrainSettings
 from ...runs import Lease, Run, environment, launch, write_json
 from ...runs.bootstrap import LAUNCHER
-from .. import schedules
+from .. import classes, schedules
 from ..analytic import drawing, freezing, sources
 from ..networks import network
-from ..train import checkpoint, engine
-from . import batch, image_folder
+from ..train import checkpoint, engine, power_ema
+from . import batch, guidance, image_folder
 
 WORKER = "curadiff.diffusion.sampling.worker"
 WEIGHTS = {"ema": "ema", "raw": "model"}  # file of a checkpoint
@@ -83,6 +83,14 @@ def generate(
     if checkpoint_step is not None and checkpoint_step not in saved:
         listed = ", ".join(map(str, saved)) or "none"
         raise RunError(f"{run.id} has no checkpoint at step {checkpoint_step} (there: {listed}).")
+    if settings.classes and analytic:
+        raise SettingsError(
+            "classes are for networks that are trained with them, and analytic is not; select the "
+            "images of a class and freeze those."
+        )
+    guide = guidance.resolve(run, settings)
+    if guide is not None:
+        settings = settings.changed(guide=str(guide))
     own = run.path / "generated" / image_folder.folder_name(settings, step)
     folder = own if folder is None else Path(folder).absolute()
     _make_folder(folder)
@@ -118,15 +126,32 @@ def _make_folder(folder: Path) -> None:
 
 
 def load_network(
-    run: Run, settings: TrainSettings, *, step: int, weights: str, device: torch.device
+    run: Run,
+    settings: TrainSettings,
+    *,
+    step: int,
+    weights: str,
+    device: torch.device,
+    length: float | None = None,
 ) -> torch.nn.Module:
-    """Build a run's network with the weights of a checkpoint, ``ema`` or ``raw``."""
+    """Build a run's network with the weights of a checkpoint, ``ema`` or ``raw``.
+
+    With a ``length`` it has the average of that length which ends at the checkpoint's step.
+    """
     built = network.build(settings, run.path)
-    name = WEIGHTS[weights]
-    tensors, _ = checkpoint.load(run.path, step, name)
-    network.unwrap(built).load_state_dict(tensors[name])
+    if length is None:
+        name = WEIGHTS[weights]
+        loaded = checkpoint.load(run.path, step, name)[0][name]
+    else:
+        loaded = power_ema.reconstruct(run.path, step, length)
+    network.unwrap(built).load_state_dict(loaded)
     built = built.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return built.to(device).requires_grad_(False)
+
+
+def _load_guide(guide: guidance.Guide, device: torch.device) -> torch.nn.Module:
+    trained = TrainSettings(**guide.run.settings)
+    return load_network(guide.run, trained, step=guide.step, weights="ema", device=device)
 
 
 def rows_per_call(image_size: int, device: torch.device) -> int:
@@ -250,12 +275,21 @@ def _network_sampler(
 ) -> Callable[[list[int]], Sampled]:
     """Return a function from seeds to images, sampled with a run's network."""
     trained = TrainSettings(**run.settings)
-    model = load_network(run, trained, step=step, weights=settings.weights, device=device)
+    model = load_network(
+        run, trained, step=step, weights=settings.weights, device=device, length=settings.ema
+    )
     autocast = engine.drawing_precision(trained.mixed_precision, device)
+    guide = guidance.resolve(run, settings)
+
+    def guided() -> torch.nn.Module:
+        return model if settings.guidance is None else guidance.Guided(model, *strength)
+
+    strength = (settings.guidance or 1.0, guide and _load_guide(guide, device))
 
     def sample_seeds(seeds: list[int], evaluations: int = settings.steps) -> Sampled:
+        told = classes.drawn(run, seeds, settings.classes)
         pictures = batch.sample_images(
-            model,
+            guided(),
             seeds,
             size=trained.image_size,
             alpha_bar=schedules.alpha_bar(trained.schedule, trained.timesteps).tolist(),
@@ -265,6 +299,7 @@ def _network_sampler(
             device=device,
             autocast=autocast,
             rows=size,
+            classes=told and told[1],
         )
         return [(picture, None) for picture in pictures]
 

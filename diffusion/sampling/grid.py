@@ -28,8 +28,11 @@ def save_sample_grid(
     alpha_bar: Sequence[float],
     device: torch.device,
     give_up: Callable[[], bool] | None = None,
+    classes: int = 0,
 ) -> None:
     """Draw the grid and write it; not, when ``give_up`` says so meanwhile.
+
+    With so many ``classes`` it shows them in turn.
 
     A large grid on a CPU takes minutes; who asks to stop need not wait for it.
     """
@@ -44,6 +47,7 @@ def save_sample_grid(
             evaluations=min(EVALUATIONS, settings.timesteps),
             device=device,
             give_up=give_up,
+            classes=np.arange(PICTURES) % classes if classes else None,
         )
         write_grid(pictures, path, columns=COLUMNS)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import warnings
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -17,16 +19,20 @@ from ...common.files import checksum_of, link_or_copy, replacing, sweep
 from ...common.images import is_whole_png
 from ...config import GenerateSettings
 from ...runs import Run, read_json, write_json
+from ..classes import drawn
 
 RECORD = "generated.json"
 LEASE = ".lease"  # held while images are drawn into a folder
-GROWS = ("count", "seeds", "run")  # may become more, or be renamed; the images stay
+GROWS = ("count", "seeds", "classes", "run")  # may become more, or be renamed; the images stay
 
 
 def folder_name(settings: GenerateSettings, step: int) -> str:
     """Name a folder after everything that decides what the images are."""
     s = settings
-    return f"{s.sampler}-{s.steps}-{s.weights}-step{step}-seed{s.seed}-n{s.count}"
+    told, more = [s.classes, s.guidance, s.guide, s.ema], ""
+    if told != [None] * 4:
+        more = f"-{hashlib.sha256(json.dumps(told).encode()).hexdigest()[:8]}"
+    return f"{s.sampler}-{s.steps}-{s.weights}-step{step}-seed{s.seed}{more}-n{s.count}"
 
 
 def file_name(number: int) -> str:
@@ -37,6 +43,8 @@ def file_name(number: int) -> str:
 def record(run: Run, settings: GenerateSettings, step: int) -> dict[str, Any]:
     """Return the record of images that are sampled from a run's checkpoint."""
     s = settings
+    seeds = [s.seed + i for i in range(s.count)]
+    told = drawn(run, seeds, s.classes)
     return {
         "run": run.id,
         "run_uid": run.uid,
@@ -46,7 +54,12 @@ def record(run: Run, settings: GenerateSettings, step: int) -> dict[str, Any]:
         "steps": s.steps,
         "seed": s.seed,
         "count": s.count,
-        "seeds": [s.seed + i for i in range(s.count)],
+        "seeds": seeds,
+        "asked_classes": s.classes,
+        "classes": told and told[0],
+        "guidance": s.guidance,
+        "guide": s.guide,
+        "ema_length": s.ema,
         "manifest_hash": run.record.get("manifest_hash"),
     }
 

@@ -10,16 +10,20 @@ import torch
 from torch import Tensor
 
 from ...config import TrainSettings
+from ..classes import Labels, counts, numbers
 from ..pixel_range import to_unit
 from . import augmentation, randomness
 
 
 class Batch(NamedTuple):
-    """Images (b, 3, h, w) in [-1, 1], noise levels (b,), and (b, k) labels for the network."""
+    """Images (b, 3, h, w) in [-1, 1], noise levels (b,), and what the network is told besides.
+
+    That is nothing, (b, k) labels of the augmentation, or these, perhaps None, and (b,) classes.
+    """
 
     images: Tensor
     t: Tensor
-    condition: Tensor | None
+    condition: tuple[Tensor | None, ...] = ()
 
 
 class Batches:
@@ -29,6 +33,7 @@ class Batches:
         pictures: (n, 3, h, w) uint8 from `pixels.load`; they move to a GPU when they take
             less than half of its free memory.
         settings: Decide batch size, parts, flips and seed.
+        labels: The class of each image by name, None where it has none; None without classes.
         device: Where the network is.
         processes: How many share a batch.
         process: Which of them this one is.
@@ -40,6 +45,7 @@ class Batches:
         settings: TrainSettings,
         *,
         device: torch.device,
+        labels: Labels | None = None,
         processes: int = 1,
         process: int = 0,
     ) -> None:
@@ -48,6 +54,8 @@ class Batches:
         self.pictures = _resident(pictures, device)
         # By kind: a GPU that was asked for without its number is not equal to one with it.
         self.resident = self.pictures.device.type == device.type
+        self.classes = None if labels is None else numbers(labels)
+        self.no_class = 0 if labels is None else len(counts(labels))
 
     def __len__(self) -> int:
         return len(self.pictures)
@@ -64,6 +72,7 @@ class Batches:
             flip=s.horizontal_flip,
             attempt=attempt,
             augment=s.augment,
+            label_dropout=None if self.classes is None else s.label_dropout,
         )
 
     def part(self, plan: randomness.Plan, number: int) -> randomness.Plan:
@@ -78,14 +87,23 @@ class Batches:
         index, flip, t = self._to_device(part)
         x_0 = to_unit(self._gather(index, part.index))
         x_0 = torch.where(flip.view(-1, 1, 1, 1), x_0.flip(-1), x_0)
+        classes = self._classes(part)
         if part.augment is None:
-            return Batch(x_0, t, None)
+            return Batch(x_0, t, () if classes is None else (None, classes))
         labels = augmentation.labels_of(part.augment, part.flip)  # (b, 9)
         maps = augmentation.inverse_maps(part.augment)  # (b, 2, 3)
         packed = self._send(torch.from_numpy(np.hstack([labels, maps.reshape(-1, 6)])))
         labels, maps = packed[:, :-6], packed[:, -6:].reshape(-1, 2, 3)
         flip_y = labels[:, augmentation.FLIP_Y_LABEL] > 0
-        return Batch(augmentation.transform(x_0, flip_y, maps), t, labels.contiguous())
+        told = (labels.contiguous(),) if classes is None else (labels.contiguous(), classes)
+        return Batch(augmentation.transform(x_0, flip_y, maps), t, told)
+
+    def _classes(self, part: randomness.Plan) -> Tensor | None:
+        """Return the class that the network is told of each image, (b,) int64."""
+        if self.classes is None or part.unlabeled is None:
+            return None
+        told = np.where(part.unlabeled, self.no_class, self.classes[part.index])
+        return self._send(torch.from_numpy(told))
 
     def _send(self, host: Tensor) -> Tensor:
         """Copy to the device without waiting for it."""

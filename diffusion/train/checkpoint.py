@@ -23,7 +23,9 @@ from torch import Tensor
 
 from ...common.errors import RunError
 from ...common.files import TEMPORARY, checksum_of, remove, replacing_folder, temporary
+from ...config import TrainSettings
 from ...runs import read_json, write_json
+from . import power_ema
 
 FOLDER = "checkpoints"
 STATE = "state.json"
@@ -129,9 +131,10 @@ def load(
         listed = ", ".join(map(str, known)) or "none"
         raise Unreadable(f"{run_path} has no checkpoint at step {step} (there: {listed}).")
     try:
-        files = [f"{name}.safetensors" for name in names or GROUPS]
+        names_read = names or (*GROUPS, *_averages(folder))
+        files = [f"{name}.safetensors" for name in names_read]
         _verify(folder, step, files if names else [*files, STATE])
-        tensors = {name: load_file(folder / f"{name}.safetensors") for name in names or GROUPS}
+        tensors = {name: load_file(folder / f"{name}.safetensors") for name in names_read}
         return tensors, {} if names else read_json(folder / STATE)
     except (SafetensorError, OSError, RunError) as fault:
         before = [str(other) for other in known if other < step][-1:]
@@ -139,6 +142,14 @@ def load(
         raise Unreadable(
             f"the checkpoint {folder} is damaged ({_reason(fault)}); delete it to {instead}."
         ) from fault
+
+
+def _averages(folder: Path) -> list[str]:
+    """List the averages of other lengths that a checkpoint was written with."""
+    if not (folder / SUMS).exists():
+        return []
+    listed = read_json(folder / SUMS).get("files", {})
+    return [group for group in power_ema.GROUPS if f"{group}.safetensors" in listed]
 
 
 def _verify(folder: Path, step: int, names: Sequence[str]) -> None:
@@ -237,13 +248,18 @@ def sweep(run_path: Path) -> None:
         remove(path)
 
 
-def disk_bytes(weights: int, keep: int) -> int:
+def disk_bytes(weights: int, settings: TrainSettings) -> int:
     """Return the most disk space that a training with that many weights takes, in bytes.
 
-    A checkpoint holds weights, average and two moments in float32; while one is
-    written, ``keep`` others exist. The pipeline's weights are one copy more.
+    A checkpoint holds weights, average and two moments in float32, and the averages of other
+    lengths where they are kept; while one is written, all that stay exist. The pipeline's weights
+    are one copy more, and snapshots of averages are in half precision.
     """
-    return 4 * weights * (4 * (keep + 1) + 1)
+    every = settings.power_ema_every
+    averages = 0 if every is None else len(power_ema.GROUPS)
+    copies = (4 + averages) * (settings.checkpoints_kept + 1) + 1
+    snapshots = 0 if every is None else -(-settings.steps // every)
+    return 4 * weights * copies + 2 * weights * averages * snapshots
 
 
 def space_warning(run_path: Path, need: int) -> str:

@@ -26,7 +26,7 @@ from .. import manifest, pixels, schedules
 from ..init import initialize
 from ..networks import network
 from ..sampling import pipeline
-from . import checkpoint, engine, patience, randomness
+from . import checkpoint, engine, patience, power_ema, randomness
 from .batches import Batches
 from .monitor import Monitor
 from .objective import Objective
@@ -57,6 +57,7 @@ class Training:
             pixels.load(images["paths"], images["sha256"], s.image_size),
             s,
             device=self.device,
+            labels=images.get("labels"),
             processes=accelerator.num_processes,
             process=accelerator.process_index,
         )
@@ -120,6 +121,9 @@ class Training:
             if (log or at_checkpoint or stop) and not self._log():
                 self._roll_back()
                 continue
+            every = s.power_ema_every
+            if every and self.main and (self.step % every == 0 or self.step == s.steps):
+                power_ema.save(self.run.path, self.step, self.state.averages)
             if at_checkpoint or stop:
                 self.save()
                 if stop and self.step < s.steps:
@@ -186,11 +190,11 @@ class Training:
             self.save()
 
     def _loss(self, part: randomness.Plan) -> Tensor:
-        x_0, t, labels = self.batches.take(part)
+        x_0, t, condition = self.batches.take(part)
         noise = randomness.normal(part.noise, x_0.shape[1:], self.device)
         if self.settings.dropout:  # which units are dropped follows from the part's noise
             torch.manual_seed(int(part.noise[0]))
-        return self.objective.losses(self.forward, x_0, t, noise, labels).mean()
+        return self.objective.losses(self.forward, x_0, t, noise, *condition).mean()
 
     def _update(self) -> None:
         weights = list(self.state.weights.values())
@@ -243,7 +247,7 @@ class Training:
                 "curadiff", self.settings.model_dump(), engine.tracker_options(self.run)
             )
         if self.main:
-            need = checkpoint.disk_bytes(self.state.count(), self.settings.checkpoints_kept)
+            need = checkpoint.disk_bytes(self.state.count(), self.settings)
             warning = checkpoint.space_warning(self.run.path, need)
             message = f"training on {self.device}; needs up to {need / 1e9:.2f} GB of disk{warning}"
             if last is not None and last.warning:

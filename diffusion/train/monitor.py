@@ -44,6 +44,7 @@ class Monitor:
         self.run, self.settings, self.state = run, settings, state
         self.objective, self.device = objective, device
         self.training_images = training_images
+        self.classes = network.class_count(settings, run.path)
         self.held_out = validation.held_out_subset(run, settings.image_size, device)
 
     def log_validation_loss(self, step: int, progress: Progress) -> None:
@@ -72,6 +73,7 @@ class Monitor:
                 alpha_bar=self.objective.alpha_bar.tolist(),
                 device=self.device,
                 give_up=give_up,
+                classes=self.classes,
             )
 
     @contextmanager

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-Network = Callable[..., Tensor]  # (x_t (b, 3, h, w), t (b,), labels (b, k)) -> (b, 3, h, w)
+Network = Callable[..., Tensor]  # (x_t (b, 3, h, w), t (b,), labels, classes) -> (b, 3, h, w)
 
 
 class Objective:
@@ -57,7 +57,7 @@ class Objective:
         x_0: Tensor,
         t: Tensor,
         noise: Tensor,
-        condition: Tensor | None = None,
+        *condition: Tensor | None,
     ) -> Tensor:
         """Return the weighted squared error of each image, (b,) float32.
 
@@ -66,10 +66,9 @@ class Objective:
             x_0: (b, 3, h, w) clean images.
             t: (b,) their noise levels.
             noise: (b, 3, h, w) standard normal.
-            condition: (b, k) labels that the network is told, if any.
+            *condition: What else the network is told: (b, k) labels and (b,) classes, if any.
         """
-        labels = () if condition is None else (condition,)
-        output = network(self.noised(x_0, t, noise), t, *labels).float()
+        output = network(self.noised(x_0, t, noise), t, *condition).float()
         error = (output - self.target(x_0, t, noise)).square().flatten(1).mean(1)  # (b,)
         return error * self.weight[t]
 

@@ -29,6 +29,7 @@ class Plan:
     t: np.ndarray  # int64, noise levels in [0, T)
     noise: np.ndarray  # int64, one seed per image for its noise
     augment: np.ndarray | None = None  # (batch, 7), see `augmentation.draw_parameters`
+    unlabeled: np.ndarray | None = None  # bool, whose class the network is not told
 
     def part(self, chosen: slice) -> Plan:
         """Return the plan of a slice of the batch."""
@@ -38,6 +39,7 @@ class Plan:
             self.t[chosen],
             self.noise[chosen],
             None if self.augment is None else self.augment[chosen],
+            None if self.unlabeled is None else self.unlabeled[chosen],
         )
 
 
@@ -57,6 +59,7 @@ def plan_step(
     flip: bool,
     attempt: int,
     augment: float = 0.0,
+    label_dropout: float | None = None,
 ) -> Plan:
     """Return the random choices of a step.
 
@@ -70,18 +73,24 @@ def plan_step(
         flip: Mirror half of the images.
         attempt: 0; raised when a step failed, to draw flips, levels and noise anew.
         augment: Probability of each augmentation; the other choices do not depend on it.
+        label_dropout: Share of the images whose class is not told, None without classes; the
+            other choices do not depend on it.
     """
     rng = stream("step", seed, step, attempt)
     parameters = None
     if augment > 0:
         own = stream("augment", seed, step, attempt)
         parameters = augmentation.draw_parameters(own, batch_size, augment)
+    unlabeled = None
+    if label_dropout is not None:
+        unlabeled = stream("label dropout", seed, step, attempt).random(batch_size) < label_dropout
     return Plan(
         index=image_order(seed=seed, first=step * batch_size, count=batch_size, images=images),
         flip=(rng.random(batch_size) < 0.5) & flip,
         t=rng.integers(timesteps, size=batch_size),
         noise=rng.integers(2**62, size=batch_size),
         augment=parameters,
+        unlabeled=unlabeled,
     )
 
 

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from ...common.errors import RunError
 from ...config import TrainSettings
+from . import power_ema
 from .ema import ema_decay_at, ema_update
 
 MOMENTS = ("exp_avg", "exp_avg_sq")
@@ -32,7 +33,9 @@ class State:
         self.network = network
         self.settings = settings
         self.weights = dict(bare.named_parameters())
-        self.ema = {name: weight.detach().clone() for name, weight in self.weights.items()}
+        self.ema = _copies(self.weights)
+        groups = power_ema.GROUPS if settings.power_ema_every else ()
+        self.averages = {group: _copies(self.weights) for group in groups}
         self.optimizer = torch.optim.AdamW(
             self.weights.values(),
             lr=settings.learning_rate,
@@ -56,11 +59,13 @@ class State:
         return rate
 
     def update_ema(self, step: int) -> None:
-        """Update the EMA after ``step`` steps."""
+        """Update the EMA, and other averages where they are kept, after ``step`` steps."""
         s = self.settings
         decay = ema_decay_at(step, decay=s.ema_decay, every=s.ema_every, warmup=s.ema_warmup)
         if decay is not None:
             ema_update(list(self.ema.values()), list(self.weights.values()), decay)
+        if self.averages:
+            power_ema.update(self.averages, self.weights, step)
 
     @contextmanager
     def ema_in_place(self) -> Iterator[None]:
@@ -81,6 +86,8 @@ class State:
             for name, weight in self.weights.items():
                 weight.copy_(weights[name])
                 self.ema[name].copy_(weights[name])
+                for average in self.averages.values():
+                    average[name].copy_(weights[name])
         self.optimizer.state.clear()
 
     def tensors(self) -> dict[str, dict[str, Tensor]]:
@@ -89,7 +96,8 @@ class State:
         for name, weight in self.weights.items():
             for key, value in self.optimizer.state[weight].items():
                 moments[f"{key}.{name}"] = value
-        return {"model": dict(self.weights), "ema": dict(self.ema), "optimizer": moments}
+        groups = {"model": dict(self.weights), "ema": dict(self.ema), "optimizer": moments}
+        return groups | {group: dict(average) for group, average in self.averages.items()}
 
     def restore(self, tensors: dict[str, dict[str, Tensor]]) -> None:
         """Load what `tensors` returned.
@@ -101,6 +109,8 @@ class State:
         for name, weight in self.weights.items():
             _copy_checked(self.ema[name], tensors["ema"], name)
             _copy_checked(weight, tensors["model"], name)
+            for group, average in self.averages.items():  # an adopted file has none
+                _copy_checked(average[name], tensors.get(group, tensors["model"]), name)
         saved: dict[int, dict[str, Any]] = {}
         for place, (name, weight) in enumerate(self.weights.items()):
             if f"step.{name}" not in moments:
@@ -112,6 +122,10 @@ class State:
                 )
         groups = self.optimizer.state_dict()["param_groups"]
         self.optimizer.load_state_dict({"state": saved, "param_groups": groups})
+
+
+def _copies(weights: dict[str, nn.Parameter]) -> dict[str, Tensor]:
+    return {name: weight.detach().clone() for name, weight in weights.items()}
 
 
 def _copy_checked(into: Tensor, tensors: dict[str, Tensor], name: str) -> Tensor:

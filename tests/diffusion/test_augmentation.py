@@ -108,7 +108,7 @@ def test_images_and_labels_of_a_batch_belong_together(tiny):
     pictures = np.random.default_rng(0).integers(0, 256, (10, 3, 16, 16), dtype=np.uint8)
     batches = Batches(pictures, settings, device=torch.device("cpu"))
     plan = batches.plan(0, 0)
-    images, _, given = batches.take(plan)
+    images, _, (given,) = batches.take(plan)
     assert given.shape == (64, 9)
     untouched = (given == 0).all(1)
     assert 0 < untouched.sum() < 64

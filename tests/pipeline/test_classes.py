@@ -1,0 +1,57 @@
+"""Classes go from a field of the data set through a training to the drawings' field."""
+
+import curadiff
+import fiftyone as fo
+import pytest
+from curadiff.common.errors import DataError
+from curadiff.datasets import reading
+from PIL import Image
+
+TINY = {
+    "image_size": 8, "base_channels": 16, "multipliers": "0.5", "layers": 1, "steps": 2,
+    "batch_size": 4, "timesteps": 20, "device": "cpu", "progress": False, "grid_every": 99,
+}  # fmt: skip
+
+
+@pytest.fixture
+def kinds(tmp_path, monkeypatch):
+    monkeypatch.setenv("CURADIFF_HOME", str(tmp_path / "home"))
+    made = fo.Dataset(persistent=True)
+    for number in range(6):
+        path = tmp_path / f"{number}.png"
+        Image.new("RGB", (9, 9), (40 * number,) * 3).save(path)
+        sample = fo.Sample(filepath=str(path), text="ab"[number % 2])
+        if number != 5:
+            sample["kind"] = fo.Classification(label=["bag", "shoe"][number % 2])
+        made.add_sample(sample)
+    yield made
+    made.delete()
+
+
+def test_labels_are_read_from_classifications_and_text(kinds):
+    ids = kinds.values("id")[::-1]
+    expected = [None, "bag", "shoe", "bag", "shoe", "bag"]
+    assert reading.class_labels(kinds, ids, "kind") == expected
+    assert reading.class_labels(kinds, ids, "kind.label") == expected
+    assert reading.class_labels(kinds, ids, "text") == list("bababa")
+    with pytest.raises(DataError, match="has no field 'kinds'"):
+        reading.class_labels(kinds, ids, "kinds")
+    with pytest.raises(DataError, match="has no classes in the field 'metadata'"):
+        reading.class_labels(kinds, ids, "metadata")
+
+
+def test_drawings_are_imported_with_their_class(kinds):
+    run = curadiff.train(kinds, name="kinds", classes="kind", **TINY)
+    assert run.record["classes"] == {"bag": 3, "shoe": 2}
+    assert run.record["unlabeled"] == 1
+    drawing = {"count": 4, "steps": 2, "device": "cpu", "progress": False}
+    folder = curadiff.generate(run, classes=["shoe", "bag"], guidance=2, **drawing)
+    linked = curadiff.import_generated(folder)
+    try:
+        made = linked.dataset.sort_by("image_seed")
+        assert made.values("drawn_class.label") == ["shoe", "bag", "shoe", "bag"]
+        assert curadiff.import_generated(folder).added == 0
+        plain = curadiff.generate(run, **drawing)
+        assert curadiff.import_generated(plain).added == 4  # other images of the same seeds
+    finally:
+        linked.dataset.delete()
