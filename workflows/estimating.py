@@ -12,6 +12,7 @@ from ..config.options import StudyOptions, TrainOptions
 from ..config.signatures import with_settings
 from ..datasets import reading
 from ..datasets.database import lost_in_words
+from ..diffusion.init import from_pipeline
 from ..runs import Run
 from . import measuring
 
@@ -228,8 +229,11 @@ def _cost(
 def _alike(settings: TrainSettings) -> Run | None:
     """Find the newest training here with the same network that was timed."""
     settings_alike = {name: getattr(settings, name) for name in ALIKE}
+    shape = from_pipeline.shape_of(settings.start_from)
     for run in reversed(runs.listing("train")):
         same = {name: run.settings.get(name) for name in ALIKE} == settings_alike
+        own = run.path / from_pipeline.SHAPE
+        same = same and (runs.read_json(own) if own.exists() else None) == shape
         if same and run.status.get("images_per_second"):
             return run
     return None

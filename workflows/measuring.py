@@ -24,6 +24,7 @@ from .. import diffusion, runs
 from ..common.errors import CuradiffError, RunError, SettingsError
 from ..config import TrainSettings
 from ..diffusion import pixels
+from ..diffusion.init import from_pipeline
 from ..runs import Run, caches, launch
 
 ALIKE = (
@@ -115,9 +116,12 @@ def prepare(settings: TrainSettings) -> Run:
         "classes": None,
     }
     full = TrainSettings(**{**settings.model_dump(), **given, "tracker": "none"})
+    shape = from_pipeline.shape_of(settings.start_from)
     run = runs.create("measure", full.model_dump(mode="json"), name=path.name, folder=path.parent)
     generator = np.random.default_rng(0)
     side = full.image_size
+    if shape is not None:
+        runs.write_json(run.path / from_pipeline.SHAPE, shape)
     paths = [run.path / f"noise-{number}.png" for number in range(4)]
     for file in paths:
         Image.fromarray(generator.integers(0, 256, (side, side, 3), dtype=np.uint8)).save(file)
@@ -145,7 +149,10 @@ def train_until_timed(run: Run) -> None:
 
 
 def _folder(settings: TrainSettings) -> Path:
-    settings_alike = {name: getattr(settings, name) for name in ALIKE}
+    settings_alike: dict[str, Any] = {name: getattr(settings, name) for name in ALIKE}
+    shape = from_pipeline.shape_of(settings.start_from)
+    if shape is not None:
+        settings_alike["shape"] = shape
     key = hashlib.sha256(
         json.dumps(settings_alike, sort_keys=True, default=str).encode()
     ).hexdigest()[:16]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,8 @@ from ...common.errors import DataError, EnvironmentFault, RunError
 from ...common.files import replacing
 from ...common.images import content_hash
 from ...config import TrainSettings
-from ...runs import Run, read_json, write_json
+from ...config.base import PLAIN_NAME
+from ...runs import Run, home, read_json, write_json
 
 WEIGHTS = "begins_with.safetensors"  # in a run that starts from trained weights
 SHAPE = "unet_shape.json"  # in a run whose network has the shape of a pipeline's
@@ -68,6 +70,25 @@ def from_pipeline(run: Run, folder: Path) -> None:
     write_json(run.path / SHAPE, shape)
     digest = content_hash(run.path / WEIGHTS)
     run.add(started_from={"path": str(folder.absolute()), "sha256": digest})
+
+
+def shape_of(source: str | None) -> dict[str, Any] | None:
+    """Return the shape of the network that a training with ``start_from`` takes over.
+
+    Returns:
+        Arguments of a ``UNet2DModel``; None where the settings say the shape, and where there is
+        nothing to read it from, which the training itself will refuse.
+    """
+    if source is None or source.endswith(".pt"):
+        return None
+    if re.fullmatch(PLAIN_NAME, source):
+        path = home() / "runs" / source / SHAPE
+        return read_json(path) if path.is_file() else None
+    for path in (Path(source) / "unet" / "config.json", Path(source) / "config.json"):
+        if path.is_file():
+            config = read_json(path)
+            return {name: value for name, value in config.items() if not name.startswith("_")}
+    return None
 
 
 def _problems(

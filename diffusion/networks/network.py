@@ -12,7 +12,7 @@ from ...common.errors import EnvironmentFault, SettingsError
 from ...config import TrainSettings
 from ...runs import read_json
 from ..classes import counts, labels_of
-from ..init.from_pipeline import SHAPE
+from ..init.from_pipeline import SHAPE, shape_of
 from .conditioning import CONDITIONING, ClassEmbedding, label_embedding, label_map
 from .lucidrains import Lucidrains
 
@@ -78,7 +78,7 @@ def build(settings: TrainSettings, run_path: Path | None = None) -> nn.Module:
     Args:
         settings: Of the training.
         run_path: Its run, where the network may have the shape of a pipeline that it starts
-            from.
+            from; without a run that shape is read from the pipeline itself.
 
     Raises:
         SettingsError: It is the analytic one, which has no weights.
@@ -127,8 +127,11 @@ def unet2d_config(settings: TrainSettings, run_path: Path | None = None) -> dict
     classes = class_count(settings, run_path)
     if classes:
         own["num_class_embeds"] = classes + 1
-    if run_path is not None and (run_path / SHAPE).exists():
-        shape = read_json(run_path / SHAPE)
+    if run_path is None:
+        shape = shape_of(settings.start_from)
+    else:
+        shape = read_json(run_path / SHAPE) if (run_path / SHAPE).exists() else None
+    if shape is not None:
         return {**shape, "sample_size": settings.image_size, **own}
     widths = settings.widths
     lowest = len(widths) - 1

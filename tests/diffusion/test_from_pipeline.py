@@ -86,3 +86,20 @@ def test_damaged_weights_are_refused(published, pictures, tiny):
     (folder / "unet" / "diffusion_pytorch_model.safetensors").write_bytes(b"no")
     with pytest.raises(DataError, match="cannot be read as a UNet2DModel"):
         started(pictures, tiny(start_from=str(folder), prediction="epsilon"), "one")
+
+
+def test_plans_and_measurements_have_the_shape_of_the_pipeline(published, tiny):
+    from curadiff.diffusion.networks import network
+    from curadiff.studies.study_plan import forward_flops
+    from curadiff.workflows import measuring
+
+    folder, unet = published()
+    settings = tiny(start_from=str(folder), prediction="epsilon")
+    count = sum(weight.numel() for weight in unet.parameters())
+    assert sum(weight.numel() for weight in network.build(settings).parameters()) == count
+    plain = tiny(prediction="epsilon")
+    assert forward_flops(settings) != forward_flops(plain)
+    run = measuring.prepare(settings)
+    built = network.build(settings, run.path)
+    assert sum(weight.numel() for weight in built.parameters()) == count
+    assert measuring.prepare(plain).path != run.path
