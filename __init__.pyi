@@ -12,6 +12,7 @@ from .studies.rating import rate_results as rate_results
 from .studies.rating import rate_serve as rate_serve
 from .studies.rating import rate_start as rate_start
 from .studies.rating import rate_status as rate_status
+from .workflows.averaging import choose_ema as choose_ema
 from .workflows.cleaning import clean as clean
 from .workflows.deleting import delete_run as delete_run
 from .workflows.doctor import doctor as doctor

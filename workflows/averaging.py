@@ -1,0 +1,58 @@
+"""``choose_ema``: which length of average draws best, judged on held-out images."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..common.errors import SettingsError
+from ..datasets.database import lost_in_words
+from ..runs import Run
+from .evaluating import evaluate
+from .generating import generate
+from .progress import Progress
+
+LENGTHS = (None, 0.03, 0.05, 0.1, 0.15, 0.2)
+FRECHET = "frechet_distance"
+
+
+@lost_in_words()
+def choose_ema(
+    run: str | Path | Run,
+    held_out: Any,
+    *,
+    lengths: Sequence[float | None] = LENGTHS,
+    drawing: Mapping[str, Any] | None = None,
+    judging: Mapping[str, Any] | None = None,
+    progress: Progress = True,
+) -> dict[float | None, float]:
+    """Draw with averages of several lengths, and compare each with held-out images.
+
+    The same seeds are drawn with each. Choose by other images than those that a result is
+    reported on, as the best of several values is a little too good.
+
+    Args:
+        run: A training with ``power_ema_every``, its id or its path.
+        held_out: Data set, view or folder with real images that it was not trained on.
+        lengths: Shares of the training, see the setting ``ema``; None is the ordinary average.
+        drawing: Settings of `generate`, such as ``count``.
+        judging: Settings of `evaluate`, such as ``encoder``.
+        progress: As for `generate`.
+
+    Returns:
+        Frechet distance by length, the best one first.
+
+    Raises:
+        SettingsError: A setting is wrong, or there are no lengths.
+        RunError: The run has no snapshots of averages.
+    """
+    if not lengths:
+        raise SettingsError("lengths must name at least one, such as 0.1.")
+    values = {}
+    for length in lengths:
+        folder = generate(run, ema=length, progress=progress, **(drawing or {}))
+        options = {"counts": "unequal", "null_draws": 0, "bootstrap": 0, **(judging or {})}
+        found = evaluate(folder, held_out, metrics=[FRECHET], progress=progress, **options)
+        values[length] = found.values[FRECHET]
+    return dict(sorted(values.items(), key=lambda one: one[1]))
