@@ -67,6 +67,12 @@ class EvaluateSettings(Settings):
     bootstrap: int = setting(
         1000, "Resamples behind each interval; 0 for none.", ge=0, le=100_000, advanced=True
     )
+    classes: str | None = setting(
+        None,
+        "Field with the class of the real images, such as ground_truth: counts, coverage and other "
+        "values of each class besides. Generated images have drawn_class, or the same field.",
+        advanced=True,
+    )
     mirrored: bool = setting(
         True, "Look for mirrored copies of the training images too.", advanced=True
     )

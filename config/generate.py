@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, ClassVar, Literal
 
 from pydantic import field_validator, model_validator
 
-from .base import MOST_SEED, Settings, setting
+from .base import MOST_SEED, PLAIN_NAME, Settings, setting
 from .embed import Device
 from .launching import MOST_PROCESSES
+
+GUIDE = PLAIN_NAME[:-1] + r"(:\d+)?$"
 
 
 class GenerateSettings(Settings):
@@ -74,6 +77,10 @@ class GenerateSettings(Settings):
 
     @model_validator(mode="after")
     def _fits(self) -> GenerateSettings:
+        if self.guide is not None and not re.fullmatch(GUIDE, self.guide):
+            raise ValueError(
+                f"guide must be a step (4000), a run or its step (RUN:4000), got {self.guide!r}."
+            )
         if self.guide is not None and self.guidance is None:
             raise ValueError(f"guide {self.guide} needs guidance, such as 2.")
         if self.ema is not None and self.weights != "ema":

@@ -281,6 +281,8 @@ class EvaluateOptions(TypedDict, total=False):
     """Random draws of real against real behind each null; 0 for no nulls. [>= 0; <= 100; default: 3]"""
     bootstrap: int
     """Resamples behind each interval; 0 for none. [>= 0; <= 100000; default: 1000]"""
+    classes: str | None
+    """Field with the class of the real images, such as ground_truth: counts, coverage and other values of each class besides. Generated images have drawn_class, or the same field."""
     mirrored: bool
     """Look for mirrored copies of the training images too. [default: True]"""
     key: str

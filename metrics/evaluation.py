@@ -13,7 +13,7 @@ from ..common.errors import DataError
 from ..common.statistics import Spread, spread
 from .arrays import Array
 from .statistic import Influences
-from .table import ABOUT, as_html, as_text
+from .table import ABOUT, as_html, as_text, class_lines
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,12 +53,13 @@ class Evaluation:
     settings: dict[str, Any]
     notes: list[str]  # sentences that a reader of the values should see
     influences: dict[str, Influences] = dataclasses.field(default_factory=dict)  # by value name
+    classes: dict[str, dict[str, Any]] = dataclasses.field(default_factory=dict)  # by their names
 
     def __repr__(self) -> str:
         return as_text(self)
 
     def __str__(self) -> str:
-        return "\n".join([as_text(self), ABOUT, *self.notes])
+        return "\n".join([as_text(self), ABOUT, *class_lines(self), *self.notes])
 
     def _repr_html_(self) -> str:
         return as_html(self)
@@ -70,7 +71,9 @@ class Evaluation:
 
     def to_json(self) -> dict[str, Any]:
         """Return everything except what is per image as plain JSON values."""
+        of_classes = {"classes": _plain(self.classes)} if self.classes else {}
         return {
+            **of_classes,
             "values": _plain(self.values),
             "records": {name: record.to_json() for name, record in self.records.items()},
             "settings": _plain(self.settings),

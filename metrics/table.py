@@ -31,6 +31,29 @@ def as_text(evaluation: Evaluation) -> str:
     return "\n".join([*lines, *references(evaluation), *reasons(evaluation)])
 
 
+def class_lines(evaluation: Evaluation) -> list[str]:
+    """Lay the values of each class out for a terminal; nothing without classes."""
+    if not evaluation.classes:
+        return []
+    names = list(next(iter(evaluation.classes.values())))
+    rows = [["class", *names]]
+    for name, values in evaluation.classes.items():
+        rows.append([name, *(_of_class(values[key]) for key in names)])
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return [
+        "  ".join(
+            [row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])],
+        )
+        for row in rows
+    ]
+
+
+def _of_class(value: float | None) -> str:
+    if value is None:
+        return "-"
+    return str(value) if isinstance(value, int) else number(value)
+
+
 def as_html(evaluation: Evaluation) -> str:
     """Lay the values out for a notebook."""
     head = "".join(f"<th>{cell}</th>" for cell in HEAD)

@@ -22,6 +22,7 @@ from ..datasets.generated import source_of
 from ..encoders.distributed import Ranks, embed_over_processes
 from ..metrics.suite import check_counts
 from . import conditions
+from .by_class import CLASSES_NEED, by_class
 from .over_shards.evaluating import evaluate_shards
 from .over_shards.sources import shards_of
 from .progress import Progress, Report, reporting
@@ -31,6 +32,7 @@ OF_STUDY = ("covered", "nearest_generated", "nearest_generated_distance")
 """What a study writes on real images per training: enough to see what a model never draws."""
 
 
+MUST_BE_DATASETS = ("generated", "reference")  # for values of each class
 NOT_OF_METRICS = {
     "encoder",
     "weights",
@@ -40,6 +42,7 @@ NOT_OF_METRICS = {
     "reference_size",
     "processes",
     "accelerate",
+    "classes",
 }
 
 
@@ -132,10 +135,14 @@ def evaluate(
     given = {"generated": generated, "reference": reference, "training": train}
     opened = {role: shards_of(source) for role, source in given.items() if source is not None}
     if any(shards is not None for shards in opened.values()):
+        if config.classes is not None:
+            raise DataError(CLASSES_NEED)
         of_metrics = config.model_dump(exclude=NOT_OF_METRICS)
         return evaluate_shards(given, opened, of_metrics)
     sides = {role: side(source) for role, source in given.items() if source is not None}
     _refuse_swapped(sides["generated"], sides["reference"])
+    if config.classes is not None and None in (sides[role].dataset for role in MUST_BE_DATASETS):
+        raise DataError(CLASSES_NEED)
     real, made = (sides[role].given for role in ("reference", "generated"))
     check_counts(real=real, generated=made, counts=config.counts)  # before hours of embedding
     size = conditions.size_for(config, sides["generated"].files.paths)
@@ -219,6 +226,9 @@ def compare(
         settings={**values.settings, **judged.to_json()},
         notes=[*notes, *values.notes],
     )
+    if config.classes is not None:
+        of_classes = by_class(evaluation, generated, reference, config.classes)
+        evaluation = dataclasses.replace(evaluation, classes=of_classes)
     if generated.dataset is not None and reference.dataset is not None:
         stored = evaluation if fields else dataclasses.replace(evaluation, generated={}, real={})
         if study is not None:

@@ -11,13 +11,16 @@ from curadiff.config import GenerateSettings, TrainSettings
 from curadiff.diffusion import classes, generate, manifest, prepare, start, train_here
 from curadiff.diffusion.networks import network
 from curadiff.diffusion.sampling import guidance, image_folder
+from curadiff.diffusion.sampling.generate import load_network
 from curadiff.diffusion.sampling.guidance import Guided
 from curadiff.diffusion.train import checkpoint, randomness
 from curadiff.diffusion.train.batches import Batches
 from curadiff.diffusion.train.worker import train_run
+from diffusers import UNet2DModel
 from PIL import Image
 from safetensors.torch import load_file
 
+CPU = torch.device("cpu")
 LABELS = ["shoe", "bag", None, "shoe", "bag", "shoe", "bag", "shoe", None, "shoe"]
 WIDE = {"multipliers": "1-2", "classes": "kind"}
 
@@ -61,6 +64,8 @@ def test_what_does_not_fit_is_refused_in_a_sentence(made, prepared, pictures, ti
         TrainSettings(network="analytic", classes="kind")
     with pytest.raises(SettingsError, match="guide 4000 needs guidance"):
         GenerateSettings(guide="4000")
+    with pytest.raises(SettingsError, match="guide must be a step"):
+        GenerateSettings(guide="../elsewhere", guidance=2)
     train_here(plain)
     with pytest.raises(SettingsError, match="plain was trained without classes"):
         generate(plain, drawing(classes=["bag"]))
@@ -191,6 +196,19 @@ def test_drawings_know_their_class_and_others_are_others(made):
 
     conditional = generate(run, drawing(classes=["bag"]))
     assert pixels(generate(run, drawing(classes=["bag"], guidance=1))) == pixels(conditional)
+
+
+def test_diffusers_opens_the_network_with_its_classes(made):
+    run = made("one", steps=3, learning_rate=1e-2)
+    train_here(run)
+    ours = load_network(run, TrainSettings(**run.settings), step=3, weights="ema", device=CPU)
+    theirs = UNet2DModel.from_pretrained(run.path / "unet")
+    x, t, kinds = torch.randn(3, 3, 16, 16), torch.tensor([3, 40, 9]), torch.tensor([0, 1, 2])
+    with torch.no_grad():
+        assert torch.equal(
+            theirs.eval()(x, t, class_labels=kinds).sample, ours.eval()(x, t, None, kinds)
+        )
+    assert theirs.class_embedding.weight.abs().sum() > 0
 
 
 def test_a_guide_must_fit(made, prepared):

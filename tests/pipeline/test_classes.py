@@ -55,3 +55,28 @@ def test_drawings_are_imported_with_their_class(kinds):
         assert curadiff.import_generated(plain).added == 4  # other images of the same seeds
     finally:
         linked.dataset.delete()
+
+
+def test_an_evaluation_says_counts_and_coverage_of_each_class(kinds):
+    run = curadiff.train(kinds, name="kinds", classes="kind", **TINY)
+    drawing = {"count": 4, "steps": 2, "device": "cpu", "progress": False}
+    folder = curadiff.generate(run, classes=["shoe", "bag", "bag", "bag"], **drawing)
+    made = curadiff.import_generated(folder).dataset
+    settings = {"encoder": "builtin", "counts": "unequal", "bootstrap": 0, "null_draws": 0}
+    try:
+        found = curadiff.evaluate(
+            made, kinds, classes="kind", k=1, density_k=1, progress=False, **settings
+        )
+        with pytest.raises(DataError, match="classes needs data sets on both sides"):
+            curadiff.evaluate(folder, kinds, classes="kind", progress=False, **settings)
+    finally:
+        made.delete()
+    counts = {name: (of["n_real"], of["n_generated"]) for name, of in found.classes.items()}
+    assert counts == {"bag": (3, 3), "shoe": (2, 1)}
+    labels = kinds.values("kind.label")
+    for name, of in found.classes.items():
+        rows = [row for row, label in enumerate(labels) if label == name]
+        assert of["coverage"] == pytest.approx(found.real["covered"][rows].mean())
+    assert found.classes["shoe"]["kernel_distance"] is None
+    assert found.to_json()["classes"]["bag"]["n_real"] == 3
+    assert "class" in str(found)
