@@ -41,13 +41,14 @@ import torch  # noqa: E402
 from PIL import Image  # noqa: E402
 
 SIZE = 32
-RECIPES = {  # settings of each; the first four are the presets, the others its ingredients
+RECIPES = {  # settings of each; the first four are the presets
     "small-data": {"preset": "small-data"},
     "fast": {"preset": "fast"},
     "lightly-2023": {"preset": "lightly-2023"},
     "cpu-small": {"preset": "cpu-small"},
     "augment": {"preset": "small-data", "dropout": 0.0},
     "dropout": {"preset": "small-data", "augment": 0.0},
+    "coarse-first": {"preset": "small-data", "schedule": "cosine", "weighting": "snr+1"},
 }
 PRESETS = 4  # of the recipes; they come first
 IMAGES = (100_000, 200_000, 400_000, 800_000)

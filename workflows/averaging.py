@@ -49,10 +49,12 @@ def choose_ema(
     """
     if not lengths:
         raise SettingsError("lengths must name at least one, such as 0.1.")
+    draw: dict[str, Any] = dict(drawing or {})
+    options: dict[str, Any] = {"counts": "unequal", "null_draws": 0, "bootstrap": 0}
+    options |= judging or {}
     values = {}
     for length in lengths:
-        folder = generate(run, ema=length, progress=progress, **(drawing or {}))
-        options = {"counts": "unequal", "null_draws": 0, "bootstrap": 0, **(judging or {})}
+        folder = generate(run, ema=length, progress=progress, **draw)
         found = evaluate(folder, held_out, metrics=[FRECHET], progress=progress, **options)
         values[length] = found.values[FRECHET]
     return dict(sorted(values.items(), key=lambda one: one[1]))
