@@ -8,7 +8,9 @@
 
 IMAGES and LABELS are the official training files, packed or not. 3,000 images are held out,
 11,647 are the pool, and the judge, a small network, is trained on the 45,000 others. Values are
-comparable with each other only. ``--json FILE`` writes what was measured.
+comparable with each other only. For ``speed`` IMAGES may be a folder of photographs, without
+LABELS. Windows are the product's default; ``--windows`` says others. ``--json FILE`` writes what
+was measured.
 """
 
 from __future__ import annotations
@@ -24,10 +26,12 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from curadiff import metrics, selectors
+from curadiff.config import PreviewSettings
 from curadiff.diffusion import schedules
 from curadiff.diffusion.analytic import denoiser, harm
 from curadiff.diffusion.analytic.drawing import Model
 from curadiff.diffusion.sampling import samplers
+from curadiff.studies.preview.copies import COPY
 from PIL import Image, ImageFilter
 from torch import nn
 
@@ -35,6 +39,7 @@ HELD_OUT, POOL, BUDGET, PLANTED = 3000, 11_647, 1000, 35
 LEVELS = schedules.alpha_bar("karras", 1000).tolist()
 DRAW = {"alpha_bar": LEVELS, "sampler": "ddim", "evaluations": 12}
 PART = 16
+WINDOWS = PreviewSettings.model_fields["windows"].default
 
 
 class Judge(nn.Module):
@@ -91,11 +96,15 @@ def read(given):
     return pictures[held_out], pictures[pool], (pictures[rest], labels[rest])
 
 
-def model(pictures, size=32, windows="rule"):
-    if size > 32:
-        pictures = pictures.repeat(size // 32, 1).repeat(size // 32, 2)
-    rgb = np.repeat(pictures[:, None], 3, 1)
-    return Model(rgb, side=32, mirrored=False, by=windows, device=torch.device("cpu"))
+def model(pictures, size=32, windows=None):
+    """Make a model of gray pictures (n, 32, 32), or of color ones (n, 3, side, side)."""
+    if pictures.ndim == 3:
+        pictures = np.repeat(pictures[:, None], 3, 1)
+    if size > pictures.shape[-1]:
+        scale = size // pictures.shape[-1]
+        pictures = pictures.repeat(scale, 2).repeat(scale, 3)
+    by = windows or WINDOWS
+    return Model(pictures, side=32, mirrored=False, by=by, device=torch.device("cpu"))
 
 
 def draw(drawer, count):
@@ -145,17 +154,21 @@ def windows(given):
     judge = train_judge(*others)
     real = judge.see(held_out)
     found = []
-    print("seed, Frechet with windows by rule, by covariance; coverage by each")
+    print("seed, and by windows: Frechet, coverage, share of copies, median of the largest share")
     for seed in range(given.first, given.first + given.seeds):
         rows = np.random.default_rng(200 + seed).choice(len(pool), BUDGET, replace=False)
         values = {}
         for by in ("rule", "covariance"):
             used = time.process_time()
-            seen = judge.see(draw(model(pool[rows], windows=by), given.count)[0])
+            pictures, sources = draw(model(pool[rows], windows=by), given.count)
+            seen = judge.see(pictures)
+            largest = np.array([source.largest(1)[1][0] for source in sources])
             covered = metrics.density_coverage(real=real, generated=seen)["coverage"]
             values[by] = {
                 "frechet": frechet(real, seen),
                 "coverage": float(covered),
+                "copied": float((largest >= COPY).mean()),
+                "largest_share": float(np.median(largest)),
                 "cpu_seconds": time.process_time() - used,
             }
         found.append({"seed": seed, **values})
@@ -164,35 +177,60 @@ def windows(given):
 
 
 def speed(given):
-    _, pool, _ = read(given)
-    for n, size in ((BUDGET, 32), (BUDGET, 128), (POOL, 32)):
-        drawer = model(pool[:n], size)
+    if Path(given.images).is_dir():
+        large = photographs(Path(given.images), 128)
+        small = F.interpolate(torch.from_numpy(large).float(), (32, 32), mode="area").byte().numpy()
+        cases = [(small, 32), (large, 128)]
+    else:
+        _, pool, _ = read(given)
+        cases = [(pool[:BUDGET], 32), (pool[:BUDGET], 128), (pool, 32)]
+    rows = []
+    for pictures, size in cases:
+        drawer = model(pictures, size, given.windows)
+        draw(drawer, PART)  # what is done once is not counted
         used = time.process_time()
         draw(drawer, given.count)
         seconds = (time.process_time() - used) / given.count
-        print(f"  {n:6} images, {size:3} px: {seconds:.3f} CPU-s a picture", flush=True)
-    report()
+        rows.append({"images": len(pictures), "size": size, "cpu_seconds": seconds})
+        print(
+            f"  {len(pictures):6} images, {size:3} px: {seconds:.3f} CPU-s a picture, "
+            f"{seconds / rows[0]['cpu_seconds']:.2f} times",
+            flush=True,
+        )
+    return {"rows": rows, **report()}
+
+
+def photographs(folder, side):
+    """Read the pictures of a folder as (n, 3, side, side) uint8."""
+    images = [
+        Image.open(path).convert("RGB").resize((side, side))
+        for path in sorted(path for path in folder.rglob("*") if path.suffix in (".jpg", ".png"))
+    ]
+    return np.stack([np.asarray(image).transpose(2, 0, 1) for image in images])
 
 
 def screening(given):
     _, pool, _ = read(given)
     drawer = model(pool)
-    visited = samplers.visits("ddim", len(LEVELS), 12)
+    visited = samplers.visited_levels("ddim", len(LEVELS), 12)
     x = torch.cat(
         [torch.randn(1, 1, 32, 32, generator=torch.Generator().manual_seed(n)) for n in range(4)]
     )
     fast = denoiser.Sampling(drawer.denoiser)
     exact = denoiser.Sampling(drawer.denoiser, screen=False)
     print("sigma, root mean squared deviation in gray levels of 255")
+    levels = []
     for t, after in zip(visited, [*visited[1:], None], strict=True):
         a = LEVELS[t]
         sigma = ((1 - a) / a) ** 0.5
         found, full = (one.denoise(x / a**0.5, sigma) for one in (fast, exact))
         off = (found - full).square().mean().sqrt().item() * 127.5
         print(f"  {sigma:7.2f} {off:6.2f}", flush=True)
+        levels.append({"sigma": sigma, "deviation": off})
         b = 1.0 if after is None else LEVELS[after]
         noise = (x - a**0.5 * full) / (1 - a) ** 0.5
         x = b**0.5 * full + (1 - b) ** 0.5 * noise
+    return {"levels": levels}
 
 
 def damaged(pool, rng):
@@ -269,19 +307,19 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("what", choices=tuple(PARTS))
     parser.add_argument("images")
-    parser.add_argument("labels")
+    parser.add_argument("labels", nargs="?")
     parser.add_argument("--count", type=int, default=200, help="drawings per arm")
     parser.add_argument("--draws", type=int, default=5, help="random arms")
     parser.add_argument("--seeds", type=int, default=3, help="pools with planted images")
     parser.add_argument("--first", type=int, default=0, help="the first of these seeds")
     parser.add_argument("--size", type=int, default=32, help="side of the drawings of arms")
-    parser.add_argument("--windows", choices=("rule", "covariance"), default="covariance")
+    parser.add_argument("--windows", choices=("rule", "covariance"), default=WINDOWS)
     parser.add_argument("--json", type=Path, help="file for what was measured")
     given = parser.parse_args()
     measured = PARTS[given.what](given)
     if given.json:
         settings = {name: str(value) for name, value in vars(given).items() if name != "json"}
-        settings |= {"images": Path(given.images).name, "labels": Path(given.labels).name}
+        settings |= {"images": Path(given.images).name, "labels": Path(given.labels or "none").name}
         text = json.dumps({"settings": settings, **(measured or {})}, indent=1)
         given.json.write_text(text + "\n")
 

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 TRAINING = Path(__file__).parents[1] / "benchmarks" / "training.py"
@@ -41,6 +42,31 @@ def test_a_part_of_the_gpu_script_that_fails_leaves_the_others(tmp_path, monkeyp
     values = json.loads((tmp_path / "part.json").read_text())
     assert values["measured"] == 1
     assert "no such luck" in values["error"]
+
+
+@pytest.mark.slow
+def test_every_part_of_the_preview_script_runs_on_few_pictures(tmp_path, monkeypatch):
+    import runpy
+
+    rng = np.random.default_rng(0)
+    for name, values in (
+        ("images", rng.integers(0, 256, (130, 28, 28), dtype=np.uint8)),
+        ("labels", rng.integers(0, 10, 130, dtype=np.uint8)),
+    ):
+        head = bytes([0, 0, 8, values.ndim]) + np.array(values.shape, ">u4").tobytes()
+        (tmp_path / name).write_bytes(head + values.tobytes())
+    script = runpy.run_path(str(TRAINING.with_name("preview.py")), run_name="preview")
+    inside = script["main"].__globals__
+    inside |= {"HELD_OUT": 30, "POOL": 60, "BUDGET": 40}
+    sizes = ["--count", "8", "--draws", "1", "--seeds", "1"]
+    for part in script["PARTS"]:
+        out = tmp_path / f"{part}.json"
+        words = [part, str(tmp_path / "images"), str(tmp_path / "labels"), *sizes]
+        monkeypatch.setattr(sys, "argv", ["preview.py", *words, "--json", str(out)])
+        script["main"]()
+        kept = json.loads(out.read_text())
+        assert kept["settings"]["windows"] == "rule"  # the product's default
+        assert len(kept) > 1
 
 
 @pytest.mark.slow

@@ -45,29 +45,26 @@ def render(weights: Weights, pictures: np.ndarray) -> tuple[Tensor, Weights]:
     picture = torch.zeros((pictures.shape[1], large, large), device=values.device).to(values.dtype)
     for part in torch.arange(m, device=values.device).split(BLOCK):
         images = take(pictures, rows[part].cpu().numpy()).to(values)  # (part, c, large, large)
-        if values.ndim == 1:
-            picture += torch.einsum("m,mchw->chw", values[part], images)
-        else:
-            share = enlarged(values[:, part], large).permute(1, 0, 2)  # (part, large, large)
-            for channel, mixed in enumerate(picture):
-                mixed += (share * images[:, channel]).sum(0)
-    return picture, Weights(rows, values)
+        shares = values[part] if values.ndim == 1 else enlarged(values[:, part], large)
+        for image, share in zip(images, shares, strict=True):  # one at a time stays in the cache
+            picture.addcmul_(image, share)
+    return picture / 127.5 - 1, Weights(rows, values)
 
 
 def take(pictures: np.ndarray, rows: np.ndarray) -> Tensor:
-    """Return images of (n, c, s, s) uint8 as float32 in [-1, 1]; from row n on mirrored."""
+    """Return images of (n, c, s, s) uint8 as float32 in [0, 255]; from row n on mirrored."""
     n = len(pictures)
-    images = torch.from_numpy(np.stack([pictures[row % n] for row in rows])).float() / 127.5 - 1
+    images = torch.from_numpy(np.stack([pictures[row % n] for row in rows])).float()
     mirrored = torch.from_numpy(rows >= n)
     images[mirrored] = images[mirrored].flip(-1)
     return images
 
 
 def enlarged(values: Tensor, large: int) -> Tensor:
-    """Interpolate (h, m, w) bilinearly to (large, m, large)."""
-    h, m, w = values.shape
-    wide = (values.reshape(h * m, w) @ _bilinear(w, large, values).T).view(h, m * large)
-    return (_bilinear(h, large, values) @ wide).view(large, m, large)
+    """Interpolate (h, m, w) bilinearly to (m, large, large)."""
+    h, _, w = values.shape
+    by_image = values.transpose(0, 1)  # (m, h, w)
+    return _bilinear(h, large, values) @ by_image @ _bilinear(w, large, values).T
 
 
 def _bilinear(small: int, large: int, like: Tensor) -> Tensor:

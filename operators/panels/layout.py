@@ -114,6 +114,31 @@ def image(where: types.Object, path: Any, alt: str, **size: str) -> None:
     where.str(name_of("image", str(path)), default=media(path), view=view)
 
 
+def figure(
+    where: types.Object, path: Any, label: str, *, alt: str, width: int, at_most: int | None = None
+) -> None:
+    """Show a picture of a run below its label, beside others in a wrapping row.
+
+    Args:
+        where: The row.
+        path: The picture.
+        label: What stands above it.
+        alt: What it shows, for those who do not see it.
+        width: As for `flexible`, and
+        at_most: so is this.
+    """
+    cell = types.Object()
+    view = types.GridView(
+        orientation="vertical",
+        gap=0,
+        align_x="stretch",
+        componentsProps=flexible(width, at_most=at_most),
+    )
+    where.define_property(name_of("figure", str(path)), cell, view=view)
+    text(cell, label)
+    image(cell, path, alt, width="100%")
+
+
 def link(where: types.Object, label: str, path: Any) -> None:
     """Add a button that opens a file of a run in a tab of its own."""
     name = name_of("link", str(path))

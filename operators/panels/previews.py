@@ -35,6 +35,7 @@ def _preview(card: types.Object, run: Run, panel: Any) -> None:
     outcomes = preview_outcomes(run)
     if not outcomes:
         return
+    _pictures(card, run, outcomes)
     real = run.path / "cells" / "real.json"
     layout.text(card, table.as_markdown(outcomes, runs.read_json(real) if real.exists() else {}))
     for outcome in outcomes:
@@ -52,6 +53,19 @@ def _preview(card: types.Object, run: Run, panel: Any) -> None:
             preview=run.id,
             arm=arm,
         )
+
+
+def _pictures(card: types.Object, run: Run, outcomes: list[dict[str, Any]]) -> None:
+    """Show what each arm draws, side by side where there is room."""
+    beside = types.Object()
+    name = f"pictures{len(card.properties)}"
+    card.define_property(name, beside, view=layout.wrapping())
+    for outcome in outcomes:
+        path = run.path / "grids" / f"{outcome['arm']}.png"
+        if outcome["seed"] > 0 or not path.exists():
+            continue
+        label = f"{outcome['name']}, {outcome['images']:,} images"
+        layout.figure(beside, path, label, alt=f"pictures of {label}", width=200, at_most=360)
 
 
 def preview_outcomes(run: Run) -> list[dict[str, Any]]:

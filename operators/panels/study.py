@@ -255,7 +255,7 @@ def _grids(
     place = {arm: number for number, arm in enumerate(order)}
     trained = sorted(outcomes, key=lambda one: (one["seed"], place[one["arm"]]))
     sheets = [
-        (cells.key_of(outcome), cells.title_of(outcome), path)
+        (cells.title_of(outcome), path)
         for outcome in trained
         if (path := grids.path_of(run, outcome)).exists()
     ]
@@ -265,14 +265,8 @@ def _grids(
                "noise.")  # fmt: skip
     grid = types.Object()
     page.define_property("grids", grid, view=layout.wrapping())
-    for key, title, path in sheets:
-        cell = types.Object()
-        view = types.GridView(
-            orientation="vertical", gap=0, align_x="stretch", componentsProps=layout.flexible(180)
-        )
-        grid.define_property(f"grid_{key}".replace("-", "_").replace(".", "_"), cell, view=view)
-        layout.text(cell, title)
-        layout.image(cell, path, f"25 images of {title}", width="100%")
+    for title, path in sheets:
+        layout.figure(grid, path, title, alt=f"25 images of {title}", width=180)
 
 
 def _samples_behind(ctx: Any, arm: str, training: str | None) -> Any:

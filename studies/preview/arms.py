@@ -21,6 +21,8 @@ OwnArms = Mapping[str, ArmSettings]
 """Arms of a study that a plain name does not describe: other budgets, fewer images, options."""
 WITHOUT_WORST = re.compile(r"(?P<of>.+)-less-(?P<percent>\d{1,2})")
 
+SHOWN = 12  # outliers of an arm that its page shows
+
 
 @dataclass(frozen=True)
 class Arm:
@@ -173,15 +175,25 @@ class ArmImages:
             f"arms can be: {', '.join(dict.fromkeys(every))}."
         )
 
-    def counts(self, ids: Sequence[str]) -> tuple[int, int]:
-        """Count the outliers among images, and those that nearly repeat another of them."""
+    def diagnostics(self, ids: Sequence[str]) -> dict[str, Any]:
+        """Say what is odd among chosen images.
+
+        Returns:
+            ``outliers``: how many images have few like them in the pool; ``outlier_images``: the
+            files of some; ``near_copies``: how many nearly repeat another of them.
+        """
         if self.diagnosed is None:
             settings = SelectSettings(method="random", budget=1)
             self.diagnosed = choose(self.pool, settings, self.dataset)
         row_of = {id: row for row, id in enumerate(self.pool.ids)}
         rows = np.array([row_of[id] for id in ids if id in row_of], dtype=np.int64)
         groups = self.diagnosed.representative[rows]
-        return int(self.diagnosed.flagged[rows].sum()), len(rows) - len(np.unique(groups))
+        outliers = rows[self.diagnosed.flagged[rows]]
+        return {
+            "outliers": len(outliers),
+            "outlier_images": [self.pool.paths[row] for row in outliers[:SHOWN]],
+            "near_copies": len(rows) - len(np.unique(groups)),
+        }
 
 
 def _subset(pool: reading.Samples, ids: Sequence[str]) -> reading.Samples:

@@ -23,11 +23,12 @@ from .. import splitting
 from ..judging import Judge
 from . import LABEL, page
 from .arms import Arm, ArmImages, OwnArms, check_arms, drawing_order, list_arms
+from .copies import copies_in
 from .directory import freeze_images, open_preview, own_arms, samples_today
 from .influence import ArmInfluence, far_from_real
 from .models import draw_pictures, frozen_model
 from .result import PreviewResult
-from .scores import drawing_features, forecast_arm, score_drawings
+from .scores import drawing_features, forecast_arm, has_all, score_drawings
 
 FIRST = 25  # pictures of an arm that are shown, and drawn before anything else
 
@@ -133,7 +134,6 @@ class _Preview:
                 if arm.seed == 0:
                     self._find_worst(arm, judge)
         outcomes = [self.outcomes[arm.key] for arm in self.arms]
-        runs.write_json(self.run.path / "outcomes.json", outcomes)
         generated = self.generated if self.config.fields else None
         written = self._write_page("")
         return PreviewResult(self.run, written, outcomes, self.real, generated, self.notes)
@@ -202,12 +202,11 @@ class _Preview:
     def _forecast(self, arm: Arm, judge: Judge) -> None:
         """Judge the chosen images themselves, and count what is odd among them."""
         outcome = self.outcomes.get(arm.key)
-        if outcome is None or "forecast" in outcome:
+        if outcome is None or has_all(outcome.get("forecast", {})):
             return
         self._say(f"forecast for {arm.key}")
         ids = self.images.ids(arm)
-        outliers, near_copies = self.images.counts(ids)
-        outcome |= {"outliers": outliers, "near_copies": near_copies}
+        outcome |= self.images.diagnostics(ids)
         outcome["forecast"] = forecast_arm(judge, ids, most=self.config.budget)
         self._store(arm.key, outcome)
         self._write_page("The values of the drawings are still to come.")
@@ -219,7 +218,7 @@ class _Preview:
             self._forecast(arm, judge)
         outcome, config = self.outcomes[arm.key], self.config
         seeds = [str(seed) for seed in config.noise_seeds]
-        if all(seed in outcome["drawn"] for seed in seeds):
+        if all(has_all(outcome["drawn"].get(seed, {}).get("values", {})) for seed in seeds):
             self._advance(config.count * len(seeds))
             return
         model_run = Run(Path(outcome["run_path"]))
@@ -248,6 +247,7 @@ class _Preview:
                 "values": evaluation.values,
                 "intervals": {name: one.interval for name, one in evaluation.records.items()},
                 "bad": far_from_real(judge, drawings.x),
+                **copies_in(model_run, folder),
             }
         outcome["folder"] = outcome["drawn"][seeds[0]]["folder"]
         self._store(arm.key, outcome)
@@ -293,6 +293,7 @@ class _Preview:
 
     def _write_page(self, state: str) -> Path:
         outcomes = [self.outcomes[arm.key] for arm in self.arms if arm.key in self.outcomes]
+        runs.write_json(self.run.path / "outcomes.json", outcomes)
         path = page.write_page(
             self.run,
             dataset=self.dataset.name,

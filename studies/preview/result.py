@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ...runs import Run
-from . import table
+from . import LABEL, table
 
 
 @dataclass(frozen=True)
@@ -42,4 +42,4 @@ class PreviewResult:
         )
 
     def _repr_html_(self) -> str:
-        return table.as_html(self.outcomes, self.real)
+        return f"<p><b>{LABEL}</b></p>{table.as_html(self.outcomes, self.real)}"

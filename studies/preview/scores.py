@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from ... import metrics
 from ...workflows.evaluating import NOT_OF_METRICS, Images, featurize, side
 from ..judging import Judge
-from .table import METRICS
+from .table import COLUMNS, METRICS
 
 
 def drawing_features(judge: Judge, folder: Path, role: str) -> Images:
@@ -38,6 +39,11 @@ def score_drawings(judge: Judge, x: np.ndarray, *, with_real: bool) -> metrics.E
         with_real: Say too what real images score in the drawings' place.
     """
     return _compare(judge, x, {} if with_real else {"null_draws": 0})
+
+
+def has_all(values: Mapping[str, float | None]) -> bool:
+    """Tell whether values are of all metrics; those of an older version may be of fewer."""
+    return set(COLUMNS) <= values.keys()
 
 
 def forecast_arm(judge: Judge, ids: list[str], *, most: int) -> dict[str, float | int | None]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from ...common.images import open_rgb
 from ...runs import Run
 from ..cells import key_of, title_of
 from .data import ReportData
+from .page import figure
 
 
 def write_grids(run: Run, outcomes: Sequence[Mapping[str, Any]]) -> dict[str, Path]:
@@ -61,18 +61,13 @@ def grids_section(sheets: Mapping[str, Path], data: ReportData) -> str:
     ):
         figures = [_training_figure(sheets[key_of(one)], one) for one in outcomes]
         if size != "grids" and data.real:
-            figures.append(_figure(data_url(square_grid(data.real)), "real images"))
+            figures.append(
+                figure(data_url(square_grid(data.real)), "real images", alt="25 real images")
+            )
         parts.append(f"<div class='{size}'>{''.join(figures)}</div>")
     return "".join(parts)
 
 
 def _training_figure(path: Path, outcome: Mapping[str, Any]) -> str:
-    return _figure(data_url(open_rgb(path)), title_of(outcome))
-
-
-def _figure(url: str, label: str) -> str:
-    label = html.escape(label)
-    return (
-        f"<figure><img src='{url}' alt='25 images of {label}'>"
-        f"<figcaption>{label}</figcaption></figure>"
-    )
+    title = title_of(outcome)
+    return figure(data_url(open_rgb(path)), title, alt=f"25 images of {title}")

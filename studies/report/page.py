@@ -1,5 +1,9 @@
 """The frame of the report's page: dark and light, from a phone to paper, without a script."""
 
+from __future__ import annotations
+
+import html
+
 PAGE = """<!doctype html>
 <html lang="en">
 <head>
@@ -72,6 +76,8 @@ td small {{ display: block; color: var(--quiet); line-height: 1.2; }}
 th:first-child {{ text-align: left; position: sticky; left: 0; background: var(--paper);
   padding-left: 0; }}
 thead th {{ color: var(--quiet); font-weight: 600; font-size: .83rem; vertical-align: bottom; }}
+table.wide th, table.wide td {{ padding: .4rem .5rem; }}
+table.wide thead th {{ white-space: normal; }}
 tr.groups th {{ border-bottom: 0; padding-bottom: 0; text-align: center; }}
 tr.real {{ color: var(--quiet); font-style: italic; }}
 td.best {{ color: var(--good); font-weight: 700; }}
@@ -119,3 +125,17 @@ dt {{ color: var(--quiet); }} dd {{ margin: 0; overflow-wrap: anywhere; }}
 </body>
 </html>
 """
+
+
+def figure(url: str, caption: str, *, alt: str) -> str:
+    """Return a picture with its caption.
+
+    Args:
+        url: The picture's address.
+        caption: What stands below it, as plain text.
+        alt: What it shows, for those who do not see it.
+    """
+    return (
+        f"<figure><img src='{url}' alt='{html.escape(alt)}'>"
+        f"<figcaption>{html.escape(caption)}</figcaption></figure>"
+    )

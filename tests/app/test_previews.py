@@ -1,13 +1,16 @@
 """Previews in the panel, from what a preview leaves behind."""
 
+import re
 from types import SimpleNamespace
 
+import fiftyone as fo
 import numpy as np
 import pytest
 from curadiff import runs
 from curadiff.common.errors import DataError, RunError
 from curadiff.config import PreviewSettings
 from curadiff.datasets import attribution, generated
+from curadiff.jobs import jobs
 from curadiff.operators.panels import previews
 from curadiff.operators.panels.cards import add_cards
 from curadiff.operators.panels.pipeline import PipelinePanel
@@ -60,10 +63,21 @@ def test_the_panel_shows_the_table_and_says_what_it_is(preview, dataset):
     seen = overview(dataset)
     assert [run.id for run in seen.previews] == ["first"]
     assert seen.trainings == []  # those of a preview are no trainings
+    (preview.path / "grids").mkdir()
+    (preview.path / "grids" / "coreset.png").write_bytes(b"a picture")
     page = types.Object()
     add_cards(page, seen, PipelinePanel())
     text = " ".join(shown(page))
-    for words in (LABEL, "20.5", "1.25", "preview.html", "Sort by harm", "Leave out the worst 5 %"):
+    for words in (
+        "coreset.png",
+        "pictures of coreset, 10 images",
+        LABEL,
+        "20.5",
+        "1.25",
+        "preview.html",
+        "Sort by harm",
+        "Leave out the worst 5 %",
+    ):
         assert words in text
 
 
@@ -136,3 +150,50 @@ def test_sources_lead_from_a_drawing_to_its_images_and_back(dataset, photos, tmp
             assert label in " ".join(shown(page))
     finally:
         made.delete()
+
+
+@pytest.mark.app
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_preview_is_watched_and_its_worst_images_are_left_out(visit, embedded):
+    """See, find, drop, see: in the real App, in both themes."""
+    settings = {
+        "name": "seen",
+        "arms": ["random", "coreset"],
+        "budget": 20,
+        "random_draws": 1,
+        "count": 12,
+        "noise_seeds": [0],
+        "steps": 3,
+        "image_size": 16,
+        "decide_size": 16,
+        "held_out": 0.25,
+        "embed": {"encoder": "builtin"},
+        "evaluate": {"encoder": "builtin", "bootstrap": 20, "null_draws": 1},
+        "device": "cpu",
+    }
+    person = visit(width=1500, height=1100)
+    person.open(embedded.name)
+    jobs.start("preview", {"source": embedded.name}, settings)
+    person.open_panel("Curadiff")
+    person.page.get_by_alt_text("pictures of random, 20 images").first.wait_for(timeout=120_000)
+    button = "Leave out the worst 5 % and preview again"
+    person.page.get_by_role("button", name=button).first.wait_for(timeout=120_000)
+    person.picture("preview-dark")
+    person.click(button)
+    person.page.get_by_alt_text(re.compile("pictures of .*-less-5, 19 images")).first.wait_for(
+        timeout=120_000
+    )
+    person.page.get_by_alt_text("pictures of random, 20 images").first.wait_for()  # beside it
+    generated = f"{embedded.name}-seen"
+    try:
+        person.open(generated)
+        person.switch_theme()
+        person.open_panel("Curadiff")
+        person.sees("These images were generated from")
+        person.select_first_samples(1)
+        person.picture("preview-light")
+        person.click("Show what these drawings are made of")
+        person.page.wait_for_url(re.compile(f"/datasets/{embedded.name}(\\?|$)"), timeout=30_000)
+    finally:
+        fo.delete_dataset(generated)

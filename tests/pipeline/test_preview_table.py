@@ -12,6 +12,7 @@ def outcome(arm, name, frechet, *, interval=None, outliers=2):
         str(seed): {
             "values": {"frechet_distance": frechet + seed},
             "intervals": {"frechet_distance": interval} if interval else {},
+            "copied": 0.25 * (seed + 1),
         }
         for seed in range(2)
     }
@@ -56,9 +57,18 @@ def test_every_value_of_the_metrics_has_a_column():
 def test_terminal_app_and_page_show_the_same_cells():
     text, app = (show(OUTCOMES, {}) for show in (table.as_text, table.as_markdown))
     page = table.as_html(OUTCOMES, {})
+    assert LABEL in text
+    assert LABEL in app
     for shown in (text, app, page):
-        assert LABEL in shown
-        for word in ("random (2 draws)", "22.5", "[20.5, 24.5]", "75.5", "[70.0, 81.0]", "1.5"):
+        for word in (
+            "random (2 draws)",
+            "22.5",
+            "[20.5, 24.5]",
+            "75.5",
+            "[70.0, 81.0]",
+            "1.5",
+            "38%",
+        ):
             assert word in shown
         assert table.REAL not in shown
     assert max(len(line) for line in text.splitlines()) <= 100
@@ -68,7 +78,7 @@ def test_terminal_app_and_page_show_the_same_cells():
 def test_every_row_of_a_layout_has_as_many_cells_as_its_head(real):
     app = [line for line in table.as_markdown(OUTCOMES, real).splitlines() if line[:1] == "|"]
     assert len({line.count("|") for line in app}) == 1
-    for part in re.findall(r"<table>.*?</table>", table.as_html(OUTCOMES, real)):
+    for part in re.findall(r"<table.*?</table>", table.as_html(OUTCOMES, real)):
         groups, *lines = re.findall(r"<tr.*?</tr>", part)
         spans = [int(span or 1) for span in re.findall(r"<th(?: colspan=(\d+))?>", groups)]
         counts = {len(re.findall("<t[hd]>", line)) for line in lines}
@@ -80,4 +90,4 @@ def test_what_is_not_known_yet_is_a_dash():
     (row,) = table.table_rows([early], {})
     assert row.images == "7"
     assert {str(cell) for cell in [*row.forecast.values(), *row.drawn.values()]} == {"-"}
-    assert (row.outliers, row.near_copies) == ("-", "-")
+    assert (row.outliers, row.near_copies, row.copied) == ("-", "-", "-")
