@@ -38,6 +38,8 @@ def _preview(card: types.Object, run: Run, panel: Any) -> None:
     _pictures(card, run, outcomes)
     real = run.path / "cells" / "real.json"
     layout.text(card, table.as_markdown(outcomes, runs.read_json(real) if real.exists() else {}))
+    if status["state"] in runs.ACTIVE:
+        return  # an arm can be added when the others are done
     for outcome in outcomes:
         if outcome["seed"] > 0 or not outcome.get("worst"):
             continue

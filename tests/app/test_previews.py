@@ -79,6 +79,13 @@ def test_the_panel_shows_the_table_and_says_what_it_is(preview, dataset):
         "Leave out the worst 5 %",
     ):
         assert words in text
+    page = types.Object()
+    with runs.Lease(preview.path):
+        preview.set_status("running", message="draw coreset")
+        add_cards(page, overview(dataset), PipelinePanel())
+    text = " ".join(shown(page))
+    assert "20.5" in text
+    assert "Leave out the worst" not in text  # when all arms are done
 
 
 def test_leaving_out_the_worst_adds_an_arm_to_the_same_preview(preview, dataset, monkeypatch):
