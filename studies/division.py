@@ -83,18 +83,35 @@ def split(
     rest = [id for id, out in zip(source.ids, held, strict=True) if out]
     copied, equal = _copied(naive, copied_groups.group), _copied(naive, copied_groups.equal)
     if len(pool) < 2 or (config.held_out > 0 and len(rest) < 2):
-        twins = sum(count for count in Counter(copied_groups.group).values() if count > 1)
-        why = (
-            f" {twins} of them are copies of others, equal or nearly, and copies stay on one "
-            "side; remove copies, or compare with the pool (held_out=0)."
-            if twins
-            else ""
-        )
         raise DataError(
             f"holding out {config.held_out:g} of {len(source.ids)} images leaves {len(pool)} to "
-            f"train on and {len(rest)} to compare with; both need at least 2.{why}"
+            f"train on and {len(rest)} to compare with; both need at least 2. "
+            f"{_remedy(config, groups, copied_groups)}"
         )
     return Division(pool, rest, copied, sum(naive), equal)
+
+
+def _remedy(
+    config: StudySettings | PreviewSettings, groups: Sequence[str], alike: copies.Copies
+) -> str:
+    """Say why images could not be divided, and what to do."""
+    # A study may compare with what was trained on; a preview would forecast of itself.
+    otherwise = (
+        ", or compare with the pool (held_out=0)" if isinstance(config, StudySettings) else ""
+    )
+    values = len(set(groups))
+    if values < len(groups):
+        return (
+            f"The field {config.group_field!r} has {values} values, and images that share one stay "
+            f"on one side; name a field with more values, or another held_out{otherwise}."
+        )
+    twins = sum(count for count in Counter(alike.group).values() if count > 1)
+    if twins:
+        return (
+            f"{twins} of them are copies of others, equal or nearly, and copies stay on one side; "
+            f"remove copies{otherwise}."
+        )
+    return f"Give more images, or another held_out{otherwise}."
 
 
 def _copies(view: Any, source: reading.Samples, field: str | None) -> copies.Copies:

@@ -243,12 +243,15 @@ def test_fields_that_were_left_out_are_written_by_a_second_call(embedded, home):
     [
         ({"arms": ["nothing-like-it"]}, DataError, "has no selection, saved view or tag"),
         ({"budget": 31}, DataError, "budget must be <= 30"),
+        ({"held_out": 0.01}, DataError, "both need at least 2"),
+        ({"group_field": "same"}, DataError, "has 1 values, and images that share one stay"),
         ({"arms": ["full", "coreset-less-5"]}, RunError, "needs the arm 'coreset'"),
         ({"arms": ["full", "full"]}, SettingsError, "full twice"),
         ({"noise_seeds": [1, 1]}, SettingsError, "noise_seeds must be different"),
     ],
 )
 def test_what_cannot_be_previewed_gets_a_sentence(embedded, home, settings, fault, sentence):
+    embedded.set_values("same", ["x"] * len(embedded))
     with pytest.raises(fault, match=sentence):
         curadiff.preview(embedded, progress=False, **{**SIZES, **settings})
 

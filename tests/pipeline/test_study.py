@@ -185,7 +185,7 @@ def test_too_few_images_to_hold_any_out(dataset, home):
     from curadiff.config import StudySettings
     from curadiff.studies import division
 
-    with pytest.raises(DataError, match="both need at least 2"):
+    with pytest.raises(DataError, match=r"both need at least 2\. Give more images, .*held_out=0"):
         division.split(dataset.limit(2), StudySettings(**SIZES))
 
 
