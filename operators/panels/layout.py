@@ -47,15 +47,20 @@ def row(card: types.Object, markdown: str) -> types.Object:
     return line.h_stack("buttons", gap=1, align_x="left", align_y="center", componentsProps=WHOLE)
 
 
-def text(where: types.Object, markdown: str, *, width: int | None = None) -> None:
+def text(
+    where: types.Object, markdown: str, *, width: int | None = None, scrolls: bool = False
+) -> None:
     """Add text; named after what it says, so that the App never keeps an older one.
 
     Args:
         where: What it is added to.
         markdown: The text.
         width: Pixels below which what stands beside it wraps.
+        scrolls: It is a table that scrolls inside of its card where it is too wide.
     """
     style = {} if width is None else {"componentsProps": at_least(width)}
+    if scrolls:
+        style = {"componentsProps": SCROLLING}
     where.md(markdown, name=name_of("text", str(len(where.properties)), markdown), **style)
 
 

@@ -11,7 +11,7 @@ from ...common.errors import DataError, RunError
 from ...datasets import attribution, generated, identity, info, writing
 from ...jobs import jobs
 from ...runs import Run
-from ...studies.preview import table
+from ...studies.preview import LABEL, table
 from ...workflows.overview import Overview
 from .. import navigation
 from . import layout
@@ -27,7 +27,9 @@ def add_previews(card: types.Object, overview: Overview, panel: Any) -> None:
 
 def _preview(card: types.Object, run: Run, panel: Any) -> None:
     status = run.status
-    line = layout.row(card, f"**{run.id}**  {status['state']}: {status.get('message', '')}")
+    message = status.get("message", "")
+    doing = f": {message}" if message not in ("", LABEL) else ""  # the table begins with it
+    line = layout.row(card, f"**{run.id}**  {status['state']}{doing}")
     if status.get("page"):
         layout.link(line, "Pictures", status["page"])
     if status["state"] in runs.ACTIVE and isinstance(status.get("progress"), float):
@@ -37,7 +39,8 @@ def _preview(card: types.Object, run: Run, panel: Any) -> None:
         return
     _pictures(card, run, outcomes)
     real = run.path / "cells" / "real.json"
-    layout.text(card, table.as_markdown(outcomes, runs.read_json(real) if real.exists() else {}))
+    scores = runs.read_json(real) if real.exists() else {}
+    layout.text(card, table.as_markdown(outcomes, scores), scrolls=True)
     if status["state"] in runs.ACTIVE:
         return  # an arm can be added when the others are done
     for outcome in outcomes:
@@ -59,9 +62,7 @@ def _preview(card: types.Object, run: Run, panel: Any) -> None:
 
 def _pictures(card: types.Object, run: Run, outcomes: list[dict[str, Any]]) -> None:
     """Show what each arm draws, side by side where there is room."""
-    beside = types.Object()
-    name = f"pictures{len(card.properties)}"
-    card.define_property(name, beside, view=layout.wrapping())
+    beside = card.h_stack(f"pictures{len(card.properties)}", gap=1, componentsProps=layout.WRAPPING)
     for outcome in outcomes:
         path = run.path / "grids" / f"{outcome['arm']}.png"
         if outcome["seed"] > 0 or not path.exists():
