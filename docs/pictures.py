@@ -9,6 +9,7 @@
 The first picture of the README is drawn by the analytic model from photographs of garments (CC0):
 
     curadiff import GARMENTS --name garments
+    curadiff embed garments --encoder builtin
     curadiff preview garments --name garments --budget 400 --random-draws 1 \
         --group-field sender_id --embed.encoder builtin --evaluate.encoder builtin
     python docs/pictures.py preview ~/curadiff/runs/garments/preview.html

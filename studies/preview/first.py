@@ -17,6 +17,7 @@ from ...common.keys import under, versioned
 from ...config import ArmSettings, PreviewSettings, StudySettings
 from ...runs import Run
 from ...workflows import estimating
+from ...workflows.embedding import embed
 from ...workflows.estimating import duration
 from ...workflows.progress import Progress, tell
 from .. import planning
@@ -91,6 +92,8 @@ def preview_first(run: Run, config: StudySettings, view: Any, progress: Progress
     from .engine import make_preview
 
     try:
+        # Both then keep the same near copies on one side, and hold out the same images.
+        embed(view, progress=progress, **config.embed.model_dump())
         result = make_preview(view, plan.settings, progress=progress, own=plan.own)
     except (KeyboardInterrupt, Stopped):
         raise

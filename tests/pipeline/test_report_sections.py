@@ -206,6 +206,9 @@ def test_a_preview_comes_first_where_it_takes_little(home, monkeypatch, preview,
 
     asked = []
 
+    embedded = []
+    monkeypatch.setattr(first, "embed", lambda view, **others: embedded.append(view))
+
     def no_images(view, config, **others):
         asked.append(config.name)
         raise first.CuradiffError("no images")
@@ -216,4 +219,5 @@ def test_a_preview_comes_first_where_it_takes_little(home, monkeypatch, preview,
     config = StudySettings(**SETTINGS, preview=preview)
     first.preview_first(run, config, range(500), False)  # a preview that fails stops nothing
     assert bool(asked) is begun
+    assert bool(embedded) is begun  # before: near copies are held out as in the study
     assert StudySettings(**SETTINGS, **{"preview": False}).preview == "no"
