@@ -1,4 +1,4 @@
-"""Drawings that are copies: one training image makes nearly all of them, which is exact here."""
+"""Drawings that are copies: one training image makes most of them, which is exact here."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from ... import runs
 from ...runs import Run
 
-COPY = 0.9  # share of a drawing that one training image makes, from which it is a copy
+COPY = 0.5  # share of a drawing that one training image makes, from which the eye sees a copy
 PAIRS = 6  # drawings of an arm that are kept with their image
 
 

@@ -121,7 +121,7 @@ def _copies(outcomes: Sequence[Mapping[str, Any]]) -> str:
     return _section(
         "Drawings that are nearest to one image",
         "On the left of each pair the drawing, on the right the training image that makes most of "
-        f"it. From {COPY:.0%} on it is a copy: nothing new was drawn.",
+        f"it. From {COPY:.0%} on the drawing counts as a copy of it.",
         figures,
     )
 

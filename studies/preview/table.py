@@ -30,7 +30,7 @@ ARROWS = {"lower": "↓", "higher": "↑"}
 LEGEND = (
     "Forecast: the chosen images themselves against held-out images, nothing is drawn. Drawn: "
     "pictures from the same noise, mean over noise seeds; in brackets a 95 % interval, of random "
-    "the range of its draws; of copies one training image makes 90 % or more. An arrow points to "
+    "the range of its draws; of copies one training image makes half or more. An arrow points to "
     "the better values. Compare rows of equal counts only."
 )
 

@@ -92,14 +92,14 @@ def test_drawings_say_what_they_are_made_of(previewed):
     assert sum(value is not None for value in use) == 10
 
 
-def test_copies_are_the_drawings_that_one_image_makes_nearly_all_of(previewed):
+def test_copies_are_the_drawings_that_one_image_makes_most_of(previewed):
     result, _ = previewed
     for outcome in result.outcomes:
         drawn = outcome["drawn"]["0"]
         with np.load(Path(drawn["folder"]) / "sources.npz") as stored:
             parts = np.split(stored["shares"], stored["starts"][1:-1])
         largest = sorted((float(part.max()) for part in parts), reverse=True)
-        assert drawn["copied"] == pytest.approx(sum(one >= 0.9 for one in largest) / len(largest))
+        assert drawn["copied"] == pytest.approx(sum(one >= 0.5 for one in largest) / len(largest))
         assert [pair["share"] for pair in drawn["pairs"]] == pytest.approx(largest[:6])
         trained_on = runs.read_json(Path(outcome["run_path"]) / "manifest.json")["paths"]
         assert {pair["image"] for pair in drawn["pairs"]} <= set(trained_on)
