@@ -202,6 +202,8 @@ def best_text(arm: str, curve: Mapping[str, Any]) -> str:
     if value is None or last is None:
         return ""
     steps = sorted(set(best["step"]))
+    if steps == [curve["points"][-1]["step"]]:
+        return ""  # the last one, whose values are in the table
     at = f"step {steps[0]:,}" if len(steps) == 1 else f"steps {steps[0]:,} to {steps[-1]:,}"
     return (
         f"{arm} at its best checkpoint ({at}): {SHOWN[name][0]} {number(value)}, at the last one "

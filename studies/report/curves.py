@@ -76,7 +76,8 @@ def _chart(metric: str, points: Points, color: Mapping[str, str]) -> str:
         f"<div class=ends><span>{comparing.number(high)}</span></div>"
         "<svg viewBox='0 0 1000 300' preserveAspectRatio='none' role=img "
         f"aria-label='{title} of {len(points)} arms over their training'>{lines}</svg>"
-        f"<div class=ends><span>{comparing.number(low)} at {left:,} images</span>"
+        f"<div class=ends><span>{comparing.number(low)}</span></div>"
+        f"<div class=ends><span>{left:,} images</span>"
         f"<span>{right:,} images</span></div></figure>"
     )
 

@@ -128,7 +128,8 @@ def loss_curves(
         f"<div class=ends><span>loss {number(math.exp(high))}</span></div>"
         "<svg viewBox='0 0 1000 300' preserveAspectRatio='none' role=img "
         f"aria-label='Training loss of {len(lines_of)} trainings'>{''.join(lines)}</svg>"
-        f"<div class=ends><span>{number(math.exp(low))} at step {left:,}</span>"
+        f"<div class=ends><span>loss {number(math.exp(low))}</span></div>"
+        f"<div class=ends><span>step {left:,}</span>"
         f"<span>step {right:,}</span></div></figure>"
     )
 

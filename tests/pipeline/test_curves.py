@@ -35,6 +35,8 @@ def test_the_best_checkpoint_is_chosen_on_one_half_and_reported_on_the_other():
     assert arm["best"]["values"]["frechet_distance"] == 0.6
     assert arm["best"]["last"]["frechet_distance"] == 0.4
     assert "step 2" in curves.best_text("a", arm)
+    falling = curves.of_arms([{"arm": "a", "curve": curve[:2]}])["a"]
+    assert curves.best_text("a", falling) == "", "the last one is the best, and is in the table"
 
 
 def test_choosing_and_reporting_on_the_same_images_would_flatter():
@@ -84,10 +86,9 @@ def test_what_a_curve_means_is_said_where_it_matters():
     level = [point(step, frechet=0.3) for step in (1, 2, 4)]
     outcomes = [{"arm": "small", "curve": falling}, {"arm": "full", "curve": level}]
     evidence = study_record.Evidence(curves.of_arms(outcomes), [], [], [])
-    unfinished, copying, best = evidence.sentences
+    unfinished, copying = evidence.sentences
     assert unfinished.startswith("small still falls 50% per doubling")
     assert copying == "The models of small begin to copy training images at 40 images seen."
-    assert best.startswith("small at its best checkpoint (step 4)")
 
 
 def test_curves_of_several_trainings_are_averaged_where_all_have_a_checkpoint():
