@@ -15,6 +15,7 @@ if importlib.util.find_spec("curadiff") is None:
 sys.path.append(str(ROOT / "benchmarks"))  # preview.py has the split and the judge
 
 import numpy as np  # noqa: E402
+from PIL import Image  # noqa: E402
 
 FIRST_SEED = 0  # drawing i of every model begins with the noise of seed FIRST_SEED + i
 ARTICLE = ("full", "random-0", "coreset", "typicality")  # the article's arms; they train longer
@@ -45,6 +46,16 @@ def read_arms(path: Path) -> Arms:
     with np.load(path) as file:
         rows = {name[5:]: file[name] for name in file.files if name.startswith("rows/")}
         return Arms(file["pool"], rows)
+
+
+def reduced(pictures: np.ndarray, side: int) -> np.ndarray:
+    """Bring (n, h, h) uint8 pictures to another side as every training does."""
+    from curadiff.common.preparation import square
+
+    if pictures.shape[-1] == side:
+        return pictures
+    small = [square(Image.fromarray(one).convert("RGB"), side) for one in pictures]
+    return np.stack([np.asarray(one)[..., 0] for one in small])
 
 
 def write_npz(path: Path, **arrays: np.ndarray) -> None:

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from arms import ARTICLE, Arms, read_arms, write_json
+from arms import ARTICLE, Arms, read_arms, reduced, write_json
 from curadiff import metrics
 from curadiff.metrics.evaluation import Evaluation
 from preview import Judge, read, train_judge
@@ -51,6 +51,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("arms", type=Path)
     parser.add_argument("folder", type=Path)
     parser.add_argument("results", type=Path)
+    parser.add_argument("--side", type=int, default=32, help="side of the drawings")
 
 
 def main(given: Namespace) -> None:
@@ -59,14 +60,15 @@ def main(given: Namespace) -> None:
     held_out, _, others = read(given)
     arms = read_arms(given.arms)
     judge = load_judge(given.folder / "judge.pt", others)
-    real = judge.see(held_out)
-    features = {arm: judge.see(arms.pool[rows]) for arm, rows in arms.rows.items()}
+    real = judge.see(as_drawn(held_out, given.side))
+    pool = judge.see(as_drawn(arms.pool, given.side))
+    features = {arm: pool[rows] for arm, rows in arms.rows.items()}
     evaluations = {}
     for key, pictures in everything(given.folder, arms):
         kind, arm = key[:2]
         evaluations[key] = metrics.evaluate(
             real=real,
-            generated=judge.see(pictures),
+            generated=judge.see(as_drawn(pictures, given.side)),
             train=None if kind == "chosen" else features[arm],
             metrics=METRICS[:-1] if kind == "chosen" else METRICS,
             counts="unequal",
@@ -74,13 +76,22 @@ def main(given: Namespace) -> None:
         )
         print(*key, round(evaluations[key].values["frechet_distance"] or 0, 2), flush=True)
     results = {
-        "judge_accuracy": accuracy(judge, held_out, held_out_labels(given)),
+        "side": given.side,
+        "judge_accuracy": accuracy(judge, as_drawn(held_out, given.side), held_out_labels(given)),
         "values": [record_of(key, evaluation) for key, evaluation in evaluations.items()],
         "null": null_of(real, features["full"]),
         "differences": differences(evaluations),
         "cpu_seconds": time.process_time() - begin,
     }
     write_json(given.results, results)
+
+
+def as_drawn(pictures: np.ndarray, side: int) -> np.ndarray:
+    """Show the judge, which knows 32 px, all pictures as the models draw them, of fewer px.
+
+    Real pictures lose what the drawings cannot have, so that sharpness alone tells no one apart.
+    """
+    return reduced(reduced(pictures, side), 32)
 
 
 def load_judge(path: Path, others: tuple[np.ndarray, np.ndarray]) -> Judge:

@@ -9,7 +9,7 @@ fault each:
     outliers   5 % spoiled pictures: upside down, inverted, blurred, or no person
     copies     20 % near-copies, four of each of 24 originals
     missing    no dress (14 % of the reference)
-    doubled    three times as many hoodies as in the reference (24 %, not 8 %)
+    doubled    three times as many hoodies as in the reference (21 %, not 8 %)
 
 Selection sees the encoder ``builtin``; metrics see ``scattering``, which shares nothing with it.
 For selections all faults but the missing class are planted in one pool of 600, of which 150 are
@@ -199,7 +199,7 @@ def judged(real: np.ndarray, generated: np.ndarray, train: np.ndarray | None = N
 def selections(seed: int) -> dict[str, Any]:
     """Choose 150 of a pool of 600 by every method and count what was chosen.
 
-    The pool has 5 % outliers, 10 % near-copies (three of each of 20 originals), 24 % of the
+    The pool has 5 % outliers, 10 % near-copies (three of each of 20 originals), 21 % of the
     doubled class and 4 % of three rare classes.
     """
     shares = {label: share * (3 if label == DOUBLED else 1) for label, share in SHARES.items()}

@@ -15,7 +15,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 import numpy as np
-from arms import FIRST_SEED, read_arms, write_json, write_npz
+from arms import FIRST_SEED, read_arms, reduced, write_json, write_npz
 from curadiff.common.devices import choose_device
 from curadiff.diffusion import schedules
 from curadiff.diffusion.analytic.drawing import Model
@@ -32,6 +32,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--name", default="previews", help="of the files in OUT")
     parser.add_argument("--count", type=int, default=200, help="drawings of each arm")
     parser.add_argument("--only", nargs="+", help="arms; by default all, the largest one last")
+    parser.add_argument("--side", type=int, default=32, help="side of the pictures")
     parser.add_argument("--seconds", type=float, default=1e9, help="then it stops")
     parser.add_argument("--device", default="auto")
 
@@ -48,9 +49,9 @@ def main(given: Namespace) -> None:
     for arm in given.only or sorted(arms.rows, key=lambda name: len(arms.rows[name])):
         if len(drawn.get(arm, ())) >= given.count:
             continue
-        pictures = drawn.get(arm, np.empty((0, 32, 32), np.uint8))
+        pictures = drawn.get(arm, np.empty((0, given.side, given.side), np.uint8))
         begin, cpu, before = time.perf_counter(), time.process_time(), len(pictures)
-        network = model(arms.pool[arms.rows[arm]], given.device)
+        network = model(reduced(arms.pool[arms.rows[arm]], given.side), given.device)
         while len(pictures) < given.count and time.time() < deadline:
             end = min(len(pictures) + PART, given.count)
             more = draw(network, range(FIRST_SEED + len(pictures), FIRST_SEED + end))
@@ -73,12 +74,14 @@ def main(given: Namespace) -> None:
 
 
 def model(pictures: np.ndarray, device: str = "cpu") -> Model:
-    """Make the analytic network of (n, 32, 32) uint8 gray pictures."""
+    """Make the analytic network of (n, side, side) uint8 gray pictures."""
     rgb = np.repeat(pictures[:, None], 3, 1)
-    return Model(rgb, side=32, mirrored=False, by=WINDOWS, device=choose_device(device))
+    return Model(
+        rgb, side=pictures.shape[-1], mirrored=False, by=WINDOWS, device=choose_device(device)
+    )
 
 
 def draw(network: Model, seeds: range) -> np.ndarray:
-    """Draw (n, 32, 32) uint8, one picture per seed."""
+    """Draw (n, side, side) uint8, one picture per seed."""
     levels = schedules.alpha_bar("karras", 1000).tolist()
     return network.sample(seeds, alpha_bar=levels, **DRAW).pictures[..., 0]

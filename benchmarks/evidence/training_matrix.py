@@ -51,6 +51,7 @@ NETWORK = {
 }
 DRAW = {"sampler": "dpm-solver++", "evaluations": 20}
 SMALL = {"base_channels": 16, "batch_size": 16, "mixed_precision": "bf16"}  # for a processor
+TINY = {"base_channels": 16, "batch_size": 32, "image_size": 16, "mixed_precision": "no"}
 TOY = {"base_channels": 16, "multipliers": "1-2", "batch_size": 8}
 
 
@@ -94,6 +95,8 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--only", nargs="+", help="arms, in this order; by default all")
     parser.add_argument("--images", type=int, nargs="+", default=IMAGES, help="images seen")
     parser.add_argument("--small", action="store_true", help="a smaller network, for a processor")
+    parser.add_argument("--tiny", action="store_true", help="the same, and pictures of 16 px")
+    parser.add_argument("--count", type=int, default=1000, help="drawings of each model")
     parser.add_argument("--toy", action="store_true", help="toy size, on the CPU")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--work", type=Path, help="folder of the runs; by default OUT/work")
@@ -208,7 +211,8 @@ class Book:
 
 def network_of(given: Namespace) -> dict[str, Any]:
     """Return the settings of the trainings."""
-    return {**NETWORK, **(TOY if given.toy else SMALL if given.small else {})}
+    chosen = TOY if given.toy else TINY if given.tiny else SMALL if given.small else {}
+    return {**NETWORK, **chosen}
 
 
 def write_pictures(pool: np.ndarray, folder: Path) -> None:
@@ -261,7 +265,7 @@ def do(job: Job, arms: Arms, given: Namespace, deadline: float) -> dict[str, Any
     if train_run(run, lambda: time.time() > deadline) != "finished":
         return {}
     trained = time.perf_counter()
-    drawn = draw(run, steps, 8 if given.toy else 1000, torch.device)
+    drawn = draw(run, steps, 8 if given.toy else given.count, torch.device)
     seconds = trained - begin
     status = run.status
     return {
@@ -280,7 +284,7 @@ def do(job: Job, arms: Arms, given: Namespace, deadline: float) -> dict[str, Any
 
 
 def draw(run: Any, steps: int, count: int, device: Any) -> np.ndarray:
-    """Draw (count, 32, 32) uint8 gray pictures from the averaged weights."""
+    """Draw (count, side, side) uint8 gray pictures from the averaged weights."""
     from curadiff.config import TrainSettings
     from curadiff.diffusion import schedules
     from curadiff.diffusion.sampling import generate
