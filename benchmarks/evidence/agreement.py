@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 from arms import write_json
 from curadiff.config.metrics import values as metric_values
+from previews import KINDS
 from scipy import stats
 
 DRAWS = 4000
@@ -40,7 +41,7 @@ def main(given: Namespace) -> None:
     """Compare two forecasts with the trained networks, and pictures with pictures."""
     values = json.loads(given.results.read_text())["values"]
     agreements = {}
-    for kind in ("preview", "chosen"):
+    for kind in (*KINDS.values(), "chosen"):
         agreements[kind] = {}
         for name in metric_values():
             trained, forecast = trained_values(values, name, given.images), own(values, kind, name)
@@ -182,19 +183,22 @@ def same_noise(folder: Path, images: int) -> dict[str, Any]:
                 arm, seed, seen = name.split("/")
                 if int(seen) == images:
                     trained[arm, int(seed)] = drawings[name]
-    with np.load(folder / "previews.npz") as previews:
-        drawn = {arm: previews[arm] for arm in previews.files}
     found: dict[str, Any] = {}
-    for arm, preview in drawn.items():
+    for arm in dict.fromkeys(name for name, _ in trained):
         own = {seed: pictures for (name, seed), pictures in trained.items() if name == arm}
-        if not own:
-            continue
-        line = {f"preview_trained_{seed}": r2(preview, one) for seed, one in own.items()}
         first = next(iter(own.values()))
-        line["preview_trained_other_noise"] = r2(preview, np.roll(first, 1, axis=0))
+        found[arm] = {"trained_other_noise": r2(first, np.roll(first, 1, axis=0))}
         if len(own) == 2:
-            line["trained_trained"] = r2(*own.values())
-        found[arm] = line
+            found[arm]["trained_other_seed"] = r2(*own.values())
+        if arm != "full" and ("full", 0) in trained:
+            found[arm]["trained_full"] = r2(first, trained["full", 0])
+        for kind in KINDS.values():
+            if not (folder / f"{kind}.npz").exists():
+                continue
+            with np.load(folder / f"{kind}.npz") as previews:
+                if arm in previews.files:
+                    values = [r2(previews[arm], one) for one in own.values()]
+                    found[arm][kind] = float(np.mean(values))
     return found
 
 

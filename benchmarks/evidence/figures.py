@@ -53,7 +53,7 @@ def main(given: Namespace) -> None:
     agreement = json.loads(given.agreement.read_text())
     values = json.loads(given.results.read_text())["values"]
     given.docs.mkdir(parents=True, exist_ok=True)
-    (given.docs / "preview-trained.svg").write_text(scatter(agreement["agreement"]["preview"]))
+    (given.docs / "preview-trained.svg").write_text(scatter(agreement["agreement"]["previews"]))
     (given.docs / "article-curves.svg").write_text(curves(values))
     trained, previews = pictures(given.folder, agreement["images_seen"])
     same_noise(trained, previews).save(given.docs / "same-noise.png", optimize=True)

@@ -22,6 +22,7 @@ from arms import ARTICLE, Arms, read_arms, reduced, write_json
 from curadiff import metrics
 from curadiff.metrics.evaluation import Evaluation
 from preview import Judge, read, train_judge
+from previews import KINDS
 
 METRICS = (
     "frechet_distance",
@@ -125,9 +126,11 @@ def everything(folder: Path, arms: Arms) -> Iterator[tuple[Key, np.ndarray]]:
             for name in drawings.files:
                 arm, seed, images = name.split("/")
                 yield ("trained", arm, int(seed), int(images)), drawings[name]
-    with np.load(folder / "previews.npz") as previews:
-        for arm in previews.files:
-            yield ("preview", arm, 0, 0), previews[arm]
+    for name in KINDS.values():
+        if (folder / f"{name}.npz").exists():
+            with np.load(folder / f"{name}.npz") as previews:
+                for arm in previews.files:
+                    yield (name, arm, 0, 0), previews[arm]
     for arm, rows in arms.rows.items():
         few = np.random.default_rng(0).permutation(rows)[:COUNT]
         yield ("chosen", arm, 0, 0), arms.pool[few]

@@ -1,4 +1,4 @@
-"""Photographs in colour: previews at 64 px, shown at 128, and the images that harm them most.
+"""Photographs in colour: previews decided at 32 px and shown at 128, and who harms them most.
 
     python benchmarks/evidence photographs GARMENTS ENCODER WEIGHTS FOLDER [--parts PART ...]
 
@@ -27,7 +27,7 @@ from curadiff.diffusion.analytic.drawing import Model
 from PIL import Image, ImageDraw
 from planted import DRAW, judged
 
-SIDE, PART, WORST = 64, 10, 20
+SIDE, PART, WORST = 32, 10, 20
 BUDGET = 400
 
 
@@ -108,10 +108,7 @@ def split(every: Photographs) -> tuple[Photographs, Photographs]:
 
 
 def model(pictures: np.ndarray, device: str) -> Model:
-    """Make the analytic network, which decides at SIDE px.
-
-    Windows are by rule: at 64 px the covariance's eigenvectors cost more than the drawings.
-    """
+    """Make the analytic network as the product's previews do."""
     return Model(
         pictures.transpose(0, 3, 1, 2),
         side=SIDE,

@@ -87,7 +87,9 @@ def main(given: Namespace) -> None:
             "sets": {name: judged(real, one) for name, one in features.items()},
         }
         if given.drawings:
-            run["previews"], run["harm"] = previews(sets, features, real, given.drawings)
+            for windows in ("rule", "covariance"):
+                found = previews(sets, features, real, given.drawings, windows)
+                run[f"previews, {windows}"], run[f"harm, {windows}"] = found
         runs.append(run)
         print(seed, round(time.process_time() - begin), "CPU-s", flush=True)
         write_json(
@@ -99,7 +101,7 @@ def main(given: Namespace) -> None:
                 "cpu_seconds": time.process_time() - begin,
                 "seen": {
                     part: seen([one[part] for one in runs])
-                    for part in ("sets", "previews")
+                    for part in ("sets", "previews, rule", "previews, covariance")
                     if part in run
                 },
                 "runs": runs,
@@ -233,6 +235,7 @@ def previews(
     features: Mapping[str, np.ndarray],
     real: np.ndarray,
     count: int,
+    windows: str,
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Preview every set, and look for the outliers by harm."""
     values = {}
@@ -241,7 +244,7 @@ def previews(
             pictures.transpose(0, 3, 1, 2),
             side=32,
             mirrored=False,
-            by="covariance",
+            by=windows,
             device=choose_device("cpu"),
         )
         drawn = [

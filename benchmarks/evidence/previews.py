@@ -21,7 +21,7 @@ from curadiff.diffusion import schedules
 from curadiff.diffusion.analytic.drawing import Model
 
 DRAW = {"sampler": "ddim", "evaluations": 12}
-WINDOWS = "covariance"  # as the product's previews have it
+KINDS = {"rule": "previews", "covariance": "previews-covariance"}  # windows, name of the files
 PART = 20  # drawings between two looks at the clock
 
 
@@ -29,7 +29,8 @@ def add_arguments(parser: ArgumentParser) -> None:
     """Say what the command takes."""
     parser.add_argument("arms", type=Path)
     parser.add_argument("out", type=Path)
-    parser.add_argument("--name", default="previews", help="of the files in OUT")
+    parser.add_argument("--windows", choices=KINDS, default="rule")
+    parser.add_argument("--name", help="of the files in OUT; by default by the windows")
     parser.add_argument("--count", type=int, default=200, help="drawings of each arm")
     parser.add_argument("--only", nargs="+", help="arms; by default all, the largest one last")
     parser.add_argument("--side", type=int, default=32, help="side of the pictures")
@@ -42,7 +43,7 @@ def main(given: Namespace) -> None:
     deadline = time.time() + given.seconds
     arms = read_arms(given.arms)
     given.out.mkdir(parents=True, exist_ok=True)
-    file = given.out / f"{given.name}.npz"
+    file = given.out / f"{given.name or KINDS[given.windows]}.npz"
     drawn = dict(np.load(file)) if file.exists() else {}
     record = file.with_suffix(".json")
     costs = json.loads(record.read_text()) if record.exists() else []
@@ -51,7 +52,7 @@ def main(given: Namespace) -> None:
             continue
         pictures = drawn.get(arm, np.empty((0, given.side, given.side), np.uint8))
         begin, cpu, before = time.perf_counter(), time.process_time(), len(pictures)
-        network = model(reduced(arms.pool[arms.rows[arm]], given.side), given.device)
+        network = model(reduced(arms.pool[arms.rows[arm]], given.side), given.windows, given.device)
         while len(pictures) < given.count and time.time() < deadline:
             end = min(len(pictures) + PART, given.count)
             more = draw(network, range(FIRST_SEED + len(pictures), FIRST_SEED + end))
@@ -73,11 +74,11 @@ def main(given: Namespace) -> None:
             break
 
 
-def model(pictures: np.ndarray, device: str = "cpu") -> Model:
+def model(pictures: np.ndarray, windows: str, device: str = "cpu") -> Model:
     """Make the analytic network of (n, side, side) uint8 gray pictures."""
     rgb = np.repeat(pictures[:, None], 3, 1)
     return Model(
-        rgb, side=pictures.shape[-1], mirrored=False, by=WINDOWS, device=choose_device(device)
+        rgb, side=pictures.shape[-1], mirrored=False, by=windows, device=choose_device(device)
     )
 
 
