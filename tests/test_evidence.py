@@ -47,11 +47,11 @@ def test_the_most_important_trainings_come_first_and_each_in_its_order(module):
 def test_drawings_outlive_an_interruption(module, tmp_path):
     matrix = module("training_matrix")
     jobs = matrix.all_jobs(["kmeans"], (10,))
-    book = matrix.Book(tmp_path, tmp_path, jobs)
+    book = matrix.Book(tmp_path, tmp_path, jobs, {})
     drawn = np.full((2, 32, 32), 7, np.uint8)
     book.enter(jobs[0], {"drawn": drawn, "loss": 0.5})
     book.enter(jobs[1], {"error": "no such luck"})
-    again = matrix.Book(tmp_path, tmp_path, jobs)
+    again = matrix.Book(tmp_path, tmp_path, jobs, {})
     assert again.done == {jobs[0]}
     again.write(final=True)
     with np.load(tmp_path / "drawings-0.npz") as file:
@@ -78,3 +78,52 @@ def test_the_trainings_are_rehearsed(module, tmp_path):
     with np.load(out / "drawings-0.npz") as file:
         assert len(file.files) == 4
         assert file["random-0/1/32"].shape == (8, 32, 32)
+
+
+def test_orders_that_agree_and_that_do_not(module, monkeypatch):
+    agreement = module("agreement")
+    monkeypatch.setattr(agreement, "DRAWS", 200)
+    trained = {arm: (float(place), 0.1) for place, arm in enumerate("abcd")}
+    alike = {arm: (10.0 * value, 0.5) for arm, (value, _) in trained.items()}
+    one = agreement.agreement(trained, alike, list(trained))
+    assert one["kendall"]["value"] == one["spearman"]["value"] == one["pairs_alike"]["value"] == 1
+    assert one["clear_pairs"] == 6
+    assert one["clear_pairs_apart"] == []
+    swapped = {**alike, "c": alike["d"], "d": alike["c"]}
+    one = agreement.agreement(trained, swapped, list(trained))
+    assert one["kendall"]["value"] == pytest.approx(4 / 6)  # five pairs alike, one not
+    assert one["spearman"]["value"] == pytest.approx(0.8)  # 1 - 6 (1 + 1) / (4 (16 - 1))
+    assert one["pairs_alike"]["value"] == pytest.approx(5 / 6)
+    assert one["clear_pairs_apart"] == [["c", "d"]]
+
+
+def test_an_order_within_the_errors_has_an_interval_that_says_so(module, monkeypatch):
+    agreement = module("agreement")
+    monkeypatch.setattr(agreement, "DRAWS", 200)
+    trained = {arm: (float(place), 50.0) for place, arm in enumerate("abcd")}
+    one = agreement.agreement(trained, trained, list(trained))
+    assert one["kendall"]["value"] == 1
+    low, high = one["kendall"]["interval_values"]
+    assert low < 0 < high
+    assert one["clear_pairs"] == 0
+
+
+def test_pictures_are_alike_up_to_brightness_and_contrast(module):
+    agreement = module("agreement")
+    pictures = np.random.default_rng(0).integers(0, 128, (5, 8, 8), dtype=np.uint8)
+    assert agreement.r2(pictures, 2 * pictures) == pytest.approx(1)
+    assert agreement.r2(pictures, np.roll(pictures, 1, axis=0)) < 0.2
+
+
+def test_simulated_raters_prefer_by_the_model_that_they_are_said_to(module):
+    raters = module("raters")
+    won, lost, tied = raters.chances(np.array(1.0), np.array(0.0), 1.0)
+    assert won + lost + tied == pytest.approx(1)
+    careless = raters.CARELESS
+    # Davidson: the odds of a win are the ratio of strengths, e; pressing any key evens them out
+    assert (won - careless / 3) / (lost - careless / 3) == pytest.approx(np.e)
+    looks = {"good": np.full(4, 3.0), "bad": np.full(4, -3.0)}
+    assert raters.true_rates(looks)["bad", "good"] < 0.05
+    found = raters.repeat(looks, 3)
+    assert found["true_order"] == ["good", "bad"]
+    assert found["order_found_exactly"] == 1
