@@ -19,6 +19,7 @@ COMMANDS = {
     "judge": "judging",
     "agree": "agreement",
     "figures": "figures",
+    "tables": "tables",
 }
 """By name, the module beside this one that does it."""
 
