@@ -22,7 +22,7 @@ from arms import ARTICLE, write_json
 from curadiff.common.knn import nearest
 from curadiff.preferences.results import Results, results
 from curadiff.preferences.votes import Vote
-from judging import load_judge
+from judging import as_drawn, load_judge
 from preview import read
 
 RATERS, VOTES = 12, 60
@@ -36,6 +36,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("out", type=Path)
     parser.add_argument("--images-seen", type=int, default=100_000)
+    parser.add_argument("--side", type=int, default=32, help="side of the drawings")
     parser.add_argument("--studies", type=int, default=200)
 
 
@@ -43,10 +44,10 @@ def main(given: Namespace) -> None:
     """Simulate the studies and count what they find."""
     held_out, _, others = read(given)
     judge = load_judge(given.folder / "judge.pt", others)
-    real = judge.see(held_out)
+    real = judge.see(as_drawn(held_out, given.side))
     looks = {}
     for arm, pictures in drawings(given.folder, given.images_seen).items():
-        gap, _ = nearest(judge.see(pictures), real, 1)
+        gap, _ = nearest(judge.see(as_drawn(pictures, given.side)), real, 1)
         looks[arm] = -np.log(gap[:, 0] + 1e-9)
     every = np.concatenate(list(looks.values()))
     looks = {arm: (one - every.mean()) / every.std() for arm, one in looks.items()}
