@@ -5,7 +5,7 @@
 FOLDER has drawings-N.npz of ``train`` and previews.npz of ``preview``. The judge is a small
 network trained on the labels of 45,353 pictures that are in no arm; the reference is the 3,000
 that are held out. RESULTS.json gets, for each model, what the product's metrics say of up to
-1,000 pictures, with 95 % intervals over images, and the differences between the article's arms.
+``--count`` pictures, with 95 % intervals over images, and the differences between the article's arms.
 """
 
 from __future__ import annotations
@@ -52,6 +52,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("arms", type=Path)
     parser.add_argument("folder", type=Path)
     parser.add_argument("results", type=Path)
+    parser.add_argument("--count", type=int, default=COUNT, help="pictures of each model")
     parser.add_argument("--side", type=int, default=32, help="side of the drawings")
 
 
@@ -65,7 +66,8 @@ def main(given: Namespace) -> None:
     pool = judge.see(as_drawn(arms.pool, given.side))
     features = {arm: pool[rows] for arm, rows in arms.rows.items()}
     evaluations = {}
-    for key, pictures in everything(given.folder, arms):
+    for key, every in everything(given.folder, arms):
+        pictures = every[: given.count]
         kind, arm = key[:2]
         evaluations[key] = metrics.evaluate(
             real=real,
@@ -80,7 +82,7 @@ def main(given: Namespace) -> None:
         "side": given.side,
         "judge_accuracy": accuracy(judge, as_drawn(held_out, given.side), held_out_labels(given)),
         "values": [record_of(key, evaluation) for key, evaluation in evaluations.items()],
-        "null": null_of(real, features["full"]),
+        "null": null_of(real, pool, given.count),
         "differences": differences(evaluations),
         "cpu_seconds": time.process_time() - begin,
     }
@@ -148,9 +150,9 @@ def record_of(key: Key, evaluation: Evaluation) -> dict[str, Any]:
     return {**own, **({"seed": seed, "images_seen": images} if images else {}), "values": values}
 
 
-def null_of(real: np.ndarray, pool: np.ndarray) -> dict[str, Any]:
-    """Return what 1,000 pictures of the pool score: the best that a model can be."""
-    rows = np.random.default_rng(1).choice(len(pool), COUNT, replace=False)
+def null_of(real: np.ndarray, pool: np.ndarray, count: int) -> dict[str, Any]:
+    """Return what as many pictures of the pool score: the best that a model can be."""
+    rows = np.random.default_rng(1).choice(len(pool), count, replace=False)
     evaluation = metrics.evaluate(
         real=real, generated=pool[rows], metrics=METRICS[:-1], counts="unequal", null_draws=0
     )
