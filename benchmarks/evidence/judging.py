@@ -5,7 +5,7 @@
 FOLDER has drawings-N.npz of ``train`` and previews.npz of ``preview``. The judge is a small
 network trained on the labels of 45,353 pictures that are in no arm; the reference is the 3,000
 that are held out. RESULTS.json gets, for each model, what the product's metrics say of up to
-``--count`` pictures, with 95 % intervals over images, and the differences between the article's arms.
+``--count`` pictures, with 95 % intervals over images; and how the article's arms differ.
 """
 
 from __future__ import annotations
