@@ -13,6 +13,7 @@ COMMANDS = {
     "train": "training_matrix",
     "preview": "previews",
     "groups": "grouping",
+    "group-values": "group_values",
     "planted": "planted",
     "raters": "raters",
     "photographs": "photographs",
