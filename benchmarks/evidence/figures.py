@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from arms import ARTICLE, LABELS
 from PIL import Image, ImageDraw
+from previews import KINDS
 
 COLORS = (
     "#222222",
@@ -49,12 +50,15 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def main(given: Namespace) -> None:
-    """Write the figures."""
+    """Write the figures; of the two kinds of windows the scatter shows what more arms have."""
     agreement = json.loads(given.agreement.read_text())
     values = json.loads(given.results.read_text())["values"]
     given.docs.mkdir(parents=True, exist_ok=True)
-    (given.docs / "preview-trained.svg").write_text(scatter(agreement["agreement"]["previews"]))
-    (given.docs / "article-curves.svg").write_text(curves(values))
+    previewed = [agreement["agreement"][kind] for kind in KINDS.values()]
+    most = max(previewed, key=lambda one: len(one["frechet_distance"]["points"]) if one else 0)
+    (given.docs / "preview-trained.svg").write_text(scatter(most))
+    if len({one["images_seen"] for one in values if one["kind"] == "trained"}) > 1:
+        (given.docs / "article-curves.svg").write_text(curves(values))
     trained, previews = pictures(given.folder, agreement["images_seen"])
     same_noise(trained, previews).save(given.docs / "same-noise.png", optimize=True)
     grids(trained).save(given.docs / "drawings.png", optimize=True)
