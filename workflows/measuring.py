@@ -114,6 +114,7 @@ def prepare(settings: TrainSettings) -> Run:
         "checkpoint_every": STEPS,
         "keep_every": None,
         "classes": None,
+        "power_ema_every": None,
     }
     full = TrainSettings(**{**settings.model_dump(), **given, "tracker": "none"})
     shape = from_pipeline.shape_of(settings.start_from)
