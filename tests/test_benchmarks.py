@@ -95,3 +95,12 @@ def test_without_a_gpu_the_gpu_benchmark_says_so():
     done = subprocess.run([sys.executable, str(TRAINING), "gpu"], capture_output=True, text=True)
     assert done.returncode == 1
     assert "no CUDA device here" in done.stderr
+
+
+def test_the_formulas_of_large_data_sets_agree_with_what_was_measured():
+    script = TRAINING.with_name("scale.py")
+    measured = script.parent / "results" / "scale.json"
+    command = [sys.executable, str(script), "check", str(measured)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert len(done.stdout.splitlines()) == 7
