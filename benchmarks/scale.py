@@ -85,14 +85,10 @@ def one(args: argparse.Namespace) -> None:
     }
     if args.step not in steps:
         # a small selection first: what is loaded or compiled once is not counted
-        small = args.folder / "small"
-        if not small.exists():
-            small.mkdir()
-            write_pool(small, 500)
-        curadiff.select(
-            small, method=args.step, budget=5, to_shards=str(args.folder / f"first-{args.step}"),
-            overwrite=True, device="cpu",
-        )  # fmt: skip
+        small = Path(tempfile.mkdtemp(dir=args.folder))
+        write_pool(small, 500)
+        first = str(Path(tempfile.mkdtemp(dir=args.folder)))
+        curadiff.select(small, method=args.step, budget=5, to_shards=first, device="cpu")
     steps |= {
         name: lambda name=name: curadiff.select(
             folder, method=name, budget=BUDGET, to_shards=str(picks), device="cpu"
