@@ -115,7 +115,7 @@ class ShardSet:
     Attributes:
         counts: Rows of each file.
         dim: Length of an embedding.
-        encoder: Identity of the encoder.
+        encoder: Identity of the encoder; None where no file says it.
 
     Raises:
         DataError: A file is no shard, or files differ in encoder or length of embeddings.
@@ -130,19 +130,20 @@ class ShardSet:
         self.counts = [file.metadata.num_rows for file in self._files]
         dims = [file.schema_arrow.field("embedding").type.list_size for file in self._files]
         encoders = [_encoder(file) for file in self._files]
+        first = next((at for at, encoder in enumerate(encoders) if encoder is not None), 0)
         for path, dim, encoder in zip(self.paths, dims, encoders, strict=True):
             if dim != dims[0]:
                 raise DataError(
                     f"{path} has {dim} features per row and {self.paths[0]} has {dims[0]}; give "
                     "shards of one encoder."
                 )
-            if None not in (encoder, encoders[0]) and encoder != encoders[0]:
+            if encoder is not None and encoder != encoders[first]:
                 raise DataError(
-                    f"{path} is of the encoder {encoder} and {self.paths[0]} of {encoders[0]}; "
-                    "give shards of one encoder."
+                    f"{path} is of the encoder {encoder} and {self.paths[first]} of "
+                    f"{encoders[first]}; give shards of one encoder."
                 )
         self.dim: int = dims[0]
-        self.encoder: str | None = encoders[0]
+        self.encoder: str | None = encoders[first]
 
     def __len__(self) -> int:
         return sum(self.counts)
@@ -170,30 +171,36 @@ class ShardSet:
         return self.embeddings(begin, end)
 
     def embeddings(self, begin: int = 0, end: int | None = None) -> Array:
-        """Return the embeddings of some rows, (end - begin, d) float32."""
+        """Return the embeddings of some rows, (end - begin, d) float32; NaN where one is null."""
         end = len(self) if end is None else end
         rows = np.empty((max(0, end - begin), self.dim), np.float32)
         at = 0
         for column in self._column("embedding", begin, end):
-            part = column.flatten().to_numpy(zero_copy_only=False).reshape(-1, self.dim)
-            rows[at : at + len(part)] = part
-            at += len(part)
+            part = rows[at : at + len(column)]
+            empty = column.is_null().to_numpy(zero_copy_only=False)
+            part[empty] = np.nan  # which the flattened column leaves out
+            values = column.flatten().to_numpy(zero_copy_only=False)
+            part[~empty] = values.reshape(-1, self.dim)
+            at += len(column)
         return rows
 
     def values(self, name: str, begin: int = 0, end: int | None = None) -> list[Any]:
         """Return another column of some rows.
 
         Raises:
-            DataError: There is no such column.
+            DataError: A file has no such column.
         """
-        if name not in self._files[0].schema_arrow.names:
-            listed = ", ".join(self._files[0].schema_arrow.names)
-            raise DataError(f"{self.paths[0]} has no column {name!r}; it has {listed}.")
+        self._check_column(name)
         end = len(self) if end is None else end
         return [v for column in self._column(name, begin, end) for v in column.to_pylist()]
 
     def values_of(self, name: str, rows: Array) -> list[Any]:
-        """Return another column of single rows, in their order."""
+        """Return another column of single rows, in their order.
+
+        Raises:
+            DataError: A file has no such column.
+        """
+        self._check_column(name)
         ascending = np.argsort(rows, kind="stable")
         result: list[Any] = [None] * len(rows)
         at = 0
@@ -207,6 +214,12 @@ class ShardSet:
                         result[place] = column[int(rows[place]) - at].as_py()
                 at += count
         return result
+
+    def _check_column(self, name: str) -> None:
+        for path, file in zip(self.paths, self._files, strict=True):
+            names = file.schema_arrow.names
+            if name not in names:
+                raise DataError(f"{path} has no column {name!r}; it has {', '.join(names)}.")
 
     def _column(self, name: str, begin: int, end: int) -> Iterator[Any]:
         """Go through the parts of a column that lie between two rows."""

@@ -41,6 +41,34 @@ def test_rows_across_files_and_groups_come_back(tmp_path, monkeypatch):
     assert shards.values("harm", 19, 22) == [1.9, 2.0, 2.1]
 
 
+def test_an_embedding_that_is_null_is_nan_and_moves_no_other_row(tmp_path):
+    pa = pytest.importorskip("pyarrow")
+    vectors = pa.array([[1, 2], None, [3, None], [5, 6]], pa.list_(pa.float32(), 2))
+    pq.write_table(pa.table({"id": list("abcd"), "embedding": vectors}), tmp_path / "a.parquet")
+    x = ShardSet([tmp_path / "a.parquet"]).embeddings(0, 4)
+    nan = np.nan
+    np.testing.assert_array_equal(x, np.array([[1, 2], [nan, nan], [3, nan], [5, 6]], np.float32))
+
+
+def test_a_first_file_without_rows_hides_no_other_encoder(tmp_path):
+    x = np.zeros((2, 3), np.float32)
+    empty = shard(tmp_path / "a.parquet", x[:0])
+    clip, dino = (shard(tmp_path / f"{name}.parquet", x, encoder=name) for name in ("clip", "dino"))
+    assert ShardSet([empty, clip]).encoder == "clip"
+    with pytest.raises(DataError, match="of the encoder dino and .*clip"):
+        ShardSet([empty, clip, dino])
+
+
+def test_a_column_that_one_file_lacks_is_refused(tmp_path):
+    x = np.zeros((2, 3), np.float32)
+    shards = ShardSet(
+        [shard(tmp_path / "a.parquet", x, harm=[1, 2]), shard(tmp_path / "b.parquet", x)]
+    )
+    for read in (lambda: shards.values("harm"), lambda: shards.values_of("harm", np.array([3]))):
+        with pytest.raises(DataError, match="b.parquet has no column 'harm'"):
+            read()
+
+
 def test_other_readers_see_the_contract(tmp_path):
     x = np.random.default_rng(0).normal(size=(5, 3))
     table = pq.read_table(shard(tmp_path / "a.parquet", x))

@@ -162,6 +162,20 @@ def test_images_that_moved_are_known_by_their_hash(dataset, home, paths, x, tmp_
         curadiff.embed(dataset, from_shards=str(strange), field="y", progress=False)
 
 
+def test_shards_without_uri_give_vectors_block_by_block(
+    dataset, home, paths, x, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("curadiff.workflows.over_shards.embedding.BLOCK", 5)
+    vectors = pa.FixedSizeListArray.from_arrays(pa.array(x.reshape(-1)), x.shape[1])
+    encoder = ["theirs"] * len(paths)
+    folder = tmp_path / "theirs"
+    folder.mkdir()
+    columns = {"sha256": [content_hash(path) for path in paths], "encoder": encoder}
+    rows = {"id": [f"row {number}" for number in range(len(paths))], "embedding": vectors}
+    pq.write_table(pa.table({**rows, **columns}), folder / "0.parquet")
+    assert curadiff.embed(dataset, from_shards=str(folder), progress=False).done == len(paths)
+
+
 def test_two_folders_of_shards_are_evaluated(home, paths, x, tmp_path):
     real = write_elsewhere(tmp_path / "real", paths[:20], x[:20])
     made = write_elsewhere(tmp_path / "made", paths[20:], x[20:])

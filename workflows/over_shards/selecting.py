@@ -186,5 +186,5 @@ def _earlier(folder: Path, config: SelectSettings, fingerprint: str) -> dict[str
 def _texts(shards: ShardSet, name: str, rows: np.ndarray) -> list[str]:
     try:
         return [value or "" for value in shards.values_of(name, rows)]
-    except (KeyError, DataError):
+    except DataError:
         return [""] * len(rows)

@@ -94,5 +94,5 @@ def column(shards: ShardSet, name: str, begin: int = 0, end: int | None = None) 
     try:
         values = shards.values(name, begin, end)
     except DataError:
-        return [""] * len(shards)
+        return [""] * ((len(shards) if end is None else end) - begin)
     return ["" if value is None else value for value in values]
