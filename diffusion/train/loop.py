@@ -109,9 +109,10 @@ class Training:
 
     def _train(self) -> str:
         s = self.settings
-        patient = patience.PATIENCE not in self.run.record
+        ends_early = patience.PATIENCE in self.run.record
+        self._log_missing_validation_loss()
         while self.step < s.steps:
-            if not patient and self._ends_early():
+            if ends_early and self._ends_early():
                 return "finished"
             if not self.train_step():
                 self._save_before_ending()
@@ -133,6 +134,15 @@ class Training:
             if self.main and self.step % (s.grid_every or s.checkpoint_every) == 0:
                 self._save_grid()
         return "finished"
+
+    def _log_missing_validation_loss(self) -> None:
+        """Log the loss of the checkpoint to begin from, where an end came before it was logged."""
+        at_checkpoint = self.step % self.settings.checkpoint_every == 0
+        at_checkpoint |= self.step == self.settings.steps
+        if not self.main or not self.step or not at_checkpoint:
+            return
+        if self.step not in patience.validation_losses(self.run.log()):
+            self.monitor.log_validation_loss(self.step, self.progress)
 
     def _ends_early(self) -> bool:
         """Tell whether the checkpoint just written is the last, for a loss that does not fall."""

@@ -8,8 +8,10 @@ import torch
 from curadiff import runs
 from curadiff.common.errors import DataError
 from curadiff.diffusion import manifest, prepare, schedules, start, train_here
-from curadiff.diffusion.train import checkpoint, engine, validation
+from curadiff.diffusion.train import checkpoint, engine, patience, validation
+from curadiff.diffusion.train.monitor import Monitor
 from curadiff.diffusion.train.objective import Objective
+from curadiff.diffusion.train.worker import train_run
 
 CPU = torch.device("cpu")
 
@@ -211,3 +213,33 @@ def test_bfloat16_trains_on_a_cpu_too(prepared):
     assert train_here(run) == "finished"
     assert run.status["precision"] == "bf16"
     assert np.isfinite(run.status["loss"])
+
+
+@pytest.mark.parametrize("cut", ["asked to stop", "killed"])
+def test_patience_ends_a_training_that_was_cut_at_a_checkpoint_where_it_ends_a_whole_one(
+    pictures, tiny, monkeypatch, cut
+):
+    settings = tiny(steps=12, checkpoint_every=2, grid_every=99)
+    falls = {2: 3.0, 4: 2.0, 6: 2.5, 8: 2.5, 10: 1.0, 12: 1.0}  # by step; patience 2 ends at 8
+
+    def note(monitor, step, progress):
+        progress.note(step, loss_by_level={"held_out": [falls[step]]})
+
+    monkeypatch.setattr(Monitor, "log_validation_loss", note)
+    whole, parts = (runs.create("train", settings.model_dump(), name=name) for name in ("a", "b"))
+    for run in (whole, parts):
+        images = {"ids": list("abcdefg"), "paths": pictures[:7], "held_out": pictures[7:]}
+        prepare(run, settings=settings, extra={patience.PATIENCE: 2}, **images)
+    assert train_here(whole) == "finished"
+    if cut == "asked to stop":
+        calls = iter([False] * 5 + [True])  # after the sixth step, which is one of a checkpoint
+        assert train_run(parts, lambda: next(calls)) == "stopped"
+    else:
+        with monkeypatch.context() as patch:
+            patch.setattr(Monitor, "log_validation_loss", lambda *_: 1 / 0)
+            for _ in range(2):  # first at the checkpoint, then at the one that was not logged
+                with pytest.raises(ZeroDivisionError):
+                    train_here(parts)
+    assert train_here(parts) == "finished"
+    assert patience.validation_losses(parts.log()) == patience.validation_losses(whole.log())
+    assert [run.status["stopped_early"] for run in (whole, parts)] == [8, 8]
