@@ -88,6 +88,10 @@ def generate(
             "classes are for networks that are trained with them, and analytic is not; select the "
             "images of a class and freeze those."
         )
+    if settings.ema is not None:
+        if analytic:
+            raise SettingsError("ema is for networks that are trained, and analytic is not.")
+        power_ema.check_saved(run.path, step)
     guide = guidance.resolve(run, settings)
     if guide is not None:
         settings = settings.changed(guide=str(guide))

@@ -130,11 +130,11 @@ def saved_steps(run_path: Path) -> list[int]:
     return sorted(int(re.findall(r"\d+", name)[0]) for name in names)
 
 
-def reconstruct(run_path: Path, step: int, length: float) -> dict[str, Tensor]:
-    """Return the average of a length that ends at a step, float32 tensors by name.
+def check_saved(run_path: Path, step: int) -> list[int]:
+    """Return the steps up to one that a run has snapshots of.
 
     Raises:
-        RunError: The run has no snapshots up to there, or one is damaged.
+        RunError: There are none.
     """
     steps = [saved for saved in saved_steps(run_path) if saved <= step]
     if not steps:
@@ -142,6 +142,16 @@ def reconstruct(run_path: Path, step: int, length: float) -> dict[str, Tensor]:
             f"{run_path} has no snapshots of averages up to step {step}, which ema needs; train "
             "with power_ema_every."
         )
+    return steps
+
+
+def reconstruct(run_path: Path, step: int, length: float) -> dict[str, Tensor]:
+    """Return the average of a length that ends at a step, float32 tensors by name.
+
+    Raises:
+        RunError: The run has no snapshots up to there, or one is damaged.
+    """
+    steps = check_saved(run_path, step)
     pairs = [(saved, each) for saved in steps for each in LENGTHS]
     weights, missed = combination(
         [saved for saved, _ in pairs],

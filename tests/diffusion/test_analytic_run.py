@@ -170,6 +170,14 @@ def test_every_sampler_ends_at_a_mix(frozen, sampler, windows):
     assert len(sources.load(folder)) == 5
 
 
+@pytest.mark.parametrize("asked", [{"ema": 0.1}, {"guidance": 2.0}, {"classes": ["a"]}])
+def test_what_only_a_trained_network_has_is_refused(frozen, asked):
+    run = frozen("refusing")
+    with pytest.raises(SettingsError, match=f"{next(iter(asked))} .* networks that are trained"):
+        drawn(run, **asked)
+    assert not (run.path / "generated").exists()
+
+
 def test_settings_of_training_do_not_concern_it():
     settings = TrainSettings(network="analytic", preset="fast")
     assert (settings.steps, settings.schedule) == (1, "karras")

@@ -109,4 +109,5 @@ def test_a_training_keeps_them_resumes_to_the_bit_and_draws(prepared, weights):
     train_here(without)
     with pytest.raises(RunError, match="train with power_ema_every"):
         generate(without, GenerateSettings(ema=0.1, **settings))
+    assert not (without.path / "generated").exists()
     assert drawing.WEIGHTS["ema"] == "ema"  # the ordinary average stays the default
