@@ -10,6 +10,9 @@ from curadiff.cli import main
 from curadiff.common.errors import DataError, SettingsError
 from curadiff.common.images import content_hash
 from curadiff.common.shards import ShardSet, files_of, write_shard
+from curadiff.datasets.reading import Samples
+from curadiff.runs import Busy, Lease
+from curadiff.workflows.over_shards.embedding import embed_to_shards
 
 pa = pytest.importorskip("pyarrow")
 import pyarrow.parquet as pq  # noqa: E402
@@ -86,6 +89,9 @@ def test_what_shards_do_not_have_is_refused(home, paths, x, tmp_path, capsys):
         curadiff.select(shards, budget=4, to_shards=str(picks))
     again = curadiff.select(shards, budget=4, to_shards=str(picks), overwrite=True)
     assert len(ShardSet(files_of(picks))) == len(again.ids) == 4
+    with pytest.raises(DataError, match="picks is the pool"):
+        curadiff.select(picks, budget=2, to_shards=str(picks), overwrite=True)
+    assert len(ShardSet(files_of(picks))) == 4
     for options, message in (
         ({"keep": "mine"}, "keep needs a selection of a FiftyOne data set"),
         ({"toward": "good"}, "toward needs tags"),
@@ -135,6 +141,13 @@ def test_embeddings_go_to_shards_and_come_back(dataset, home, photos, tmp_path):
     assert curadiff.embed(dataset, from_shards=str(folder), progress=False).kept == 40
     with pytest.raises(SettingsError, match="to_shards takes the place of field"):
         curadiff.embed(dataset, to_shards=str(folder), field="x")
+
+
+def test_one_process_at_a_time_writes_shards_into_a_folder(tmp_path):
+    pool = Samples([], [], [])
+    with Lease(tmp_path, name=".lease"), pytest.raises(Busy, match="in use"):
+        embed_to_shards(tmp_path, pool, "clip", lambda rows: [])
+    assert embed_to_shards(tmp_path, pool, "clip", lambda rows: []) == (0, 0, {}, {})
 
 
 def test_images_that_moved_are_known_by_their_hash(dataset, home, paths, x, tmp_path):

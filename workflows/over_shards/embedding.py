@@ -13,10 +13,12 @@ from ...common.errors import DataError
 from ...common.images import content_hash
 from ...common.shards import SUFFIX, ShardSet, files_of, local_path, write_shard
 from ...datasets.reading import Samples
+from ...runs import Lease
 from .sources import column
 
 SHARD = 16_384  # rows of a file
 BLOCK = 16_384  # rows that are read at a time
+LEASE = ".lease"  # held while rows are written into a folder
 
 Parts = Iterable[tuple[list[int], encoders.Embedded]]
 
@@ -25,22 +27,19 @@ class Writer:
     """Write rows as shards of a folder, which may have some already.
 
     Args:
-        folder: Where to; made when it is missing.
+        folder: Where to.
         encoder: Identity of the encoder.
 
     Attributes:
         done: Ids that the folder has.
 
     Raises:
-        DataError: The folder holds shards of another encoder, or is a file.
+        DataError: The folder holds shards of another encoder.
     """
 
     def __init__(self, folder: str | Path, encoder: str) -> None:
         self.folder = Path(folder).expanduser().absolute()
         self.encoder = encoder
-        if self.folder.is_file():
-            raise DataError(f"{self.folder} is a file; give a folder for the shards.")
-        self.folder.mkdir(parents=True, exist_ok=True)
         self.done: set[str] = set()
         files = files_of(self.folder)
         if files:
@@ -86,6 +85,14 @@ class Writer:
                 return path
 
 
+def _made(folder: str | Path) -> Path:
+    path = Path(folder).expanduser().absolute()
+    if path.is_file():
+        raise DataError(f"{path} is a file; give a folder for the shards.")
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
 def embed_to_shards(
     folder: str | Path,
     pool: Samples,
@@ -102,18 +109,23 @@ def embed_to_shards(
 
     Returns:
         How many were written, how many were there, faults and notes by file.
+
+    Raises:
+        Busy: Another process writes into the folder.
+        DataError: The folder holds shards of another encoder, or is a file.
     """
-    writer = Writer(folder, encoder)
-    left = [row for row, name in enumerate(pool.names) if name not in writer.done]
     faults: dict[str, str] = {}
     notes: dict[str, str] = {}
-    try:
-        for rows, embedded in compute(left):
-            writer.write(pool, rows, embedded)
-            faults.update(embedded.faults)
-            notes.update(embedded.notes)
-    finally:
-        writer.close()
+    with Lease(_made(folder), name=LEASE):
+        writer = Writer(folder, encoder)
+        left = [row for row, name in enumerate(pool.names) if name not in writer.done]
+        try:
+            for rows, embedded in compute(left):
+                writer.write(pool, rows, embedded)
+                faults.update(embedded.faults)
+                notes.update(embedded.notes)
+        finally:
+            writer.close()
     return len(left) - len(faults), len(pool.ids) - len(left), faults, notes
 
 

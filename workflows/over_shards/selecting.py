@@ -52,6 +52,8 @@ def select_from_shards(
         DataError: The folder holds something else, or another selection.
     """
     folder = _target(config)
+    if any(path.absolute().parent.samefile(folder) for path in shards.paths if folder.exists()):
+        raise DataError(f"{folder} is the pool, and its rows are selected; give another folder.")
     if len(shards) > MOST:
         raise DataError(
             f"{source} has {len(shards):,} rows, and one process selects from at most {MOST:,}; "
