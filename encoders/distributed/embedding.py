@@ -24,7 +24,7 @@ from ...common.errors import RunError
 from ...common.files import read_json, remove, replacing_folder
 from ...common.process import Process
 from ...config import launch_flags, launch_words
-from ...runs import ACTIVE, Busy, Run, caches, launch
+from ...runs import ACTIVE, Busy, Lease, Run, caches, launch
 from ...runs.run import PROCESS
 from ..cache_file import signature
 from ..encoder import Embedded, Encoder, open_lookup
@@ -33,6 +33,7 @@ from .planning import plan
 
 MODULE = "curadiff.encoders.distributed.worker"
 KIND = "embedding"  # of cache, see `runs.caches`
+WAIT = 24 * 3600.0  # seconds for another process that does the same work
 POLL = 0.2  # seconds between two looks at what is done
 CHUNK = 1024  # images of one call where no number is given
 
@@ -114,7 +115,28 @@ def embed_over_processes(
         "batch_size": batch_size,
         "key": encoder.key,
     }
-    run = _folder(settings, purpose or "\n".join(paths))
+    known = json.dumps([settings, purpose or "\n".join(paths)], sort_keys=True)
+    name = f"embed-{hashlib.sha256(known.encode()).hexdigest()[:16]}"
+    parent = caches.folder(KIND)
+    runs.make_folder(parent)
+    options = {"batch_size": batch_size, "cache": cache, "chunk": chunk}
+    with Lease(parent, name=f".{name}.lease", wait=WAIT):  # whoever asks for the same waits
+        run = _folder(parent / name, settings)
+        yield from _embed_in(run, encoder, paths, ranks, progress=progress, tell=tell, **options)
+
+
+def _embed_in(
+    run: Run,
+    encoder: Encoder,
+    paths: list[str],
+    ranks: Ranks,
+    *,
+    batch_size: int,
+    cache: bool,
+    chunk: int | None,
+    progress: Callable[[int, int], None] | None,
+    tell: Callable[[str], None] | None,
+) -> Generator[tuple[list[int], Embedded]]:
     left = set(range(len(paths)))
 
     def taken(rows: list[int]) -> list[int]:
@@ -150,16 +172,11 @@ def embed_over_processes(
         yield taken(rows), embedded
 
 
-def _folder(settings: dict[str, Any], purpose: str) -> Run:
+def _folder(path: Path, settings: dict[str, Any]) -> Run:
     """Return the folder of the work, which may have begun earlier."""
-    known = json.dumps([settings, purpose], sort_keys=True)
-    name = f"embed-{hashlib.sha256(known.encode()).hexdigest()[:16]}"
-    parent = caches.folder(KIND)
-    path = parent / name
     if not (path / "run.json").exists():
         remove(path)
-        runs.make_folder(parent)
-        runs.create("embed", settings, name=name, folder=parent)
+        runs.create("embed", settings, name=path.name, folder=path.parent)
         caches.trim(KIND, keep=path)
     return Run(path)
 

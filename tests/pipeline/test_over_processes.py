@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from types import SimpleNamespace
 
 import curadiff
 import fiftyone as fo
@@ -12,7 +15,7 @@ import numpy as np
 import pytest
 from curadiff import encoders
 from curadiff.common.errors import RunError
-from curadiff.encoders.distributed import Ranks, embed_over_processes, planning
+from curadiff.encoders.distributed import Ranks, embed_over_processes, embedding, planning
 from curadiff.runs import caches
 
 NETWORK = """
@@ -146,3 +149,24 @@ def test_processes_that_only_fail_are_not_started_for_ever(photos, home, encoder
     source.write_text(source.read_text().replace("manual_seed(0)", "manual_seed(1)"))
     with pytest.raises(RunError, match=r"have ended without their work: the encoder here is"):
         list(embed_over_processes(loaded, paths, Ranks(2, device="cpu"), batch_size=BATCH))
+
+
+def test_the_same_work_is_done_by_one_caller_at_a_time(home, monkeypatch):
+    encoder = SimpleNamespace(name="small", dtype="float32", size=None, key="small")
+    inside, most = [], []
+
+    def embed_in(run, *_, **__):
+        inside.append(run)
+        most.append(len(inside))
+        time.sleep(0.2)
+        yield [0], None
+        inside.remove(run)
+
+    monkeypatch.setattr(embedding, "_embed_in", embed_in)
+
+    def call(batch_size):
+        return list(embed_over_processes(encoder, ["a.png"], Ranks(2), batch_size=batch_size))
+
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(call, [4, 4])) == [[([0], None)]] * 2
+    assert most == [1, 1]
