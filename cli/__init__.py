@@ -79,8 +79,15 @@ def _carry_out(parsed: argparse.Namespace) -> int:
     return answer.status
 
 
-def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
-    """Print a warning in a line, without the file and line of the code that gave it."""
+def _show_warning(
+    message: Warning | str, category: type[Warning] = UserWarning, *_: Any, **__: Any
+) -> None:
+    """Print a warning in a line, without the file and line of the code that gave it.
+
+    Not those that are for the authors of the libraries used.
+    """
+    if issubclass(category, (DeprecationWarning, PendingDeprecationWarning)):
+        return
     print(f"curadiff: note: {' '.join(str(message).split())}", file=sys.stderr)
 
 

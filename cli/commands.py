@@ -27,7 +27,7 @@ DATASET = {
 RUN = {"metavar": "RUN", "help": "id or folder of a run"}
 ESTIMATE = {**SWITCH, "help": "say what it would take, after some steps, and start nothing"}
 EITHER = "DATASET[:VIEW], ./FOLDER or ./SHARDS"
-_SELECT = {f"select.{name}" for name in SAID_ELSEWHERE}
+_SELECT = {f"select.{name}" for name in SAID_ELSEWHERE} | {"embed.to_shards"}
 ELSEWHERE = {"study": {*_SELECT, "train.name", "train.seed", "evaluate.key"}, "preview": _SELECT}
 """Settings that a study and a preview take from their arms, seeds, budget and names."""
 

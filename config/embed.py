@@ -87,3 +87,16 @@ class EmbedSettings(Settings):
         return self
 
     _only_known_flags = field_validator("accelerate")(known_flags)
+
+    def into_a_field(self) -> EmbedSettings:
+        """Return these settings for a study or a preview, which read vectors from a field.
+
+        Raises:
+            ValueError: They are to be written to shards.
+        """
+        if self.to_shards is not None:
+            raise ValueError(
+                "embed.to_shards is not a setting of study and preview, which read vectors from a "
+                "field; embed to shards first, and give them as embed.from_shards."
+            )
+        return self

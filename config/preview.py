@@ -64,6 +64,11 @@ class PreviewSettings(Settings):
     select: SelectSettings = setting(SelectSettings(), "Options of the selection methods.")
     evaluate: EvaluateSettings = setting(EvaluateSettings(), "The judge.")
 
+    @field_validator("embed")
+    @classmethod
+    def _in_a_field(cls, embed: EmbedSettings) -> EmbedSettings:
+        return embed.into_a_field()
+
     @field_validator("arms")
     @classmethod
     def _arms_differ(cls, arms: list[str]) -> list[str]:

@@ -14,8 +14,8 @@ from .generate import GenerateSettings
 from .select import Method, SelectSettings
 from .train import TrainSettings
 
-SAID_ELSEWHERE = {"method", "budget", "name", "field", "overwrite"}
-"""Settings of ``select`` that a study takes from its arms, its budget and ``embed.field``."""
+SAID_ELSEWHERE = {"method", "budget", "name", "field", "overwrite", "to_shards"}
+"""Settings of ``select`` that a study takes from its arms, budget, data set and ``embed.field``."""
 
 PLACES = ("images", "out", "seed", "steps")
 """What a command may name in braces: ``{images} {out} {seed} {steps}``."""
@@ -184,6 +184,11 @@ class StudySettings(Settings):
             raise ValueError(f"arms must have different names, got {', '.join(double)} twice.")
         return arms
 
+    @field_validator("embed")
+    @classmethod
+    def _in_a_field(cls, embed: EmbedSettings) -> EmbedSettings:
+        return embed.into_a_field()
+
     @field_validator("select")
     @classmethod
     def _arms_choose(cls, select: SelectSettings) -> SelectSettings:
@@ -193,7 +198,8 @@ class StudySettings(Settings):
         wrong = sorted(name for name in given if getattr(select, name) != getattr(own, name))
         if wrong:
             raise ValueError(
-                f"select.{wrong[0]} is not a setting of study: arms, budget and embed.field say it."
+                f"select.{wrong[0]} is not a setting of study: its arms, budget, data set and "
+                "embed.field say it."
             )
         return select
 

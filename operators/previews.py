@@ -13,7 +13,11 @@ from ..studies.preview import LABEL
 from . import checks, defaults, form_values, forms, suggestions
 from .base import BaseOperator, Results, add_notice, add_target, check_described, start_job
 
-FROM_ARMS = (*(f"select.{name}" for name in sorted(SAID_ELSEWHERE)), "evaluate.key")
+FROM_ARMS = (
+    *(f"select.{name}" for name in sorted(SAID_ELSEWHERE)),
+    "embed.to_shards",
+    "evaluate.key",
+)
 """Settings of a preview's steps that its arms and name decide."""
 
 

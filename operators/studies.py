@@ -18,6 +18,7 @@ NO_FORM = ("trainer", "command", "captions")
 """Settings of a program of the user's: for files, the shell and Python, whatever the App allows."""
 FROM_PLAN = (
     *(f"select.{name}" for name in sorted(SAID_ELSEWHERE)),
+    "embed.to_shards",
     "train.name",
     "train.seed",
     "evaluate.key",

@@ -31,6 +31,7 @@ def test_a_part_of_the_gpu_script_that_fails_leaves_the_others(tmp_path, monkeyp
     import runpy
 
     monkeypatch.setenv("CURADIFF_HOME", str(tmp_path))
+    monkeypatch.syspath_prepend(str(GPU.parent))
     script = runpy.run_path(str(GPU), run_name="gpu")
 
     def broken(report, folder, toy):

@@ -3,7 +3,7 @@
 import curadiff
 import pytest
 from curadiff import encoders, runs
-from curadiff.config import EvaluateSettings, StudySettings
+from curadiff.config import EvaluateSettings, PreviewSettings, StudySettings
 from curadiff.encoders import presence, weights
 from curadiff.operators import (
     checks,
@@ -158,9 +158,11 @@ def test_unequal_counts_are_marked_only_where_they_are_refused():
 def test_settings_that_the_app_always_refuses_are_hidden_until_allowed(monkeypatch):
     monkeypatch.delenv("CURADIFF_APP_ALLOWS", raising=False)
     hidden = form_values.settings_refused_here(StudySettings)
-    assert set(hidden) == {"command", "embed.weights", "evaluate.weights", "train.accelerate"}
+    code = {"command"} | {f"{step}.accelerate" for step in ("embed", "evaluate", "train")}
+    files = {f"embed.{name}" for name in ("weights", "from_shards", "to_shards")}
+    assert set(hidden) == code | files | {"evaluate.weights", "select.to_shards"}
     monkeypatch.setenv("CURADIFF_APP_ALLOWS", "files")
-    assert set(form_values.settings_refused_here(StudySettings)) == {"command", "train.accelerate"}
+    assert set(form_values.settings_refused_here(StudySettings)) == code
     monkeypatch.setenv("CURADIFF_APP_ALLOWS", "code,files")
     assert form_values.settings_refused_here(StudySettings) == ()
 
@@ -177,3 +179,12 @@ def test_drawing_takes_a_third_of_a_training_step_per_image_and_step(home):
 def test_encoders_without_weights_are_always_here():
     assert encoders.is_here("builtin")
     assert encoders.is_here("scattering")
+
+
+@pytest.mark.parametrize(
+    ("model", "step"),
+    [(StudySettings, "embed"), (PreviewSettings, "embed"), (StudySettings, "select")],
+)
+def test_a_study_and_a_preview_write_no_shards(model, step):
+    with pytest.raises(ValueError, match=f"{step}.to_shards is not a setting of study"):
+        model(name="one", **{step: {"to_shards": "folder"}})
