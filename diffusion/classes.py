@@ -7,7 +7,7 @@ what unlabeled images have and what the network is told where a label is dropped
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -40,7 +40,17 @@ def labels_of(run_path: Path) -> list[str | None]:
 def drawn(
     run: Run, seeds: Sequence[int], given: Sequence[str] | None
 ) -> tuple[list[str | None], np.ndarray] | None:
-    """Return which class each seed is drawn of, as names and as numbers; None without classes.
+    """Return which class each seed is drawn of; see `class_chooser`."""
+    choose = class_chooser(run, given)
+    return None if choose is None else choose(seeds)
+
+
+def class_chooser(
+    run: Run, given: Sequence[str] | None
+) -> Callable[[Sequence[int]], tuple[list[str | None], np.ndarray]] | None:
+    """Return a function from seeds to their classes, as names and as numbers; None without classes.
+
+    The run's labels are read once.
 
     Seed s is of the class s modulo their number where some are given. Otherwise it has the
     label of a training image that follows from the seed, so that all together have them as
@@ -64,12 +74,16 @@ def drawn(
                 f"{run.id} has no class {name!r}{nearest(name, known)} (classes: "
                 f"{', '.join(known)})."
             )
-    if given:
-        names: list[str | None] = [given[seed % len(given)] for seed in seeds]
-    else:
-        names = [labels[_place(seed, len(labels))] for seed in seeds]
     number_of = {name: number for number, name in enumerate(known)}
-    return names, np.array([number_of.get(name or "", len(known)) for name in names], np.int64)
+
+    def choose(seeds: Sequence[int]) -> tuple[list[str | None], np.ndarray]:
+        if given:
+            names: list[str | None] = [given[seed % len(given)] for seed in seeds]
+        else:
+            names = [labels[_place(seed, len(labels))] for seed in seeds]
+        return names, np.array([number_of.get(name or "", len(known)) for name in names], np.int64)
+
+    return choose
 
 
 def _place(seed: int, count: int) -> int:

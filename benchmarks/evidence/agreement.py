@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from arms import write_json
+from arms import read_drawings, write_json
 from curadiff.config.metrics import values as metric_values
 from previews import KINDS
 from scipy import stats
@@ -176,13 +176,7 @@ def same_noise(folder: Path, images: int) -> dict[str, Any]:
 
     r2 of two pictures is the square of the correlation of their pixels; medians over pictures.
     """
-    trained: dict[tuple[str, int], np.ndarray] = {}
-    for file in sorted(folder.glob("drawings-*.npz")):
-        with np.load(file) as drawings:
-            for name in drawings.files:
-                arm, seed, seen = name.split("/")
-                if int(seen) == images:
-                    trained[arm, int(seed)] = drawings[name]
+    trained = read_drawings(folder, images)
     found: dict[str, Any] = {}
     for arm in dict.fromkeys(name for name, _ in trained):
         own = {seed: pictures for (name, seed), pictures in trained.items() if name == arm}

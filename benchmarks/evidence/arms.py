@@ -33,6 +33,20 @@ LABELS = {
     "hierarchical-kmeans": "hierarchical k-means",
 }
 
+CHOOSING = tuple(name for name in LABELS if name != "full" and not name.startswith("random-"))
+"""Methods that choose by embeddings."""
+VALUES = (
+    "frechet_distance",
+    "precision",
+    "recall",
+    "density",
+    "coverage",
+    "clipped_density",
+    "clipped_coverage",
+    "memorized",
+)
+"""What pictures are judged by."""
+
 
 class Arms(NamedTuple):
     """The pool, (n, 32, 32) uint8, and by arm the rows that it chooses."""
@@ -56,6 +70,18 @@ def reduced(pictures: np.ndarray, side: int) -> np.ndarray:
         return pictures
     small = [square(Image.fromarray(one).convert("RGB"), side) for one in pictures]
     return np.stack([np.asarray(one)[..., 0] for one in small])
+
+
+def read_drawings(folder: Path, images: int) -> dict[tuple[str, int], np.ndarray]:
+    """Read what networks drew after so many images seen, by arm and training seed."""
+    drawings: dict[tuple[str, int], np.ndarray] = {}
+    for path in sorted(folder.glob("drawings-*.npz")):
+        with np.load(path) as file:
+            for name in file.files:
+                arm, seed, seen = name.split("/")
+                if int(seen) == images:
+                    drawings[arm, int(seed)] = file[name]
+    return drawings
 
 
 def write_npz(path: Path, **arrays: np.ndarray) -> None:

@@ -14,25 +14,14 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 import numpy as np
-from arms import read_arms, write_npz
+from arms import CHOOSING, read_arms, write_npz
 from curadiff import encoders, selectors
 from PIL import Image
 from preview import read
 
 METHODS = {
     **{f"random-{seed}": ("random", seed) for seed in range(3)},
-    **{
-        name: (name, 0)
-        for name in (
-            "coreset",
-            "typicality",
-            "kmeans",
-            "densest",
-            "herding",
-            "transport",
-            "hierarchical-kmeans",
-        )
-    },
+    **{name: (name, 0) for name in CHOOSING},
 }
 
 

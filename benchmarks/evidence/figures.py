@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from arms import ARTICLE, LABELS
+from arms import ARTICLE, LABELS, read_drawings
 from PIL import Image, ImageDraw
 from previews import KINDS
 
@@ -209,13 +209,7 @@ def pictures(
     folder: Path, images: int
 ) -> tuple[dict[tuple[str, int], np.ndarray], dict[str, np.ndarray]]:
     """Return trained networks' drawings by arm and seed, and previews by arm."""
-    trained = {}
-    for file in sorted(folder.glob("drawings-*.npz")):
-        with np.load(file) as arrays:
-            for name in arrays.files:
-                arm, seed, seen = name.split("/")
-                if int(seen) == images:
-                    trained[arm, int(seed)] = arrays[name]
+    trained = read_drawings(folder, images)
     with np.load(folder / "previews.npz") as arrays:
         return trained, {arm: arrays[arm] for arm in arrays.files}
 

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from arms import ARTICLE, Arms, read_arms, reduced, write_json
+from arms import ARTICLE, VALUES, Arms, read_arms, reduced, write_json
 from curadiff import metrics
 from curadiff.metrics.evaluation import Evaluation
 from preview import Judge, read, train_judge
@@ -30,16 +30,6 @@ METRICS = (
     "density_coverage",
     "clipped_density_coverage",
     "memorization",
-)
-VALUES = (
-    "frechet_distance",
-    "precision",
-    "recall",
-    "density",
-    "coverage",
-    "clipped_density",
-    "clipped_coverage",
-    "memorized",
 )
 COUNT = 1000  # pictures of each model
 Key = tuple[str, str, int, int]  # kind, arm, training seed, images seen

@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from arms import write_json
+from arms import CHOOSING, VALUES, write_json
 from choosing import embed
 from curadiff import metrics, selectors
 from curadiff.common.devices import choose_device
@@ -41,26 +41,7 @@ from curadiff.diffusion.analytic.drawing import Model
 
 SIDE, TRAIN, REFERENCE = 64, 480, 240
 MISSING, DOUBLED = "dress", "hoodie"
-METHODS = (
-    "random",
-    "coreset",
-    "typicality",
-    "kmeans",
-    "densest",
-    "herding",
-    "transport",
-    "hierarchical-kmeans",
-)
-VALUES = (
-    "frechet_distance",
-    "precision",
-    "recall",
-    "density",
-    "coverage",
-    "clipped_density",
-    "clipped_coverage",
-    "memorized",
-)
+METHODS = ("random", *CHOOSING)
 LEVELS = schedules.alpha_bar("karras", 1000).tolist()
 DRAW = {"alpha_bar": LEVELS, "sampler": "ddim", "evaluations": 12}
 PART = 20

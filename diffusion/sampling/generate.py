@@ -289,9 +289,9 @@ def _network_sampler(
         return model if settings.guidance is None else guidance.Guided(model, *strength)
 
     strength = (settings.guidance or 1.0, guide and _load_guide(guide, device))
+    classes_of = classes.class_chooser(run, settings.classes)
 
     def sample_seeds(seeds: list[int], evaluations: int = settings.steps) -> Sampled:
-        told = classes.drawn(run, seeds, settings.classes)
         pictures = batch.sample_images(
             guided(),
             seeds,
@@ -303,7 +303,7 @@ def _network_sampler(
             device=device,
             autocast=autocast,
             rows=size,
-            classes=told and told[1],
+            classes=None if classes_of is None else classes_of(seeds)[1],
         )
         return [(picture, None) for picture in pictures]
 

@@ -46,15 +46,15 @@ class Guided(nn.Module):
         classes: Tensor | None = None,
     ) -> Tensor:
         """Return the guided output, (b, 3, h, w)."""
-        told = () if classes is None else (labels, classes)
-        better = self.network(x_t, t, *told)
+        condition = () if classes is None else (labels, classes)
+        better = self.network(x_t, t, *condition)
         if self.guidance == 1:
             return better
         better = better.to(torch.float32, copy=True)  # the next call may overwrite it
         if self.guide is None:
             worse = self.network(x_t, t, labels, None)
         else:
-            worse = self.guide(x_t, t, *told)
+            worse = self.guide(x_t, t, *condition)
         return torch.lerp(worse.float(), better, self.guidance)
 
 

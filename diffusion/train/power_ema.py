@@ -17,6 +17,7 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,7 @@ def group_of(length: float) -> str:
 GROUPS = tuple(group_of(length) for length in LENGTHS)
 
 
+@cache
 def gamma_of(length: float) -> float:
     """Return the exponent of the profile of a length sigma_rel, below 0.2887.
 
