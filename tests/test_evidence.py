@@ -60,14 +60,26 @@ def test_drawings_outlive_an_interruption(module, tmp_path):
     assert record["trainings"] == {"kmeans/0/10": {"loss": 0.5}}
 
 
+def test_pictures_keep_their_colours_when_they_get_small(module):
+    reduced = module("arms").reduced
+    colours = np.full((2, 8, 8, 3), (10, 20, 30), np.uint8)
+    assert (reduced(colours, 4) == np.full((2, 4, 4, 3), (10, 20, 30))).all()
+    assert (reduced(colours[..., 1], 4) == np.full((2, 4, 4), 20)).all()
+
+
 @pytest.mark.slow
-def test_the_trainings_are_rehearsed(module, tmp_path):
+@pytest.mark.parametrize(
+    ("channels", "recipe"), [((), []), ((3,), ["--small-data"])], ids=["gray", "colours"]
+)
+def test_the_trainings_are_rehearsed(module, tmp_path, channels, recipe):
     files = module("arms")
-    pool = np.random.default_rng(0).integers(0, 256, (20, 32, 32), dtype=np.uint8)
+    shape = (20, 32, 32, *channels)
+    pool = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
     arms = tmp_path / "arms.npz"
     files.write_npz(arms, pool=pool, **{"rows/random-0": np.arange(10)})
     out = tmp_path / "out"
     words = ["train", str(arms), str(out), "--toy", "--images", "16", "32", "--parallel", "2"]
+    words += recipe
     command = [sys.executable, str(EVIDENCE), *words]
     done = subprocess.run(command, capture_output=True, text=True, timeout=250)
     assert done.returncode == 0, done.stderr
@@ -77,7 +89,7 @@ def test_the_trainings_are_rehearsed(module, tmp_path):
     assert "fiftyone" not in record["trainings"]["random-0/1/32"]["packages"].split()
     with np.load(out / "drawings-0.npz") as file:
         assert len(file.files) == 4
-        assert file["random-0/1/32"].shape == (8, 32, 32)
+        assert file["random-0/1/32"].shape == (8, 32, 32, *channels)
 
 
 def test_orders_that_agree_and_that_do_not(module, monkeypatch):

@@ -49,27 +49,28 @@ VALUES = (
 
 
 class Arms(NamedTuple):
-    """The pool, (n, 32, 32) uint8, and by arm the rows that it chooses."""
+    """The pool, (n, 32, 32[, 3]) uint8, and by arm the rows that it chooses."""
 
     pool: np.ndarray
     rows: dict[str, np.ndarray]
 
 
 def read_arms(path: Path) -> Arms:
-    """Read what ``select`` or ``groups`` wrote."""
+    """Read what ``select``, ``groups`` or ``photographs`` wrote."""
     with np.load(path) as file:
         rows = {name[5:]: file[name] for name in file.files if name.startswith("rows/")}
         return Arms(file["pool"], rows)
 
 
 def reduced(pictures: np.ndarray, side: int) -> np.ndarray:
-    """Bring (n, h, h) uint8 pictures to another side as every training does."""
+    """Bring (n, h, h[, 3]) uint8 pictures to another side as every training does."""
     from curadiff.common.preparation import square
 
-    if pictures.shape[-1] == side:
+    if pictures.shape[1] == side:
         return pictures
     small = [square(Image.fromarray(one).convert("RGB"), side) for one in pictures]
-    return np.stack([np.asarray(one)[..., 0] for one in small])
+    rgb = np.stack([np.asarray(one) for one in small])
+    return rgb if pictures.ndim == 4 else rgb[..., 0]
 
 
 def read_drawings(folder: Path, images: int) -> dict[tuple[str, int], np.ndarray]:

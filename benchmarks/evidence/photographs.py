@@ -5,7 +5,8 @@
 GARMENTS is a folder with images/ and labels.csv (columns file, label, sender_id). Contributors are
 split: those of about a fifth of the photographs are the reference, the others train. ENCODER is a
 Python file with a function load(weights), the judge; the selection sees ``builtin``. FOLDER gets
-a JSON file per part, and worst.png, the twenty photographs of most harm.
+a JSON file per part, arms.npz, which ``train`` reads, and worst.png, the twenty photographs of
+most harm.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from arms import write_json
+from arms import reduced, write_json, write_npz
 from choosing import embed
 from curadiff import encoders, selectors
 from curadiff.common.devices import choose_device
@@ -28,7 +29,14 @@ from PIL import Image, ImageDraw
 from planted import DRAW, judged
 
 SIDE, PART, WORST = 32, 10, 20
-BUDGET = 400
+BUDGET, TRAINED = 400, 32
+METHODS = (
+    ("random-0", "random", 0),
+    ("typicality", "typicality", 0),
+    ("coreset", "coreset", 0),
+    ("random-1", "random", 1),
+    ("random-2", "random", 2),
+)
 
 
 class Photographs(NamedTuple):
@@ -172,20 +180,33 @@ def sheet(worst: Photographs) -> Image.Image:
 
 def arms(train: Photographs, real: np.ndarray, judge: Features, given: Namespace) -> dict[str, Any]:
     """Preview four ways to choose."""
-    x = embed(train.pictures, "builtin")
-    budget = min(BUDGET, len(x) // 2)
-    chosen = {"full": np.arange(len(x))}
-    for name, method, seed in (
-        *((f"random-{seed}", "random", seed) for seed in range(3)),
-        ("typicality", "typicality", 0),
-        ("coreset", "coreset", 0),
-    ):
-        chosen[name] = np.asarray(selectors.select(x, budget, method=method, seed=seed).indices)
+    budget, chosen = choose(train)
     values = {}
     for name, rows in chosen.items():
         drawn = judge.see(draw(train.pictures[rows], given))
         values[name] = judged(real, drawn, judge.see(train.pictures[rows]))
     return {"budget": budget, "previews": values}
+
+
+def choose(train: Photographs) -> tuple[int, dict[str, np.ndarray]]:
+    """Return the budget and what each way chooses."""
+    x = embed(train.pictures, "builtin")
+    budget = min(BUDGET, len(x) // 2)
+    chosen = {"full": np.arange(len(x))}
+    for name, method, seed in METHODS:
+        rows = selectors.select(x, budget, method=method, seed=seed).indices
+        chosen[name] = np.asarray(rows, np.int32)
+    return budget, chosen
+
+
+def select(
+    train: Photographs, real: np.ndarray, judge: Features, given: Namespace
+) -> dict[str, Any]:
+    """Write the arms with pictures of 32 px, as ``train`` reads them."""
+    budget, chosen = choose(train)
+    rows = {f"rows/{name}": one for name, one in chosen.items()}
+    write_npz(given.folder / "arms.npz", pool=reduced(train.pictures, TRAINED), **rows)
+    return {"budget": budget, "arms": {name: train.names[one] for name, one in chosen.items()}}
 
 
 def groups(
@@ -203,4 +224,4 @@ def groups(
     return {"contributors": dict(counts), "previews": values}
 
 
-PARTS = {"harm": worst_images, "arms": arms, "groups": groups}
+PARTS = {"select": select, "harm": worst_images, "arms": arms, "groups": groups}
