@@ -22,11 +22,11 @@ from urllib.parse import unquote, urlsplit
 import numpy as np
 
 from .arrays import Array
-from .errors import DataError, EnvironmentFault
+from .errors import DataError
 from .files import replacing
+from .parquet import COLUMNS, encoder_of, open_shard, pyarrow, writing_options
 
 SUFFIX = ".parquet"
-COLUMNS = ("id", "uri", "sha256", "embedding", "encoder")
 GROUP = 16_384  # rows of a row group
 DECODED = 2048  # rows that are decoded at a time
 
@@ -76,7 +76,7 @@ def write_shard(
         DataError: Columns differ in length, or one has a name of the contract.
         EnvironmentFault: pyarrow is not installed.
     """
-    pa, pq = _pyarrow()
+    pa, pq = pyarrow()
     path, count = Path(path), len(embeddings)
     extra = dict(extra or {})
     if taken := [name for name in extra if name in COLUMNS]:
@@ -94,16 +94,34 @@ def write_shard(
     for name, values in columns.items():
         if len(values) != count:
             raise DataError(f"{name} has {len(values)} values and there are {count} embeddings.")
-    compressed = dict.fromkeys(columns, "zstd") | {"embedding": "none"}
+    table = pa.table(columns)
     with replacing(path) as unfinished:
-        pq.write_table(
-            pa.table(columns),
-            unfinished,
-            row_group_size=GROUP,
-            compression={_leaf(name, columns): kind for name, kind in compressed.items()},
-            use_dictionary=["encoder"],
-        )
+        pq.write_table(table, unfinished, row_group_size=GROUP, **writing_options(table.schema))
     return path
+
+
+def drop_rows(path: Path, rows: Array) -> None:
+    """Write a shard anew without some of its rows; without any left, delete it.
+
+    Args:
+        path: The shard.
+        rows: (n,) Boolean, true for rows to drop.
+    """
+    pa, pq = pyarrow()
+    if rows.all():
+        path.unlink()
+        return
+    file, at = open_shard(path), 0
+    schema = file.schema_arrow
+    with (
+        replacing(path) as unfinished,
+        pq.ParquetWriter(unfinished, schema, **writing_options(schema)) as writer,
+    ):
+        for group in range(file.metadata.num_row_groups):
+            table = file.read_row_group(group)
+            keep = pa.array(~rows[at : at + len(table)])
+            writer.write_table(table.filter(keep), row_group_size=GROUP)
+            at += len(table)
 
 
 class ShardSet:
@@ -115,10 +133,10 @@ class ShardSet:
     Attributes:
         counts: Rows of each file.
         dim: Length of an embedding.
-        encoder: Identity of the encoder; None where no file says it.
+        encoder: Identity of the encoder; None where no row says it.
 
     Raises:
-        DataError: A file is no shard, or files differ in encoder or length of embeddings.
+        DataError: A file is no shard, or rows differ in encoder or length of embeddings.
         EnvironmentFault: pyarrow is not installed.
     """
 
@@ -126,24 +144,38 @@ class ShardSet:
         if not paths:
             raise DataError("no shards were given; give .parquet files.")
         self.paths = [Path(path) for path in paths]
-        self._files = [_opened(path) for path in self.paths]
+        self._files = [open_shard(path) for path in self.paths]
         self.counts = [file.metadata.num_rows for file in self._files]
         dims = [file.schema_arrow.field("embedding").type.list_size for file in self._files]
-        encoders = [_encoder(file) for file in self._files]
-        first = next((at for at, encoder in enumerate(encoders) if encoder is not None), 0)
-        for path, dim, encoder in zip(self.paths, dims, encoders, strict=True):
+        for path, dim in zip(self.paths, dims, strict=True):
             if dim != dims[0]:
                 raise DataError(
                     f"{path} has {dim} features per row and {self.paths[0]} has {dims[0]}; give "
                     "shards of one encoder."
                 )
-            if encoder is not None and encoder != encoders[first]:
-                raise DataError(
-                    f"{path} is of the encoder {encoder} and {self.paths[first]} of "
-                    f"{encoders[first]}; give shards of one encoder."
-                )
         self.dim: int = dims[0]
-        self.encoder: str | None = encoders[first]
+        self.encoder: str | None = self._one_encoder()
+
+    def _one_encoder(self) -> str | None:
+        """Return the encoder of all files that have rows.
+
+        Raises:
+            DataError: There are several, or some files do not say theirs.
+        """
+        encoders = [
+            (path, encoder_of(path, file))
+            for path, file, count in zip(self.paths, self._files, self.counts, strict=True)
+            if count
+        ]
+        for path, encoder in encoders:
+            first, same = encoders[0]
+            if encoder != same:
+                unnamed = "an encoder that it does not name"
+                raise DataError(
+                    f"{path} is of {f'the encoder {encoder}' if encoder else unnamed} and {first} "
+                    f"of {same or unnamed}; give shards of one encoder."
+                )
+        return encoders[0][1] if encoders else None
 
     def __len__(self) -> int:
         return sum(self.counts)
@@ -159,6 +191,10 @@ class ShardSet:
         schemas = [file.schema_arrow.names for file in self._files]
         shared = [name for name in schemas[0] if all(name in names for names in schemas)]
         return [name for name in shared if name not in COLUMNS]
+
+    def has(self, name: str) -> bool:
+        """Tell whether all files have a column."""
+        return all(name in file.schema_arrow.names for file in self._files)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -244,46 +280,3 @@ def _part_of_group(file: Any, group: int, name: str, low: int, high: int) -> Ite
         at += batch.num_rows
         if at >= high:
             return
-
-
-def _pyarrow() -> tuple[Any, Any]:
-    try:
-        import pyarrow
-        import pyarrow.parquet
-    except ImportError:
-        raise EnvironmentFault(
-            "Parquet shards need pyarrow; install it with: pip install 'curadiff[shards]'"
-        ) from None
-    return pyarrow, pyarrow.parquet
-
-
-def _leaf(name: str, columns: Mapping[str, Any]) -> str:
-    """Return the path of a column's values inside the file, which list columns have."""
-    return f"{name}.list.element" if str(columns[name].type).startswith("fixed") else name
-
-
-def _opened(path: Path) -> Any:
-    pa, pq = _pyarrow()
-    try:
-        file = pq.ParquetFile(path, memory_map=True)
-    except (OSError, pa.ArrowInvalid) as fault:
-        raise DataError(f"{path} cannot be read as Parquet ({fault}).") from None
-    schema = file.schema_arrow
-    missing = [name for name in ("id", "embedding") if name not in schema.names]
-    if missing:
-        raise DataError(
-            f"{path} has no column {missing[0]!r}; a shard has the columns {', '.join(COLUMNS)}."
-        )
-    kind = schema.field("embedding").type
-    if not pa.types.is_fixed_size_list(kind) or kind.value_type != pa.float32():
-        raise DataError(
-            f"the embedding column of {path} holds {kind}; write it as a fixed-size list of "
-            "float32."
-        )
-    return file
-
-
-def _encoder(file: Any) -> str | None:
-    if "encoder" not in file.schema_arrow.names or not file.metadata.num_rows:
-        return None
-    return file.read_row_group(0, columns=["encoder"])["encoder"][0].as_py()

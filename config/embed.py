@@ -18,6 +18,9 @@ ENCODER_HELP = (
     "timm:MODEL or python:FILE_OR_MODULE:FUNCTION."
 )
 
+OF_COMPUTING = ("weights", "dtype", "processes", "accelerate", "device", "batch_size", "cache")
+"""Settings that play no part where vectors come from shards."""
+
 PUBLISHED = re.compile(r"[\w-]+|open_clip:[\w+-]+(:[\w-]+)?|timm:[\w-]+(\.[\w-]+)?", re.ASCII)
 """Names of encoders that somebody published, no file and no code of one's own."""
 
@@ -84,9 +87,18 @@ class EmbedSettings(Settings):
             raise ValueError(f"to_shards takes the place of {other}; give one of them.")
         if self.to_shards is not None and self.overwrite:
             raise ValueError("overwrite is for a field; give another folder as to_shards.")
+        computing = [name for name in OF_COMPUTING if self._differs(name)]
+        if self.from_shards is not None and computing:
+            raise ValueError(
+                f"from_shards takes vectors as they are, and {computing[0]} says how to compute "
+                "them; give one of them."
+            )
         return self
 
     _only_known_flags = field_validator("accelerate")(known_flags)
+
+    def _differs(self, name: str) -> bool:
+        return getattr(self, name) != type(self).model_fields[name].default
 
     def into_a_field(self) -> EmbedSettings:
         """Return these settings for a study or a preview, which read vectors from a field.

@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 from ..common.errors import Busy, DataError, nearest
+from ..common.shards import files_of
 from . import building, identity, locking, recovery
 from .database import fiftyone
 
@@ -172,6 +173,11 @@ def _by_name(text: str) -> Any:
     name, view = split_name(text)
     if name is None:
         known, missing = names(), text.removeprefix(EXPLICIT)
+        if "/" in missing and files_of(missing):
+            raise DataError(
+                f"{missing} holds shards, and a data set is needed; make one of them first: "
+                f"curadiff import {missing}"
+            )
         building.sweep(missing)
         listed = f" (there are: {', '.join(known[:12])})" if known else " (there is none yet)"
         raise DataError(

@@ -15,6 +15,7 @@ from ..datasets.database import lost_in_words
 from ..datasets.resolving import all_samples
 from ..runs import Run
 from ..workflows.importing import import_images
+from ..workflows.over_shards.sources import vectors_of
 from ..workflows.progress import Progress
 from ..workflows.sources import folder_of
 from . import splitting
@@ -48,7 +49,8 @@ def study(
     A training that fails does not stop the others; the same call tries it again.
 
     Args:
-        source: A folder of images, a FiftyOne data set, its name, or a view.
+        source: A folder of images, a FiftyOne data set, its name, or a view. Or a folder of shards,
+            whose vectors are taken unless ``embed`` names an encoder.
         update_images: Take the images of today where they differ from those that the study
             began with. All trainings are done anew; earlier ones stay beside them.
         progress: Show a bar (True), nothing (False), or call ``progress(done, total)`` with
@@ -64,6 +66,7 @@ def study(
     config = StudySettings(**dict[str, Any](settings))
     folder = folder_of(source)
     if folder is not None:
+        config = config.model_copy(update={"embed": vectors_of(folder, config.embed)})
         source = import_images(folder).dataset
     dataset, view = reading.resolve(source)
     config = with_left_out(config, dataset, view)

@@ -18,7 +18,7 @@ from ..datasets.database import lost_in_words
 from ..datasets.resolving import all_samples
 from ..diffusion.jobs import IMPORTS
 from ..runs import Lease, Run, forking
-from ..workflows.embedding import embed, field_name
+from ..workflows.embedding import embed, field_of
 from ..workflows.progress import Progress, tell
 from . import arm_images, cells, comparing, planning, splitting, trainings
 from .cell_work import CellWorker
@@ -271,4 +271,4 @@ class StudyWork:
     @property
     def field(self) -> str:
         """The field with the selector's embeddings."""
-        return self.config.embed.field or field_name(self.config.embed.encoder)
+        return field_of(self.config.embed)

@@ -21,8 +21,9 @@ from ..datasets import locking, reading, vectors
 from ..datasets.database import lost_in_words
 from ..datasets.names import key_of
 from ..encoders.distributed import Ranks, embed_over_processes
-from .over_shards.embedding import embed_to_shards, vectors_from
+from .over_shards.embedding import embed_to_shards
 from .over_shards.sources import refuse
+from .over_shards.taking import vectors_from
 from .progress import Progress, Report, reporting, tell
 from .sources import images_of
 
@@ -41,6 +42,8 @@ class EmbedResult:
         adopted: Samples, of the whole data set, whose vector is older than the records of single
             vectors; they were taken as made by the encoder that the data set names.
         absent: Samples of which the shards that vectors were taken from have none.
+        changed: Images whose file had changed since the shards that were written to got their
+            row; the old row is gone.
         tagged: Whether unreadable images have a sample that was tagged.
         emptied: Samples that lost a vector of another encoder and have none now.
         faults: Why an image could not be read, by file; its sample is tagged ``unreadable``.
@@ -58,10 +61,13 @@ class EmbedResult:
     adopted: int = 0
     emptied: int = 0
     absent: int = 0
+    changed: int = 0
     tagged: bool = True
 
     def __str__(self) -> str:
         text = f"{self.done} images embedded into {self.field!r}, {self.kept} had one already"
+        if self.changed:
+            text += f"; the files of {self.changed} had changed, and their old rows are gone"
         if self.adopted:
             text += (
                 f"; {self.adopted} vectors had no record of their own and were taken as those of "
@@ -96,6 +102,13 @@ def field_name(encoder: str) -> str:
     return key_of(encoder)
 
 
+def field_of(config: EmbedSettings) -> str:
+    """Return the field that vectors are written to: as given, else by where they come from."""
+    if config.from_shards is not None:
+        return config.field or FIELD
+    return config.field or field_name(config.encoder)
+
+
 @with_settings(EmbedSettings)
 @lost_in_words()
 def embed(
@@ -126,11 +139,8 @@ def embed(
     if config.to_shards is not None:
         return _to_shards(samples, config, config.to_shards, progress)
     dataset, view = reading.resolve(samples)
-    source = _encoder(config) if config.from_shards is None else _shards(config.from_shards)
-    if config.from_shards is None:
-        name = config.field or field_name(config.encoder)
-    else:
-        name = config.field or FIELD
+    source = _encoder(config) if config.from_shards is None else _shards(config.from_shards, config)
+    name = field_of(config)
     pool = reading.read_paths(view)
     files = dict(zip(pool.ids, pool.paths, strict=True))
     faults: dict[str, str] = {}
@@ -156,8 +166,9 @@ def embed(
         ):
             for rows, embedded in computed:
                 field_held.check()
-                with locking.exclusive(dataset, "embed"):
-                    _write(dataset, name, pool, rows, embedded, source.key, config.overwrite)
+                if rows:
+                    with locking.exclusive(dataset, "embed"):
+                        _write(dataset, name, pool, rows, embedded, source.key, config.overwrite)
                 written += len(rows)
                 faults.update(embedded.faults)
                 notes.update(embedded.notes)
@@ -212,7 +223,7 @@ def _encoder(config: EmbedSettings) -> Source:
     return Source(encoder.key, encoder.error, compute)
 
 
-def _shards(folder: str) -> Source:
+def _shards(folder: str, config: EmbedSettings) -> Source:
     """Open shards that another system made.
 
     Raises:
@@ -225,6 +236,12 @@ def _shards(folder: str) -> Source:
     if not shards.encoder:
         raise DataError(
             f"{folder} does not say which encoder made its embeddings; write the column encoder."
+        )
+    if config.encoder != EmbedSettings.model_fields["encoder"].default:
+        warnings.warn(
+            f"the vectors are of {shards.encoder}, as {folder} says; encoder={config.encoder} is "
+            "not used",
+            stacklevel=4,
         )
 
     def compute(
@@ -246,13 +263,22 @@ def _to_shards(samples: Any, config: EmbedSettings, folder: str, progress: Progr
         config.encoder, weights=config.weights, device=config.device, dtype=config.dtype
     )
     with reporting(progress, f"embed into {folder}", "image") as report:
-        done, kept, faults, notes = embed_to_shards(
+        written = embed_to_shards(
             folder,
             pool,
             encoder.key,
             lambda rows: _computed(encoder, pool, rows, config, folder, report, progress),
         )
-    return EmbedResult(folder, done, kept, faults, encoder.error, notes, tagged=False)
+    return EmbedResult(
+        folder,
+        written.done,
+        written.kept,
+        written.faults,
+        encoder.error,
+        written.notes,
+        changed=written.changed,
+        tagged=False,
+    )
 
 
 def _computed(

@@ -23,7 +23,7 @@ from ..encoders.distributed import Ranks, embed_over_processes
 from ..metrics.suite import check_counts
 from . import conditions
 from .by_class import CLASSES_NEED, by_class
-from .over_shards.evaluating import evaluate_shards
+from .over_shards.evaluating import NEEDS_IMAGES, evaluate_shards
 from .over_shards.sources import shards_of
 from .progress import Progress, Report, reporting
 from .sources import find, images_in, images_of
@@ -33,17 +33,7 @@ OF_STUDY = ("covered", "nearest_generated", "nearest_generated_distance")
 
 
 MUST_BE_DATASETS = ("generated", "reference")  # for values of each class
-NOT_OF_METRICS = {
-    "encoder",
-    "weights",
-    "mirrored",
-    "key",
-    "batch_size",
-    "reference_size",
-    "processes",
-    "accelerate",
-    "classes",
-}
+NOT_OF_METRICS = {*NEEDS_IMAGES, "classes"}
 
 
 @dataclass(frozen=True)
@@ -116,7 +106,7 @@ def evaluate(
     Args:
         generated: Data set, view, data set name or folder with the generated images. Or a
             folder of Parquet shards: then all sides are, their embeddings are the features, and
-            encoder, weights, sizes and mirrored images play no part.
+            encoder, weights, sizes and mirrored images cannot be given.
         reference: The same for the real images to compare with.
         train: The same for the images that the model was trained on, for memorization.
         progress: Show a bar (True), nothing (False), or call ``progress(done, total)``.
@@ -137,8 +127,7 @@ def evaluate(
     if any(shards is not None for shards in opened.values()):
         if config.classes is not None:
             raise DataError(CLASSES_NEED)
-        of_metrics = config.model_dump(exclude=NOT_OF_METRICS)
-        return evaluate_shards(given, opened, of_metrics)
+        return evaluate_shards(given, opened, config)
     sides = {role: side(source) for role, source in given.items() if source is not None}
     _refuse_swapped(sides["generated"], sides["reference"])
     if config.classes is not None and None in (sides[role].dataset for role in MUST_BE_DATASETS):

@@ -23,12 +23,15 @@ import numpy as np
 import torch
 import torch.distributed as dist
 
-from ...common.errors import CuradiffError, DataError
+from ...common.errors import CuradiffError, DataError, SettingsError
 from ...common.shards import SUFFIX, ShardSet
 from ..core.rows import Array
 from .sharded import METHODS, select_sharded
 
 Matrix = Array | ShardSet
+
+OPTIONS = {"alpha": "typicality", "neighbors": "typicality", "memory_budget": "coreset"}
+"""Options by the method that has them."""
 
 HOURS = 12  # that ranks wait for one another: density takes long on large pools
 
@@ -60,15 +63,12 @@ def _select(files: list[Matrix], arguments: argparse.Namespace) -> None:
     device = arguments.device
     if device == "cuda":
         device = f"cuda:{int(os.environ.get('LOCAL_RANK', 0)) % torch.cuda.device_count()}"
-    options = {"memory_budget": arguments.memory_budget}
-    if arguments.method == "typicality":
-        options = {"alpha": arguments.alpha, "neighbors": arguments.neighbors}
     rows, scores = select_sharded(
         _part(files, cut[rank], cut[rank + 1]),
         arguments.budget,
         method=arguments.method,
         device=device,
-        **options,
+        **_options(arguments),
     )
     if rank == 0:
         columns: dict[str, Any] = {"indices": rows, "scores": scores, **_ids(files, rows)}
@@ -77,6 +77,26 @@ def _select(files: list[Matrix], arguments: argparse.Namespace) -> None:
             f"{len(rows)} of {total:,} rows chosen by {arguments.method} on {count} "
             f"process{'es' * (count > 1)}; see {arguments.out}"
         )
+
+
+def _options(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return the options of the method that were given.
+
+    Raises:
+        SettingsError: One is of another method.
+    """
+    options = {}
+    for name, method in OPTIONS.items():
+        value = getattr(arguments, name)
+        if value is None:
+            continue
+        if method != arguments.method:
+            raise SettingsError(
+                f"--{name.replace('_', '-')} is of {method}, and --method is {arguments.method}; "
+                "leave it out."
+            )
+        options[name] = value
+    return options
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -88,7 +108,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--budget", type=int, default=1000, help="how many to choose")
     parser.add_argument("--method", choices=METHODS, default="coreset")
-    parser.add_argument("--alpha", type=float, default=1.0, help="of typicality")
+    parser.add_argument("--alpha", type=float, help="of typicality; 1 by default")
     parser.add_argument("--neighbors", type=int, help="of typicality")
     parser.add_argument("--memory-budget", type=int, help="bytes per process; coreset only")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")

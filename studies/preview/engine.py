@@ -15,8 +15,9 @@ from ...datasets import identity, reading, writing
 from ...datasets.database import lost_in_words
 from ...datasets.resolving import all_samples
 from ...runs import Lease, Run
-from ...workflows.embedding import embed, field_name
+from ...workflows.embedding import embed, field_of
 from ...workflows.importing import import_images
+from ...workflows.over_shards.sources import vectors_of
 from ...workflows.progress import Progress, reporting, tell
 from ...workflows.sources import folder_of
 from .. import splitting
@@ -47,7 +48,8 @@ def preview(
     The page ``preview.html`` of the run grows with every arm.
 
     Args:
-        source: A folder of images, a FiftyOne data set, its name, or a view.
+        source: A folder of images, a FiftyOne data set, its name, or a view. Or a folder of shards,
+            whose vectors are taken unless ``embed`` names an encoder.
         progress: Show a bar (True), nothing (False), or call ``progress(done, total)``.
         **settings: See `PreviewSettings`.
 
@@ -70,8 +72,10 @@ def make_preview(
         progress: As for `preview`.
         own: Arms of a study by their name in ``config.arms``. They are kept with the preview.
     """
-    if folder_of(source) is not None:
-        source = import_images(source).dataset
+    folder = folder_of(source)
+    if folder is not None:
+        config = config.model_copy(update={"embed": vectors_of(folder, config.embed)})
+        source = import_images(folder).dataset
     dataset, view = reading.resolve(source)
     run = open_preview(config, identity.identity(dataset))
     with Lease(run.path):
@@ -105,7 +109,7 @@ class _Preview:
         self.real: dict[str, float] = self._stored("real") or {}
         generated = generated_dataset(dataset.name, config.name)
         self.generated = str(run.record.get("generated") or generated)  # also after a rename
-        self.field = config.embed.field or field_name(config.embed.encoder)
+        self.field = field_of(config.embed)
         self.notes: tuple[str, ...] = ()
 
     def carry_out(self) -> PreviewResult:

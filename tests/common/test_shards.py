@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 from curadiff.common.errors import DataError
-from curadiff.common.shards import ShardSet, write_shard
+from curadiff.common.shards import ShardSet, drop_rows, write_shard
 
 pq = pytest.importorskip("pyarrow.parquet")
 
@@ -57,6 +57,43 @@ def test_a_first_file_without_rows_hides_no_other_encoder(tmp_path):
     assert ShardSet([empty, clip]).encoder == "clip"
     with pytest.raises(DataError, match=r"of the encoder dino and .*clip"):
         ShardSet([empty, clip, dino])
+
+
+@pytest.mark.parametrize("statistics", [True, False])
+def test_every_row_says_which_encoder_it_is_of(tmp_path, statistics):
+    def written(name, groups):
+        columns = {"id": [str(n) for n in range(6)], "encoder": groups}
+        columns["embedding"] = pa.array([[1.0, 2.0]] * 6, pa.list_(pa.float32(), 2))
+        path = tmp_path / f"{name}.parquet"
+        pq.write_table(pa.table(columns), path, row_group_size=2, write_statistics=statistics)
+        return path
+
+    pa = pytest.importorskip("pyarrow")
+    same = written("same", ["clip"] * 6)
+    assert ShardSet([same]).encoder == "clip"
+    silent = written("silent", pa.array([None, ""] * 3, pa.string()))
+    assert ShardSet([silent]).encoder is None
+    for groups, message in (
+        (["clip"] * 5 + ["dino"], r"rows of clip and dino; write the rows of each encoder"),
+        (["clip"] * 5 + [None], r"rows without an encoder beside those of clip"),
+    ):
+        with pytest.raises(DataError, match=message):
+            ShardSet([written("mixed", groups)])
+    with pytest.raises(DataError, match=r"of an encoder that it does not name and .* of clip"):
+        ShardSet([same, silent])
+
+
+def test_dropped_rows_leave_the_others_as_they_were(tmp_path, monkeypatch):
+    monkeypatch.setattr("curadiff.common.shards.GROUP", 4)
+    x = np.random.default_rng(0).normal(size=(10, 3)).astype(np.float32)
+    path = shard(tmp_path / "a.parquet", x, harm=np.arange(10) / 10)
+    before = pq.read_table(path)
+    drop = np.isin(np.arange(10), [0, 5, 9])
+    drop_rows(path, drop)
+    assert pq.read_table(path).equals(before.filter(~drop))
+    assert ShardSet([path]).encoder == "clip"
+    drop_rows(path, np.ones(7, bool))
+    assert not path.exists()
 
 
 def test_a_column_that_one_file_lacks_is_refused(tmp_path):

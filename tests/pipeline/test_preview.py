@@ -268,6 +268,31 @@ def test_one_arm_of_each_kind_is_drawn_first_and_the_whole_pool_late():
     ]
 
 
+def test_shards_are_previewed_with_the_vectors_that_they_have(photos, home, tmp_path):
+    pytest.importorskip("pyarrow")
+    from curadiff.common.shards import write_shard
+
+    files = sorted(str(path) for path in photos.rglob("*.png"))
+    x = np.random.default_rng(0).normal(size=(40, 5)).astype("f4")
+    shard, none = tmp_path / "shards" / "0.parquet", [""] * 40
+    shard.parent.mkdir()
+    write_shard(shard, ids=files, uris=files, sha256=none, embeddings=x, encoder="theirs")
+    sizes = {name: value for name, value in SIZES.items() if name != "embed"}
+    sizes |= {"arms": ["coreset"], "name": "of-shards", "fields": False, "variations": 0}
+    try:
+        result = curadiff.preview(shard.parent, progress=False, **sizes)
+        assert result.run.status["state"] == "finished"
+        dataset = fo.load_dataset("shards")
+        vectors = dict(zip(*dataset.values(["filepath", "embedding"]), strict=True))
+        unit = x / np.linalg.norm(x, axis=1, keepdims=True)
+        np.testing.assert_allclose([vectors[path] for path in files], unit, atol=1e-6)
+        assert "clip_vit_b32" not in dataset.get_field_schema()
+        assert result.run.settings["embed"]["from_shards"] == str(shard.parent)
+    finally:
+        for name in fo.list_datasets("shards*"):
+            fo.delete_dataset(name)
+
+
 def test_the_shell_prints_the_table(embedded, home, capsys):
     words = ["preview", embedded.name, "--arms", "kmeans", "--no-fields", "--budget", "10"]
     words += ["--count", "8", "--steps", "2", "--image-size", "16", "--decide-size", "16"]

@@ -12,7 +12,10 @@ from curadiff.common.images import content_hash
 from curadiff.common.shards import ShardSet, files_of, write_shard
 from curadiff.datasets.reading import Samples
 from curadiff.runs import Busy, Lease
-from curadiff.workflows.over_shards.embedding import embed_to_shards
+from curadiff.workflows.over_shards.embedding import Written, embed_to_shards
+from curadiff.workflows.over_shards.taking import vectors_from
+
+from ..conftest import draw
 
 pa = pytest.importorskip("pyarrow")
 import pyarrow.parquet as pq  # noqa: E402
@@ -95,6 +98,7 @@ def test_what_shards_do_not_have_is_refused(home, paths, x, tmp_path, capsys):
     for options, message in (
         ({"keep": "mine"}, "keep needs a selection of a FiftyOne data set"),
         ({"toward": "good"}, "toward needs tags"),
+        ({"name": "mine"}, "name needs tags"),
         ({}, "to_shards is needed"),
     ):
         with pytest.raises(SettingsError, match=message):
@@ -107,6 +111,9 @@ def test_what_shards_do_not_have_is_refused(home, paths, x, tmp_path, capsys):
         curadiff.train(shards)
     with pytest.raises(DataError, match="embed needs images"):
         curadiff.embed(shards)
+    for words in (["map", str(shards)], ["compare", str(shards), "a", "b"]):
+        assert main(words) != 0
+        assert f"make one of them first: curadiff import {shards}" in capsys.readouterr().err
     twice = write_elsewhere(tmp_path / "twice", [paths[0], *paths[:-1]], x)
     with pytest.raises(DataError, match="1 rows have the id of another row"):
         curadiff.select(twice, budget=3, to_shards=str(tmp_path / "other"))
@@ -143,11 +150,112 @@ def test_embeddings_go_to_shards_and_come_back(dataset, home, photos, tmp_path):
         curadiff.embed(dataset, to_shards=str(folder), field="x")
 
 
+def drawn(folder, names, start=0):
+    return [str(draw(folder / name, start + number)) for number, name in enumerate(names)]
+
+
+def test_a_changed_file_gets_a_new_row_and_no_second_one(home, tmp_path, monkeypatch):
+    photos, folder = tmp_path / "photos", tmp_path / "shards"
+    files = drawn(photos, [f"{number}.png" for number in range(7)])
+    options = {"to_shards": str(folder), "encoder": "builtin", "progress": False}
+    monkeypatch.setattr("curadiff.workflows.over_shards.embedding.SHARD", 3)
+    curadiff.embed(photos, **options)
+    before = {row["id"]: row for row in rows_of(folder)}
+    drawn(photos, ["2.png", "6.png"], start=50)  # 6.png is alone in its file
+    again = curadiff.embed(photos, **options)
+    assert (again.done, again.kept, again.changed) == (2, 5, 2)
+    assert "the files of 2 had changed" in str(again)
+    rows = rows_of(folder)
+    assert sorted(row["id"] for row in rows) == [f"{number}.png" for number in range(7)]
+    assert {row["id"]: row["sha256"] for row in rows} == {
+        name.rsplit("/", 1)[1]: content_hash(name) for name in files
+    }
+    direct = encoders.load("builtin").embed([row["uri"] for row in rows]).features
+    np.testing.assert_allclose([row["embedding"] for row in rows], direct, atol=1e-6)
+    after = {row["id"]: row for row in rows}
+    assert [id for id in before if before[id] != after[id]] == ["2.png", "6.png"]
+    assert curadiff.embed(photos, **options).kept == 7
+
+
+def rows_of(folder):
+    return [
+        row for path in sorted(folder.glob("*.parquet")) for row in pq.read_table(path).to_pylist()
+    ]
+
+
+def test_a_file_that_changes_while_it_is_embedded_gets_no_row(tmp_path):
+    paths = drawn(tmp_path / "photos", ["a.png", "b.png"])
+
+    def compute(rows):
+        draw(tmp_path / "photos" / "b.png", 9)
+        yield rows, encoders.Embedded(np.ones((2, 3), "f4"), np.ones(2, bool), {})
+
+    written = embed_to_shards(
+        tmp_path / "out", Samples(["a", "b"], paths, ["a", "b"]), "e", compute
+    )
+    assert written.done == 1
+    assert "b.png changed while it was embedded" in written.faults[paths[1]]
+    assert [row["id"] for row in rows_of(tmp_path / "out")] == ["a"]
+
+
+def test_rows_without_a_hash_are_not_taken_for_those_of_the_files(tmp_path):
+    folder = tmp_path / "shards"
+    folder.mkdir()
+    x = np.ones((1, 3), "f4")
+    write_shard(folder / "a.parquet", ids=["a"], uris=["a"], sha256=[""], embeddings=x, encoder="e")
+    paths = drawn(tmp_path / "photos", ["a.png"])
+    with pytest.raises(DataError, match="has no sha256 for 1 of these images"):
+        embed_to_shards(folder, Samples(["a"], paths, ["a"]), "e", lambda rows: [])
+
+
+def test_vectors_from_shards_go_by_content(tmp_path):
+    """Changed files take no vector, copies of one file and of one content take the same."""
+    paths = drawn(tmp_path, ["a.png", "b.png", "c.png", "d.png", "e.png"])
+    hashes = [content_hash(path) for path in paths]
+    x = np.eye(6, dtype="f4")
+    shard = tmp_path / "shards" / "0.parquet"
+    shard.parent.mkdir()
+    write_shard(
+        shard,
+        ids=["a", "b", "c", "twin", "unhashed", "a"],
+        uris=["", "", "", "", paths[4], ""],
+        sha256=[hashes[0], "0" * 64, hashes[3], hashes[2], "", hashes[0]],
+        embeddings=x,
+        encoder="theirs",
+    )
+    (tmp_path / "copy.png").write_bytes((tmp_path / "a.png").read_bytes())
+    files = [*paths, str(tmp_path / "copy.png"), paths[4]]
+    pool = Samples(list("0123456"), files, ["a", "b", "c", "d", "e", "f", "g"])
+    vectors, notes = {}, {}
+    for rows, part in vectors_from(ShardSet([shard]), pool, range(7)):
+        assert not set(rows) & set(vectors)
+        vectors.update(zip(rows, part.features.argmax(1).tolist(), strict=True))
+        notes.update(part.notes)
+    # c and d changed their contents with one another: each has the row of its content
+    assert vectors == {0: 0, 2: 3, 3: 2, 4: 4, 5: 0, 6: 4}
+    assert list(notes) == [paths[1]]
+    assert "has changed since its row was written" in notes[paths[1]]
+
+
+def test_what_plays_no_part_beside_shards_is_refused(dataset, home, paths, x, tmp_path):
+    shards = write_elsewhere(tmp_path / "pool", paths, x)
+    for name, value in (("dtype", "bfloat16"), ("processes", 2), ("weights", "w.pt")):
+        with pytest.raises(
+            SettingsError, match=f"from_shards takes vectors as they are, and {name}"
+        ):
+            curadiff.embed(dataset, from_shards=str(shards), **{name: value})
+    for name, value in (("encoder", "builtin"), ("mirrored", False), ("processes", 2)):
+        with pytest.raises(SettingsError, match=f"{name} is about images"):
+            curadiff.evaluate(shards, shards, **{name: value})
+    with pytest.warns(UserWarning, match="vectors are of theirs.* encoder=builtin is not used"):
+        curadiff.embed(dataset, from_shards=str(shards), encoder="builtin", progress=False)
+
+
 def test_one_process_at_a_time_writes_shards_into_a_folder(tmp_path):
     pool = Samples([], [], [])
     with Lease(tmp_path, name=".lease"), pytest.raises(Busy, match="in use"):
         embed_to_shards(tmp_path, pool, "clip", lambda rows: [])
-    assert embed_to_shards(tmp_path, pool, "clip", lambda rows: []) == (0, 0, {}, {})
+    assert embed_to_shards(tmp_path, pool, "clip", lambda rows: []) == Written(0, 0, 0, {}, {})
 
 
 def test_images_that_moved_are_known_by_their_hash(dataset, home, paths, x, tmp_path):
@@ -178,7 +286,7 @@ def test_images_that_moved_are_known_by_their_hash(dataset, home, paths, x, tmp_
 def test_shards_without_uri_give_vectors_block_by_block(
     dataset, home, paths, x, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr("curadiff.workflows.over_shards.embedding.BLOCK", 5)
+    monkeypatch.setattr("curadiff.workflows.over_shards.taking.BLOCK", 5)
     vectors = pa.FixedSizeListArray.from_arrays(pa.array(x.reshape(-1)), x.shape[1])
     encoder = ["theirs"] * len(paths)
     folder = tmp_path / "theirs"

@@ -172,3 +172,12 @@ def test_parquet_shards_give_the_picks_of_one_matrix_and_their_ids(clusters, tmp
     picks, alone = np.load(tmp_path / "picks.npz"), select(x, 20, method="coreset")
     assert picks["indices"].tolist() == alone.indices.tolist()
     assert picks["ids"].tolist() == names[alone.indices].tolist()
+
+
+def test_an_option_of_another_method_is_refused(tmp_path, capsys):
+    from curadiff.selectors.distributed import command
+
+    np.save(tmp_path / "x.npy", np.eye(4))
+    words = [str(tmp_path / "x.npy"), "--budget", "2", "--out", str(tmp_path / "picks.npz")]
+    assert command.main([*words, "--alpha", "2"]) == 1
+    assert "--alpha is of typicality, and --method is coreset" in capsys.readouterr().err

@@ -21,6 +21,7 @@ from . import sources
 RECORD = "selection.json"
 MOST = 10_000_000  # rows that one process selects from
 NEEDS_DATASET = {
+    "name": "tags",
     "keep": "a selection",
     "exclude_tag": "tags",
     "toward": "tags",

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ...common.errors import DataError
+from ...common.images import content_hash
 from ...common.shards import ShardSet, files_of
+from ...config import EmbedSettings
 from ...datasets.reading import Samples
 from ...datasets.resolving import EXPLICIT
 
@@ -44,6 +48,21 @@ def refuse(source: Any, verb: str, instead: str) -> None:
         text = str(source)
         if ("/" in text or isinstance(source, Path)) and files_of(source):
             raise DataError(f"{source} holds shards, and {verb} needs images; {instead}")
+
+
+def vectors_of(folder: Path, embed: EmbedSettings) -> EmbedSettings:
+    """Take the vectors of a folder of shards, as ``from_shards``, where no others are asked for.
+
+    Args:
+        folder: What a study or a preview is of; other folders than shards change nothing.
+        embed: Its settings, which ask for others by an encoder or by ``from_shards``.
+    """
+    if embed.from_shards is not None or "encoder" in embed.model_fields_set:
+        return embed
+    shards = shards_of(folder)
+    if shards is None or shards.encoder is None:
+        return embed
+    return embed.changed(from_shards=str(folder.absolute()))
 
 
 def read_pool(shards: ShardSet) -> Samples:
@@ -96,3 +115,16 @@ def column(shards: ShardSet, name: str, begin: int = 0, end: int | None = None) 
     except DataError:
         return [""] * ((len(shards) if end is None else end) - begin)
     return ["" if value is None else value for value in values]
+
+
+def hashes_of(paths: Sequence[str]) -> list[str | None]:
+    """Return the sha256 of files; None for one that cannot be read."""
+
+    def digest(path: str) -> str | None:
+        try:
+            return content_hash(path)
+        except DataError:
+            return None
+
+    with ThreadPoolExecutor(4) as threads:
+        return list(threads.map(digest, paths))
