@@ -2,8 +2,8 @@ from .init.initialize import from_lucidrains as from_lucidrains
 from .init.initialize import from_run as from_run
 from .jobs import change as change
 from .jobs import freeze as freeze
-from .jobs import prepare as prepare
 from .jobs import start as start
 from .jobs import stop as stop
 from .jobs import train_here as train_here
+from .preparing import prepare as prepare
 from .sampling.generate import generate as generate

@@ -25,10 +25,22 @@ def counts(labels: Labels) -> dict[str, int]:
     return {name: counted[name] for name in sorted(counted)}
 
 
-def numbers(labels: Labels) -> np.ndarray:
-    """Return the class of each image as a number, (n,) int64; the largest is no class."""
-    number_of = {name: number for number, name in enumerate(counts(labels))}
+def numbers(labels: Labels, known: Labels | None = None) -> np.ndarray:
+    """Return the class of each image as a number, (n,) int64; the largest is no class.
+
+    Args:
+        labels: The class of each image by name, None where it has none.
+        known: Labels of the training images, whose classes are the known ones; any other class is
+            no class. By default the labels themselves.
+    """
+    names = counts(labels if known is None else known)
+    number_of = {name: number for number, name in enumerate(names)}
     return np.array([number_of.get(label or "", len(number_of)) for label in labels], np.int64)
+
+
+def learns_no_class(labels: Labels, label_dropout: float) -> bool:
+    """Return whether a training with these labels also learns images without a class."""
+    return label_dropout > 0 or None in labels
 
 
 def labels_of(run_path: Path) -> list[str | None]:

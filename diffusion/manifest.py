@@ -52,12 +52,19 @@ def make(
 
 def without(manifest: Manifest, sha256: Collection[str]) -> tuple[Manifest, list[str]]:
     """Leave out images of these contents; return the rest, and the paths that are left out."""
-    known = set(sha256)
-    kept = [i for i, digest in enumerate(manifest["sha256"]) if digest not in known]
-    if len(kept) == len(manifest["ids"]):
+    contents = set(sha256)
+    return keep(manifest, [digest not in contents for digest in manifest["sha256"]])
+
+
+def keep(manifest: Manifest, kept: Sequence[bool]) -> tuple[Manifest, list[str]]:
+    """Keep some of the images; return them, and the paths of the others."""
+    if all(kept):
         return manifest, []
-    ids, paths, digests = ([manifest[key][i] for i in kept] for key in ("ids", "paths", "sha256"))
-    return make(ids, paths, digests), sorted(set(manifest["paths"]) - set(paths))
+    rows = [row for row, keeps in enumerate(kept) if keeps]
+    ids, paths, digests = ([manifest[key][row] for row in rows] for key in LISTS)
+    labels = manifest.get("labels")
+    rest = make(ids, paths, digests, None if labels is None else [labels[row] for row in rows])
+    return rest, sorted(set(manifest["paths"]) - set(paths))
 
 
 def read(run: Run, name: str = NAME) -> Manifest:

@@ -39,7 +39,7 @@ class CellWorker:
         generated: Name of the data set for the generated images.
         field: Field with the selector's embeddings.
         choices: Ids of the images that each arm may choose from, by its name.
-        validation: Files of held-out images whose loss the trainings log.
+        validation: Held-out images whose loss the trainings log.
         judge: Compares with the real images.
         meter: Is told how far a cell is.
     """
@@ -55,7 +55,7 @@ class CellWorker:
         generated: str,
         field: str,
         choices: Mapping[str, Sequence[str]],
-        validation: Sequence[str],
+        validation: reading.Samples,
         judge: Judge,
         meter: StudyProgress,
     ) -> None:

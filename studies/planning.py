@@ -120,19 +120,23 @@ def selection_name(label: str, cell: Cell) -> str:
     return training_key(cell.arm_name, cell.draw, study=label)
 
 
-def validation_files(held_out: Any, field: str) -> list[str]:
-    """Return at most `MOST_VALIDATION` files of held-out images, whose loss trainings log.
+def validation_images(held_out: Any, field: str) -> reading.Samples:
+    """Return at most `MOST_VALIDATION` of the held-out images, whose loss trainings log.
 
     Args:
         held_out: View of the held-out images, which may be empty.
         field: The field with their embeddings; an image that has none cannot be read.
     """
     if not len(held_out):
-        return []
-    paths = reading.read_paths(held_out).paths
+        return reading.Samples([], [], [])
+    images = reading.read_paths(held_out)
     bad = set(reading.rows_without(held_out, field))
-    order = np.random.default_rng(0).permutation(len(paths))
-    return [paths[row] for row in order if row not in bad][:MOST_VALIDATION]
+    order = np.random.default_rng(0).permutation(len(images.ids))
+    rows = [row for row in order if row not in bad][:MOST_VALIDATION]
+    ids, paths, names = (
+        [one[row] for row in rows] for one in (images.ids, images.paths, images.names)
+    )
+    return reading.Samples(ids, paths, names)
 
 
 def budget_of(config: StudySettings, arm: ArmSettings, pool_size: int) -> int:

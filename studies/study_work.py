@@ -84,7 +84,7 @@ class StudyWork:
                 generated=self.generated,
                 field=self.field,
                 choices=choices,
-                validation=planning.validation_files(
+                validation=planning.validation_images(
                     all_samples(self.dataset).select(divided.held_out), self.field
                 ),
                 judge=judge,

@@ -109,7 +109,7 @@ def new_run(
     *,
     arm: str | None = None,
     folder: Path | None = None,
-    held_out: Sequence[str] | None = None,
+    held_out: reading.Samples | None = None,
     patience: int | None = None,
     selection: SelectionImages | None = None,
 ) -> Run:
@@ -123,7 +123,8 @@ def new_run(
         config: Settings.
         arm: What the choice of images is called; by default the selection's name.
         folder: Where the run's directory is made; by default among the runs of the home.
-        held_out: Image files that are not trained on.
+        held_out: Images of the data set that are not trained on; with ``classes`` their loss is
+            that of the network with their class.
         patience: End after so many checkpoints whose loss on these has not fallen; by default
             all steps are made.
         selection: The selection that the images are of, where the caller has looked it up.
@@ -144,9 +145,11 @@ def new_run(
         "ids_hash": writing.ids_hash(pool.ids),
         "selected_with": selected_with,
     }
-    labels = None
+    labels = held_out_labels = None
     if config.classes is not None:
         labels = reading.class_labels(dataset, list(pool.ids), config.classes)
+        if held_out is not None:
+            held_out_labels = reading.class_labels(dataset, held_out.ids, config.classes)
     full = config.model_dump(mode="json")
     with runs.making("train", full, name=config.name, folder=folder) as run:
         diffusion.prepare(
@@ -155,8 +158,9 @@ def new_run(
             paths=pool.paths,
             settings=config,
             extra=origin,
-            held_out=held_out,
+            held_out=held_out.paths if held_out else None,
             labels=labels,
+            held_out_labels=held_out_labels,
         )
     _warn(run)
     note(dataset, run, pool.ids)

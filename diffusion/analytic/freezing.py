@@ -26,7 +26,7 @@ class Freezing:
     """Freezes the images of a prepared run; it takes seconds.
 
     Args:
-        run: Prepared with `jobs.prepare`.
+        run: Prepared with `preparing.prepare`.
     """
 
     def __init__(self, run: Run) -> None:

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from ...common.errors import RunError, SettingsError
 from ...config import GenerateSettings, TrainSettings
 from ...runs import Run, open_run
-from ..classes import counts, labels_of
+from ..classes import counts, labels_of, learns_no_class
 from ..train import checkpoint
 
 MUST_MATCH = ("image_size", "prediction", "timesteps", "schedule")
@@ -90,7 +90,7 @@ def resolve(run: Run, settings: GenerateSettings) -> Guide | None:
             f"guidance needs a training with classes, which {run.id} is not, or a guide, such as "
             "an earlier step of it."
         )
-    without = trained.label_dropout > 0 or None in labels_of(run.path)
+    without = learns_no_class(labels_of(run.path), trained.label_dropout)
     if settings.guidance not in (None, 1) and not without:
         raise SettingsError(
             f"guidance needs what {run.id} draws without a class, and it was trained with "

@@ -1,1 +1,1 @@
-"""The training loop and what it consists of; `curadiff.diffusion.jobs` prepares and starts it."""
+"""The training loop and what it consists of; `curadiff.diffusion.jobs` starts it."""

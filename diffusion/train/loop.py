@@ -38,7 +38,7 @@ class Training:
     """One training, from a prepared run directory to its last step.
 
     Args:
-        run: Prepared with `jobs.prepare`.
+        run: Prepared with `preparing.prepare`.
         accelerator: From `engine.accelerator`.
         stop: Whether to checkpoint and end; called after every step and between
             the parts of one.
@@ -87,6 +87,7 @@ class Training:
             self.state,
             self.objective,
             training_images=self.batches.pictures,
+            training_classes=self.batches.classes,
             device=self.device,
         )
         self.progress = Progress(run, step=0, steps=s.steps, batch_size=s.batch_size)

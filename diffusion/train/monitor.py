@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -28,6 +29,7 @@ class Monitor:
         state: Holds the weights and their EMA.
         objective: Defines the loss.
         training_images: (n, 3, h, w) uint8.
+        training_classes: (n,) int64 their classes, None without.
         device: Where the network is.
     """
 
@@ -40,22 +42,28 @@ class Monitor:
         *,
         training_images: Tensor,
         device: torch.device,
+        training_classes: np.ndarray | None = None,
     ) -> None:
         self.run, self.settings, self.state = run, settings, state
         self.objective, self.device = objective, device
-        self.training_images = training_images
+        self.training_images, self.training_classes = training_images, training_classes
         self.classes = network.class_count(settings, run.path)
         self.held_out = validation.held_out_subset(run, settings.image_size, device)
 
     def log_validation_loss(self, step: int, progress: Progress) -> None:
-        """Log the loss by noise level on training and held-out images, if any are held out."""
+        """Log the loss by noise level on training and held-out images, if any are held out.
+
+        The network is told the classes of both, or where those of the held-out images are not
+        known of neither, so that the two can be compared.
+        """
         if self.held_out is None:
             return
-        trained_on = validation.training_subset(self.training_images, self.device)
+        told = self.training_classes if self.held_out.classes is not None else None
+        trained_on = validation.training_subset(self.training_images, self.device, told)
         with self._ema_network() as ema_network:
             losses = {
-                name: validation.loss_by_level(ema_network, self.objective, images)
-                for name, images in {"train": trained_on, "held_out": self.held_out}.items()
+                name: validation.loss_by_level(ema_network, self.objective, *subset)
+                for name, subset in {"train": trained_on, "held_out": self.held_out}.items()
             }
         progress.note(step, loss_by_level=losses)
 

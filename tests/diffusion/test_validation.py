@@ -78,8 +78,8 @@ def test_watched_images_come_from_all_over_the_list():
     chosen = validation._subset(1000)
     assert len(set(chosen)) == 32
     assert (np.histogram(chosen, 4, (0, 1000))[0] > 2).all()
-    assert validation.training_subset(pictures, CPU).shape == (32, 1, 1, 1)
-    assert len(validation.training_subset(pictures[:5], CPU)) == 5
+    assert validation.training_subset(pictures, CPU).images.shape == (32, 1, 1, 1)
+    assert len(validation.training_subset(pictures[:5], CPU).images) == 5
 
 
 def test_where_compiling_fails_training_goes_on_and_says_why(prepared, monkeypatch, weights):

@@ -260,6 +260,25 @@ def test_trainings_watch_held_out_images_that_can_be_read(embedded):
 
     view = embedded.limit(10)
     embedded.set_values("builtin", {view.first().id: None}, key_field="id")
-    paths = planning.validation_files(view, "builtin")
-    assert sorted(paths) == sorted(view.values("filepath"))[1:]
-    assert planning.validation_files(embedded.select([]), "builtin") == []
+    images = planning.validation_images(view, "builtin")
+    files = dict(zip(*view.values(["id", "filepath"]), strict=True))
+    del files[view.first().id]
+    assert dict(zip(images.ids, images.paths, strict=True)) == files
+    assert planning.validation_images(embedded.select([]), "builtin").paths == []
+
+
+def test_a_training_knows_the_classes_of_its_held_out_images(dataset, home):
+    from curadiff.config import TrainSettings
+    from curadiff.datasets import reading
+    from curadiff.workflows.training import new_run
+
+    pool, held_out = reading.read_paths(dataset[:10]), reading.read_paths(dataset[10:20])
+    first = dataset[held_out.ids[0]]
+    first["label"] = None
+    first.save()
+    settings = TrainSettings(**SIZES["train"], classes="label")
+    run = new_run(dataset, pool, settings, held_out=held_out)
+    listed = runs.read_json(run.path / "held_out.json")
+    assert listed["paths"] == held_out.paths
+    folders = [Path(path).parent.name for path in held_out.paths]
+    assert listed["labels"] == [None, *folders[1:]]
