@@ -228,6 +228,21 @@ class StudySettings(Settings):
         return self
 
     @model_validator(mode="after")
+    def _patience_has_losses(self) -> StudySettings:
+        """Refuse patience where no loss on held-out images is logged."""
+        if self.patience is None:
+            return self
+        if self.held_out == 0:
+            raise ValueError(
+                "patience needs held-out images, whose loss it watches, and held_out is 0; give "
+                "held_out 0.2, or leave patience out."
+            )
+        if self.trainer == "command" or self.train.network == "analytic":
+            who = "trainer=command" if self.trainer == "command" else "the network analytic"
+            raise ValueError(f"patience is for networks that Curadiff trains, not for {who}.")
+        return self
+
+    @model_validator(mode="after")
     def _equal_images(self) -> StudySettings:
         """Refuse steps of an arm's own where all arms are to see equally many images or epochs."""
         own = [arm.name for arm in self.arms if arm.steps is not None]

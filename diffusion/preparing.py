@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from ..common.errors import DataError, RunError
+from ..common.errors import DataError, RunError, SettingsError
 from ..config import TrainSettings
 from ..runs import Run
 from . import classes, manifest, pixels
 from .init import initialize
+from .train.patience import PATIENCE
 
 NOTES = 20  # at most, of the notes on how images were read, stand in ``run.json``
 
@@ -49,6 +50,8 @@ def prepare(
         DataError: No images, other counts of ids, paths and labels, or bad images; the
             first bad ones are named. Or ``start_from`` is not such a checkpoint, or no held-out
             image is left whose loss can be measured.
+        SettingsError: The training is to end when the loss on held-out images does not fall any
+            more, and none are held out.
         RunError: ``start_from`` is no run with weights, or was trained with other settings. Or
             this run has trained already, or was made with other settings.
     """
@@ -64,6 +67,11 @@ def prepare(
     if not ids:
         raise DataError("there are no images to train on; select at least one.")
     labels = _labels(ids, labels, settings)
+    if PATIENCE in (extra or {}) and (held_out is None or not len(held_out)):
+        raise SettingsError(
+            "patience needs held-out images, whose loss it watches, and none are held out; hold "
+            "some out, or leave patience out."
+        )
     if settings.start_from is not None:
         initialize.from_setting(run, settings.start_from)
     images, skipped, notes = _read(ids, paths, settings, labels)

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import torch
 from curadiff import runs
-from curadiff.common.errors import DataError
-from curadiff.config import TrainSettings
+from curadiff.common.errors import DataError, SettingsError
+from curadiff.config import StudySettings, TrainSettings
 from curadiff.diffusion import manifest, prepare, schedules, train_here
 from curadiff.diffusion.pixel_range import to_unit
 from curadiff.diffusion.pixels import load
-from curadiff.diffusion.train import validation
+from curadiff.diffusion.train import patience, validation
 from curadiff.diffusion.train.difficulty import denoising_losses, image_difficulty
 from curadiff.diffusion.train.objective import Objective
 from diffusers import UNet2DModel
@@ -153,3 +153,18 @@ def test_difficulty_needs_a_class_where_the_network_learned_nothing_else(made):
     unlabeled = manifest.make(*(others[key] for key in manifest.LISTS), ["bag", "coat"])
     with pytest.raises(DataError, match=r"1 of 2 images have none of the classes .*7.png.*label_d"):
         image_difficulty(run, unlabeled, device="cpu")
+
+
+def test_patience_needs_images_whose_loss_it_watches(pictures, tiny):
+    settings = tiny()
+    run = runs.create("train", settings.model_dump(), name="one")
+    images = {"ids": list("abcdef"), "paths": pictures[:6], "settings": settings}
+    with pytest.raises(SettingsError, match="patience needs held-out images"):
+        prepare(run, **images, extra={patience.PATIENCE: 2})
+    with pytest.raises(SettingsError, match=r"patience needs held-out images.*held_out is 0"):
+        StudySettings(patience=2, held_out=0)
+    with pytest.raises(SettingsError, match=r"patience is for networks .* not for trainer=command"):
+        StudySettings(patience=2, trainer="command", command=["train", "{images}", "{out}"])
+    with pytest.raises(SettingsError, match="not for the network analytic"):
+        StudySettings(patience=2, train={"network": "analytic"})
+    assert StudySettings(patience=2).patience == 2

@@ -277,8 +277,10 @@ def test_a_training_knows_the_classes_of_its_held_out_images(dataset, home):
     first["label"] = None
     first.save()
     settings = TrainSettings(**SIZES["train"], classes="label")
-    run = new_run(dataset, pool, settings, held_out=held_out)
+    run = new_run(dataset, pool, settings, held_out=held_out, patience=2)
     listed = runs.read_json(run.path / "held_out.json")
     assert listed["paths"] == held_out.paths
     folders = [Path(path).parent.name for path in held_out.paths]
     assert listed["labels"] == [None, *folders[1:]]
+    with pytest.raises(SettingsError, match="patience needs held-out images"):
+        new_run(dataset, pool, settings, patience=2)
