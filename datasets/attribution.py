@@ -13,7 +13,7 @@ from .database import fiftyone
 from .field_descriptions import described
 from .names import Names
 from .resolving import all_samples
-from .sidebar import fold
+from .sidebar import PREVIEW, fold, of_one
 from .writing import key_of, set_numbers
 
 SOURCES, WEIGHTS, INSIDE = "source_ids", "source_weights", "near_real"
@@ -52,6 +52,11 @@ def write_sources(
     for name, each in values.items():
         by_path = {path: value for path, value in zip(paths, each, strict=True) if path in known}
         every.set_values(name, by_path, key_field="filepath")
+    ours = Names(fields=list(values))
+    with locking.exclusive(dataset, "preview"):
+        names.own(dataset, "previews", ours)
+        names.stamp(dataset, "previews", ours)
+        fold(dataset, PREVIEW, ours.fields)
 
 
 def write_harm(
@@ -88,7 +93,7 @@ def write_harm(
         names.own(dataset, owner, needed_names)
         set_numbers(dataset, {name: (ids, values) for name, values in fields.items()})
         names.stamp(dataset, owner, needed_names)
-        fold(dataset, f"preview {preview}", list(fields))
+        fold(dataset, of_one(owner), list(fields), by=owner)
 
 
 def drawings_with(dataset: Any, ids: Sequence[str]) -> list[str]:

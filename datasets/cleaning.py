@@ -11,18 +11,16 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import info, locking, names, records, selections, similarity, vectors
+from . import info, locking, names, pool_fields, records, selections, sidebar, similarity, vectors
 from .database import durable, fiftyone
 from .loaded import commit
 from .names import Names
 from .resolving import all_samples
-from .sidebar import remove_group
 from .writing import drop_fields
 
 IMPORTS = ("import", "import-generated")  # owners whose things stay
 KEPT = ("folders", "generated", "import", "runs")  # sections about samples, which stay
 OTHERS = ("encoders", "evaluations", "generated_datasets", vectors.UNREADABLE)
-GROUP = "sidebar group "
 
 
 @dataclass(frozen=True)
@@ -77,8 +75,8 @@ def written(dataset: Any, owners: Collection[str] | None = None) -> Written:
         if owner in IMPORTS or (owners is not None and owner not in owners):
             continue
         keys.append(key)
-        if key.startswith(GROUP):
-            groups.append(key.removeprefix(GROUP))
+        if key.startswith(sidebar.KEY):
+            groups.append(key.removeprefix(sidebar.KEY))
             continue
         kind = next(k for k in sorted(names.ATTRIBUTES, key=len, reverse=True) if _is(key, k))
         called[names.ATTRIBUTES[kind]].append(key.removeprefix(f"{kind} "))
@@ -86,12 +84,14 @@ def written(dataset: Any, owners: Collection[str] | None = None) -> Written:
     for key in every:
         if owners is None or _owner_of_run(key, every[key]) in owners:
             called["runs"] = list(dict.fromkeys([*called["runs"], key]))
-    listed = names.there(dataset, Names(**called))
     chosen = [
         name
         for name in selections.selection_names(dataset)
         if owners is None or selections.owner_of(name) in owners
     ]
+    if owners is not None and chosen:  # fields of pools go with the last selection of them
+        called["fields"] += pool_fields.unused(dataset, without=chosen)
+    listed = names.there(dataset, Names(**called))
     notes = {names.MADE: keys} if keys else {}
     for section in OTHERS if owners is None else ():
         if entries := ours.get(section):
@@ -129,8 +129,7 @@ def remove(dataset: Any, owners: Collection[str] | None = None) -> Written:
         if whole.unreadable:
             all_samples(dataset).select(list(whole.unreadable)).untag_samples(vectors.UNREADABLE)
         drop_fields(dataset, whole.names.fields)
-        for group in whole.groups:
-            remove_group(dataset, group)
+        sidebar.remove_empty(dataset)
         vector_filter = {"dataset": info.id_of(dataset), "field": {"$in": list(whole.names.fields)}}
         durable(vectors.VECTORS).delete_many(vector_filter)
         info.change(dataset, drop={**whole.notes})

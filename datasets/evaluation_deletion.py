@@ -11,6 +11,7 @@ from ..common.errors import DataError
 from . import generated, identity, info, locking, names, records, recovery
 from .loaded import commit
 from .names import Names, key_of
+from .sidebar import remove_empty
 from .unloaded import glance
 from .writing import drop_fields
 
@@ -113,6 +114,7 @@ def finish(dataset: Any, verb: str, plan: Mapping[str, Any], arrays: recovery.Ar
         reference = identity.load(name)
         drop_fields(reference, plan["real"])
         names.disown(reference, Names(fields=plan["real"]))
+        remove_empty(reference)
     drop_fields(dataset, plan["made"])
     commit(
         dataset,
@@ -123,6 +125,7 @@ def finish(dataset: Any, verb: str, plan: Mapping[str, Any], arrays: recovery.Ar
     )
     records.remove(plan["run"])
     names.disown(dataset, Names(fields=plan["made"], runs=[plan["run_key"]]))
+    remove_empty(dataset)
 
 
 def _fields_of(dataset: Any, owner: str) -> list[str]:

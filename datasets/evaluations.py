@@ -15,7 +15,7 @@ import numpy as np
 from . import identity, info, locking, names, records, recovery
 from .loaded import commit
 from .names import Names, key_of
-from .sidebar import fold
+from .sidebar import EVALUATION, fold, of_one
 from .writing import set_numbers
 
 
@@ -36,8 +36,8 @@ def write_evaluation(
 
     The key ``evaluation`` writes plain field names (``realism``), any other key
     puts itself in front (``inception_realism``). Evaluations that share a name do so with
-    it on the generated images, each of which is in one of them, and fold the fields of
-    the real ones into a group of that name.
+    it on the generated images, each of which is in one of them, and have a group of that
+    name in the sidebar.
 
     Args:
         generated: Data set with the generated images.
@@ -77,7 +77,7 @@ def write_evaluation(
             "reference": identity.id_of(reference),
             "made": list(made),
             "real": list(real),
-            "group": f"study {shared}" if shared and real else None,
+            "group": f"study {shared}" if shared else None,
         }
         arrays: dict[str, Any] = {
             "results": data,
@@ -135,8 +135,6 @@ def finish(dataset: Any, verb: str, plan: Mapping[str, Any], arrays: recovery.Ar
     if name is not None:  # else the real images were deleted meanwhile
         reference = dataset if name == dataset.name else identity.load(name)
         _write(reference, "real", plan, arrays)
-        if plan["group"]:
-            fold(reference, plan["group"], plan["real"])
     _write(dataset, "made", plan, arrays)
     run = plan["run"]
     records.store(run, arrays["results"])
@@ -174,3 +172,5 @@ def _write(dataset: Any, side: str, plan: Mapping[str, Any], arrays: recovery.Ar
     columns = {name: (ids, arrays[f"{side}{number}"]) for number, name in enumerate(fields)}
     set_numbers(dataset, columns)
     names.stamp(dataset, plan["owner"][side], Names(fields=fields))
+    of = plan["group"]
+    fold(dataset, of_one(of) if of else EVALUATION, fields, by=of)

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from ..common.errors import DataError
-from . import building, documents, identity, info, locking, recovery
+from . import building, documents, identity, info, locking, recovery, sidebar
 from .database import fiftyone
 from .info_sections import Sections
 
 BATCH = 1000
 CLASS = "drawn_class"
+FIELDS = ("source_run", "source_dataset", "arm", "training_seed", "image_seed", CLASS)
 DRAWN = ("checkpoint", "weights", "sampler", "steps")
 """What decides, with the run and the seed, what an image is."""
 GUIDED = ("asked_classes", "guidance", "guide", "ema_length")
@@ -166,6 +167,8 @@ def _finish(dataset: Any, plan: Mapping[str, Any], added: Sequence[Mapping[str, 
     documents.change(dataset, plan["places"])
     if plan["view"]:
         documents.add_view(dataset, plan["view"], "import-generated")
+    fields = [field for field in FIELDS if dataset.get_field(field) is not None]
+    sidebar.fold(dataset, sidebar.GENERATION, fields, by="import-generated")
     info.change(dataset, put={"runs": plan["runs"]})
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from bson import ObjectId, json_util
 
 from ..common.errors import DataError, nearest
-from . import info, locking, names, records, recovery
+from . import info, locking, names, pool_fields, records, recovery, sidebar
 from .database import durable
 from .loaded import commit
 from .names import Names, ids_hash, key_of
@@ -20,8 +20,23 @@ from .records import recorded, runs_of
 from .resolving import all_samples
 from .writing import drop_fields, move_tag, replace_numbers
 
-OF_POOL = ("density", "outlier_score", "flagged", "nearest_pick_distance")
-"""What a selection by embeddings says of every sample of its pool."""
+OF_POOL = ("nearest_pick_distance",)
+"""What a selection by embeddings says of every sample of its pool; `pool_fields` say the rest."""
+
+
+@dataclass(frozen=True)
+class Pool:
+    """What is said of a pool's samples, whatever is chosen from it.
+
+    Attributes:
+        embeddings: The field that it was measured by.
+        ids: Sample ids of the pool, n of them.
+        values: (n,) values by name, those of `pool_fields.FIELDS`.
+    """
+
+    embeddings: str
+    ids: Sequence[str]
+    values: Mapping[str, np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -40,26 +55,30 @@ class StoredSelection:
     ids: list[str]
     config: dict[str, Any]
 
+    def field(self, name: str) -> str:
+        """Return the field of a value, such as ``flagged``: its pool's, or one of its own."""
+        return self.config.get(pool_fields.REFERENCE, {}).get(name, f"{self.key}_{name}")
 
-def names_of(name: str, pool_fields: Iterable[str] = ()) -> Names:
+
+def names_of(name: str, of_pool: Iterable[str] = ()) -> Names:
     """Return what a selection is called in a data set: tag, saved view, run and fields."""
     key = key_of(name)
-    fields = [f"{key}_{field}" for field in ("rank", "score", *pool_fields)]
+    fields = [f"{key}_{field}" for field in ("rank", "score", *of_pool)]
     return Names(tags=[name], views=[name], runs=[f"select_{key}"], fields=fields)
 
 
-def check_name(dataset: Any, name: str, pool_fields: Iterable[str] = ()) -> None:
+def check_name(dataset: Any, name: str, of_pool: Iterable[str] = ()) -> None:
     """Refuse a selection's name whose tag, view, run or fields are somebody else's.
 
     Args:
         dataset: The data set.
         name: The selection's name.
-        pool_fields: Fields that it writes besides rank and score, without the key.
+        of_pool: Fields that it writes besides rank and score, without the key.
 
     Raises:
         DataError: The name is taken; the message says by what, and names a free one.
     """
-    fields = list(pool_fields)
+    fields = list(of_pool)
     old = recorded(dataset, f"select_{key_of(name)}")
     if old is not None and old.get("name", name) != name:
         raise DataError(
@@ -99,7 +118,8 @@ def write_selection(
     scores: np.ndarray,
     config: Mapping[str, Any],
     results: Mapping[str, Any],
-    pool_fields: Mapping[str, tuple[Sequence[str], np.ndarray]],
+    of_pool: Mapping[str, tuple[Sequence[str], np.ndarray]],
+    shared: Pool | None = None,
 ) -> StoredSelection:
     """Write tag, rank, fields, saved view and run of a selection; a former one is replaced.
 
@@ -113,17 +133,23 @@ def write_selection(
         scores: Why each was chosen, in the same order.
         config: Settings and hashes for the run.
         results: Curves and the like for the run.
-        pool_fields: Values about every sample of the pool: ``{name: (ids, values)}``.
+        of_pool: What it says of every sample of the pool: ``{name: (ids, values)}``.
+        shared: What all selections from the same pool say of it.
 
     Raises:
         DataError: A name that it needs is somebody else's; nothing was written.
     """
     key = key_of(name)
     with locking.exclusive(dataset, "select") as held:
-        check_name(dataset, name, pool_fields)
+        check_name(dataset, name, of_pool)
         own = {"rank": (ids, np.arange(1, len(ids) + 1)), "score": (ids, np.asarray(scores))}
-        fields = {f"{key}_{field}": column for field, column in {**own, **pool_fields}.items()}
+        fields = {f"{key}_{field}": column for field, column in {**own, **of_pool}.items()}
         full = {**config, "name": name, "count": len(ids), "ids_hash": ids_hash(ids)}
+        full["pool_fields"] = list(of_pool)
+        pool = None
+        if shared is not None:
+            pool = pool_fields.planned(dataset, shared.embeddings, shared.ids, shared.values)
+            full[pool_fields.REFERENCE] = pool["fields"]
         run, data = records.prepared(
             dataset, f"select_{key}", verb="select", config=full, results={"ids": [*ids], **results}
         )
@@ -133,7 +159,8 @@ def write_selection(
             "run": run,
             "view": _view(dataset, name, ids, described),
             "fields": list(fields),
-            "pool_fields": list(pool_fields),
+            "pool_fields": list(of_pool),
+            "shared": pool,
             "former": _fields_of(dataset, name, key),
             "former_ids": _ids_of(dataset, key),
             "former_run": records.reference(dataset, f"select_{key}"),
@@ -143,6 +170,9 @@ def write_selection(
         for number, (rows, values) in enumerate(fields.values()):
             arrays[f"ids{number}"] = np.array(rows, dtype="S24")
             arrays[f"values{number}"] = np.asarray(values)
+        if shared is not None:
+            arrays["pool_ids"] = np.array(shared.ids, dtype="S24")
+            arrays |= {f"pool_{one}": np.asarray(x) for one, x in shared.values.items()}
         held.check()
         recovery.carry_out(dataset, "select", plan, arrays)
     return StoredSelection(name, key, list(ids), full)
@@ -164,6 +194,11 @@ def _finish_writing(dataset: Any, plan: Mapping[str, Any], arrays: recovery.Arra
     }
     drop_fields(dataset, set(plan["former"]) - set(fields))
     replace_numbers(dataset, fields)
+    pool = plan.get("shared")  # none without embeddings, or in a plan of an earlier version
+    if pool:
+        rows = arrays["pool_ids"].astype(str).tolist()
+        columns = {one: (rows, arrays[f"pool_{one}"]) for one in pool["fields"]}
+        pool_fields.write(dataset, pool, columns)
     ids = arrays["ids0"].astype(str).tolist()
     move_tag(dataset, name, ids, former=plan.get("former_ids", []))
     records.store(run, arrays["results"])
@@ -182,6 +217,8 @@ def _finish_writing(dataset: Any, plan: Mapping[str, Any], arrays: recovery.Arra
     names.stamp(dataset, owner_of(name), names_of(name, plan["pool_fields"]))
     records.remove(plan["former_run"])
     durable("views").delete_many({"_id": {"$in": old_views}})
+    sidebar.fold(dataset, sidebar.SELECTION, plan["fields"])
+    pool_fields.sweep(dataset)
 
 
 def _finish_removing(dataset: Any, plan: Mapping[str, Any]) -> None:
@@ -197,6 +234,8 @@ def _finish_removing(dataset: Any, plan: Mapping[str, Any]) -> None:
     move_tag(dataset, plan["name"], [], former=plan.get("ids", []))
     drop_fields(dataset, plan["fields"])
     names.disown(dataset, names_of(plan["name"], plan["pool_fields"]))
+    pool_fields.sweep(dataset)
+    sidebar.remove_empty(dataset)
 
 
 def _view(dataset: Any, name: str, ids: Sequence[str], description: str) -> dict[str, Any]:

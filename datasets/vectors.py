@@ -19,7 +19,7 @@ from bson import Binary, ObjectId
 from pymongo import ASCENDING
 
 from ..common.errors import DataError
-from . import info, names, recovery
+from . import info, names, recovery, sidebar
 from .database import durable, fiftyone
 from .names import Names
 from .resolving import all_samples
@@ -94,6 +94,7 @@ def prepare(dataset: Any, field: str, encoder: str, *, overwrite: bool) -> None:
     )
     if existing is None:
         dataset.add_sample_field(field, fo.VectorField, description=ABOUT)
+        sidebar.fold(dataset, sidebar.EMBEDDING, [field])
     names.stamp(dataset, _owner(field), ours)
 
 
@@ -235,6 +236,7 @@ def finish(dataset: Any, verb: str, plan: Mapping[str, Any], arrays: recovery.Ar
     field, batch = plan["name"], plan["batch"]
     if dataset.get_field(field) is None:
         dataset.add_sample_field(field, fo.VectorField, description=ABOUT)
+    sidebar.fold(dataset, sidebar.EMBEDDING, [field])
     mine = {**_of(dataset, field), "batch": batch}
     staged = {**mine, "staged": True}
     if plan["clear"]:

@@ -178,7 +178,8 @@ class CellWorker:
         with locking.exclusive(self.dataset, "select"):
             self.dataset.reload()
             fields = [name for name in self.dataset.get_field_schema() if name.startswith(prefix)]
-            sidebar.fold(self.dataset, f"study {self.label}", fields)
+            owner = f"study {self.label}"
+            sidebar.fold(self.dataset, sidebar.of_one(owner), fields, by=owner)
 
     def _train(self, cell: Cell) -> Run:
         """Wait for a cell's training."""

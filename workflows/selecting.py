@@ -15,7 +15,7 @@ from ..common.errors import DataError, SettingsError, nearest
 from ..config import SelectSettings
 from ..config.options import SelectOptions
 from ..config.signatures import with_settings
-from ..datasets import locking, reading, selections
+from ..datasets import locking, pool_fields, reading, selections
 from ..datasets.database import lost_in_words
 from ..datasets.resolving import all_samples
 from ..datasets.writing import ids_hash, key_of, recorded
@@ -24,6 +24,8 @@ from .over_shards.selecting import select_from_shards
 from .over_shards.sources import shards_of
 
 EXPLAINED = selections.OF_POOL
+MEASURE_DENSITY = ("densest", "typicality")  # over as many neighbours as they were given
+USUAL_NEIGHBORS = 20
 SHOWN = 16  # images of a selection that a notebook shows
 
 
@@ -258,6 +260,11 @@ def _pool(view: Any, config: SelectSettings) -> reading.Samples:
     return reading.read_embeddings(view, fields[0]) if fields else reading.read_paths(view)
 
 
+def _embeddings(dataset: Any, config: SelectSettings) -> str:
+    """Return the field with the embeddings that `_pool` read."""
+    return config.field or reading.embedding_fields(dataset)[0]
+
+
 def _fingerprint(config: SelectSettings, pool: reading.Samples, constraints: dict[str, Any]) -> str:
     """Tell whether a selection would come out the same: settings, constraints, ids, embeddings."""
     settings = config.model_dump(mode="json", exclude={"overwrite", "name", "device", "to_shards"})
@@ -280,7 +287,14 @@ def _store(
 ) -> selections.StoredSelection:
     reported = _report(dataset, name, pool, chosen, constraints) if config.report else {}
     seen = pool.x is not None  # without embeddings there is nothing to explain
-    explained = {field: (pool.ids, getattr(chosen, field)) for field in EXPLAINED if seen}
+    explained: dict[str, Any] = {}
+    shared = None
+    if seen:
+        of_pool = [name for name in pool_fields.FIELDS if name not in _of_method(chosen, config)]
+        values = {name: getattr(chosen, name) for name in of_pool}
+        shared = selections.Pool(_embeddings(dataset, config), pool.ids, values)
+        own = (*EXPLAINED, *_of_method(chosen, config))
+        explained = {name: (pool.ids, getattr(chosen, name)) for name in own}
     return selections.write_selection(
         dataset,
         name,
@@ -300,12 +314,20 @@ def _store(
             "used": chosen.settings,
             "coverage_radius": float(chosen.coverage_radius[-1]) if seen else None,
             "flagged": int(np.sum(chosen.flagged)) if seen else None,
-            "pool_fields": list(explained),
             **reported,
         },
         results={"coverage_radius": chosen.coverage_radius.tolist()} if seen else {},
-        pool_fields=explained,
+        of_pool=explained,
+        shared=shared,
     )
+
+
+def _of_method(chosen: selectors.Selection, config: SelectSettings) -> tuple[str, ...]:
+    """Name what a method measured in its own way, so that other selections do not share it."""
+    if config.method not in MEASURE_DENSITY:
+        return ()
+    usual = chosen.settings.get("neighbors") in (None, USUAL_NEIGHBORS)
+    return () if usual and config.min_distance is None else ("density",)
 
 
 def _report(

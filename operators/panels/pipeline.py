@@ -51,9 +51,9 @@ class PipelinePanel(BasePanel):
     def open_outliers(self, ctx: Any) -> None:
         """Show the images of the pool that a selection's guard kept out, the strangest first."""
         with notify_errors(ctx):
-            key = selections.read_selection(ctx.dataset, ctx.params["name"]).key
-            apart = all_samples(ctx.dataset).match(fo.ViewField(f"{key}_flagged"))
-            ctx.ops.set_view(apart.sort_by(f"{key}_outlier_score", reverse=True))
+            stored = selections.read_selection(ctx.dataset, ctx.params["name"])
+            apart = all_samples(ctx.dataset).match(fo.ViewField(stored.field("flagged")))
+            ctx.ops.set_view(apart.sort_by(stored.field("outlier_score"), reverse=True))
 
     def show_map(self, ctx: Any) -> None:
         """Lay the embeddings out in the plane and open FiftyOne's Embeddings panel."""

@@ -6,8 +6,15 @@ import numpy as np
 import pytest
 from curadiff import runs
 from curadiff.common.errors import DataError
-from curadiff.datasets import attribution, evaluations, info, selections, vectors, workspaces
-from curadiff.datasets.sidebar import fold
+from curadiff.datasets import (
+    attribution,
+    evaluations,
+    info,
+    pool_fields,
+    selections,
+    vectors,
+    workspaces,
+)
 
 
 def described(dataset):
@@ -33,7 +40,8 @@ def choose(dataset, name):
         scores=np.ones(2),
         config={"selection_method": "random"},
         results={},
-        pool_fields={"density": (ids, np.ones(len(ids)))},
+        of_pool={"nearest_pick_distance": (ids, np.ones(len(ids)))},
+        shared=selections.Pool("clip", ids, dict.fromkeys(pool_fields.FIELDS, np.ones(len(ids)))),
     )
 
 
@@ -78,11 +86,14 @@ def test_everything_of_ours_goes_and_everything_of_the_users_stays(theirs):
     workspaces.save(theirs)
     shown = curadiff.clean(theirs)
     assert not shown.done
-    assert "fields: clip, eight_rank" in str(shown)
+    assert "fields: clip, clip_density, clip_outlier_score, clip_flagged, eight_rank" in str(shown)
+    groups = ("embedding", "selection", "evaluation")
+    assert ", ".join(f"Curadiff: {group}" for group in groups) in str(shown)
     assert "1 workspaces: curadiff" in str(shown)
     assert described(theirs) != before
     assert curadiff.clean(theirs, yes=True).done
     assert described(theirs) == before
+    assert theirs.app_config.sidebar_groups is None
     assert str(curadiff.clean(theirs, yes=True)).startswith("There is nothing")
     assert not fo.core.odm.get_db_conn()[vectors.VECTORS].count_documents(
         {"dataset": info.id_of(theirs)}
@@ -99,7 +110,8 @@ def test_what_the_user_made_under_our_names_stays(theirs):
     curadiff.clean(theirs, yes=True)
     theirs.reload()
     assert theirs.values("eight_rank") == [5] * 4
-    assert theirs.get_field("eight_density") is None
+    assert theirs.get_field("eight_nearest_pick_distance") is None
+    assert theirs.get_field("clip_density") is None
     assert [("eight" in tags) for tags in theirs.values("tags")] == [False, False, False, True]
 
 
@@ -138,19 +150,34 @@ def test_one_preview_is_cleaned(theirs, home):
     curadiff.clean(theirs, study="p", yes=True)
     assert described(theirs) == before
     groups = [group.name for group in theirs.app_config.sidebar_groups or []]
-    assert "preview p" not in groups
+    assert "Curadiff: preview p" not in groups
 
 
 def test_a_group_into_which_the_user_put_a_field_stays(theirs):
     choose(theirs, "eight")
-    fold(theirs, "study a", ["eight_rank"])
     groups = theirs.app_config.sidebar_groups
-    next(one for one in groups if one.name == "study a").paths += ["price"]
+    next(one for one in groups if one.name == "Curadiff: selection").paths += ["price"]
     theirs.save()
     curadiff.clean(theirs, yes=True)
     theirs.reload()
     found = {group.name: group.paths for group in theirs.app_config.sidebar_groups}
-    assert found["study a"] == ["price"]
+    assert found["Curadiff: selection"] == ["price"]
+
+
+def test_what_selections_share_goes_with_the_last_of_them(theirs, home):
+    runs.create("study", {"arms": [{"name": "coreset"}], "seeds": [0]}, name="a")
+    choose(theirs, "a-coreset")
+    choose(theirs, "eight")
+    assert "clip_density" not in str(curadiff.clean(theirs, study="a"))
+    curadiff.clean(theirs, study="a", yes=True)
+    assert theirs.values("clip_density") == [1.0] * 4
+    choose(theirs, "a-coreset")
+    selections.delete_selection(theirs, "eight")
+    assert theirs.values("clip_density") == [1.0] * 4
+    assert "a_coreset_nearest_pick_distance, clip_density" in str(curadiff.clean(theirs, study="a"))
+    curadiff.clean(theirs, study="a", yes=True)
+    assert theirs.get_field("clip_density") is None
+    assert theirs.app_config.sidebar_groups is None
 
 
 def test_a_study_that_is_not_there_is_said(theirs, home):

@@ -168,7 +168,7 @@ def test_a_deleted_selection_leaves_what_the_user_made_in_its_place(theirs):
             scores=np.ones(2),
             config={"selection_method": "random"},
             results={},
-            pool_fields={},
+            of_pool={},
         )
 
     write("mine")

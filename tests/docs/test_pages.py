@@ -19,6 +19,7 @@ from curadiff.cli import command_line
 from curadiff.cli.flags import given_settings
 from curadiff.config import VERBS, RatePlanSettings, RateSettings, StudySettings
 from curadiff.config.metrics import METRICS
+from curadiff.datasets import pool_fields
 from curadiff.datasets.selections import OF_POOL
 from curadiff.selectors import METHODS
 
@@ -151,6 +152,8 @@ def test_every_field_on_samples_is_described():
     }
     for field in (*fields, *(f"{name}" for name in OF_POOL)):
         assert re.search(rf"`KEY_{field}(_id)?`", page), field
+    for field in pool_fields.FIELDS:
+        assert f"`ENCODER_{field}`" in page, field
 
 
 @functools.cache

@@ -239,7 +239,9 @@ def test_a_study_goes_on_when_its_images_were_imported_anew(photos, home, named)
         assert dataset.count(f"{cell}covered") == 8
         own = {name for name in dataset.get_field_schema() if name.startswith(cell)}
         assert own == {f"{cell}{name}" for name in FEW}
-        group = next(g for g in dataset.app_config.sidebar_groups if g.name == "study tiny")
+        group = next(
+            g for g in dataset.app_config.sidebar_groups if g.name == "Curadiff: study tiny"
+        )
         assert (set(group.paths), group.expanded) == (own, False)
         assert set(made.info["curadiff"]["evaluations"]) == {cell[:-1], f"{cell}pool"}
         made.delete()

@@ -108,7 +108,48 @@ def test_a_random_choice_needs_no_embeddings_and_explains_nothing(dataset):
     found = curadiff.select(dataset, method="random", budget=6, name="six")
     assert dataset.load_saved_view("six").values("id") == found.ids
     assert (found.config["flagged"], found.config["coverage_radius"]) == (None, None)
-    assert not [field for field in dataset.get_field_schema() if field.startswith("six_density")]
+    own = [field for field in dataset.get_field_schema() if field.startswith("six_")]
+    assert own == ["six_rank", "six_score"]
+
+
+SHARED = [f"builtin_{name}" for name in ("density", "outlier_score", "flagged")]
+
+
+def test_what_a_pool_says_is_written_once_for_all_selections_of_it(embedded):
+    before = set(embedded.get_field_schema())
+    for method in ("random", "coreset", "typicality"):
+        curadiff.select(embedded, method=method, budget=6)
+    own = {
+        f"{method}_6_{name}"
+        for method in ("random", "coreset", "typicality")
+        for name in ("rank", "score", "nearest_pick_distance")
+    }
+    own.add("typicality_6_density")  # over fewer neighbours than the others, for its budget
+    assert set(embedded.get_field_schema()) - before == {*own, *SHARED}
+    x = np.stack(embedded.values("builtin")).astype(np.float64)
+    gaps = np.sort(np.linalg.norm(x[:, None] - x[None], axis=2), axis=1)[:, 1:21]
+    np.testing.assert_allclose(embedded.values("builtin_density"), gaps.mean(1), atol=1e-5)
+    assert "Among the 40 samples of a pool, by builtin." in (
+        embedded.get_field("builtin_density").description
+    )
+    group = next(
+        one for one in embedded.app_config.sidebar_groups if one.name == "Curadiff: selection"
+    )
+    assert set(group.paths) == {*own, *SHARED}
+
+
+def test_another_pool_has_fields_of_its_own(embedded):
+    whole = curadiff.select(embedded, method="coreset", budget=6, name="whole")
+    half = curadiff.select(embedded.limit(20), method="coreset", budget=6, name="half")
+    assert whole.config["shared_fields"]["flagged"] == "builtin_flagged"
+    assert half.config["shared_fields"]["flagged"] == "builtin_2_flagged"
+    assert embedded.count("builtin_density") == 40
+    assert embedded.count("builtin_2_density") == 20
+    stored = selections.read_selection(embedded, "half")
+    assert (stored.field("flagged"), stored.field("rank")) == ("builtin_2_flagged", "half_rank")
+    again = curadiff.select(embedded, method="coreset", budget=5, name="half", overwrite=True)
+    assert again.config["shared_fields"]["flagged"] == "builtin_flagged"
+    assert embedded.get_field("builtin_2_density") is None
 
 
 def test_a_random_choice_is_the_same_whichever_embeddings_there_are_besides(embedded):
