@@ -105,7 +105,10 @@ def _problems(
         if config.get(name, CHANNELS) != CHANNELS:
             problems.append(f"it has {name} {config[name]}, and {CHANNELS} are needed (RGB)")
     if config.get("class_embed_type") or config.get("num_class_embeds"):
-        problems.append("it is conditioned on classes, which is not supported")
+        problems.append(
+            "it is conditioned on classes, whose names it does not say; start from a run of "
+            "Curadiff by its name"
+        )
     halved = 1 << (len(config.get("block_out_channels", [1])) - 1)
     if settings.image_size % halved:
         problems.append(f"image_size {settings.image_size} is not divisible by {halved}")

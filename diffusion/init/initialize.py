@@ -13,8 +13,9 @@ from ...common.images import content_hash
 from ...config import TrainSettings
 from ...config.base import PLAIN_NAME
 from ...runs import Run, lease, open_run, read_json, write_json
-from ..classes import counts, labels_of
+from ..classes import counts, labels_of, learns_no_class
 from . import growing
+from .conditions import carry_over
 from .from_pipeline import SHAPE, WEIGHTS, from_pipeline
 
 if TYPE_CHECKING:
@@ -85,7 +86,9 @@ def from_run(run: Run, other: Run) -> int:
         write_json(run.path / SHAPE, read_json(shape))
     origin = {"run": other.id, "step": step, "sha256": content_hash(run.path / WEIGHTS)}
     if theirs.classes is not None:
-        origin["classes"] = list(counts(labels_of(other.path)))
+        labels = labels_of(other.path)
+        origin["classes"] = list(counts(labels))
+        origin["learned_no_class"] = learns_no_class(labels, theirs.label_dropout)
     run.add(started_from=origin)
     return step
 
@@ -96,20 +99,24 @@ def load_initial_weights(run_path: Path, network: nn.Module) -> None:
     if path.exists():
         from safetensors.torch import load_file
 
-        from ..networks.conditioning import CLASSES, published
+        from ..networks.conditioning import CLASSES, CONDITIONING
 
         origin = Run(run_path).record.get("started_from", {})
         sha256 = origin.get("sha256")
         if sha256 is not None and content_hash(path) != sha256:
             raise RunError(f"{path} is damaged: its checksum is another; start a new training.")
-        weights = {name: w for name, w in load_file(path).items() if published(name)}
-        embedded = weights.pop(f"{CLASSES}.weight", None)
         own = network.state_dict()
-        if weights.keys() != {name for name in own if published(name)} - {f"{CLASSES}.weight"}:
+        weights = carry_over(
+            load_file(path),
+            classes_before=origin.get("classes", []),
+            classes=list(counts(labels_of(run_path))),
+            learned_no_class=origin.get("learned_no_class", True),
+            augmented=f"{CONDITIONING}.weight" in own,
+        )
+        told = {f"{CLASSES}.weight", f"{CONDITIONING}.weight"}
+        if weights.keys() - told != own.keys() - told:
             weights = growing.grow(weights, network)
-        if embedded is not None and origin.get("classes") == list(counts(labels_of(run_path))):
-            weights[f"{CLASSES}.weight"] = embedded
-        # labels, and classes that the other training did not have, begin without an effect
+        # labels and classes that the other training did not have begin without an effect
         network.load_state_dict({**own, **weights})
 
 
