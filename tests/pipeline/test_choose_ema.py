@@ -4,7 +4,7 @@ import curadiff
 import numpy as np
 import pytest
 from curadiff import runs
-from curadiff.common.errors import SettingsError
+from curadiff.common.errors import RunError, SettingsError
 from curadiff.config import TrainSettings
 from curadiff.diffusion import prepare, train_here
 from PIL import Image
@@ -40,3 +40,20 @@ def test_the_lengths_are_ordered_by_their_frechet_distance(tmp_path, monkeypatch
     assert found[0.08] == pytest.approx(alone.values["frechet_distance"])
     with pytest.raises(SettingsError, match="lengths must name at least one"):
         curadiff.choose_ema(run, tmp_path, lengths=())
+    for given, sentence in (
+        ({"drawing": {"ema": 0.1}}, "drawing must not give ema: lengths says it; leave it out"),
+        ({"drawing": {"folder": "here"}}, "drawing must not give folder: the images of each"),
+        ({"judging": {"metrics": ["kid"]}}, "judging must not give metrics: lengths are ordered"),
+        ({"judging": {"progress": False}}, "judging must not give progress: it is an argument"),
+        ({"drawing": {"weights": "raw"}}, "ema is a length of averaged weights; leave it or wei"),
+        ({"judging": {"encodr": "builtin"}}, "did you mean 'encoder'"),
+    ):
+        with pytest.raises(SettingsError, match=sentence):
+            curadiff.choose_ema(run, tmp_path, **given)
+    settings = settings.changed(power_ema_every=None)
+    plain = runs.create("train", settings.model_dump(), name="plain")
+    prepare(plain, ids=list("abcdef"), paths=paths, settings=settings)
+    train_here(plain)
+    with pytest.raises(RunError, match="has no snapshots of averages up to step 6"):
+        curadiff.choose_ema(plain, tmp_path, **options)
+    assert not (plain.path / "generated").exists(), "it is refused before anything is drawn"
