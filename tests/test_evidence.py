@@ -67,6 +67,30 @@ def test_pictures_keep_their_colours_when_they_get_small(module):
     assert (reduced(colours[..., 1], 4) == np.full((2, 4, 4), 20)).all()
 
 
+def test_a_change_is_outside_when_a_further_draw_by_chance_would_hardly_be_there(module):
+    chances = [{"recall": value} for value in (1.0, 2.0, 3.0)]
+    # three draws of mean 2 and deviation 1: Student's t for two degrees of freedom is 4.3027
+    band = pytest.approx(4.3027 * (4 / 3) ** 0.5, rel=1e-4)
+    against = module("chance").against_chance
+    assert against({"recall": 7.1}, chances)["recall"] == {
+        "change": pytest.approx(5.1),
+        "band": band,
+        "outside": True,
+    }
+    assert not against({"recall": -2.9}, chances)["recall"]["outside"]
+
+
+def test_photographs_of_a_contributor_stay_together(module):
+    garments = module("garments")
+    people = np.repeat(["a", "b", "c", "d"] + [f"{n}" for n in range(20)], [30, 3, 3, 3] + [2] * 20)
+    every = garments.Photographs(*(people for _ in garments.Photographs._fields))
+    train, reference = garments.split(every)
+    assert not set(train.people) & set(reference.people)
+    assert len(train.people) + len(reference.people) == len(people)
+    assert len(people) / 5 <= len(reference.people) < len(people) / 5 + 3
+    assert "a" in train.people  # who gave many is never put aside
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("channels", "recipe"), [((), []), ((3,), ["--small-data"])], ids=["gray", "colours"]

@@ -6,6 +6,7 @@ import importlib.util
 import json
 import runpy
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -75,14 +76,16 @@ def reduced(pictures: np.ndarray, side: int) -> np.ndarray:
 
 def read_drawings(folder: Path, images: int) -> dict[tuple[str, int], np.ndarray]:
     """Read what networks drew after so many images seen, by arm and training seed."""
-    drawings: dict[tuple[str, int], np.ndarray] = {}
+    return {(arm, seed): one for arm, seed, seen, one in every_drawing(folder) if seen == images}
+
+
+def every_drawing(folder: Path) -> Iterator[tuple[str, int, int, np.ndarray]]:
+    """Yield arm, training seed, images seen and drawings of every network in a folder."""
     for path in sorted(folder.glob("drawings-*.npz")):
         with np.load(path) as file:
             for name in file.files:
                 arm, seed, seen = name.split("/")
-                if int(seen) == images:
-                    drawings[arm, int(seed)] = file[name]
-    return drawings
+                yield arm, int(seed), int(seen), file[name]
 
 
 def write_npz(path: Path, **arrays: np.ndarray) -> None:

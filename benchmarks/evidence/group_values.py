@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 from arms import write_json
+from chance import against_chance
 from curadiff import metrics
 from judging import as_drawn, load_judge
 from preview import read
@@ -27,32 +28,30 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def main(given: Namespace) -> None:
-    """Judge the drawings; a class's change is counted in deviations of the draws by chance."""
+    """Judge the drawings; a class's change stands beside the band of the draws by chance."""
     held_out, _, others = read(given)
     judge = load_judge(given.folder / "judge.pt", others)
     real = judge.see(as_drawn(held_out, given.side))
     values: dict[str, dict[str, float]] = {}
     with np.load(given.folder / "groups.npz") as drawn:
+        count = min(len(drawn[arm]) for arm in drawn.files)  # of every arm, from the same noise
         for arm in drawn.files:
             found = metrics.evaluate(
                 real=real,
-                generated=judge.see(as_drawn(drawn[arm], given.side)),
+                generated=judge.see(as_drawn(drawn[arm][:count], given.side)),
                 metrics=METRICS,
                 counts="unequal",
                 null_draws=0,
                 bootstrap=0,
             ).values
             values[arm] = {name: value for name, value in found.items() if value is not None}
-    chance = [one for arm, one in values.items() if arm.startswith("by chance")]
-    changes = {}
-    for arm, one in values.items():
-        if arm.startswith("without"):
-            changes[arm.removeprefix("without ")] = {
-                name: {
-                    "change": value - np.mean([other[name] for other in chance]),
-                    "deviations": (value - np.mean([other[name] for other in chance]))
-                    / np.std([other[name] for other in chance], ddof=1),
-                }
-                for name, value in one.items()
-            }
-    write_json(given.out, {"side": given.side, "values": values, "changes": changes})
+    chances = [one for arm, one in values.items() if arm.startswith("by chance")]
+    changes = {
+        arm.removeprefix("without "): against_chance(one, chances)
+        for arm, one in values.items()
+        if arm.startswith("without")
+    }
+    write_json(
+        given.out,
+        {"side": given.side, "drawings": count, "values": values, "changes": changes},
+    )

@@ -2,7 +2,7 @@
 
     python benchmarks/evidence groups IMAGES LABELS ARMS.npz GROUPS.npz
 
-writes ten arms without one class of the arm random-0, and five that leave out as many pictures
+writes ten arms without one class of the arm random-0, and eight that leave out as many pictures
 at random; ``preview GROUPS.npz`` draws them.
 """
 
@@ -15,7 +15,7 @@ import numpy as np
 from arms import read_arms, write_npz
 from preview import HELD_OUT, POOL, idx
 
-BY_CHANCE = 5
+BY_CHANCE = 8
 CLASSES = (
     "T-shirt",
     "trousers",

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from arms import ARTICLE, VALUES, Arms, read_arms, reduced, write_json
+from arms import ARTICLE, VALUES, Arms, every_drawing, read_arms, reduced, write_json
 from curadiff import metrics
 from curadiff.metrics.evaluation import Evaluation
 from preview import Judge, read, train_judge
@@ -113,11 +113,8 @@ def accuracy(judge: Judge, pictures: np.ndarray, labels: np.ndarray) -> float:
 
 def everything(folder: Path, arms: Arms) -> Iterator[tuple[Key, np.ndarray]]:
     """Yield the pictures of every model: trained ones, previews, and the chosen pictures."""
-    for file in sorted(folder.glob("drawings-*.npz")):
-        with np.load(file) as drawings:
-            for name in drawings.files:
-                arm, seed, images = name.split("/")
-                yield ("trained", arm, int(seed), int(images)), drawings[name]
+    for arm, seed, images, pictures in every_drawing(folder):
+        yield ("trained", arm, seed, images), pictures
     for name in KINDS.values():
         if (folder / f"{name}.npz").exists():
             with np.load(folder / f"{name}.npz") as previews:

@@ -1,35 +1,38 @@
-"""Photographs in colour: previews decided at 32 px and shown at 128, and who harms them most.
+"""Photographs in colour: previews shown at 128 px, who harms them most, trained networks.
 
     python benchmarks/evidence photographs GARMENTS ENCODER WEIGHTS FOLDER [--parts PART ...]
 
 GARMENTS is a folder with images/ and labels.csv (columns file, label, sender_id). Contributors are
 split: those of about a fifth of the photographs are the reference, the others train. ENCODER is a
 Python file with a function load(weights), the judge; the selection sees ``builtin``. FOLDER gets
-a JSON file per part, arms.npz, which ``train`` reads, and worst.png, the twenty photographs of
-most harm.
+a JSON file per part and all drawings, so that the same command goes on where it was stopped.
+
+    select   writes arms.npz, which ``train`` reads
+    arms     previews of all, random, typicality and coreset
+    harm     the twenty photographs of most harm, in worst.png, and previews without them
+    groups   previews without each of the largest contributors
+    trained  judges drawings-N.npz that ``train`` has put into FOLDER, and previews, at 32 px
 """
 
 from __future__ import annotations
 
-import csv
 import time
 from argparse import ArgumentParser, Namespace
 from collections import Counter
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
+import garments
 import numpy as np
-from arms import reduced, write_json, write_npz
+from agreement import r2
+from arms import every_drawing, reduced, write_json, write_npz
+from chance import against_chance, plain
 from choosing import embed
-from curadiff import encoders, selectors
-from curadiff.common.devices import choose_device
-from curadiff.diffusion.analytic import harm
-from curadiff.diffusion.analytic.drawing import Model
-from PIL import Image, ImageDraw
-from planted import DRAW, judged
+from curadiff import selectors
+from garments import TRAINED, Trial
+from planted import judged
+from worst import worst_images
 
-SIDE, PART, WORST = 32, 10, 20
-BUDGET, TRAINED = 400, 32
+BUDGET = 400
 METHODS = (
     ("random-0", "random", 0),
     ("typicality", "typicality", 0),
@@ -37,160 +40,35 @@ METHODS = (
     ("random-1", "random", 1),
     ("random-2", "random", 2),
 )
-
-
-class Photographs(NamedTuple):
-    """Pictures (n, 128, 128, 3) uint8 with their classes, contributors and names."""
-
-    pictures: np.ndarray
-    labels: np.ndarray
-    people: np.ndarray
-    names: np.ndarray
-
-    def take(self, rows: np.ndarray) -> Photographs:
-        """Return some of them."""
-        return Photographs(*(one[rows] for one in self))
+CONTRIBUTORS, BY_CHANCE = 6, 5
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Say what the command takes."""
-    for name in ("garments", "encoder", "weights", "folder"):
-        parser.add_argument(name, type=Path)
-    parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
-    parser.add_argument("--drawings", type=int, default=200)
-    parser.add_argument("--device", default="auto", help="where to draw")
-    parser.add_argument("--train", type=int, help="only so many photographs")
+    garments.add_arguments(parser)
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS)[:-1])
 
 
 def main(given: Namespace) -> None:
     """Run the parts."""
-    train, reference = split(read(given.garments))
-    if given.train:
-        train = train.take(np.random.default_rng(0).permutation(len(train.labels))[: given.train])
-    given.folder.mkdir(parents=True, exist_ok=True)
-    judge = Features(given)
-    real = judge.see(reference.pictures)
+    trial = Trial(given)
     for name in given.parts:
         begin = time.process_time()
-        found = PARTS[name](train, real, judge, given)
-        found |= {"train": len(train.labels), "reference": len(real)}
-        found["cpu_seconds"] = time.process_time() - begin
-        write_json(given.folder / f"photographs-{name}.json", found)
-        print(name, round(found["cpu_seconds"]), "CPU-s", flush=True)
+        answer = {
+            "side": given.side,
+            "drawings": given.drawings,
+            "train": len(trial.train.labels),
+            "reference": len(trial.reference.labels),
+            **PARTS[name](trial),
+            "cpu_seconds": time.process_time() - begin,
+        }
+        write_json(given.folder / f"photographs-{name}-{given.side}px.json", answer)
+        print(name, round(answer["cpu_seconds"]), "CPU-s", flush=True)
 
 
-class Features:
-    """The judge: the user's own encoder, as the product loads it."""
-
-    def __init__(self, given: Namespace) -> None:
-        self.encoder = encoders.load(
-            f"python:{given.encoder}:load", weights=str(given.weights), device="cpu"
-        )
-
-    def see(self, pictures: np.ndarray) -> np.ndarray:
-        """Return features of (n, 128, 128, 3) uint8."""
-        return embed(pictures, self.encoder, normalize=False)
-
-
-def read(folder: Path) -> Photographs:
-    """Read all photographs."""
-    with (folder / "labels.csv").open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    pictures = [np.asarray(Image.open(folder / row["file"]).convert("RGB")) for row in rows]
-    columns = (np.array([row[name] for row in rows]) for name in ("label", "sender_id", "file"))
-    return Photographs(np.stack(pictures), *columns)
-
-
-def split(every: Photographs) -> tuple[Photographs, Photographs]:
-    """Put whole contributors aside until a fifth of the photographs is."""
-    counts = Counter(every.people.tolist())
-    names = np.random.default_rng(0).permutation(sorted(counts))
-    aside: set[str] = set()
-    for name in names:
-        if counts[name] <= len(every.people) / 20:
-            aside.add(str(name))
-        if sum(counts[one] for one in aside) >= len(every.people) / 5:
-            break
-    chosen = np.isin(every.people, sorted(aside))
-    return every.take(np.flatnonzero(~chosen)), every.take(np.flatnonzero(chosen))
-
-
-def model(pictures: np.ndarray, device: str) -> Model:
-    """Make the analytic network as the product's previews do."""
-    return Model(
-        pictures.transpose(0, 3, 1, 2),
-        side=SIDE,
-        mirrored=True,
-        by="rule",
-        device=choose_device(device),
-    )
-
-
-def draw(pictures: np.ndarray, given: Namespace) -> np.ndarray:
-    """Draw from pictures."""
-    network, count = model(pictures, given.device), given.drawings
-    parts = (range(at, min(at + PART, count)) for at in range(0, count, PART))
-    return np.concatenate([network.sample(seeds, **DRAW).pictures for seeds in parts])
-
-
-def worst_images(
-    train: Photographs, real: np.ndarray, judge: Features, given: Namespace
-) -> dict[str, Any]:
-    """Find the photographs of most harm; drop them, or as many by chance, and draw again."""
-    n, network = len(train.labels), model(train.pictures, given.device)
-    made = [network.vary(range(at, min(at + PART, n)), **DRAW) for at in range(0, n, PART)]
-    drawn = judge.see(np.concatenate([one.pictures for one in made]))
-    sources = [source for one in made for source in one.sources]
-    influence = harm.influence(sources, outside=harm.outside(real=real, drawn=drawn), n=n)
-    order = influence.worst()
-    sheet(train.take(order[:WORST])).save(given.folder / "worst.png", optimize=True)
-    by_chance = np.random.default_rng(1).permutation(n)
-    kept = {"all": by_chance, "without worst": order[WORST:], "by chance": by_chance[WORST:]}
-    return {
-        "bad": influence.bad,
-        "worst": [
-            {
-                "file": train.names[row],
-                "label": train.labels[row],
-                "contributor": train.people[row],
-                "harm": influence.harm[row],
-                "low": influence.low[row],
-            }
-            for row in order[:WORST]
-        ],
-        "clearly_harmful": int((influence.low > 0).sum()),
-        "dropped": {
-            name: judged(real, judge.see(draw(train.pictures[rows], given)))
-            for name, rows in kept.items()
-        },
-    }
-
-
-def sheet(worst: Photographs) -> Image.Image:
-    """Show photographs at 96 px, five in a row, with their places and classes."""
-    cell, line = 96, 14
-    image = Image.new("RGB", (5 * cell, -(-len(worst.labels) // 5) * (cell + line)), "white")
-    pen = ImageDraw.Draw(image)
-    for place, picture in enumerate(worst.pictures):
-        x, y = place % 5 * cell, place // 5 * (cell + line)
-        image.paste(Image.fromarray(picture).resize((cell, cell)), (x, y))
-        pen.text((x + 2, y + cell + 1), f"{place + 1} {worst.labels[place]}", fill="black")
-    return image.quantize(128)
-
-
-def arms(train: Photographs, real: np.ndarray, judge: Features, given: Namespace) -> dict[str, Any]:
-    """Preview four ways to choose."""
-    budget, chosen = choose(train)
-    values = {}
-    for name, rows in chosen.items():
-        drawn = judge.see(draw(train.pictures[rows], given))
-        values[name] = judged(real, drawn, judge.see(train.pictures[rows]))
-    return {"budget": budget, "previews": values}
-
-
-def choose(train: Photographs) -> tuple[int, dict[str, np.ndarray]]:
+def choose(trial: Trial) -> tuple[int, dict[str, np.ndarray]]:
     """Return the budget and what each way chooses."""
-    x = embed(train.pictures, "builtin")
+    x = embed(trial.train.pictures, "builtin")
     budget = min(BUDGET, len(x) // 2)
     chosen = {"full": np.arange(len(x))}
     for name, method, seed in METHODS:
@@ -199,29 +77,75 @@ def choose(train: Photographs) -> tuple[int, dict[str, np.ndarray]]:
     return budget, chosen
 
 
-def select(
-    train: Photographs, real: np.ndarray, judge: Features, given: Namespace
-) -> dict[str, Any]:
+def select(trial: Trial) -> dict[str, Any]:
     """Write the arms with pictures of 32 px, as ``train`` reads them."""
-    budget, chosen = choose(train)
+    budget, chosen = choose(trial)
     rows = {f"rows/{name}": one for name, one in chosen.items()}
-    write_npz(given.folder / "arms.npz", pool=reduced(train.pictures, TRAINED), **rows)
-    return {"budget": budget, "arms": {name: train.names[one] for name, one in chosen.items()}}
+    pool = reduced(trial.train.pictures, TRAINED)
+    write_npz(trial.given.folder / "arms.npz", pool=pool, **rows)
+    return {"budget": budget, "arms": {name: len(one) for name, one in chosen.items()}}
 
 
-def groups(
-    train: Photographs, real: np.ndarray, judge: Features, given: Namespace
-) -> dict[str, Any]:
-    """Leave each of the largest contributors out, against as many photographs by chance."""
-    counts = Counter(train.people.tolist()).most_common(6)
-    random = np.random.default_rng(0)
-    values = {"all": judged(real, judge.see(draw(train.pictures, given)))}
+def arms(trial: Trial) -> dict[str, Any]:
+    """Preview every way to choose; judge the chosen photographs themselves beside it."""
+    budget, chosen = choose(trial)
+    features = trial.see(trial.train.pictures)
+    return {
+        "budget": budget,
+        "previews": {name: trial.values(name, rows) for name, rows in chosen.items()},
+        "chosen": {name: judged(trial.real, features[rows]) for name, rows in chosen.items()},
+    }
+
+
+def groups(trial: Trial) -> dict[str, Any]:
+    """Leave each of the largest contributors out, against as many photographs by chance.
+
+    Chance is drawn for the size of the largest one, and for the mean of the others'.
+    """
+    people = trial.train.people
+    counts = Counter(people.tolist()).most_common(CONTRIBUTORS)
+    middle = round(np.mean([count for _, count in counts[1:]]))
+    values = {"all": trial.values("full", np.arange(len(people)))}
+    changes = {}
     for name, count in counts:
-        others = np.flatnonzero(train.people != name)
-        chance = random.permutation(len(train.people))[count:]
-        for words, rows in ((f"without {name}", others), (f"by chance, {count} fewer", chance)):
-            values[words] = judged(real, judge.see(draw(train.pictures[rows], given)))
-    return {"contributors": dict(counts), "previews": values}
+        size = count if name == counts[0][0] else middle
+        chances = []
+        for draw in range(BY_CHANCE):
+            words = f"{size} fewer by chance {draw}"
+            rows = np.random.default_rng(200 + draw).permutation(len(people))[size:]
+            values[words] = values.get(words) or trial.values(words, np.sort(rows))
+            chances.append(plain(values[words]))
+        values[f"without {name}"] = trial.values(f"without {name}", np.flatnonzero(people != name))
+        changes[name] = against_chance(plain(values[f"without {name}"]), chances)
+    return {"contributors": dict(counts), "previews": values, "changes": changes}
 
 
-PARTS = {"select": select, "harm": worst_images, "arms": arms, "groups": groups}
+def trained(trial: Trial) -> dict[str, Any]:
+    """Judge trained networks' drawings, previews and the chosen photographs alike, at 32 px."""
+    _, chosen = choose(trial)
+    real, features = trial.small(trial.reference.pictures), trial.small(trial.train.pictures)
+    lines, same_noise = [], {}
+    for arm, seed, images, pictures in every_drawing(trial.given.folder):
+        values = judged(real, trial.small(pictures), features[chosen[arm]])
+        line = {"kind": "trained", "arm": arm, "seed": seed, "images_seen": images}
+        lines.append({**line, "pictures": len(pictures), "values": values})
+        preview = reduced(trial.draw(arm, chosen[arm]), TRAINED)
+        same_noise[f"{arm}/{seed}/{images}"] = {
+            "preview": r2(preview, pictures),
+            "other_noise": r2(preview, np.roll(pictures, 1, axis=0)),
+        }
+    for arm, rows in chosen.items():
+        pictures = trial.draw(arm, rows)
+        values = judged(real, trial.small(pictures), features[rows])
+        lines.append({"kind": "preview", "arm": arm, "pictures": len(pictures), "values": values})
+        lines.append({"kind": "chosen", "arm": arm, "values": judged(real, features[rows])})
+    return {"values": lines, "same_noise": same_noise}
+
+
+PARTS = {
+    "select": select,
+    "harm": worst_images,
+    "arms": arms,
+    "groups": groups,
+    "trained": trained,
+}
