@@ -7,7 +7,8 @@ from typing import Any, ClassVar
 from fiftyone.operators import types
 
 from ..datasets import reading
-from . import suggestions
+from ..datasets.resolving import all_samples
+from . import navigation, suggestions
 from .base import BaseOperator, Results, add_error, add_menu, add_target
 
 
@@ -35,24 +36,29 @@ class FindDuplicates(BaseOperator):
 
     def perform(self, ctx: Any) -> dict[str, Any]:
         """Find them, and show them group by group."""
-        from ..studies.near_duplicates import near_duplicates
-
         field = ctx.params.get("field") or reading.only_embedding_field(ctx.dataset)
-        groups = near_duplicates(ctx.target_view(), field=field)
-        ids = [id for group in groups for id in group]
-        if ids and ctx.executor is not None:
-            ctx.ops.set_view(ctx.dataset.select(ids, ordered=True))
-        message = "No two images are near-duplicates."
-        if ids:
-            word = "group" if len(groups) == 1 else "groups"
-            message = f"{len(ids):,} images in {len(groups):,} {word} are copies, or nearly."
-        return {"groups": len(groups), "images": len(ids), "message": message}
+        return show_duplicates(ctx, ctx.target_view(), field)
 
     def __call__(self, samples: Any, *, field: str | None = None) -> list[list[str]]:
         """Return the groups of sample ids."""
         from ..studies.near_duplicates import near_duplicates
 
         return near_duplicates(samples, field=field)
+
+
+def show_duplicates(ctx: Any, samples: Any, field: str) -> dict[str, Any]:
+    """Find near-duplicates among samples, show them in the App, and count them."""
+    from ..studies.near_duplicates import near_duplicates
+
+    groups = near_duplicates(samples, field=field)
+    ids = [id for group in groups for id in group]
+    message = "No two images are near-duplicates."
+    if ids:
+        word = "group" if len(groups) == 1 else "groups"
+        message = f"{len(ids):,} images in {len(groups):,} {word} are copies, or nearly."
+        if ctx.executor is not None:
+            navigation.show_view(ctx, all_samples(ctx.dataset).select(ids, ordered=True))
+    return {"groups": len(groups), "images": len(ids), "message": message}
 
 
 def _has_embeddings(ctx: Any, form: types.Object) -> bool:

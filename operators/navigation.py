@@ -19,6 +19,7 @@ from ..common.errors import DataError
 from ..datasets.resolving import all_samples
 from .base import URI
 
+GRID = "Samples"  # FiftyOne's name of its panel with the grid
 ATTEMPTS = 60
 PAUSE = 0.25  # seconds between two attempts
 
@@ -40,11 +41,17 @@ def show_samples(
     if view is None:
         view = all_samples(open_by_name(dataset)).select(list(ids or ()), ordered=True)
     if ctx.dataset.name == dataset:
-        ctx.ops.set_view(view)
+        show_view(ctx, view)
         return
     ctx.ops.open_dataset(dataset)
     stages = view._serialize()
     ctx.trigger(f"{URI}/show_samples", {"dataset": dataset, "stages": stages, "left": ATTEMPTS})
+
+
+def show_view(ctx: Any, view: Any) -> None:
+    """Show a view of the open data set, and bring the grid forward where a panel hides it."""
+    ctx.ops.set_view(view)
+    ctx.ops.open_panel(GRID, is_active=True)
 
 
 def open_by_name(dataset: str) -> Any:
@@ -79,6 +86,7 @@ class ShowSamples(foo.Operator):
             if ctx.request_params.get("view"):
                 return  # it is shown
             ctx.trigger("set_view", {"view": ctx.params["stages"]})
+            ctx.ops.open_panel(GRID, is_active=True)
         if left > 0:
             time.sleep(PAUSE)
             ctx.trigger(f"{URI}/show_samples", {**ctx.params, "left": left - 1})

@@ -11,10 +11,9 @@ from ... import runs
 from ...datasets import selections, uncovered, workspaces
 from ...datasets.resolving import all_samples
 from ...jobs import jobs
-from ...studies.near_duplicates import near_duplicates
 from ...workflows import overview
 from ...workflows.mapping import map_embeddings
-from .. import follow_jobs, navigation
+from .. import duplicates, follow_jobs, navigation
 from ..embeddings import open_map
 from . import cards, nearest, previews
 from .base import BasePanel, notify_errors
@@ -36,9 +35,10 @@ class PipelinePanel(BasePanel):
     def on_tick(self, ctx: Any) -> None:
         """Look again; when something has ended, say how, and let the App see what it wrote."""
         before, now = set(ctx.panel.get_state("working") or []), _working(ctx)
-        for ended in sorted(before - now):
-            follow_jobs.notify_end(ctx, runs.open_by_id(ended))
-        if before - now:
+        ended = [runs.open_by_id(id) for id in sorted(before - now)]
+        for run in ended:
+            follow_jobs.notify_end(ctx, run)
+        if any(run.kind != "train" for run in ended):  # a training writes no field: the grid stays
             ctx.ops.reload_dataset()
         ctx.panel.set_state("working", sorted(before & now))
 
@@ -46,14 +46,16 @@ class PipelinePanel(BasePanel):
         """Show a selection in the grid, in the order of the picks."""
         with notify_errors(ctx):
             stored = selections.read_selection(ctx.dataset, ctx.params["name"])
-            ctx.ops.set_view(all_samples(ctx.dataset).select(stored.ids, ordered=True))
+            view = all_samples(ctx.dataset).select(stored.ids, ordered=True)
+            navigation.show_view(ctx, view)
 
     def open_outliers(self, ctx: Any) -> None:
         """Show the images of the pool that a selection's guard kept out, the strangest first."""
         with notify_errors(ctx):
             stored = selections.read_selection(ctx.dataset, ctx.params["name"])
             apart = all_samples(ctx.dataset).match(fo.ViewField(stored.field("flagged")))
-            ctx.ops.set_view(apart.sort_by(stored.field("outlier_score"), reverse=True))
+            view = apart.sort_by(stored.field("outlier_score"), reverse=True)
+            navigation.show_view(ctx, view)
 
     def show_map(self, ctx: Any) -> None:
         """Lay the embeddings out in the plane and open FiftyOne's Embeddings panel."""
@@ -65,14 +67,8 @@ class PipelinePanel(BasePanel):
     def show_duplicates(self, ctx: Any) -> None:
         """Show the images that are copies of others, or nearly, group by group."""
         with notify_errors(ctx):
-            groups = near_duplicates(ctx.dataset, field=ctx.params["field"])
-            ids = [id for group in groups for id in group]
-            if not ids:
-                ctx.ops.notify("No two images are near-duplicates.", variant="info")
-                return
-            navigation.show_samples(ctx, ctx.dataset.name, ids=ids)
-            message = f"{len(ids):,} near-duplicates in {len(groups):,} groups."
-            ctx.ops.notify(message, variant="info")
+            shown = duplicates.show_duplicates(ctx, ctx.dataset, ctx.params["field"])
+            ctx.ops.notify(shown["message"], variant="info")
 
     def open_selections(self, ctx: Any) -> None:
         """Open the panel that lays two selections side by side."""
@@ -104,7 +100,8 @@ class PipelinePanel(BasePanel):
         """Show an arm's training images, those first that make most bad drawings."""
         with notify_errors(ctx):
             params = ctx.params
-            ctx.ops.set_view(previews.by_harm(ctx.dataset, params["preview"], params["arm"]))
+            view = previews.by_harm(ctx.dataset, params["preview"], params["arm"])
+            navigation.show_view(ctx, view)
 
     def leave_out_worst(self, ctx: Any) -> None:
         """Preview an arm again without its worst images, beside the old one."""

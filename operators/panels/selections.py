@@ -38,7 +38,6 @@ class SelectionsPanel(BasePanel):
         with notify_errors(ctx):
             shared = overlap.overlap(ctx.dataset, ctx.params["a"], ctx.params["b"])
             navigation.show_samples(ctx, ctx.dataset.name, ids=getattr(shared, ctx.params["part"]))
-            ctx.ops.open_panel("Samples", is_active=True)  # this panel lies over it
 
     def build(self, ctx: Any, page: types.Object) -> None:
         """Add two menus, how much the two share, and the first picks of each part."""

@@ -18,6 +18,7 @@ from ...studies import cells, comparing, splitting, trainings
 from ...studies.conclusions import BETTER, UNUSABLE, conclude
 from ...studies.report import charts, grids
 from ...workflows.overview import runs_of_dataset
+from .. import navigation
 from . import layout, uncovered
 from .base import BasePanel, notify_errors
 
@@ -50,7 +51,7 @@ class StudyPanel(BasePanel):
         """Show the samples behind a bar or a dot: what the arm drew, or was trained on."""
         arm, _, training = str(ctx.params.get("id") or ctx.params.get("x")).partition("|")
         with notify_errors(ctx):
-            ctx.ops.set_view(_samples_behind(ctx, arm, training or None))
+            navigation.show_view(ctx, _samples_behind(ctx, arm, training or None))
 
     def open_uncovered(self, ctx: Any) -> None:
         """Show the real images that no generated image of an arm, or of any, is near."""

@@ -31,11 +31,12 @@ def test_the_map_panel_colours_a_selection_and_a_lasso_shows_its_images(home, em
     chosen = curadiff.select(embedded, method="random", budget=9, name="mine")
     key = map_embeddings(embedded)
     embedded.reload()
-    state, views = {}, []
+    state, views, forward = {}, [], []
     panel = SimpleNamespace(get_state=state.get, set_state=state.__setitem__)
-    ctx = SimpleNamespace(
-        dataset=embedded, panel=panel, params={}, ops=SimpleNamespace(set_view=views.append)
+    ops = SimpleNamespace(
+        set_view=views.append, open_panel=lambda name, is_active: forward.append((name, is_active))
     )
+    ctx = SimpleNamespace(dataset=embedded, panel=panel, params={}, ops=ops)
     page = MapPanel().render(ctx).type.to_json()["properties"]
     (plot,) = [one["view"] for one in page.values() if one["view"]["name"] == "PlotlyView"]
     others, mine = plot["data"]
@@ -47,5 +48,6 @@ def test_the_map_panel_colours_a_selection_and_a_lasso_shows_its_images(home, em
     ctx.params = {"data": [{"id": mine["ids"][2]}, {"id": mine["ids"][0]}]}
     MapPanel().on_lasso(ctx)
     assert views[0].values("id") == [mine["ids"][2], mine["ids"][0]]
+    assert forward == [("Samples", True)]  # the grid, which the map may lie over
     embedded.delete_samples(ids[:1])
     assert len(mapping.read_map(embedded, key)[0]) == 39
