@@ -65,7 +65,7 @@ class BaseOperator(foo.Operator):
         return foo.OperatorConfig(
             name=self.slug,
             label=f"Curadiff: {self.title}",
-            description=self.about,
+            description=f"Curadiff: {self.about}",  # FiftyOne lists by its first letter: as here
             icon=self.icon,
             dynamic=True,
             allow_immediate_execution=True,

@@ -14,10 +14,12 @@ from fiftyone.operators import types
 
 from .. import runs
 from ..runs import Run
+from ..workflows.estimating import duration
 
 URI = "@curadiff/studio"
 PANELS = ("curadiff", "curadiff_selections", "curadiff_study", "curadiff_map", "curadiff_people")
 PAUSE = 1.0  # seconds between two looks
+SAY_EVERY = 10  # looks; a message in passing is gone after some seconds
 FORMS = {
     "import": "import_images",
     "embed": "compute_embeddings",
@@ -76,8 +78,12 @@ class FollowJob(foo.Operator):
         """Look once, and ask again a little later while the job is at work."""
         run = runs.open_by_id(ctx.params["run"])
         if run.status["state"] in runs.ACTIVE:
+            looks = ctx.params.get("looks", 0) + 1
+            if looks % SAY_EVERY == 0:
+                doing = progress_text(run.status) or run.status["state"]
+                ctx.ops.notify(f"{subject_of(run)}: {doing}", variant="info")
             time.sleep(PAUSE)
-            ctx.trigger(f"{URI}/follow_job", ctx.params)
+            ctx.trigger(f"{URI}/follow_job", {**ctx.params, "looks": looks})
             return
         if run.record.get("verb") == "import" and run.status["state"] == "failed":
             edit_and_retry(ctx, run)
@@ -96,16 +102,29 @@ def outcome(run: Run) -> dict[str, Any]:
     return run.status.get("outcome") or {}
 
 
+def progress_text(status: dict[str, Any]) -> str:
+    """Say how far work is, and how long it will take."""
+    message = status.get("message", "")
+    eta = status.get("eta_seconds")
+    return f"{message}, about {duration(eta)} left" if eta else message
+
+
+def subject_of(run: Run) -> str:
+    """Name a run at the beginning of a sentence: by its verb, else by its kind and id."""
+    kind = {"train": "training"}.get(run.kind, run.kind)
+    return str(run.record.get("verb") or f"{kind} {run.id}").capitalize()
+
+
 def notify_end(ctx: Any, run: Run) -> None:
     """Say in passing how a run ended."""
     status = run.status
-    subject = str(run.record.get("verb") or f"{run.kind} {run.id}").capitalize()
+    subject = subject_of(run)
     if status["state"] == "finished":
         message = status.get("message") or ""
         detail = "" if message.startswith("finished") else f": {message}"
         ctx.ops.notify(f"{subject} has finished{detail}", variant="success")
     elif status["state"] == "stopped":
-        ctx.ops.notify(f"{subject} was stopped; it can be resumed.", variant="info")
+        ctx.ops.notify(f"{subject} was stopped; Resume goes on.", variant="info")
     else:
         why = status.get("error") or status.get("message") or ""
         ctx.ops.notify(

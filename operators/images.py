@@ -11,7 +11,7 @@ from fiftyone.operators import types
 from ..common.errors import CuradiffError, DataError
 from ..config import ImportSettings, Settings
 from ..datasets import counting
-from . import forms
+from . import form_values, forms
 from .access import folder_of_images
 from .base import BaseOperator, Results, in_app, start_job
 
@@ -45,7 +45,8 @@ class ImportImages(BaseOperator):
         error = _folder_error(ctx.params)
         if error:
             forms.mark(form, "folder", error)
-        forms.add_settings(form, ImportSettings, ctx.params)
+        refused = form_values.settings_refused_here(ImportSettings)
+        forms.add_settings(form, ImportSettings, ctx.params, leave_out=refused)
 
     def perform(self, ctx: Any) -> dict[str, Any]:
         """Start the import."""

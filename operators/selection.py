@@ -33,11 +33,11 @@ class SelectSamples(BaseOperator):
         """Ask for the pool and the method; say how large the pool is."""
         add_target(ctx, form, "Choose from")
         fields = reading.embedding_fields(ctx.dataset)
-        left_out: tuple[str, ...] = ()
+        left_out = form_values.settings_refused_here(SelectSettings)
         if len(fields) > 1:
             listed = suggestions.embedding_fields(ctx.dataset)
             add_menu(form, "field", listed, label="Embeddings")
-            left_out = ("field",)
+            left_out = (*left_out, "field")
         size = self._describe_pool(ctx, form, fields)
         defaults_here, _ = self.form_defaults(ctx)
         values = {**SelectSettings().model_dump(), **defaults_here}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,10 @@ from ... import runs
 from ...common.keys import generated_dataset
 from ...runs import Run
 from ...workflows.conditions import in_short
-from ...workflows.estimating import duration
 from ...workflows.mapping import has_umap
 from ...workflows.overview import Overview
 from .. import results
+from ..follow_jobs import progress_text
 from ..training import can_resume, has_model, step_of
 from . import evaluation, previews
 from .layout import (
@@ -24,6 +25,7 @@ from .layout import (
     at_least,
     bar,
     button,
+    cut_name,
     icon_button,
     link,
     name_of,
@@ -52,16 +54,11 @@ def add_cards(page: types.Object, overview: Overview, panel: Any) -> None:
     if not overview.images:
         _import(page, overview, panel)
         return
-    for add in (
-        _embeddings,
-        _selections,
-        _previews,
-        _trainings,
-        _generated,
-        _evaluations,
-        _studies,
-    ):
+    for add in (_embeddings, _selections, _previews, _trainings, _generated):
         add(page, overview, panel)
+    studied = [run for run in overview.studies if run.status["state"] == "finished"]
+    _evaluations(page, overview, panel, studied=studied)
+    _studies(page, overview, panel)
 
 
 def _of_generated(page: types.Object, overview: Overview, panel: Any) -> None:
@@ -75,7 +72,7 @@ def _of_generated(page: types.Object, overview: Overview, panel: Any) -> None:
     for run in studies_here:
         button(line, "Compare the arms", panel.open_study, study=run.id)
     button(line, "Open the real images", panel.open_dataset, name=overview.source)
-    _evaluations(page, overview, panel, none=STUDIED if studies_here else UNJUDGED)
+    _evaluations(page, overview, panel, studied=studies_here)
 
 
 def _import(page: types.Object, overview: Overview, panel: Any) -> None:
@@ -109,10 +106,11 @@ def _selections(page: types.Object, overview: Overview, panel: Any) -> None:
     compare = ("Compare", panel.open_selections) if len(overview.selections) > 1 else None
     card = _card(page, overview, "Selections", "select_samples", "Select", panel, beside=compare)
     plans = tuple(f"{run.id}-" for run in overview.studies)
-    own = [config for config in overview.selections if not config["name"].startswith(plans)]
+    newest = overview.selections[::-1]
+    own = [config for config in newest if not config["name"].startswith(plans)]
     for config in own:
         _selection(card, config, overview, panel)
-    planned = [config for config in overview.selections if config not in own]
+    planned = [config for config in newest if config not in own]
     if planned:
         inside = types.Object()
         for config in planned:
@@ -132,8 +130,9 @@ def _selection(card: types.Object, config: dict[str, Any], overview: Overview, p
         card,
         f"{_named(overview, what, config['name'])}  {config['count']:,} of "
         f"{config['pool_size']:,} by {config['selection_method']}{outliers}",
+        tooltip=cut_name(overview.titles.get(what, ""), config["name"]),
     )
-    button(line, "Show", panel.open_selection, tooltip=config["name"], name=config["name"])
+    button(line, "Show", panel.open_selection, name=config["name"])
     if flagged:
         button(line, "Outliers", panel.open_outliers, name=config["name"])
     if config.get("report") and Path(config["report"]).exists():
@@ -161,9 +160,14 @@ def _training(card: types.Object, run: Run, overview: Overview, panel: Any) -> N
     status, record = run.status, run.record
     state = status["state"]
     what = f"{results.RUN}{run.id}"
-    arm = short(str(record.get("arm")))
+    arm = str(record.get("arm"))
     name = _named(overview, what, run.id)
-    line = row(card, f"{name}  {arm}, {state}, {step_of(run)}")
+    step = "" if state in runs.ACTIVE else f", {step_of(run)}"  # the bar below says it, and moves
+    line = row(
+        card,
+        f"{name}  {short(arm)}, {state}{step}",
+        tooltip=cut_name(overview.titles.get(what, ""), run.id, arm),
+    )
     if state in runs.ACTIVE:
         button(line, "Stop", panel.stop, run=run.id)
     elif can_resume(run):
@@ -184,27 +188,37 @@ def _training(card: types.Object, run: Run, overview: Overview, panel: Any) -> N
 
 def _generated(page: types.Object, overview: Overview, panel: Any) -> None:
     card = _card(page, overview, "Generated images", "generate_samples", "Generate", panel)
-    for entry in overview.generated:
-        line = row(card, f"**{entry['name']}**  {_count(entry['images'], 'image')}")
+    for entry in reversed(overview.generated):
+        line = row(
+            card,
+            f"**{short(entry['name'])}**  {_count(entry['images'], 'image')}",
+            tooltip=cut_name(entry["name"]),
+        )
         button(line, "Open", panel.open_dataset, name=entry["name"])
     _jobs(card, overview, "generate", panel)
     _empty(card, overview.generated, "No generated images yet.")
 
 
-def _evaluations(page: types.Object, overview: Overview, panel: Any, none: str = UNJUDGED) -> None:
+def _evaluations(
+    page: types.Object, overview: Overview, panel: Any, *, studied: Sequence[Run]
+) -> None:
     card = _card(page, overview, "Evaluations", "evaluate_generated", "Evaluate", panel)
-    for entry in overview.evaluations:
+    for entry in reversed(overview.evaluations):
         values = entry["values"]["values"] if "values" in entry["values"] else entry["values"]
         what = f"{results.EVALUATION}{entry['dataset']}/{entry['key']}"
         name = _named(overview, what, entry["key"])
-        line = row(card, f"{name} of {short(entry['dataset'])}  {in_short(entry)}")
+        line = row(
+            card,
+            f"{name} of {short(entry['dataset'])}  {in_short(entry)}",
+            tooltip=cut_name(overview.titles.get(what, ""), entry["key"], entry["dataset"]),
+        )
         if values.get("coverage") is not None:
             given = {"name": entry["reference"], "key": entry["key"]}
             button(line, "Not covered", panel.open_uncovered, **given)
         _edit(line, what, panel)
         evaluation.add_evaluation(card, entry)
     _jobs(card, overview, "evaluate", panel)
-    _empty(card, overview.evaluations, none)
+    _empty(card, overview.evaluations, STUDIED if studied else UNJUDGED)
 
 
 def _previews(page: types.Object, overview: Overview, panel: Any) -> None:
@@ -219,7 +233,11 @@ def _studies(page: types.Object, overview: Overview, panel: Any) -> None:
     for run in reversed(overview.studies):
         status = run.status
         what = f"{results.RUN}{run.id}"
-        line = row(card, f"{_named(overview, what, run.id)}  {status['state']}")
+        line = row(
+            card,
+            f"{_named(overview, what, run.id)}  {status['state']}",
+            tooltip=cut_name(overview.titles.get(what, ""), run.id),
+        )
         if status.get("report"):
             link(line, "Report", status["report"])
         button(line, "Compare", panel.open_study, study=run.id)
@@ -242,7 +260,7 @@ def _jobs(card: types.Object, overview: Overview, verb: str, panel: Any) -> None
     if status["state"] in runs.ACTIVE:
         button(line, "Stop", panel.stop, run=run.id)
         if status.get("total"):
-            bar(card, status.get("done", 0) / status["total"], progress(status))
+            bar(card, status.get("done", 0) / status["total"], progress_text(status))
     else:
         if status["state"] == "failed" and "form" in run.record:
             button(line, "Edit and retry", panel.edit_again, run=run.id)
@@ -281,13 +299,6 @@ def _card(
         button(buttons, *beside)
     button(buttons, label, panel.open_form, variant=variant, operator=operator, given=given or {})
     return card
-
-
-def progress(status: dict[str, Any]) -> str:
-    """Say how far work is, and how long it will take."""
-    message = status.get("message", "")
-    eta = status.get("eta_seconds")
-    return f"{message}, about {duration(eta)} left" if eta else message
 
 
 def _named(overview: Overview, what: str, name: str) -> str:

@@ -31,10 +31,15 @@ SMALL = {"minWidth": 32, "px": 0.5}
 LONGEST = 48  # characters of a name that a row shows
 
 
-def row(card: types.Object, markdown: str) -> types.Object:
+def row(card: types.Object, markdown: str, *, tooltip: str | None = None) -> types.Object:
     """Add a row with text at its left end; return where its buttons go, at the right end.
 
     Where the panel is narrow the buttons wrap below the text.
+
+    Args:
+        card: What it is added to.
+        markdown: The text.
+        tooltip: As for `text`.
     """
     line = card.h_stack(
         f"row{len(card.properties)}",
@@ -43,12 +48,17 @@ def row(card: types.Object, markdown: str) -> types.Object:
         align_y="center",
         componentsProps=WRAPPING,
     )
-    text(line, markdown, width=200)
+    text(line, markdown, width=200, tooltip=tooltip)
     return line.h_stack("buttons", gap=1, align_x="left", align_y="center", componentsProps=WHOLE)
 
 
 def text(
-    where: types.Object, markdown: str, *, width: int | None = None, scrolls: bool = False
+    where: types.Object,
+    markdown: str,
+    *,
+    width: int | None = None,
+    scrolls: bool = False,
+    tooltip: str | None = None,
 ) -> None:
     """Add text; named after what it says, so that the App never keeps an older one.
 
@@ -57,17 +67,26 @@ def text(
         markdown: The text.
         width: Pixels below which what stands beside it wraps.
         scrolls: It is a table that scrolls inside of its card where it is too wide.
+        tooltip: What stands in full over a name that `short` has cut.
     """
-    style = {} if width is None else {"componentsProps": at_least(width)}
+    style: dict[str, Any] = {} if width is None else at_least(width)
     if scrolls:
-        style = {"componentsProps": SCROLLING}
-    where.md(markdown, name=name_of("text", str(len(where.properties)), markdown), **style)
+        style = {**SCROLLING}
+    if tooltip is not None:
+        style["container"] = {"title": tooltip}
+    described = {"componentsProps": style} if style else {}
+    where.md(markdown, name=name_of("text", str(len(where.properties)), markdown), **described)
 
 
 def short(name: str) -> str:
-    """Cut the middle out of a long name; a tooltip of the row's buttons says it whole."""
+    """Cut the middle out of a long name; see `cut_name` for the tooltip that says it whole."""
     half = (LONGEST - 1) // 2
     return name if len(name) <= LONGEST else f"{name[:half]}…{name[-half:]}"
+
+
+def cut_name(*names: str) -> str | None:
+    """Return the tooltip of a text with these names: those that `short` cuts, None if none."""
+    return ", ".join(name for name in names if len(name) > LONGEST) or None
 
 
 def button(
@@ -76,14 +95,11 @@ def button(
     on_click: Any,
     *,
     variant: str = "outlined",
-    tooltip: str | None = None,
     **params: Any,
 ) -> None:
     """Add a button that calls a method of the panel."""
     name = name_of("button", label, str(sorted(params.items())))
     described: dict[str, Any] = {"item": {"sx": NARROW}}
-    if tooltip is not None:
-        described["button"] = {"title": tooltip}
     where.btn(
         name,
         label=label,
@@ -103,7 +119,7 @@ def icon_button(where: types.Object, icon: str, label: str, on_click: Any, **par
     }
     where.btn(
         name,
-        label="",
+        label=None,  # FiftyOne gives the icon of an empty label the room of a text beside it
         icon=icon,
         on_click=on_click,
         params=params,

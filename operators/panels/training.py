@@ -12,8 +12,9 @@ from ...runs import Run
 from ...studies.comparing import number
 from ...studies.report import charts
 from ...workflows.overview import newest_grid
-from ..training import planned_steps
-from . import cards, layout
+from ..follow_jobs import progress_text
+from ..training import planned_steps, step_of
+from . import layout
 from .study import figure
 
 POINTS = 300  # of the loss curve; more cannot be seen
@@ -25,7 +26,9 @@ def add_training(card: types.Object, run: Run) -> None:
     status = run.status
     planned = planned_steps(run)
     if status["state"] in runs.ACTIVE and planned:
-        layout.bar(card, status.get("step", 0) / planned, cards.progress(status))
+        step = status.get("step", 0)
+        message = status.get("message", "") if not step else step_of(run)
+        layout.bar(card, step / planned, progress_text({**status, "message": message}))
     if status.get("error"):
         name = f"error_{len(card.properties)}"
         card.view(name, types.Error(label=status["error"]))
@@ -68,7 +71,7 @@ def _curve(parent: types.Object, run: Run) -> None:
     entries = entries[:: max(1, len(entries) // POINTS)]
     data, shape = figure(charts.loss_curves({run.id: entries}, {run.id: "loss"}))
     ticks = log_ticks([entry["loss"] for entry in entries])
-    labels = [number(tick) for tick in ticks]
+    labels = [f"{tick:g}" for tick in ticks]
     axis = {"type": "log", "tickvals": ticks, "ticktext": labels, "rangemode": "normal"}
     shape |= {"height": 190, "yaxis": axis}
     parent.plot(

@@ -37,7 +37,7 @@ def test_embed_select_train_stop_resume_generate_evaluate_and_compare_by_clickin
     person.click("Stop")
     person.sees("stopped, step", timeout=60)
     person.click("Resume")
-    person.sees("running, step", timeout=90)
+    person.sees("typicality-12, running", timeout=90)
     person.click("Stop")
     person.sees("stopped, step", timeout=60)
 

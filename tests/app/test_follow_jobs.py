@@ -99,6 +99,18 @@ def test_an_import_that_ends_shows_its_data_set_and_one_that_fails_its_form(
     ctx = context(None, given)
     run = runs.open_by_id(images.ImportImages().execute(ctx)["run"])
 
+    monkeypatch.setattr(follow_jobs, "PAUSE", 0)
+    asked = {"run": run.id, "opened": None}
+    with runs.Lease(run.path):
+        run.set_status("running", message="400 of 800 images", eta_seconds=40)
+        for look in range(1, follow_jobs.SAY_EVERY + 1):
+            ctx = context(None, asked)
+            follow_jobs.FollowJob().execute(ctx)
+            (asked,) = ctx.executor.named("follow_job")
+            messages = [said["message"] for said in ctx.executor.named("notify")]
+            expected = ["Import: 400 of 800 images, about 40 s left"]
+            assert messages == (expected if look == follow_jobs.SAY_EVERY else [])
+
     run.set_status("finished", message="3 images imported", outcome={"dataset": "made"})
     ctx = context(None, {"run": run.id, "opened": None})
     follow_jobs.FollowJob().execute(ctx)
