@@ -46,7 +46,8 @@ def train(
         **settings: See `TrainSettings`.
 
     Returns:
-        The run. ``DDPMPipeline.from_pretrained(run.path)`` loads the model.
+        The run. ``DDPMPipeline.from_pretrained(run.path)`` loads the model, with ``classes``
+        ``DiffusionPipeline.from_pretrained(run.path, trust_remote_code=True)``.
 
     Raises:
         SettingsError: A setting is wrong.

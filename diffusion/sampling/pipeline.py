@@ -1,7 +1,9 @@
 """Leave the run directory as a standard diffusers pipeline.
 
 ``DDPMPipeline.from_pretrained(run.path)`` loads it: ``model_index.json``, the
-averaged weights in ``unet/`` and the noise schedule in ``scheduler/``.
+averaged weights in ``unet/`` and the noise schedule in ``scheduler/``. A network with
+classes needs a pipeline that tells them, which is left beside as ``pipeline.py``:
+``DiffusionPipeline.from_pretrained(run.path, trust_remote_code=True)``.
 """
 
 from __future__ import annotations
@@ -13,12 +15,15 @@ from safetensors.torch import save_file
 
 from ...common.files import link_or_copy, replacing
 from ...config import TrainSettings
-from ...runs import write_json
+from ...runs import write_bytes, write_json
 from .. import schedules
+from ..classes import counts, labels_of
 from ..networks import network
 from ..networks.conditioning import published
 
 WEIGHTS = "diffusion_pytorch_model.safetensors"
+SOURCE = "class_pipeline"  # module beside this one that diffusers runs
+CODE = "pipeline"  # its name in a run's directory
 
 
 def publish(run_path: Path, settings: TrainSettings, averaged: Path) -> None:
@@ -38,12 +43,17 @@ def publish(run_path: Path, settings: TrainSettings, averaged: Path) -> None:
     write_json(run_path / "scheduler" / "scheduler_config.json", scheduler, checksum=False)
     with replacing(run_path / "unet" / WEIGHTS, durable=True) as part:
         _write_published(averaged, part)
+    classes = counts(labels_of(run_path)) if settings.classes else {}
+    if classes:
+        write_bytes(run_path / f"{CODE}.py", Path(__file__).with_name(f"{SOURCE}.py").read_bytes())
     index = {
-        "_class_name": "DDPMPipeline",
+        "_class_name": [CODE, "ClassConditionalPipeline"] if classes else "DDPMPipeline",
         **made_by,
         "scheduler": ["diffusers", "DDPMScheduler"],
         "unet": ["diffusers", "UNet2DModel"],
     }
+    if classes:
+        index["id2label"] = {str(number): name for number, name in enumerate(classes)}
     write_json(run_path / "model_index.json", index, checksum=False)
 
 
