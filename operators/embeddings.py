@@ -20,7 +20,7 @@ class ComputeEmbeddings(BaseOperator):
     title = "Compute embeddings"
     about = (
         "Turn images into vectors by an encoder (CLIP, DINOv2, or one without weights); needed "
-        "before select_samples."
+        "before training images are selected."
     )
     button = "Compute"
     icon = "scatter_plot"

@@ -100,8 +100,8 @@ class StopTraining(BaseOperator):
     slug = "stop_training"
     title = "Stop a training"
     about = (
-        "End a training that is running, after a checkpoint; nothing is lost, and "
-        "resume_training goes on."
+        "End a training that is running, after a checkpoint; nothing is lost, and it can be "
+        "resumed."
     )
     button = "Stop"
     icon = "stop_circle"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +97,12 @@ def title_of(outcome: Mapping[str, Any]) -> str:
     draw = outcome.get("draw")
     drawn = "" if draw is None else f", selection {draw}"
     return f"{outcome['arm']}{drawn}, seed {outcome['seed']}"
+
+
+def in_order(outcomes: Iterable[Mapping[str, Any]], arms: Sequence[str]) -> list[Mapping[str, Any]]:
+    """Sort trainings seed by seed, each with its arms in the given order and draw by draw."""
+    place = {arm: number for number, arm in enumerate(arms)}
+    return sorted(outcomes, key=lambda one: (one["seed"], place[one["arm"]], one.get("draw") or 0))
 
 
 def _what_is_wrong(outcome: Any, cell: Cell) -> str | None:

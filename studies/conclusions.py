@@ -145,8 +145,8 @@ def conclude(
     if missing:
         notes.insert(
             0,
-            f"{len(missing)} trainings are missing here ({first_few(missing)}), so this may "
-            "change.",
+            f"{len(missing)} {'training is' if len(missing) == 1 else 'trainings are'} missing "
+            f"here ({first_few(missing)}), so this may change.",
         )
     every = tuple(one for name in comparisons for one in comparisons[name])
     ranks = rank_intervals(ranked, order) if ranked else {}

@@ -130,7 +130,7 @@ def _chosen(name: str | None, names: Sequence[str]) -> str:
 def _menu(
     row: types.Object, name: str, label: str, names: Sequence[str], value: str, on_change: Any
 ) -> None:
-    menu = types.DropdownView(label=label, componentsProps=layout.flexible(180, at_most=340))
+    menu = types.DropdownView(label=label, componentsProps=layout.flexible(140, at_most=340))
     for one in reversed(names):
         menu.add_choice(one, label=layout.short(one))
     row.enum(f"menu_{name}", menu.values(), default=value, view=menu, on_change=on_change)

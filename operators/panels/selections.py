@@ -60,7 +60,7 @@ class SelectionsPanel(BasePanel):
             ("b", b, self.on_choose_b),
         ):
             menu = types.DropdownView(
-                label=f"Selection {letter.upper()}", componentsProps=layout.flexible(180)
+                label=f"Selection {letter.upper()}", componentsProps=layout.flexible(140)
             )
             for one in reversed(names):
                 menu.add_choice(one, label=one)

@@ -25,6 +25,14 @@ from .base import BasePanel, notify_errors
 PLOTTED = ("frechet_distance", "precision", "recall", "coverage")
 SEVERITY = {BETTER: "success", UNUSABLE: "warning"}
 POLL = 5000  # milliseconds; a study takes hours
+CELLS = {
+    **layout.SCROLLING,
+    "tableHeadCell": {"sx": {"whiteSpace": "nowrap"}},
+    "tableBodyCell": {
+        "sx": {"whiteSpace": "nowrap", "fontSize": "1rem", "fontVariantNumeric": "tabular-nums"}
+    },
+}
+"""Keeps a value and its spread on one line; the table scrolls instead."""
 TITLES = {"held_out": "held-out images", "pool": "the images that could be trained on"}
 
 
@@ -104,9 +112,11 @@ class StudyPanel(BasePanel):
             types.AlertView(
                 severity=SEVERITY.get(answer.word, "info"),
                 label=f"{run.id}: {answer.word}",
-                description=" ".join([answer.text, *answer.notes]),
+                description=answer.text,
             ),
         )
+        if answer.notes:
+            layout.text(page, "\n".join(f"- {note}" for note in answer.notes))
         self._buttons(ctx, page, run)
         self._bars(page, summary, run, against, outcomes)
         _table(page, summary, outcomes, against)
@@ -150,10 +160,9 @@ class StudyPanel(BasePanel):
             if any(name in row for row in summary.values()):
                 data, shape = figure(charts.metric_bars(summary, [name], random=random))
                 _name_points(data, summary, name)
-                title, better = comparing.SHOWN[name]
                 plots.plot(
                     name,
-                    label=f"{title[0].upper()}{title[1:]} ({better} is better)",
+                    label=f"{heading(name)} ({comparing.SHOWN[name][1]} is better)",
                     data=data,
                     layout={**shape, "height": 240},
                     height="240px",
@@ -161,6 +170,12 @@ class StudyPanel(BasePanel):
                     on_click=self.open_bar,
                     componentsProps=layout.flexible(320),
                 )
+
+
+def heading(metric: str) -> str:
+    """Return what stands over a metric's column or plot."""
+    title = comparing.SHOWN[metric][0]
+    return f"{title[0].upper()}{title[1:]}"
 
 
 def _count(status: Mapping[str, Any], outcomes: Sequence[Mapping[str, Any]]) -> str:
@@ -214,13 +229,13 @@ def _table(
     against: str,
 ) -> None:
     columns, real = comparing.columns(summary), comparing.real_scores(outcomes, against)
-    table = types.TableView(componentsProps={"item": {"sx": {"minWidth": 0, "overflowX": "auto"}}})
+    table = types.TableView(componentsProps=CELLS)
     table.add_column("arm", label="Arm")
     for name in columns:
-        title, better = comparing.SHOWN[name]
-        table.add_column(name, label=f"{title} {'↓' if better == 'lower' else '↑'}")
+        arrow = "↓" if comparing.SHOWN[name][1] == "lower" else "↑"
+        table.add_column(name, label=f"{heading(name)} {arrow}")
         if name in comparing.WITH_EXCESS:
-            table.add_column(f"{name}_excess", label="excess")
+            table.add_column(f"{name}_excess", label="Excess")
     table.add_column("images", label="Trained on")
     table.add_column("exposure", label="Each seen")
     rows = []
@@ -253,11 +268,9 @@ def _grids(
     outcomes: Sequence[Mapping[str, Any]],
     order: Sequence[str],
 ) -> None:
-    place = {arm: number for number, arm in enumerate(order)}
-    trained = sorted(outcomes, key=lambda one: (one["seed"], place[one["arm"]]))
     sheets = [
         (cells.title_of(outcome), path)
-        for outcome in trained
+        for outcome in cells.in_order(outcomes, order)
         if (path := grids.path_of(run, outcome)).exists()
     ]
     if not sheets:

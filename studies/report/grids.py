@@ -11,7 +11,7 @@ from ...common.contact_sheet import data_url, square_grid
 from ...common.files import replacing
 from ...common.images import open_rgb
 from ...runs import Run
-from ..cells import key_of, title_of
+from ..cells import in_order, key_of, title_of
 from .data import ReportData
 from .page import figure
 
@@ -48,15 +48,15 @@ def grids_section(sheets: Mapping[str, Path], data: ReportData) -> str:
         sheets: Files of the grids by cell, see `write_grids`.
         data: What the report is about.
     """
-    place = {arm: number for number, arm in enumerate(data.conclusion.order)}
-    trained = sorted(data.outcomes, key=lambda one: (one["seed"], place[one["arm"]]))
+    order = data.conclusion.order
+    trained = in_order(data.outcomes, order)
     first = {outcome["arm"]: outcome for outcome in reversed(trained)}.values()
     parts = [
         "<h2>What the models draw</h2><p class=quiet>The first 25 images of each training; "
         "the same place in every grid started from the same noise.</p>"
     ]
     for size, outcomes in (
-        ("grids large", sorted(first, key=lambda one: place[one["arm"]])),
+        ("grids large", sorted(first, key=lambda one: order.index(one["arm"]))),
         ("grids", [one for one in trained if one not in first]),
     ):
         figures = [_training_figure(sheets[key_of(one)], one) for one in outcomes]

@@ -43,8 +43,8 @@ def test_a_grid_is_shown_for_every_draw_of_the_random_arm(home):
         "random, selection 0, seed 0",
         "random, selection 1, seed 0",
         "coreset, seed 1",
-        "random, selection 1, seed 1",
         "random, selection 0, seed 1",
+        "random, selection 1, seed 1",
     ]
 
 

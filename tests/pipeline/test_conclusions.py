@@ -214,7 +214,7 @@ def test_a_study_without_a_frechet_distance_has_a_table_and_an_answer():
 
 def test_what_is_missing_is_said():
     found = conclude(cells(full=[0.2], random=[0.3]), "held_out", missing=["full-s1"])
-    assert found.notes[0] == "1 trainings are missing here (full-s1), so this may change."
+    assert found.notes[0] == "1 training is missing here (full-s1), so this may change."
     bare = [outcome("full", 0, real={}, recall=0.1), outcome("random", 0, real={}, recall=0.2)]
     assert any("was not measured" in note for note in conclude(bare, "held_out").notes)
 

@@ -167,7 +167,7 @@ def test_a_study_is_looked_at_and_changed_without_training(dataset, home, quick,
     assert "1 of 2 trainings done" in capsys.readouterr().out
     (found.run.path / "report.html").unlink()
     assert curadiff.study_report("tiny") == found.run.path / "report.html"
-    assert "1 trainings are missing here (densest-s0)" in found.report.read_text()
+    assert "1 training is missing here (densest-s0)" in found.report.read_text()
     assert len(trained) == 2
     with pytest.raises(SettingsError, match="has no arm 'dens'"):
         curadiff.study_drop("tiny", ["dens"])
