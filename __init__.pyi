@@ -24,7 +24,10 @@ from .workflows.exporting import export as export
 from .workflows.generating import generate as generate
 from .workflows.generating import import_generated as import_generated
 from .workflows.importing import import_images as import_images
+from .workflows.mapping import map_embeddings as map_embeddings
 from .workflows.selecting import select as select
+from .workflows.similarity import index_similarity as index_similarity
+from .workflows.similarity import similar as similar
 from .workflows.training import resume as resume
 from .workflows.training import stop as stop
 from .workflows.training import train as train

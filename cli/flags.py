@@ -70,10 +70,9 @@ class RootParser(Parser):
         lines = [f"{one.dest:<18}{one.help}" for one in commands._get_subactions()]
         return "\n".join(
             [
-                f"{self.description}",
-                "usage: curadiff COMMAND ...   each has --help, most have --json",
+                f"curadiff COMMAND   {self.description}",
                 *lines,
-                "Start with: curadiff demo   or with your images: curadiff preview ./FOLDER",
+                "Each has --help, most --json. Start: curadiff demo, or curadiff preview ./FOLDER",
                 "",
             ]
         )

@@ -47,15 +47,36 @@ def map_embeddings(args: argparse.Namespace) -> Answer:
     from ..workflows import mapping, similarity
 
     _say_what_was_taken(args.DATASET)
-    key = mapping.map_embeddings(args.DATASET, field=args.field, method=args.method)
-    keys = {"map": key}
-    text = f"{key}: choose it in the App's Embeddings panel"
-    if args.similar is not None:
-        keys["similar"] = similarity.index_similarity(
-            args.DATASET, field=args.field, backend=args.similar
-        )
-        text += f"\n{keys['similar']}: choose an image in the App, then Sort by similarity"
-    return Answer(keys, text, (f"curadiff app {args.DATASET.partition(':')[0]}",))
+    keys, lines = {}, []
+    if args.similar is not None:  # first, so that the map names it
+        index = similarity.index_similarity(args.DATASET, field=args.field, backend=args.similar)
+        text = similarity.takes_text(args.DATASET, index)
+        keys |= {"similar": index, "takes_text": text}
+        type_it = ", or type what to look for" if text else ""
+        lines.append(f"{index}: choose an image in the App, then Sort by similarity{type_it}")
+    keys["map"] = mapping.map_embeddings(args.DATASET, field=args.field, method=args.method)
+    lines.insert(0, f"{keys['map']}: choose it in the App's Embeddings panel")
+    return Answer(keys, "\n".join(lines), (f"curadiff app {args.DATASET.partition(':')[0]}",))
+
+
+def similar(args: argparse.Namespace) -> Answer:
+    """Find images that are like a text or an image."""
+    from ..workflows import similarity
+
+    _say_what_was_taken(args.DATASET)
+    images = similarity.similar(
+        args.DATASET,
+        text=args.text,
+        image=args.image,
+        field=args.field,
+        count=args.count,
+        save=args.save,
+        weights=args.weights,
+        device=args.device,
+    )
+    name = args.DATASET.partition(":")[0]
+    following = (f"curadiff select {name}:{args.save} --budget N",) if args.save else ()
+    return Answer(images, next=following)
 
 
 def select(args: argparse.Namespace) -> Answer:

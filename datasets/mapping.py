@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,14 @@ from .resolving import all_samples
 from .writing import key_of
 
 
-def write_map(dataset: Any, field: str, *, ids: Sequence[str], points: np.ndarray) -> str:
+def write_map(
+    dataset: Any,
+    field: str,
+    *,
+    ids: Sequence[str],
+    points: np.ndarray,
+    index: str | None = None,
+) -> str:
     """Store a map as a brain run; Curadiff's own of the same field is replaced.
 
     A brain run of the user's that is called ``map_FIELD`` stays; the map then has a number
@@ -27,6 +35,7 @@ def write_map(dataset: Any, field: str, *, ids: Sequence[str], points: np.ndarra
         field: The field with the embeddings that the points come from.
         ids: Sample ids, n of them.
         points: (n, 2) positions.
+        index: Brain key of the similarity index of the same vectors, None without one.
 
     Returns:
         The brain key, which the Embeddings panel lists.
@@ -45,7 +54,8 @@ def write_map(dataset: Any, field: str, *, ids: Sequence[str], points: np.ndarra
         _remove(dataset, key)
         view = all_samples(dataset).select(list(ids))
         placed = np.stack([order[id] for id in view.values("id")])
-        fob.compute_visualization(view, points=placed, brain_key=key)
+        named = None if index is None else SimpleNamespace(key=index)  # a key would load it whole
+        fob.compute_visualization(view, points=placed, brain_key=key, similarity_index=named)
         names.stamp(dataset, owner, Names(brain_runs=[key]))
     return key
 

@@ -10,12 +10,21 @@ Euclidean distances do not change when all vectors are moved alike, and between 
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..common.arrays import row_lengths
-from ..common.errors import CuradiffError, DataError, EnvironmentFault, SettingsError, nearest
+from ..common.errors import (
+    CuradiffError,
+    DataError,
+    EnvironmentFault,
+    SettingsError,
+    WeightsError,
+    nearest,
+)
 from . import info, locking, names
 from .loaded import commit
 from .names import Names
@@ -25,9 +34,52 @@ from .writing import key_of
 
 SKLEARN = "sklearn"
 UNIT = 1e-3  # of length 1, to this
+ZOO_MODEL = "open-clip-torch"
 
 
-def write_index(dataset: Any, field: str, *, backend: str = SKLEARN) -> str:
+@dataclass(frozen=True)
+class ClipText:
+    """The text half of an open_clip model, as FiftyOne's model zoo loads it.
+
+    FiftyOne loads it by name in whatever process a query comes to, so it works in an App that
+    another process serves. The loaded model is held here, for FiftyOne keeps weak references.
+
+    Attributes:
+        zoo_options: The zoo's options for the model: architecture and weights file.
+        loaded: The model.
+    """
+
+    zoo_options: dict[str, Any]
+    loaded: Any
+
+
+def clip_text(model: str, path: Path) -> ClipText:
+    """Load the text half of an open_clip model by FiftyOne's model zoo.
+
+    Args:
+        model: open_clip's name of the architecture.
+        path: The weights file.
+
+    Raises:
+        WeightsError: FiftyOne cannot load it.
+    """
+    import fiftyone.zoo as foz
+
+    # The zoo's own text_prompt is "A photo of"; a query should mean what was typed.
+    options: dict[str, Any] = {"clip_model": model, "pretrained": str(path), "text_prompt": ""}
+    try:
+        return ClipText(options, foz.load_zoo_model(ZOO_MODEL, **options))
+    except Exception as fault:  # FiftyOne's and open_clip's errors have no common base
+        why = (str(fault).splitlines() or [type(fault).__name__])[0]
+        raise WeightsError(
+            f"the text half of {model} cannot be loaded from {path} ({why}); give the whole "
+            "checkpoint."
+        ) from fault
+
+
+def write_index(
+    dataset: Any, field: str, *, backend: str = SKLEARN, text: ClipText | None = None
+) -> str:
     """Make an index of a field's vectors; Curadiff's own of the same field is replaced.
 
     Args:
@@ -35,6 +87,7 @@ def write_index(dataset: Any, field: str, *, backend: str = SKLEARN) -> str:
         field: The field with the embeddings, of which samples may have none.
         backend: Name of one of FiftyOne's similarity backends. Where a service or address
             is needed, it is read from FiftyOne's brain configuration.
+        text: The text half of the encoder, for queries in words; None without.
 
     Returns:
         The brain key, by which the App's *Sort by similarity* lists it.
@@ -55,6 +108,8 @@ def write_index(dataset: Any, field: str, *, backend: str = SKLEARN) -> str:
     _check_unit(dataset, field)
     owner = f"similar {field}"
     options: dict[str, Any] = {"metric": "euclidean"} if backend == SKLEARN else {}
+    if text is not None:
+        options |= {"model": ZOO_MODEL, "model_kwargs": text.zoo_options}
     with locking.exclusive(dataset, "similar") as held:
         key = names.first_free(dataset, owner, f"similar_{key_of(field)}", "brain_runs")
         held.check()
@@ -101,6 +156,11 @@ def index_keys(dataset: Any) -> dict[str, str]:
         for key, by in owned.items()
         if by.startswith("similar ") and key in there
     }
+
+
+def takes_text(dataset: Any, key: str) -> bool:
+    """Tell whether an index of ours answers queries in words."""
+    return bool(dataset.get_brain_info(key).config.supports_prompts)
 
 
 def remove_index(dataset: Any, key: str) -> None:

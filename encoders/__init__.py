@@ -4,5 +4,19 @@ from . import cache
 from .encoder import Embedded, Encoder, unit
 from .presence import is_here
 from .registry import NAMES, SCHEMES, check, load
+from .text import TextEncoder, has_text, text_encoder
 
-__all__ = ["NAMES", "SCHEMES", "Embedded", "Encoder", "cache", "check", "is_here", "load", "unit"]
+__all__ = [
+    "NAMES",
+    "SCHEMES",
+    "Embedded",
+    "Encoder",
+    "TextEncoder",
+    "cache",
+    "check",
+    "has_text",
+    "is_here",
+    "load",
+    "text_encoder",
+    "unit",
+]

@@ -52,7 +52,7 @@ def load(
     if weights is not None and tag is None:
         _refuse_ambiguous(name, model)
     published = _published(name, model, tag, needed=weights is None)
-    path = locate(name, _source(published), weights)
+    path = locate(name, source_of(published), weights)
     state = read_state(path)
     visual = {key.removeprefix("visual."): x for key, x in state.items() if "visual." in key[:7]}
     if not visual:
@@ -60,7 +60,7 @@ def load(
             f"{path} does not hold the weights of {name}: no tensor's name begins with visual., "
             "as in every CLIP checkpoint. Give the file that belongs to this encoder."
         )
-    with _quiet():
+    with quiet():
         # OpenAI and some others trained with QuickGELU; a file of weights does not say so.
         quick = bool(published.get("quick_gelu"))
         clip: Any = open_clip.create_model(
@@ -116,7 +116,8 @@ def _refuse_ambiguous(name: str, model: str) -> None:
         )
 
 
-def _source(published: dict[str, Any]) -> Source:
+def source_of(published: dict[str, Any]) -> Source:
+    """Return where the weights of open_clip's record of a training are."""
     url = published.get("url", "")
     repo, _, file = published.get("hf_hub", "").rpartition("/")
     cached = (Path.home() / ".cache" / "clip" / Path(url).name,) if url else ()
@@ -142,7 +143,7 @@ def _pixels(size: Any, published: dict[str, Any], config: dict[str, Any]) -> Pix
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """open_clip warns that the weights are random; they are replaced a moment later."""
 
     def other(record: logging.LogRecord) -> bool:

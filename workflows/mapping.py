@@ -6,7 +6,7 @@ from typing import Any
 
 from ..common.errors import EnvironmentFault, SettingsError, nearest
 from ..common.plane import has_umap, principal_plane, umap_plane
-from ..datasets import mapping, reading
+from ..datasets import mapping, reading, similarity
 
 METHODS = {
     "pca": "principal components: quick, faithful to large distances",
@@ -19,7 +19,8 @@ def map_embeddings(samples: Any, *, field: str | None = None, method: str = "pca
 
     ``pca`` takes the two directions in which the embeddings differ most: quick, the same
     every time, and faithful to distances as far as two numbers can be. ``umap`` keeps
-    neighbours together instead; it needs the package umap-learn.
+    neighbours together instead; it needs the package umap-learn. Where the embeddings are
+    indexed for similarity, the map names that index as the one that holds its vectors.
 
     Args:
         samples: A FiftyOne data set, its name, or a view.
@@ -48,4 +49,5 @@ def map_embeddings(samples: Any, *, field: str | None = None, method: str = "pca
     pool = reading.read_embeddings(view, field)
     place = principal_plane if method == "pca" else umap_plane
     assert pool.x is not None  # they were asked for
-    return mapping.write_map(dataset, field, ids=pool.ids, points=place(pool.x))
+    index = similarity.index_keys(dataset).get(field)
+    return mapping.write_map(dataset, field, ids=pool.ids, points=place(pool.x), index=index)

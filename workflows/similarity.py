@@ -1,21 +1,79 @@
-"""Similar images: an index of the embeddings for FiftyOne's *Sort by similarity*."""
+"""Similar images: by an index for the App's *Sort by similarity*, and by a query in words."""
 
 from __future__ import annotations
 
+import warnings
+from dataclasses import dataclass
 from typing import Any
 
-from ..common.errors import DataError, nearest
-from ..datasets import reading
+import numpy as np
+
+from .. import encoders
+from ..common.errors import DataError, SettingsError, WeightsError, nearest
+from ..datasets import documents, locking, reading
 from ..datasets import similarity as index
+from ..datasets.database import lost_in_words
+from ..datasets.names import Names, check
+from ..datasets.resolving import all_samples
+
+SHOWN = 10  # images that are listed in words
+OWNER = "similar"
 
 
+@dataclass(frozen=True)
+class SimilarImages:
+    """The images that are most like a text or an image, the most similar first.
+
+    Attributes:
+        query: The text, or the image's file.
+        ids: Sample ids.
+        paths: Their files.
+        cosines: (n,) cosines between the query and the images.
+        view: FiftyOne view of them, in this order.
+        pool: How many images were compared.
+        saved: Name of the saved view; None where none was asked for.
+    """
+
+    query: str
+    ids: list[str]
+    paths: list[str]
+    cosines: np.ndarray
+    view: Any
+    pool: int
+    saved: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the query and the images with their cosines, as JSON."""
+        rows = zip(self.ids, self.paths, self.cosines.tolist(), strict=True)
+        images = [{"id": id, "path": path, "cosine": cosine} for id, path, cosine in rows]
+        return {"query": self.query, "pool": self.pool, "saved": self.saved, "images": images}
+
+    def __repr__(self) -> str:
+        return f"SimilarImages({self.query!r}, {len(self.ids):,} of {self.pool:,})"
+
+    def __str__(self) -> str:
+        lines = [f"{len(self.ids):,} of {self.pool:,} images most like {self.query!r}, by cosine:"]
+        rows = list(zip(self.cosines, self.paths, strict=True))
+        lines += [f"  {cosine:.3f}  {path}" for cosine, path in rows[:SHOWN]]
+        lines += [f"  and {len(rows) - SHOWN:,} more"] if len(rows) > SHOWN else []
+        lines += [f"Saved as the view {self.saved!r}."] if self.saved else []
+        return "\n".join(lines)
+
+
+@lost_in_words()
 def index_similarity(
-    samples: Any, *, field: str | None = None, backend: str = index.SKLEARN
+    samples: Any,
+    *,
+    field: str | None = None,
+    backend: str = index.SKLEARN,
+    weights: str | None = None,
 ) -> str:
     """Make an index of embeddings, by which the App sorts images by similarity.
 
     The nearest images are those of the greatest cosine between embeddings. All samples of the
     data set that have an embedding are indexed; the index is made anew when it is called again.
+    Where the embeddings are by a CLIP model, the App's *Sort by similarity* takes text too, by
+    the weights that embedded the images.
 
     Args:
         samples: A FiftyOne data set, its name, or a view of it.
@@ -23,6 +81,7 @@ def index_similarity(
         backend: ``sklearn``, which needs nothing else, or another of FiftyOne's similarity
             backends, such as ``lancedb``, ``qdrant`` or ``milvus``. Their packages and addresses
             are FiftyOne's to configure.
+        weights: The weights file of a CLIP model, where it is not where weights are looked for.
 
     Returns:
         The brain key, for ``dataset.sort_by_similarity(..., brain_key=...)`` and the App.
@@ -31,8 +90,99 @@ def index_similarity(
         DataError: There are no embeddings, several to choose from, or no such field.
         SettingsError: There is no such backend.
         EnvironmentFault: The backend's package or service is not there.
+        WeightsError: ``weights`` is of another model.
     """
     dataset, _ = reading.resolve(samples)
+    field = _field(dataset, field)
+    return index.write_index(dataset, field, backend=backend, text=_text(dataset, field, weights))
+
+
+def backends() -> list[str]:
+    """Name FiftyOne's similarity backends, the one that needs nothing else first."""
+    return index.backends()
+
+
+def takes_text(samples: Any, key: str) -> bool:
+    """Tell whether an index of `index_similarity` answers queries in words."""
+    return index.takes_text(reading.resolve(samples)[0], key)
+
+
+@lost_in_words()
+def similar(
+    samples: Any,
+    *,
+    text: str | None = None,
+    image: str | None = None,
+    field: str | None = None,
+    count: int = 25,
+    save: str | None = None,
+    weights: str | None = None,
+    device: str = "auto",
+) -> SimilarImages:
+    """Find the images of a view that are most like a text, or like one of its images.
+
+    Every image of the view that has an embedding is compared; no index is needed. A text needs
+    embeddings by a CLIP model, whose weights are on this machine.
+
+    Args:
+        samples: A FiftyOne data set, its name, or a view.
+        text: What to look for, such as ``a red dress``.
+        image: In place of a text: the id or file of a sample.
+        field: The field with the embeddings; None takes the only one that there is.
+        count: How many images at most.
+        save: Save them as a view of this name.
+        weights: The weights file of the CLIP model, where it is not where weights are looked for.
+        device: Where the text is embedded: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+
+    Raises:
+        SettingsError: Neither or both of text and image are given, or count is below 1.
+        DataError: There are no embeddings, they do not know words, there is no such image, or
+            the view's name is taken.
+        WeightsError: The CLIP model's weights are not here.
+        Busy: Another process changes the data set.
+    """
+    if (text is None) == (image is None):
+        raise SettingsError("give either text or image (a sample's id or file), and not both.")
+    if count < 1:
+        raise SettingsError(f"count must be >= 1, got {count}.")
+    dataset, view = reading.resolve(samples)
+    field = _field(dataset, field)
+    if save is not None:
+        _check_view(dataset, save)
+    tower = None
+    if text is not None:
+        key = reading.encoder_of(dataset, field)
+        tower = encoders.text_encoder(key, weights=weights, device=device)
+    pool = reading.read_embeddings(view, field)
+    assert pool.x is not None  # they were asked for
+    x = encoders.unit(pool.x)
+    if tower is not None and text is not None:
+        query, wanted = tower.embed([text])[0], text
+        if len(query) != x.shape[1]:
+            raise DataError(
+                f"{field!r} holds vectors of {x.shape[1]} numbers and the text has {len(query)}; "
+                "embed the images with the model that reads the text."
+            )
+    else:
+        row = _row(pool, str(image))
+        query, wanted = x[row], pool.paths[row]
+    cosines = x @ query
+    rows = np.argsort(-cosines, kind="stable")[:count]
+    ids = [pool.ids[row] for row in rows]
+    if save is not None:
+        _save(dataset, save, ids, wanted)
+    return SimilarImages(
+        wanted,
+        ids,
+        [pool.paths[row] for row in rows],
+        cosines[rows],
+        all_samples(dataset).select(ids, ordered=True),
+        len(pool.ids),
+        save,
+    )
+
+
+def _field(dataset: Any, field: str | None) -> str:
     field = field or reading.only_embedding_field(dataset)
     known = reading.embedding_fields(dataset)
     if field not in known:
@@ -40,9 +190,57 @@ def index_similarity(
             f"{dataset.name!r} has no embeddings {field!r}{nearest(field, known)}; fields with "
             f"embeddings: {', '.join(known) or 'none'}."
         )
-    return index.write_index(dataset, field, backend=backend)
+    return field
 
 
-def backends() -> list[str]:
-    """Name FiftyOne's similarity backends, the one that needs nothing else first."""
-    return index.backends()
+def _text(dataset: Any, field: str, weights: str | None) -> index.ClipText | None:
+    """Load the text half of the encoder of a field; without it an index takes images only."""
+    key = reading.encoder_of(dataset, field)
+    if not encoders.has_text(key):
+        return None
+    try:
+        tower = encoders.text_encoder(key, weights=weights)
+        if tower.quick:  # FiftyOne's zoo has no option for it
+            raise WeightsError(f"FiftyOne cannot load {tower.model} with QuickGELU.")
+        return index.clip_text(tower.model, tower.path)
+    except WeightsError as fault:
+        if weights is not None:
+            raise
+        warnings.warn(f"the index takes images and no text: {fault}", stacklevel=4)
+        return None
+
+
+def _row(pool: reading.Samples, image: str) -> int:
+    """Return the row of a sample by its id, its file, or the end of its file's path."""
+    for known in (pool.ids, pool.paths):
+        if image in known:
+            return known.index(image)
+    rows = [row for row, path in enumerate(pool.paths) if path.endswith(f"/{image}")]
+    if len(rows) == 1:
+        return rows[0]
+    if rows:
+        raise DataError(
+            f"image {image!r} is the file of {len(rows)} samples, such as {pool.paths[rows[0]]} "
+            f"and {pool.paths[rows[1]]}; give more of its path."
+        )
+    raise DataError(
+        f"no sample of the view with an embedding has the id or file {image!r}; give one of "
+        f"those, such as {pool.paths[0]}."
+    )
+
+
+def _check_view(dataset: Any, name: str) -> None:
+    check(dataset, OWNER, Names(views=[name]), advice="choose another name with save (--save)")
+
+
+def _save(dataset: Any, name: str, ids: list[str], query: str) -> None:
+    """Save the images as a view; one of an earlier query of the same name is replaced."""
+    with locking.exclusive(dataset, "similar"):
+        _check_view(dataset, name)
+        dataset.reload()
+        if name in dataset.list_saved_views():
+            dataset.delete_saved_view(name)
+        shown = all_samples(dataset).select(ids, ordered=True)
+        documents.add_view(
+            dataset, documents.view_document(dataset, name, shown, f"most like {query}"), OWNER
+        )

@@ -58,7 +58,7 @@ def test_nothing_is_offered_whose_weights_are_missing(offline, embedded):
 def test_the_default_weights_are_looked_for_where_open_clip_gets_them():
     from curadiff.encoders import clip
 
-    source = clip._source(clip._published("clip", "ViT-B-32-quickgelu", "openai", needed=True))
+    source = clip.source_of(clip._published("clip", "ViT-B-32-quickgelu", "openai", needed=True))
     assert (presence.CLIP.repo, presence.CLIP.files) == (source.repo, source.files)
     assert presence.CLIP.cached == source.cached
 

@@ -1,0 +1,152 @@
+"""Queries in words, by the text half of the model that embedded the images."""
+
+from __future__ import annotations
+
+import json
+
+import curadiff
+import numpy as np
+import open_clip
+import pytest
+import torch
+from curadiff import encoders
+from curadiff.cli import main
+from curadiff.common.errors import DataError, SettingsError, WeightsError
+from curadiff.datasets.similarity import takes_text
+from safetensors.torch import load_file, save_file
+
+MODEL, WORDS, K = "ViT-S-32-alt", "a red dress", 7
+ENCODER = f"open_clip:{MODEL}"
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory):
+    """A CLIP model with random weights, and its file."""
+    torch.manual_seed(0)
+    network = open_clip.create_model(MODEL, load_weights=False).eval()
+    file = tmp_path_factory.mktemp("weights") / "clip.safetensors"
+    save_file({key: x.contiguous().clone() for key, x in network.state_dict().items()}, file)
+    return network, file
+
+
+@pytest.fixture
+def indexed(dataset, clip, home):
+    """A data set with embeddings by it, whose weights are where weights are looked for."""
+    file = home / "weights" / f"{ENCODER.replace(':', '-')}.safetensors"
+    file.parent.mkdir(parents=True)
+    file.symlink_to(clip[1])
+    curadiff.embed(dataset, encoder=ENCODER, weights=str(file), field="clip", progress=False)
+    return dataset
+
+
+def by_cosine(dataset, network):
+    """Sample ids by their cosine with the words, computed by open_clip alone."""
+    with torch.inference_mode():
+        text = network.encode_text(open_clip.get_tokenizer(MODEL)([WORDS])).numpy()[0]
+    text = text.astype(np.float64) / np.linalg.norm(text)
+    cosines = np.stack(dataset.values("clip")).astype(np.float64) @ text
+    order = np.argsort(-cosines)
+    return np.array(dataset.values("id"))[order].tolist(), cosines[order]
+
+
+def test_words_find_the_images_of_the_greatest_cosine(indexed, clip, capsys):
+    ids, cosines = by_cosine(indexed, clip[0])
+    found = curadiff.similar(indexed, text=WORDS, count=K)
+    assert found.ids == found.view.values("id") == ids[:K]
+    np.testing.assert_allclose(found.cosines, cosines[:K], atol=1e-5)
+    assert main(["similar", indexed.name, "--text", WORDS, "--count", "3", "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert [one["id"] for one in answer["images"]] == ids[:3]
+    half = curadiff.similar(indexed.limit(20), text=WORDS, count=100)
+    assert half.ids == [id for id in ids if id in set(indexed.limit(20).values("id"))]
+
+
+def test_the_app_sorts_by_words_too(indexed, clip, capsys):
+    assert main(["map", indexed.name, "--similar"]) == 0
+    assert "or type what to look for" in capsys.readouterr().out
+    indexed.reload()
+    assert takes_text(indexed, "similar_clip")
+    ids, _ = by_cosine(indexed, clip[0])
+    # As in another process: FiftyOne loads index and model by what is stored.
+    results = indexed.load_brain_results("similar_clip", cache=False)
+    assert results._model is None
+    assert results.sort_by_similarity(WORDS, k=K).values("id") == ids[:K]
+    found = indexed.sort_by_similarity(WORDS, k=K, brain_key="similar_clip").values("id")
+    assert found == ids[:K]
+    config = indexed.get_brain_info("map_clip").config
+    assert config.similarity_index == "similar_clip"
+
+
+def test_what_has_no_words_says_why(indexed, clip, home):
+    (home / "weights").rename(home / "elsewhere")
+    with pytest.raises(WeightsError, match="are not where weights are looked for; give the file"):
+        curadiff.similar(indexed, text=WORDS)
+    with pytest.warns(UserWarning, match="takes images and no text: the weights of open_clip:"):
+        key = curadiff.index_similarity(indexed)
+    assert not takes_text(indexed, key)
+    own = str(clip[1])
+    assert curadiff.similar(indexed, text=WORDS, weights=own, count=2).ids
+    assert takes_text(indexed, curadiff.index_similarity(indexed, weights=own))
+    other = home / "other.safetensors"
+    save_file({"x": torch.ones(1)}, other)
+    for call in (lambda **a: curadiff.similar(indexed, text=WORDS, **a), None):
+        call = call or (lambda **a: curadiff.index_similarity(indexed, **a))
+        with pytest.raises(WeightsError, match="is not the weights file that the images were"):
+            call(weights=str(other))
+    curadiff.embed(indexed, encoder="builtin", progress=False)
+    with pytest.raises(DataError, match=r"by builtin.*, which does not know words; embed with a"):
+        curadiff.similar(indexed, text=WORDS, field="builtin")
+    with pytest.raises(DataError, match="the text is empty"):
+        curadiff.similar(indexed, text=" ", field="clip", weights=own)
+
+
+def test_a_checkpoint_of_the_image_half_alone_is_refused(indexed, clip, home):
+    state = load_file(clip[1])
+    file = home / "visual.safetensors"
+    save_file({key: x for key, x in state.items() if key.startswith("visual.")}, file)
+    curadiff.embed(
+        indexed, encoder=ENCODER, weights=str(file), field="half", overwrite=True, progress=False
+    )
+    for call in (
+        lambda: curadiff.similar(indexed, text=WORDS, field="half", weights=str(file)),
+        lambda: curadiff.index_similarity(indexed, field="half", weights=str(file)),
+    ):
+        with pytest.raises(WeightsError, match=r"cannot be loaded from .*whole checkpoint"):
+            call()
+
+
+def test_an_image_finds_those_like_it_and_they_are_saved(indexed):
+    x = np.stack(indexed.values("clip")).astype(np.float64)
+    ids, paths = indexed.values(["id", "filepath"])
+    nearest = [ids[at] for at in np.argsort(-(x @ x[5]))[:K]]
+    assert nearest[0] == ids[5]
+    for image in (ids[5], paths[5], paths[5].rsplit("/", 1)[-1]):
+        assert curadiff.similar(indexed, image=image, count=K).ids == nearest
+    for count in (K, 3):  # a second query takes the place of the first
+        curadiff.similar(indexed, image=ids[5], count=count, save="like five")
+        assert indexed.load_saved_view("like five").values("id") == nearest[:count]
+    indexed.save_view("theirs", indexed.limit(1))
+    with pytest.raises(DataError, match="saved view 'theirs' that Curadiff did not make; choose"):
+        curadiff.similar(indexed, image=ids[5], save="theirs")
+    curadiff.clean(indexed, yes=True)
+    assert indexed.list_saved_views() == ["theirs"]
+
+
+def test_wrong_questions_are_refused(indexed):
+    for given in ({}, {"text": "a", "image": "b"}):
+        with pytest.raises(SettingsError, match="give either text or image"):
+            curadiff.similar(indexed, **given)
+    with pytest.raises(SettingsError, match="count must be >= 1, got 0"):
+        curadiff.similar(indexed, text="a", count=0)
+    with pytest.raises(DataError, match=r"no sample of the view .* has the id or file 'nobody'"):
+        curadiff.similar(indexed, image="nobody")
+    with pytest.raises(DataError, match=r"has no embeddings 'clop' \(did you mean 'clip'"):
+        curadiff.similar(indexed, text="a", field="clop")
+
+
+def test_the_activation_is_that_of_the_embeddings():
+    key = f"open_clip:{MODEL}-quickgelu|0123456789abcdef|pixels|float32"
+    assert encoders.has_text(key)
+    with pytest.raises(WeightsError, match=f"the weights of open_clip:{MODEL}-quickgelu"):
+        encoders.text_encoder(key)
+    assert not encoders.has_text("timm:resnet18|0|pixels|float32")
