@@ -102,33 +102,34 @@ class Trial:
     def _train_features(self) -> np.ndarray:
         return self.see(self.train.pictures)
 
-    def model(self, rows: np.ndarray) -> Model:
+    def model(self, rows: np.ndarray, side: int | None = None) -> Model:
         """Make the analytic network of some photographs as the product's previews do."""
         return Model(
             self.train.pictures[rows].transpose(0, 3, 1, 2),
-            side=self.given.side,
+            side=side or self.given.side,
             mirrored=True,
             by="rule",
             device=choose_device(self.given.device),
         )
 
-    def draw(self, name: str, rows: np.ndarray) -> np.ndarray:
+    def draw(self, name: str, rows: np.ndarray, side: int | None = None) -> np.ndarray:
         """Preview photographs, or read what was drawn under this name before."""
-        path = self.drawn / f"{name.replace(' ', '-')}-{self.given.side}px.npz"
+        path = self.drawn / f"{name.replace(' ', '-')}-{side or self.given.side}px.npz"
         if path.exists():
             with np.load(path) as file:
                 if len(file["drawn"]) >= self.given.drawings:
                     return file["drawn"][: self.given.drawings]
-        network, end = self.model(rows), FIRST_SEED + self.given.drawings
+        network, end = self.model(rows, side), FIRST_SEED + self.given.drawings
         parts = (range(at, min(at + PART, end)) for at in range(FIRST_SEED, end, PART))
         drawn = np.concatenate([network.sample(seeds, **DRAW).pictures for seeds in parts])
         write_npz(path, drawn=drawn)
         print(name, flush=True)
         return drawn
 
-    def values(self, name: str, rows: np.ndarray) -> dict[str, Any]:
+    def values(self, name: str, rows: np.ndarray, side: int | None = None) -> dict[str, Any]:
         """Return values, with intervals, of a preview of some photographs."""
-        return judged(self.real, self.see(self.draw(name, rows)), self._train_features[rows])
+        drawn = self.see(self.draw(name, rows, side))
+        return judged(self.real, drawn, self._train_features[rows])
 
     def small(self, pictures: np.ndarray) -> np.ndarray:
         """Return features of pictures as a network of 32 px would draw them.

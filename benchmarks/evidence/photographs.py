@@ -8,6 +8,7 @@ Python file with a function load(weights), the judge; the selection sees ``built
 a JSON file per part and all drawings, so that the same command goes on where it was stopped.
 
     select   writes arms.npz, which ``train`` reads
+    sides    previews of all photographs decided at 32 and at 64 px
     arms     previews of all, random, typicality and coreset
     harm     the twenty photographs of most harm, in worst.png, and previews without them
     groups   previews without each of the largest contributors
@@ -29,10 +30,11 @@ from chance import against_chance, plain
 from choosing import embed
 from curadiff import selectors
 from garments import TRAINED, Trial
-from planted import judged
+from planted import DRAW, judged
 from worst import worst_images
 
 BUDGET = 400
+SIDES = (32, 64)
 METHODS = (
     ("random-0", "random", 0),
     ("typicality", "typicality", 0),
@@ -84,6 +86,21 @@ def select(trial: Trial) -> dict[str, Any]:
     pool = reduced(trial.train.pictures, TRAINED)
     write_npz(trial.given.folder / "arms.npz", pool=pool, **rows)
     return {"budget": budget, "arms": {name: len(one) for name, one in chosen.items()}}
+
+
+def sides(trial: Trial) -> dict[str, Any]:
+    """Decide the preview of all photographs at more pixels, and see what it costs."""
+    rows = np.arange(len(trial.train.labels))
+    answer = {}
+    for side in SIDES:
+        begin = time.process_time()
+        trial.model(rows, side).sample(range(5), **DRAW)
+        seconds = (time.process_time() - begin) / 5
+        answer[f"{side} px"] = {
+            "cpu_seconds_a_drawing": seconds,
+            "values": trial.values("full", rows, side),
+        }
+    return answer
 
 
 def arms(trial: Trial) -> dict[str, Any]:
@@ -144,6 +161,7 @@ def trained(trial: Trial) -> dict[str, Any]:
 
 PARTS = {
     "select": select,
+    "sides": sides,
     "harm": worst_images,
     "arms": arms,
     "groups": groups,
