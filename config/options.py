@@ -180,7 +180,7 @@ class TrainOptions(TypedDict, total=False):
     horizontal_flip: bool
     """Mirror half of the images at random. [default: True]"""
     augment: float
-    """Probability of each augmentation that does not leak into the samples: flips, scaling, rotation, stretching and shifts (arXiv:2206.00364); 0.12 suits small data sets. [>= 0; <= 1; default: 0.0]"""
+    """Probability of each augmentation that does not leak into the samples: flips, scaling, rotation, stretching and shifts, none of colors (arXiv:2206.00364); 0.12 suits small data sets. [>= 0; <= 1; default: 0.0]"""
     dropout: float
     """Share of units dropped in the residual blocks while training; 0.1 to 0.25 suits small data sets. [>= 0; < 1; default: 0.0]"""
     ema_decay: float

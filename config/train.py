@@ -179,7 +179,8 @@ class TrainSettings(Settings):
     augment: float = setting(
         0.0,
         "Probability of each augmentation that does not leak into the samples: flips, scaling, "
-        "rotation, stretching and shifts (arXiv:2206.00364); 0.12 suits small data sets.",
+        "rotation, stretching and shifts, none of colors (arXiv:2206.00364); 0.12 suits small "
+        "data sets.",
         ge=0,
         le=1,
         advanced=True,

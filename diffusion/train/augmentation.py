@@ -5,8 +5,9 @@ network sees nine numbers that say how. With all of them zero, which stands for 
 is, it samples images as they are.
 
 Source: Karras et al. 2022, arXiv:2206.00364, appendix F.2 and table 6 (after Karras et al.
-2020, arXiv:2006.06676); the colour transforms of the latter are not used there. Pixels are
-interpolated bicubically, not through their wavelet filter.
+2020, arXiv:2006.06676). The color transforms of the latter are off there: of their code's
+``AugmentPipe``, ``train.py`` switches on flips, scale, rotation, stretch and shift, hence nine
+labels. Pixels are interpolated bicubically, not through their wavelet filter.
 """
 
 from __future__ import annotations
