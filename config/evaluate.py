@@ -69,7 +69,7 @@ class EvaluateSettings(Settings):
     )
     classes: str | None = setting(
         None,
-        "Field with the class of the real images, such as ground_truth: counts, coverage and other "
+        "Field with the class of the real images, such as label: counts, coverage and other "
         "values of each class besides. Generated images have drawn_class, or the same field.",
         advanced=True,
     )

@@ -174,7 +174,7 @@ class TrainOptions(TypedDict, total=False):
     timesteps: int
     """Noise levels T. [>= 2; <= 10000; default: 1000]"""
     classes: str | None
-    """Field with the class of each image, such as ground_truth, which the network is told; images can then be drawn by class."""
+    """Field with the class of each image, such as label, which the network is told; images can then be drawn by class."""
     label_dropout: float
     """Share of the images whose class the network is not told in a step; guidance needs it. [>= 0; < 1; default: 0.1]"""
     horizontal_flip: bool
@@ -282,7 +282,7 @@ class EvaluateOptions(TypedDict, total=False):
     bootstrap: int
     """Resamples behind each interval; 0 for none. [>= 0; <= 100000; default: 1000]"""
     classes: str | None
-    """Field with the class of the real images, such as ground_truth: counts, coverage and other values of each class besides. Generated images have drawn_class, or the same field."""
+    """Field with the class of the real images, such as label: counts, coverage and other values of each class besides. Generated images have drawn_class, or the same field."""
     mirrored: bool
     """Look for mirrored copies of the training images too. [default: True]"""
     key: str

@@ -165,7 +165,7 @@ class TrainSettings(Settings):
     timesteps: int = setting(1000, "Noise levels T.", ge=2, le=10_000, advanced=True)
     classes: str | None = setting(
         None,
-        "Field with the class of each image, such as ground_truth, which the network is told; "
+        "Field with the class of each image, such as label, which the network is told; "
         "images can then be drawn by class.",
     )
     label_dropout: float = setting(

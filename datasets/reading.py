@@ -158,6 +158,20 @@ def class_labels(dataset: Any, ids: list[str], field: str) -> list[str | None]:
     Args:
         dataset: The data set.
         ids: Sample ids.
+        field: See `class_path`.
+
+    Raises:
+        DataError: There is no such field, or it holds something else.
+    """
+    path = class_path(dataset, field)
+    return all_samples(dataset).select(ids, ordered=True).values(path)
+
+
+def class_path(dataset: Any, field: str) -> str:
+    """Return the path of the text in a field with classes.
+
+    Args:
+        dataset: The data set.
         field: A field of classifications, such as ground_truth, or of text, such as
             ground_truth.label.
 
@@ -171,13 +185,30 @@ def class_labels(dataset: Any, ids: list[str], field: str) -> list[str | None]:
         path = f"{field}.label"
         known = dataset.get_field(path)
     if not isinstance(known, fo.StringField):
-        fields = list(dataset.get_field_schema(flat=True))
+        fields = class_fields(dataset)
         what = "has no field" if known is None else "has no classes in the field"
         raise DataError(
             f"{dataset.name!r} {what} {field!r}{nearest(field, fields)}; give a field of "
-            "classifications, or of text."
+            f"classifications, or of text (there: {', '.join(fields) or 'none'})."
         )
-    return all_samples(dataset).select(ids, ordered=True).values(path)
+    return path
+
+
+def class_fields(dataset: Any) -> list[str]:
+    """List the top-level fields of a data set that can hold classes, classifications first."""
+    fo = fiftyone()
+    schema = dataset.get_field_schema()
+    of_classes = [
+        name
+        for name, field in schema.items()
+        if isinstance(field, fo.EmbeddedDocumentField) and field.document_type is fo.Classification
+    ]
+    of_text = [
+        name
+        for name, field in schema.items()
+        if isinstance(field, fo.StringField) and name not in ("filepath", "media_type")
+    ]
+    return [*of_classes, *of_text]
 
 
 def embedding_fields(dataset: Any) -> list[str]:

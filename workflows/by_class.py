@@ -14,7 +14,10 @@ from ..datasets import reading
 if TYPE_CHECKING:
     from .evaluating import Images
 
-CLASSES_NEED = "classes needs data sets on both sides, and one is a folder; import it first."
+CLASSES_NEED = (
+    "classes needs data sets on both sides, and one is a folder; import it first: curadiff "
+    "import-generated FOLDER for drawings, curadiff import FOLDER for other images."
+)
 OF_REAL = {"coverage": "covered"}  # value of a class, and the field whose mean over it it is
 OF_GENERATED = {"precision": "in_manifold", "memorized": "memorized"}
 
@@ -39,9 +42,8 @@ def by_class(
         DataError: A side is a folder, or has no such field.
     """
     real_labels = _labels(reference, field, evaluation.real_rows)
-    drawn_of = drawings.CLASS
-    has_drawn = generated.dataset is not None and generated.dataset.get_field(drawn_of) is not None
-    made_labels = _labels(generated, drawn_of if has_drawn else field, evaluation.generated_rows)
+    made_field = _field_of_drawings(generated.dataset, field)
+    made_labels = _labels(generated, made_field, evaluation.generated_rows)
     real_x = reference.x[evaluation.real_rows]
     made_x = generated.x[evaluation.generated_rows]
     found = {}
@@ -58,6 +60,24 @@ def by_class(
         )
         found[name] = values
     return found
+
+
+def check_classes(generated: Any, reference: Any, field: str) -> None:
+    """Make sure that two data sets can be compared class by class.
+
+    Raises:
+        DataError: A side is a folder (None), or has no such field.
+    """
+    if generated is None or reference is None:
+        raise DataError(CLASSES_NEED)
+    reading.class_path(reference, field)
+    reading.class_path(generated, _field_of_drawings(generated, field))
+
+
+def _field_of_drawings(dataset: Any, field: str) -> str:
+    """Return the field with the classes of generated images."""
+    drawn = dataset is not None and dataset.get_field(drawings.CLASS) is not None
+    return drawings.CLASS if drawn else field
 
 
 def _labels(images: Images, field: str, rows: np.ndarray) -> list[str | None]:

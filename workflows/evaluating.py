@@ -22,7 +22,7 @@ from ..datasets.generated import source_of
 from ..encoders.distributed import Ranks, embed_over_processes
 from ..metrics.suite import check_counts
 from . import conditions
-from .by_class import CLASSES_NEED, by_class
+from .by_class import CLASSES_NEED, by_class, check_classes
 from .over_shards.evaluating import NEEDS_IMAGES, evaluate_shards
 from .over_shards.sources import shards_of
 from .progress import Progress, Report, reporting
@@ -32,7 +32,6 @@ OF_STUDY = ("covered", "nearest_generated", "nearest_generated_distance")
 """What a study writes on real images per training: enough to see what a model never draws."""
 
 
-MUST_BE_DATASETS = ("generated", "reference")  # for values of each class
 NOT_OF_METRICS = {*NEEDS_IMAGES, "classes"}
 
 
@@ -130,8 +129,8 @@ def evaluate(
         return evaluate_shards(given, opened, config)
     sides = {role: side(source) for role, source in given.items() if source is not None}
     _refuse_swapped(sides["generated"], sides["reference"])
-    if config.classes is not None and None in (sides[role].dataset for role in MUST_BE_DATASETS):
-        raise DataError(CLASSES_NEED)
+    if config.classes is not None:  # before hours of embedding
+        check_classes(sides["generated"].dataset, sides["reference"].dataset, config.classes)
     real, made = (sides[role].given for role in ("reference", "generated"))
     check_counts(real=real, generated=made, counts=config.counts)  # before hours of embedding
     size = conditions.size_for(config, sides["generated"].files.paths)

@@ -34,7 +34,9 @@ def test_labels_are_read_from_classifications_and_text(kinds):
     assert reading.class_labels(kinds, ids, "kind") == expected
     assert reading.class_labels(kinds, ids, "kind.label") == expected
     assert reading.class_labels(kinds, ids, "text") == list("bababa")
-    with pytest.raises(DataError, match="has no field 'kinds'"):
+    with pytest.raises(
+        DataError, match=r"has no field 'kinds' \(did you mean 'kind'\?\).*\(there: kind, text\)"
+    ):
         reading.class_labels(kinds, ids, "kinds")
     with pytest.raises(DataError, match="has no classes in the field 'metadata'"):
         reading.class_labels(kinds, ids, "metadata")
@@ -69,6 +71,9 @@ def test_an_evaluation_says_counts_and_coverage_of_each_class(kinds):
         )
         with pytest.raises(DataError, match="classes needs data sets on both sides"):
             curadiff.evaluate(folder, kinds, classes="kind", progress=False, **settings)
+        wrong = {**settings, "encoder": "open_clip:ViT-B-32"}  # whose weights are not asked for
+        with pytest.raises(DataError, match="has no field 'kinds'"):
+            curadiff.evaluate(made, kinds, classes="kinds", progress=False, **wrong)
     finally:
         made.delete()
     counts = {name: (of["n_real"], of["n_generated"]) for name, of in found.classes.items()}
