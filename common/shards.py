@@ -220,6 +220,18 @@ class ShardSet:
             at += len(column)
         return rows
 
+    def embeddings_of(self, rows: Array) -> Array:
+        """Return the embeddings of single rows, in their order; NaN where one is null."""
+        ascending = np.argsort(rows, kind="stable")
+        result = np.empty((len(rows), self.dim), np.float32)
+        for begin in range(0, len(self), GROUP):
+            end = min(begin + GROUP, len(self))
+            low, high = np.searchsorted(rows[ascending], [begin, end])
+            if low < high:
+                places = ascending[low:high]
+                result[places] = self.embeddings(begin, end)[rows[places] - begin]
+        return result
+
     def values(self, name: str, begin: int = 0, end: int | None = None) -> list[Any]:
         """Return another column of some rows.
 

@@ -90,6 +90,12 @@ class SelectResult:
         text = f"{self.name}: {len(self.ids)} of {self.config['pool_size']} {what}"
         if self.config["shortfall"]:
             text += f", {self.config['shortfall']} fewer than asked: {self.config['stop_reason']}"
+        if count := self.config.get("cells"):
+            many, bound = "s" * (count > 1), self.config["bound"]
+            text += (
+                f", in {count:,} cell{many}: no row that may be chosen is farther than {bound:.3g} "
+                "from a chosen one"
+            )
         if self.config.get("report"):
             text += f"\nReport: {self.config['report']}"
         if self.config["missing"]:

@@ -38,6 +38,7 @@ def test_rows_across_files_and_groups_come_back(tmp_path, monkeypatch):
         assert shards.values("id", begin, end) == [f"image-{row}" for row in range(begin, end)]
     rows = np.array([33, 0, 20, 49, 1])
     assert shards.values_of("id", rows) == [f"image-{row}" for row in rows]
+    np.testing.assert_array_equal(shards.embeddings_of(rows), x[rows])
     assert shards.values("harm", 19, 22) == [1.9, 2.0, 2.1]
 
 

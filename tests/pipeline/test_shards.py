@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import curadiff
 import numpy as np
 import pytest
@@ -78,6 +80,48 @@ def test_picks_from_shards_are_those_from_fiftyone(dataset, home, paths, x, tmp_
         assert table.values("sha256") == [content_hash(paths[row]) for row in at]
         np.testing.assert_array_equal(table.embeddings(), x[at])
         assert curadiff.select(shards, to_shards=str(picks), **options).repeated
+
+
+def test_a_pool_that_is_too_large_for_one_pass_is_selected_from_in_cells(
+    home, paths, x, tmp_path, monkeypatch, capsys
+):
+    shards = write_elsewhere(tmp_path / "pool", paths, x, group=["a"] * len(paths))
+    options = {"budget": 5, "seed": 2}
+    exact = {
+        method: curadiff.select(shards, to_shards=str(tmp_path / method), method=method, **options)
+        for method in ("random", "coreset", "typicality")
+    }
+    monkeypatch.setattr("curadiff.workflows.over_shards.selecting.MOST", 30)
+    for method, one_pass in exact.items():
+        picks = str(tmp_path / f"{method}-in-cells")
+        chosen = curadiff.select(shards, to_shards=picks, method=method, **options)
+        assert chosen.ids == one_pass.ids  # of one cell
+        assert not chosen.repeated
+        assert curadiff.select(shards, to_shards=picks, method=method, **options).repeated
+        theirs, ours = (ShardSet(files_of(one.folder)) for one in (one_pass, chosen))
+        np.testing.assert_array_equal(ours.embeddings(), theirs.embeddings())
+        assert [ours.values(n) for n in ours.names[:3]] == [
+            theirs.values(n) for n in ours.names[:3]
+        ]
+    words = ["--method", "coreset", "--budget", "4", "--to-shards", str(tmp_path / "shown")]
+    assert main(["select", str(shards), *words]) == 0
+    out = capsys.readouterr().out
+    assert "in 1 cell: no row that may be chosen is farther than" in out
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+    for settings, message in (
+        ({"method": "kmeans"}, "by coreset, typicality or random, and not by kmeans"),
+        ({"group_field": "group", "quotas": "balanced"}, "in cells without group_field"),
+        ({"budget": 41, "method": "random"}, "budget must be <= 40"),
+    ):
+        with pytest.raises(SettingsError, match=message):
+            curadiff.select(shards, to_shards=str(tmp_path / "no"), **{**options, **settings})
+    twice = write_elsewhere(tmp_path / "twice", [paths[0], *paths[:-1]], x)
+    with pytest.raises(DataError, match="several rows have the id"):
+        curadiff.select(twice, budget=3, to_shards=str(tmp_path / "no"))
+    monkeypatch.setattr("shutil.disk_usage", lambda folder: SimpleNamespace(free=10))
+    with pytest.raises(DataError, match=r"0\.0 GB of free space, and cells of these shards take"):
+        curadiff.select(shards, to_shards=str(tmp_path / "no"), method="coreset", **options)
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
 
 
 def test_what_shards_do_not_have_is_refused(home, paths, x, tmp_path, capsys):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +12,13 @@ from ...common.errors import DataError, SettingsError
 from ...common.files import read_json, replacing_folder, write_json
 from ...common.shards import ShardSet, write_shard
 from ...config import SelectSettings
-from ...datasets.reading import Samples
 from ...datasets.writing import ids_hash
 from . import sources
+from .choice import Chosen, fingerprint
+from .in_cells import PoolInCells
 
 RECORD = "selection.json"
-MOST = 10_000_000  # rows that one process selects from
+MOST = 10_000_000  # rows that are compared at once; more are selected from in cells
 NEEDS_DATASET = {
     "name": "tags",
     "keep": "a selection",
@@ -55,47 +54,29 @@ def select_from_shards(
     folder = _target(config)
     if any(path.absolute().parent.samefile(folder) for path in shards.paths if folder.exists()):
         raise DataError(f"{folder} is the pool, and its rows are selected; give another folder.")
-    if len(shards) > MOST:
-        raise DataError(
-            f"{source} has {len(shards):,} rows, and one process selects from at most {MOST:,}; "
-            "share them among processes: torchrun --nproc-per-node N "
-            f"-m curadiff.selectors.distributed.command {source}/*.parquet"
-        )
-    pool = sources.read_pool(shards)
-    constraints = _constraints(shards, config)
-    fingerprint = _fingerprint(config, pool, constraints)
-    earlier = _earlier(folder, config, fingerprint)
+    pool = (PoolInCells if len(shards) > MOST else Pool)(source, shards, config)
+    earlier = _earlier(folder, config, pool.fingerprint)
     if earlier is not None:
         return earlier["ids"], earlier, folder, True
-    assert pool.x is not None
-    chosen = selectors.select(
-        pool.x,
-        config.budget,
-        method=config.method,
-        ids=pool.names,
-        seed=config.seed,
-        device=config.device,
-        **constraints,
-        **selectors.options_of(config),
-    )
-    rows = np.asarray(chosen.indices)
-    ids = [pool.ids[row] for row in rows]
+    chosen = pool.choose(folder)
+    rows = chosen.rows
+    ids = shards.values_of("id", rows)
     record = {
         "settings": config.model_dump(mode="json"),
         "selection_method": config.method,
-        "fingerprint": fingerprint,
+        "fingerprint": pool.fingerprint,
         "source": str(Path(source).expanduser().absolute()),
-        "encoder": pool.encoder,
-        "pool_size": len(pool.ids),
-        "pool_hash": ids_hash(pool.ids),
+        "encoder": shards.encoder,
+        "pool_size": len(shards),
+        "pool_hash": pool.hash,
         "ids_hash": ids_hash(ids),
         "missing": 0,
         "stop_reason": chosen.stop_reason,
-        "shortfall": int(chosen.shortfall),
-        "used": chosen.settings,
-        # What compares every row with the picks or with all others is left to `report`: it would
-        # take longer than the choice.
-        "flagged": int(np.sum(chosen.flagged)) if config.method == "typicality" else None,
+        "shortfall": chosen.shortfall,
+        "used": chosen.used,
+        "flagged": chosen.flagged,
+        "bound": chosen.bound,
+        "cells": chosen.cells,
         "ids": ids,
     }
     with replacing_folder(folder) as unfinished:
@@ -103,10 +84,10 @@ def select_from_shards(
         write_shard(
             unfinished / "selection.parquet",
             ids=ids,
-            uris=[pool.paths[row] for row in rows],
+            uris=_texts(shards, "uri", rows),
             sha256=_texts(shards, "sha256", rows),
-            embeddings=pool.x[rows],
-            encoder=pool.encoder or "",
+            embeddings=pool.embeddings(rows),
+            encoder=shards.encoder or "",
             extra={
                 **{
                     name: shards.values_of(name, rows)
@@ -119,6 +100,55 @@ def select_from_shards(
         )
         write_json(unfinished / RECORD, record)
     return ids, record, folder, False
+
+
+class Pool:
+    """A pool that is in memory as a whole.
+
+    Args:
+        source: As it was given.
+        shards: The pool.
+        config: Settings.
+
+    Raises:
+        DataError: Ids are not unique, embeddings are not finite, or a column has empty values.
+    """
+
+    def __init__(self, source: Any, shards: ShardSet, config: SelectSettings) -> None:
+        pool = sources.read_pool(shards)
+        assert pool.x is not None
+        self.config, self._names, self._x = config, pool.names, pool.x
+        self._constraints = _constraints(shards, config)
+        self.hash = ids_hash(pool.ids)
+        content = np.ascontiguousarray(pool.x).data
+        self.fingerprint = fingerprint(config, self._constraints, self.hash.encode(), content)
+
+    def choose(self, beside: Path) -> Chosen:
+        """Choose rows, exactly."""
+        chosen = selectors.select(
+            self._x,
+            self.config.budget,
+            method=self.config.method,
+            ids=self._names,
+            seed=self.config.seed,
+            device=self.config.device,
+            **self._constraints,
+            **selectors.options_of(self.config),
+        )
+        return Chosen(
+            np.asarray(chosen.indices),
+            chosen.scores,
+            chosen.stop_reason,
+            int(chosen.shortfall),
+            chosen.settings,
+            # What compares every row with the picks or with all others is left to `report`: it
+            # would take longer than the choice.
+            int(np.sum(chosen.flagged)) if self.config.method == "typicality" else None,
+        )
+
+    def embeddings(self, rows: np.ndarray) -> np.ndarray:
+        """Return the embeddings of some rows, as the shards have them."""
+        return self._x[rows]
 
 
 def _target(config: SelectSettings) -> Path:
@@ -154,15 +184,6 @@ def _constraints(shards: ShardSet, config: SelectSettings) -> dict[str, Any]:
     if config.counts is not None:
         constraints["quotas"] = config.counts
     return constraints
-
-
-def _fingerprint(config: SelectSettings, pool: Samples, constraints: dict[str, Any]) -> str:
-    left_out = {"overwrite", "name", "device", "to_shards"}
-    asked = config.model_dump(mode="json", exclude=left_out)
-    digest = hashlib.sha256(json.dumps([asked, constraints], sort_keys=True, default=str).encode())
-    digest.update(ids_hash(pool.ids).encode())
-    digest.update(np.ascontiguousarray(pool.x).data)
-    return digest.hexdigest()
 
 
 def _earlier(folder: Path, config: SelectSettings, fingerprint: str) -> dict[str, Any] | None:

@@ -1,0 +1,155 @@
+"""``select`` from more shards than one process holds: in cells, on disk."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ... import selectors
+from ...common.errors import DataError, SettingsError
+from ...common.files import folder_beside
+from ...common.shards import ShardSet
+from ...config import SelectSettings
+from ...selectors.distributed.in_cells import METHODS, InCells, check, select_in_cells
+from ...selectors.random_subset import random_numbers
+from .choice import Chosen, fingerprint
+from .sources import BLOCK, check_finite
+
+NEEDS_ONE_PASS = ("group_field", "together_field", "weight_field")
+"""Settings about extra columns that are compared over all rows at once."""
+
+
+class PoolInCells:
+    """A pool of which a block is in memory at a time.
+
+    Args:
+        source: As it was given, for messages.
+        shards: The pool.
+        config: Settings.
+
+    Raises:
+        SettingsError: A method or a column needs all rows at once.
+        DataError: An embedding is not finite, or two rows have one id.
+    """
+
+    def __init__(self, source: Any, shards: ShardSet, config: SelectSettings) -> None:
+        _check_settings(source, shards, config)
+        self.shards, self.config = shards, config
+        self._numbers = np.empty(len(shards))  # by id and seed alone
+        names, digest = hashlib.sha256(), hashlib.sha256()
+        for begin in range(0, len(shards), BLOCK):
+            end = min(begin + BLOCK, len(shards))
+            ids, x = shards.values("id", begin, end), shards.embeddings(begin, end)
+            check_finite(shards, x, ids)
+            self._numbers[begin:end] = random_numbers(np.array(ids), config.seed)
+            names.update("\n".join([*ids, ""]).encode())
+            digest.update(x.data)
+        _check_unique(shards, self._numbers)
+        self.hash = names.hexdigest()
+        digest.update(names.digest())
+        self.fingerprint = fingerprint(config, None, digest.digest())
+
+    def choose(self, beside: Path) -> Chosen:
+        """Choose rows, with cells in a folder beside a path for the while.
+
+        Raises:
+            SettingsError: The budget or an option is not possible in cells.
+            DataError: There is no room for the cells.
+        """
+        config, shards = self.config, self.shards
+        if config.method == "random":
+            rows = np.argsort(-self._numbers, kind="stable")[: config.budget]
+            used: dict[str, Any] = {"method": "random", "budget": config.budget}
+            used["seed"] = config.seed
+            return Chosen(rows, np.log(self._numbers[rows]), "The budget was reached.", 0, used)
+        rank = np.empty(len(shards), np.int64)
+        rank[np.argsort(self._numbers, kind="stable")] = np.arange(len(shards))
+        with folder_beside(beside) as folder:
+            _check_room(folder, shards)
+            made = select_in_cells(
+                shards,
+                config.budget,
+                method=config.method,
+                rank=rank,
+                folder=folder,
+                device=config.device,
+                seed=config.seed,
+                **selectors.options_of(config),
+            )
+        return Chosen(
+            made.indices,
+            made.scores,
+            _reason(made, config.budget),
+            config.budget - len(made.indices),
+            made.settings,
+            made.flagged if config.method == "typicality" else None,
+            made.bound,
+            made.cells,
+        )
+
+    def embeddings(self, rows: np.ndarray) -> np.ndarray:
+        """Return the embeddings of some rows, as the shards have them."""
+        return self.shards.embeddings_of(rows)
+
+
+def _reason(made: InCells, budget: int) -> str:
+    if len(made.indices) == budget:
+        return "The budget was reached."
+    return (
+        f"Only {len(made.indices)} of {budget} were chosen: the others are outliers, or within "
+        f"{made.settings['min_distance']:.3g} of a chosen one; lower the budget or min_distance, "
+        "or take coreset."
+    )
+
+
+def _check_settings(source: Any, shards: ShardSet, config: SelectSettings) -> None:
+    instead = (
+        f"{source} has {len(shards):,} rows, more than one process compares at once, and is "
+        "selected from in cells"
+    )
+    if config.method not in (*METHODS, "random"):
+        raise SettingsError(
+            f"{instead} by {', '.join(METHODS)} or random, and not by {config.method}; take one "
+            "of them."
+        )
+    if config.method != "random":
+        check(config.method, config.budget, len(shards), config.alpha)
+    elif config.budget > len(shards):
+        raise SettingsError(
+            f"budget must be <= {len(shards):,}, the rows that there are, got {config.budget:,}."
+        )
+    for name in NEEDS_ONE_PASS:
+        if getattr(config, name) is not None:
+            raise SettingsError(
+                f"{instead} without {name}; leave it out, or select in each part of the shards."
+            )
+
+
+def _check_room(folder: Path, shards: ShardSet) -> None:
+    """Refuse to write cells where they do not fit; a level of them is there twice meanwhile."""
+    free, needed = shutil.disk_usage(folder).free, 2 * len(shards) * (4 * shards.dim + 8)
+    if free < needed:
+        raise DataError(
+            f"{folder.parent} has {free / 1e9:,.1f} GB of free space, and cells of these shards "
+            f"take up to {needed / 1e9:,.1f} GB for the while; free some, or write elsewhere."
+        )
+
+
+def _check_unique(shards: ShardSet, numbers: np.ndarray) -> None:
+    """Refuse ids that name two rows: only rows of equal numbers can."""
+    order = np.argsort(numbers, kind="stable")
+    same = np.flatnonzero(numbers[order][1:] == numbers[order][:-1])
+    suspects = np.unique(np.concatenate([order[same], order[same + 1]]))
+    if not len(suspects):
+        return
+    ids = shards.values_of("id", suspects)
+    twice = sorted({id for id in ids if ids.count(id) > 1})[:1]
+    if twice:
+        raise DataError(
+            f"{shards.paths[0].parent}: several rows have the id {twice[0]!r}; each image needs an "
+            "id of its own."
+        )
