@@ -243,6 +243,18 @@ class StudySettings(Settings):
         return self
 
     @model_validator(mode="after")
+    def _drawings_have_classes(self) -> StudySettings:
+        """Refuse values of each class where drawings have none."""
+        if self.evaluate.classes is None:
+            return self
+        if self.trainer == "command" or self.train.classes is None:
+            raise ValueError(
+                f"evaluate.classes needs drawings with a class; give train.classes "
+                f"{self.evaluate.classes} too, with trainer=curadiff, or leave it out."
+            )
+        return self
+
+    @model_validator(mode="after")
     def _equal_images(self) -> StudySettings:
         """Refuse steps of an arm's own where all arms are to see equally many images or epochs."""
         own = [arm.name for arm in self.arms if arm.steps is not None]

@@ -18,7 +18,7 @@ from ..workflows.importing import import_images
 from ..workflows.over_shards.sources import vectors_of
 from ..workflows.progress import Progress
 from ..workflows.sources import folder_of
-from . import splitting
+from . import planning, splitting
 from .directory import open_study
 from .leaving_out import with_left_out
 from .preview.first import preview_first
@@ -69,6 +69,7 @@ def study(
         config = config.model_copy(update={"embed": vectors_of(folder, config.embed)})
         source = import_images(folder).dataset
     dataset, view = reading.resolve(source)
+    planning.check_classes(config, dataset)
     config = with_left_out(config, dataset, view)
     run = open_study(config, identity.identity(dataset), folder)
     with Leadership(run) as leads:

@@ -144,6 +144,17 @@ def budget_of(config: StudySettings, arm: ArmSettings, pool_size: int) -> int:
     return pool_size if arm.method == "full" else arm.budget or config.budget
 
 
+def check_classes(config: StudySettings, dataset: Any) -> None:
+    """Refuse fields of classes that hold none, before any work is done.
+
+    Raises:
+        DataError: There is no such field, or it holds something else.
+    """
+    for field in (config.train.classes, config.evaluate.classes):
+        if field is not None:
+            reading.class_path(dataset, field)
+
+
 def check(config: StudySettings, pool_size: int, sizes: Mapping[str, int] | None = None) -> None:
     """Refuse a plan that cannot be carried out, before any work is done.
 

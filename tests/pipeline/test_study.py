@@ -269,6 +269,17 @@ def test_trainings_watch_held_out_images_that_can_be_read(embedded):
     assert planning.validation_images(embedded.select([]), "builtin").paths == []
 
 
+def test_a_wrong_field_of_classes_is_refused_before_any_work(dataset, home):
+    told = {**SIZES["train"], "classes": "label"}
+    judge = {**SIZES["evaluate"], "classes": "lable"}
+    for wrong in ({"train": {**told, "classes": "lable"}}, {"train": told, "evaluate": judge}):
+        with pytest.raises(DataError, match=r"'lable' \(did you mean 'label'"):
+            curadiff.study(dataset, progress=False, **{**SIZES, **wrong})
+    assert runs.listing() == []
+    with pytest.raises(SettingsError, match=r"evaluate.classes needs drawings with a class"):
+        curadiff.study(dataset, progress=False, **{**SIZES, "evaluate": judge})
+
+
 def test_a_training_knows_the_classes_of_its_held_out_images(dataset, home):
     from curadiff.config import TrainSettings
     from curadiff.datasets import reading
