@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .. import runs
+from ..common.words import plural
 from .output import Answer
 
 
@@ -25,14 +26,16 @@ def manage_cache(clear: str | None) -> Answer:
                 lines.append(f"{caches.clear(kind)} {caches.ABOUT[kind]} deleted")
     features = cache.info()
     held = caches.info()
-    rows = [("features", features.bytes, features.limit, f"{sum(features.images.values())} images")]
+    rows = [
+        ("features", features.bytes, features.limit, plural(sum(features.images.values()), "image"))
+    ]
     rows += [
         (one.kind, one.bytes, one.limit, f"{one.entries} {caches.ABOUT[one.kind]}") for one in held
     ]
     for kind, size, most, what in rows:
         lines.append(f"{kind:<9} {size / 1e6:>9.1f} MB of at most {most / 1e6:>6.0f} MB  {what}")
     for key, count in features.images.items():
-        lines.append(f"  features of {count} images by {key}")
+        lines.append(f"  features of {plural(count, 'image')} by {key}")
     lines.append(f"in {runs.home()}")
     value = {"home": runs.home(), "features": features, "caches": held}
     return Answer(value, "\n".join(lines))

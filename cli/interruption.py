@@ -6,7 +6,7 @@ import argparse
 import shlex
 
 SERVERS = ("app", "rate", "demo")
-READERS = ("datasets", "compare", "cache", "doctor", "completion")
+READERS = ("datasets", "similar", "compare", "cache", "doctor", "completion")
 
 
 def sentence(args: argparse.Namespace, words: list[str]) -> str:

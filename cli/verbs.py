@@ -212,10 +212,11 @@ def completion(args: argparse.Namespace) -> None:
 
 
 def _say_what_was_taken(source: str) -> None:
-    """Say that a data set was taken where a folder here has the same name."""
-    from ..datasets import resolving
+    """Say that a data set was taken where another folder here has the same name."""
+    from ..datasets import identity, resolving
 
-    if Path(source).is_dir() and resolving.split_name(source)[0]:
+    name = resolving.split_name(source)[0] if Path(source).is_dir() else None
+    if name and str(Path(source).resolve()) not in identity.folders_of(identity.load(name)):
         print(
             f"curadiff: {source} is taken as the data set of that name, not as the folder here.",
             file=sys.stderr,

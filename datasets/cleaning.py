@@ -47,13 +47,13 @@ class Written:
     def by_kind(self) -> dict[str, list[str]]:
         """Return the names by what they are called in FiftyOne, without empty kinds."""
         kinds = {
-            "fields": self.names.fields,
-            "tags": [*self.names.tags, *([vectors.UNREADABLE] if self.unreadable else [])],
-            "saved views": self.names.views,
-            "runs": self.names.runs,
-            "brain runs": self.names.brain_runs,
-            "workspaces": self.names.workspaces,
-            "sidebar groups": self.groups,
+            "field": self.names.fields,
+            "tag": [*self.names.tags, *([vectors.UNREADABLE] if self.unreadable else [])],
+            "saved view": self.names.views,
+            "run": self.names.runs,
+            "brain run": self.names.brain_runs,
+            "workspace": self.names.workspaces,
+            "sidebar group": self.groups,
         }
         return {kind: list(called) for kind, called in kinds.items() if called}
 

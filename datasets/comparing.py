@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..common.errors import DataError
+from ..common.words import plural
 from ..layouts import Record
 from . import documents, info, names, stated
 from .database import fiftyone
@@ -87,10 +88,10 @@ def compare(
     if moved and not repoint:
         record, sample = next((r, moved[r.path]) for r in new if r.path in moved)
         raise DataError(
-            f"{len(moved):,} images of {folder.path} are those of samples of {dataset.name!r} "
-            f"whose files are gone ({sample['filepath']} is now {record.path}). With repoint "
-            "(--repoint) these samples get their files back and keep ids, tags and fields; with "
-            "add (--add) the images are added as new ones."
+            f"{plural(len(moved), 'image')} of {folder.path} are those of samples of "
+            f"{dataset.name!r} whose files are gone ({sample['filepath']} is now {record.path}). "
+            "With repoint (--repoint) these samples get their files back and keep ids, tags and "
+            "fields; with add (--add) the images are added as new ones."
         )
     to_add = [record for record in new if record.path not in moved]
     plan = Plan()

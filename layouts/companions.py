@@ -8,7 +8,8 @@ from collections import Counter
 from collections.abc import Collection
 from dataclasses import replace
 
-from .records import Record, plural
+from ..common.words import plural
+from .records import Record
 
 PHOTOGRAPHS = ("images", "image", "imgs", "img", "photos", "photographs", "jpegimages", "rgb")
 MASKS = (

@@ -18,9 +18,10 @@ import re
 from pathlib import Path
 
 from ..common.errors import DataError
+from ..common.words import plural
 from .files import LeftOut, few
 from .pairs import read_pairs
-from .records import Record, Records, plural
+from .records import Record, Records
 from .vitonhd import child, is_pose, list_files, list_folders
 
 CATEGORIES = ("upper_body", "lower_body", "dresses")

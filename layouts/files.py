@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ..common.errors import DataError
 from ..common.images import SEVERAL, formats, frames, readable, sniff
-from .records import plural
+from ..common.words import plural
 
 ENDINGS = (
     "jpg", "jpeg", "jfif", "jpe", "mpo", "png", "webp", "tif", "tiff", "bmp", "gif", "avif", "heic",

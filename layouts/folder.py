@@ -7,9 +7,10 @@ from pathlib import Path
 
 from ..common.errors import DataError
 from ..common.images import formats, readable
+from ..common.words import plural
 from .companions import attach
 from .files import JUNK, LeftOut
-from .records import Record, Records, plural
+from .records import Record, Records
 from .tables import TABLE, Rows, annotate, read_table
 
 SPLITS = ("train", "training", "test", "testing", "val", "valid", "validation")

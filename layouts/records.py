@@ -58,8 +58,3 @@ class Records(list[Record]):
         self.ignored = ignored
         self.notes = tuple(notes)
         self.damaged = dict(damaged or {})
-
-
-def plural(count: int, noun: str, many: str = "") -> str:
-    """Say ``1 file`` or ``2,031 files``."""
-    return f"{count:,} {noun if count == 1 else many or noun + 's'}"

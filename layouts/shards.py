@@ -11,7 +11,8 @@ import numpy as np
 
 from ..common.errors import DataError, EnvironmentFault
 from ..common.shards import ShardSet, files_of, local_path
-from .records import Record, Records, Value, plural
+from ..common.words import plural
+from .records import Record, Records, Value
 
 LABEL = "label"
 CONTEXT, SELECTION = "context", "selection"  # splits, each a saved view

@@ -16,9 +16,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from ..common.errors import DataError, nearest
+from ..common.words import plural
 from .cells import typed
 from .files import few
-from .records import Record, plural
+from .records import Record
 
 TABLE = "labels.csv"
 Rows = dict[str, dict[str, str]]

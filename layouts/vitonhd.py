@@ -20,10 +20,11 @@ from pathlib import Path
 
 from ..common.errors import DataError
 from ..common.images import size_of
+from ..common.words import plural
 from .files import LeftOut
 from .pairs import find_pairs, read_pairs
 from .pose import body_points
-from .records import Record, Records, plural
+from .records import Record, Records
 from .tables import TABLE, annotate, read_table
 
 # Folder name with version and hyphens taken off -> role.

@@ -8,6 +8,7 @@ from typing import Any
 from .. import runs
 from ..common.errors import DataError, RunError, nearest
 from ..common.keys import training_key, under, versioned
+from ..common.words import plural
 from ..datasets import cleaning, selections
 from ..datasets.database import lost_in_words
 from ..datasets.names import key_of
@@ -41,10 +42,10 @@ class Cleaning:
         begin = "Removed from" if self.done else "This would be removed from"
         lines = [f"{begin} {self.dataset}, {whose}:"]
         lines += [
-            f"  {len(listed):,} {kind}: {', '.join(listed)}" for kind, listed in kinds.items()
+            f"  {plural(len(listed), kind)}: {', '.join(listed)}" for kind, listed in kinds.items()
         ]
         notes = sum(map(len, self.written.notes.values()))
-        lines += [f"  {notes:,} notes in the data set's info"] if notes else []
+        lines += [f"  {plural(notes, 'note')} in the data set's info"] if notes else []
         return "\n".join(lines)
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from .. import encoders
 from ..common.errors import DataError
 from ..common.shards import ShardSet, files_of
+from ..common.words import plural
 from ..config import EmbedSettings
 from ..config.options import EmbedOptions
 from ..config.signatures import with_settings
@@ -65,18 +66,20 @@ class EmbedResult:
     tagged: bool = True
 
     def __str__(self) -> str:
-        text = f"{self.done} images embedded into {self.field!r}, {self.kept} had one already"
+        done = plural(self.done, "image")
+        text = f"{done} embedded into {self.field!r}, {self.kept} had one already"
         if self.changed:
             text += f"; the files of {self.changed} had changed, and their old rows are gone"
         if self.adopted:
+            had = "its own and was" if self.adopted == 1 else "their own and were"
             text += (
-                f"; {self.adopted} vectors had no record of their own and were taken as those of "
+                f"; {plural(self.adopted, 'vector')} had no record of {had} taken as those of "
                 "the encoder that the data set names (embed with overwrite computes them again)"
             )
         if self.emptied:
             text += (
-                f"; {self.emptied} samples outside of the view, or unreadable now, lost the vector "
-                "that another encoder had made"
+                f"; {plural(self.emptied, 'sample')} outside of the view, or unreadable now, lost "
+                "the vector that another encoder had made"
             )
         if self.faults:
             first = next(iter(self.faults.values()))
@@ -85,10 +88,11 @@ class EmbedResult:
             else:
                 text += f"; {len(self.faults)} unreadable, left out: {first}"
         if self.absent:
-            text += f"; {self.absent} images are not in the shards"
+            are = "is" if self.absent == 1 else "are"
+            text += f"; {plural(self.absent, 'image')} {are} not in the shards"
         if self.notes:
             first = next(iter(self.notes.values()))
-            text += f"; to know of {len(self.notes)} images: {first}"
+            text += f"; to know of {plural(len(self.notes), 'image')}: {first}"
         if self.error:
             text += f"; the number format moves a vector by up to {self.error:.2%} of its length"
         return text
@@ -154,7 +158,8 @@ def embed(
             finished = finished_ids_of(dataset, name, source.key, files)
         if theirs:
             warnings.warn(
-                f"{name!r} of {dataset.name!r} holds {theirs} vectors that Curadiff did not make; "
+                f"{name!r} of {dataset.name!r} holds {plural(theirs, 'vector')} that Curadiff did "
+                "not make; "
                 "they stay until all new ones are there, and are then replaced",
                 stacklevel=2,
             )

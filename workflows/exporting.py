@@ -11,6 +11,7 @@ from typing import Any
 
 from ..common.errors import DataError, EnvironmentFault
 from ..common.files import replacing, write_bytes
+from ..common.words import plural
 from ..datasets import reading
 from ..datasets.database import lost_in_words
 from ..datasets.selection_images import selection_images
@@ -34,7 +35,7 @@ class Exported:
 
     def __str__(self) -> str:
         captions = f" with captions from {self.captions}" if self.captions else ""
-        return f"{self.folder}: {self.images:,} images{captions}, listed in {METADATA}"
+        return f"{self.folder}: {plural(self.images, 'image')}{captions}, listed in {METADATA}"
 
 
 @lost_in_words()

@@ -10,6 +10,7 @@ from typing import Any, Unpack, overload
 from .. import diffusion, runs
 from ..common.errors import DataError
 from ..common.keys import generated_dataset
+from ..common.words import plural
 from ..config import GenerateSettings, LinkSettings
 from ..config.options import GenerateOptions, LinkOptions
 from ..config.signatures import with_settings
@@ -76,9 +77,12 @@ class Linked:
     source: str = ""
 
     def __str__(self) -> str:
-        text = f"{self.dataset.name}: {self.total:,} generated images, {self.added:,} new"
+        text = f"{self.dataset.name}: {plural(self.total, 'generated image')}, {self.added:,} new"
         if self.missing:
-            text += f"\n{self.missing:,} images are not drawn yet; generate them and import again."
+            are = "is" if self.missing == 1 else "are"
+            text += (
+                f"\n{plural(self.missing, 'image')} {are} not drawn yet; generate and import again."
+            )
         return text
 
 

@@ -8,6 +8,7 @@ from typing import Any, Unpack
 
 from .. import layouts
 from ..common.errors import SettingsError
+from ..common.words import plural
 from ..config import ImportSettings
 from ..config.options import ImportOptions
 from ..config.signatures import with_settings
@@ -38,7 +39,7 @@ class Imported:
     repointed: int = 0
 
     def __str__(self) -> str:
-        text = f"{self.dataset.name}: {self.total:,} images, {self.added:,} new"
+        text = f"{self.dataset.name}: {plural(self.total, 'image')}, {self.added:,} new"
         for count, what in ((self.updated, "updated"), (self.repointed, "found again")):
             text += f", {count:,} {what}" if count else ""
         return "\n".join([text, *self.notes])

@@ -11,6 +11,7 @@ from typing import Any
 from .. import runs
 from ..common.contact_sheet import whole_pictures
 from ..common.files import replacing
+from ..common.words import plural
 from ..datasets import selections
 from ..datasets.resolving import all_samples
 from ..runs import caches
@@ -47,7 +48,7 @@ class Overlap:
 
     def __str__(self) -> str:
         text = (
-            f"{self.a.name} and {self.b.name} share {len(self.both):,} images "
+            f"{self.a.name} and {self.b.name} share {plural(len(self.both), 'image')} "
             f"({self.jaccard:.0%} of what either chose)."
         )
         if self.by_chance is None:

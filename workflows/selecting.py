@@ -12,6 +12,7 @@ import numpy as np
 
 from .. import runs, selectors
 from ..common.errors import DataError, SettingsError, nearest
+from ..common.words import plural
 from ..config import SelectSettings
 from ..config.options import SelectOptions
 from ..config.signatures import with_settings
@@ -81,7 +82,7 @@ class SelectResult:
 
     def __repr__(self) -> str:
         again = ", repeated" if self.repeated else ""
-        return f"SelectResult({self.name!r}, {len(self.ids):,} samples{again})"
+        return f"SelectResult({self.name!r}, {plural(len(self.ids), 'sample')}{again})"
 
     def __str__(self) -> str:
         if self.repeated:
@@ -99,7 +100,7 @@ class SelectResult:
         if self.config.get("report"):
             text += f"\nReport: {self.config['report']}"
         if self.config["missing"]:
-            text += f"; {self.config['missing']} samples without embedding were left out"
+            text += f"; {plural(self.config['missing'], 'sample')} without embedding left out"
         return text
 
 
@@ -172,8 +173,9 @@ def _repeated(
         return SelectResult(name, stored.ids, shown, stored.config, repeated=True)
     if not config.overwrite:
         raise DataError(
-            f"{dataset.name!r} has another selection named {name!r} ({earlier['count']} samples by "
-            f"{earlier['selection_method']}); choose another name, or overwrite."
+            f"{dataset.name!r} has another selection named {name!r} "
+            f"({plural(earlier['count'], 'sample')} by {earlier['selection_method']}); "
+            "choose another name, or overwrite."
         )
     return None
 

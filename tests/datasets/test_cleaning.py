@@ -89,7 +89,7 @@ def test_everything_of_ours_goes_and_everything_of_the_users_stays(theirs):
     assert "fields: clip, clip_density, clip_outlier_score, clip_flagged, eight_rank" in str(shown)
     groups = ("embedding", "selection", "evaluation")
     assert ", ".join(f"Curadiff: {group}" for group in groups) in str(shown)
-    assert "1 workspaces: curadiff" in str(shown)
+    assert "1 workspace: curadiff" in str(shown)
     assert described(theirs) != before
     assert curadiff.clean(theirs, yes=True).done
     assert described(theirs) == before

@@ -132,7 +132,7 @@ def test_a_moved_folder_is_recognised_by_content(images, tmp_path):
 def test_a_renamed_file_keeps_its_sample(images, tmp_path):
     folder = tmp_path / "one" / "images"
     (folder / "3.png").rename(folder / "three.png")
-    with pytest.raises(DataError, match=r"1 images of .* is now .*three\.png"):
+    with pytest.raises(DataError, match=r"1 image of .* is now .*three\.png"):
         curadiff.import_images(folder)
     assert curadiff.import_images(folder, repoint=True).repointed == 1
     assert len(reading.read_paths(images.view()).names) == 4

@@ -137,6 +137,20 @@ def test_a_folder_of_the_same_name_is_said(embedded, capsys, tmp_path, monkeypat
     assert f"Next: curadiff train {embedded.name}:random-3" in out
 
 
+def test_the_folder_that_a_data_set_was_imported_from_is_not_called_another(
+    photos, capsys, tmp_path, monkeypatch
+):
+    shutil.copytree(photos, tmp_path / "mine")
+    monkeypatch.chdir(tmp_path)
+    dataset = curadiff.import_images("./mine").dataset
+    try:
+        status, out, err = run(capsys, "embed", "mine", "--encoder", "builtin")
+        assert (status, "not as the folder" in err) == (0, False)
+        assert "40 images embedded" in out
+    finally:
+        dataset.delete()
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
