@@ -216,11 +216,13 @@ def pictures(
 
 def sheet(rows: Sequence[tuple[str, np.ndarray]], columns: int) -> Image.Image:
     """Lay rows of pictures below one another, each with its name on the left."""
-    left, cell = 150, 34
-    image = Image.new("L", (left + columns * cell, len(rows) * cell), 255)
+    first = rows[0][1]
+    left, cell = 150, first.shape[1] + 2
+    mode = "RGB" if first.ndim == 4 else "L"
+    image = Image.new(mode, (left + columns * cell, len(rows) * cell), "white")
     pen = ImageDraw.Draw(image)
     for y, (name, pictures) in enumerate(rows):
-        pen.text((4, y * cell + 10), name, fill=0)
+        pen.text((4, y * cell + 10), name, fill="black")
         for x, picture in enumerate(pictures[:columns]):
             image.paste(Image.fromarray(picture), (left + x * cell, y * cell + 1))
     return image

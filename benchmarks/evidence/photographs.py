@@ -9,10 +9,11 @@ a JSON file per part and all drawings, so that the same command goes on where it
 
     select   writes arms.npz, which ``train`` reads
     sides    previews of all photographs decided at 32 and at 64 px
-    arms     previews of all, random, typicality and coreset
+    arms     previews of all, random, typicality and coreset; photographs.jpg shows them
     harm     the twenty photographs of most harm, in worst.png, and previews without them
     groups   previews without each of the largest contributors
-    trained  judges drawings-N.npz that ``train`` has put into FOLDER, and previews, at 32 px
+    trained  judges drawings-N.npz that ``train`` has put into FOLDER, and previews, at 32 px,
+             and writes same-noise.jpg
 """
 
 from __future__ import annotations
@@ -25,16 +26,17 @@ from typing import Any
 import garments
 import numpy as np
 from agreement import r2
-from arms import every_drawing, reduced, write_json, write_npz
+from arms import ARTICLE, LABELS, every_drawing, reduced, write_json, write_npz
 from chance import against_chance, plain
 from choosing import embed
 from curadiff import selectors
+from figures import sheet
 from garments import TRAINED, Trial
 from planted import DRAW, judged
 from worst import worst_images
 
 BUDGET = 400
-SIDES = (32, 64)
+SIDES, COLUMNS = (32, 64), 6
 METHODS = (
     ("random-0", "random", 0),
     ("typicality", "typicality", 0),
@@ -107,6 +109,8 @@ def arms(trial: Trial) -> dict[str, Any]:
     """Preview every way to choose; judge the chosen photographs themselves beside it."""
     budget, chosen = choose(trial)
     features = trial.see(trial.train.pictures)
+    rows = [(LABELS[arm], trial.draw(arm, chosen[arm])) for arm in ARTICLE]
+    sheet(rows, COLUMNS).save(trial.given.folder / "photographs.jpg", quality=80)
     return {
         "budget": budget,
         "previews": {name: trial.values(name, rows) for name, rows in chosen.items()},
@@ -141,11 +145,12 @@ def trained(trial: Trial) -> dict[str, Any]:
     """Judge trained networks' drawings, previews and the chosen photographs alike, at 32 px."""
     _, chosen = choose(trial)
     real, features = trial.small(trial.reference.pictures), trial.small(trial.train.pictures)
-    lines, same_noise = [], {}
+    lines, same_noise, shown = [], {}, []
     for arm, seed, images, pictures in every_drawing(trial.given.folder):
         values = judged(real, trial.small(pictures), features[chosen[arm]])
         line = {"kind": "trained", "arm": arm, "seed": seed, "images_seen": images}
         lines.append({**line, "pictures": len(pictures), "values": values})
+        shown.append((f"{LABELS[arm]}, {images // 1000}k seen", larger(pictures[:COLUMNS])))
         preview = reduced(trial.draw(arm, chosen[arm]), TRAINED)
         same_noise[f"{arm}/{seed}/{images}"] = {
             "preview": r2(preview, pictures),
@@ -153,10 +158,19 @@ def trained(trial: Trial) -> dict[str, Any]:
         }
     for arm, rows in chosen.items():
         pictures = trial.draw(arm, rows)
+        if arm in ARTICLE:
+            shown.append((f"{LABELS[arm]}, preview", pictures[:COLUMNS]))
         values = judged(real, trial.small(pictures), features[rows])
         lines.append({"kind": "preview", "arm": arm, "pictures": len(pictures), "values": values})
         lines.append({"kind": "chosen", "arm": arm, "values": judged(real, features[rows])})
+    figure = sheet(sorted(shown, key=lambda row: row[0]), COLUMNS)
+    figure.save(trial.given.folder / "same-noise.jpg", quality=80)
     return {"values": lines, "same_noise": same_noise}
+
+
+def larger(pictures: np.ndarray) -> np.ndarray:
+    """Show pictures of 32 px as large as those of 128, each pixel as a square."""
+    return pictures.repeat(4, 1).repeat(4, 2)
 
 
 PARTS = {
