@@ -15,7 +15,7 @@ from bson.errors import InvalidId
 
 from ..common.errors import DataError
 from . import info
-from .database import fiftyone
+from .database import durable, fiftyone
 from .info_sections import Sections
 
 
@@ -40,6 +40,13 @@ def id_of(dataset: Any) -> str:
 def folders_of(dataset: Any) -> list[str]:
     """List the folders that a data set's images were imported from, in alphabetical order."""
     return _folders(info.read(dataset))
+
+
+def imported_from(folder: str) -> list[str]:
+    """Name the data sets whose images were imported from a folder, given by its whole path."""
+    fiftyone()
+    stored = durable("datasets").find({}, {"name": 1, f"info.{info.OURS}": 1})
+    return sorted(one["name"] for one in stored if folder in _folders(info.sections(one)))
 
 
 def open_by_identity(known: Mapping[str, Any]) -> Any:

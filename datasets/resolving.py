@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from ..common.errors import Busy, DataError, nearest
@@ -169,6 +171,21 @@ def split_name(text: str) -> tuple[str | None, str | None]:
     return None, None
 
 
+def _refuse_folder(text: str, known: Sequence[str]) -> None:
+    """Say what to do with a folder where a data set is needed."""
+    folder = Path(text).expanduser()
+    if not folder.is_dir():
+        return
+    made = [name for name in identity.imported_from(str(folder.resolve())) if name in known]
+    path = text if "/" in text else f"./{text}"
+    advice = (
+        f"its images are in {' and '.join(map(repr, made))}: give that name"
+        if made
+        else f"import it first, with: curadiff import {path}"
+    )
+    raise DataError(f"{path} is a folder, and a data set is needed; {advice}.")
+
+
 def _by_name(text: str) -> Any:
     name, view = split_name(text)
     if name is None:
@@ -179,6 +196,7 @@ def _by_name(text: str) -> Any:
                 f"curadiff import {missing}"
             )
         building.sweep(missing)
+        _refuse_folder(missing, known)
         listed = f" (there are: {', '.join(known[:12])})" if known else " (there is none yet)"
         raise DataError(
             f"no data set is named {missing!r}{nearest(missing, known)}{listed}; import one with: "

@@ -65,6 +65,17 @@ def test_a_view_is_named_with_and_without_the_word(here):
         assert len(sources.images_of(text)[0].ids) == 3
 
 
+def test_a_folder_in_place_of_a_data_set_is_told_what_to_do(here, tmp_path):
+    (tmp_path / "other").mkdir()
+    for verb in (curadiff.embed, curadiff.select, curadiff.train, curadiff.clean):
+        for text in ("./sourced", str(tmp_path / "sourced")):
+            with pytest.raises(DataError, match=r"a folder, and a data set .* in 'sourced': give"):
+                verb(text)
+        for text in ("./other", "other"):
+            with pytest.raises(DataError, match=r"first, with: curadiff import \./other\.$"):
+                verb(text)
+
+
 def test_what_is_missing_is_said_before_weights_and_with_what_is_near(here):
     with pytest.raises(DataError, match=r"no data set is named 'sourcd' \(did you mean 'sourced'"):
         curadiff.evaluate("sourcd", "sourced", encoder="dinov2-vit-b14")
