@@ -134,11 +134,12 @@ class IndexSimilarity(BaseOperator):
         """Index, and say where it is used."""
         options = {name: ctx.params[name] for name in ("field", "backend") if ctx.params.get(name)}
         key = similarity.index_similarity(ctx.dataset, **options)
+        words = ", or type what to look for" if similarity.takes_text(ctx.dataset, key) else ""
         if ctx.executor is not None:
             ctx.ops.reload_dataset()
         return {
             "key": key,
-            "message": f"The index is {key}: choose an image, then Sort by similarity.",
+            "message": f"The index is {key}: choose an image, then Sort by similarity{words}.",
         }
 
     def __call__(self, samples: Any, **options: Any) -> str:
