@@ -103,7 +103,8 @@ def test_when_one_process_is_killed_none_stays_behind(prepared, which):
     finally:
         for pid in ranks(run):
             os.kill(pid, signal.SIGKILL)
-    assert run.status["state"] in ("interrupted", "failed")
+    # A process that ends has no command line any more a moment before it gives its lease up.
+    until(lambda: run.status["state"] in ("interrupted", "failed"), 10)
 
 
 @pytest.mark.slow
