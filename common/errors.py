@@ -67,3 +67,9 @@ def nearest(name: str, choices: Iterable[str]) -> str:
     """Say which choice was probably meant: ``" (did you mean 'coreset'?)"`` or ``""``."""
     near = difflib.get_close_matches(str(name), [str(choice) for choice in choices], n=1)
     return f" (did you mean {near[0]!r}?)" if near else ""
+
+
+def first_line(fault: BaseException, most: int = 300) -> str:
+    """Return the kind of an exception and the beginning of what it says, in one line."""
+    first = (str(fault).strip().splitlines() or [""])[0][:most]
+    return f"{type(fault).__name__}: {first}"

@@ -48,6 +48,7 @@ def test_every_import_is_declared_and_every_declaration_is_imported():
     known |= {
         "umap": ["umap-learn"],
         "torch_fidelity": ["torch-fidelity"],
+        "triton": ["torch"],  # brings it where it computes on a GPU
     }  # extras, maybe not here
     packages = {name: {normal(one) for one in known.get(name, [name])} for name in imported()}
     undeclared = {name: of for name, of in packages.items() if not of & declared()}

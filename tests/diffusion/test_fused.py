@@ -1,0 +1,101 @@
+"""Fused norms, computed by Triton's interpreter; test_gpu.py has the GPU."""
+
+import importlib.util
+import os
+import subprocess
+import sys
+
+import pytest
+import torch
+from curadiff.config import TrainSettings
+from curadiff.diffusion.networks import network, on_gpu
+
+INTERPRETED = """
+import torch
+import torch.nn.functional as F
+from curadiff.diffusion.networks import fused
+from curadiff.diffusion.networks.triton_norm import group_norm
+from diffusers.models.resnet import ResnetBlock2D
+
+torch.manual_seed(0)
+torch.set_num_threads(1)
+
+def compare(ours, expected, inputs, tolerance):
+    towards = torch.randn_like(expected)
+    error = [(ours.double() - expected).abs().max() / expected.abs().max()]
+    for one, other in zip(
+        torch.autograd.grad(ours, inputs, towards.to(ours.dtype)),
+        torch.autograd.grad(expected, inputs, towards),
+    ):
+        error.append((one.double() - other).abs().max() / other.abs().max())
+    assert max(error) < tolerance, error
+
+CASES = [  # pictures, channels, sides, modulated, activated, type
+    (2, 32, 5, 7, False, True, torch.float32),
+    (2, 96, 24, 24, True, True, torch.float32),  # more places than one program reads
+    (3, 160, 8, 8, True, False, torch.float32),
+    (1, 48, 1, 1, False, False, torch.float32),
+    (2, 64, 6, 6, True, True, torch.bfloat16),
+]
+for b, c, h, w, modulated, activate, dtype in CASES:
+    x = (2 * torch.randn(b, c, h, w) + 30).to(dtype).requires_grad_()
+    weight, bias = (torch.randn(c).requires_grad_() for _ in range(2))
+    modulation = torch.randn(2 * c, b).T.requires_grad_()  # not in the order of memory
+    expected = F.group_norm(x.double(), 8, weight.double(), bias.double(), 1e-5)
+    if modulated:
+        scale, shift = modulation.double()[:, :, None, None].chunk(2, 1)
+        expected = expected * (1 + scale) + shift
+    expected = F.silu(expected) if activate else expected
+    given = modulation if modulated else None
+    ours = group_norm(x, weight, bias, groups=8, eps=1e-5, modulation=given, activate=activate)
+    assert ours.dtype == dtype and ours.is_contiguous(memory_format=torch.channels_last)
+    inputs = [x, weight, bias, *([modulation] if modulated else [])]
+    compare(ours, expected, inputs, 0.03 if dtype == torch.bfloat16 else 1e-3)
+
+fused.why_not, fused._can_fuse = lambda: "", lambda x: True
+for kind in ("scale_shift", "default"):
+    made = {"in_channels": 16, "out_channels": 32, "temb_channels": 24, "groups": 8}
+    block = ResnetBlock2D(**made, time_embedding_norm=kind).double()
+    x, code = torch.randn(2, 16, 6, 6).double().requires_grad_(), torch.randn(2, 24).double()
+    plain = block(x, code)
+    assert fused.fuse(torch.nn.Sequential(block)) and type(block) is fused.FusedResnetBlock2D
+    compare(block(x, code), plain, [x, *block.parameters()], 1e-4)
+print("all alike")
+"""
+
+
+@pytest.mark.skipif(
+    importlib.util.find_spec("triton") is None, reason="torch is here without Triton"
+)
+def test_fused_norms_have_the_values_and_gradients_of_pytorchs():
+    env = {**os.environ, "TRITON_INTERPRET": "1"}
+    done = subprocess.run(
+        [sys.executable, "-c", INTERPRETED], env=env, capture_output=True, text=True, check=False
+    )
+    assert done.stdout.strip() == "all alike", done.stderr[-3000:]
+
+
+def test_without_a_gpu_a_network_stays_as_it_is(tiny):
+    from curadiff.diffusion.networks import fused
+
+    built = network.build(tiny(network="unet2d"))
+    before = {name: type(module) for name, module in built.named_modules()}
+    assert on_gpu.prepare(built, torch.device("cpu")) is built
+    assert {name: type(module) for name, module in built.named_modules()} == before
+    if not torch.cuda.is_available():
+        assert fused.why_not()
+        assert not fused.fuse(built)
+
+
+def test_a_fused_network_has_the_state_dict_and_on_a_cpu_the_values_of_a_plain_one(monkeypatch):
+    from curadiff.diffusion.networks import fused
+
+    monkeypatch.setattr(fused, "why_not", lambda: "")
+    settings = TrainSettings(image_size=16, base_channels=16, multipliers="1-2", layers=1)
+    plain, other = network.build(settings), network.build(settings)
+    assert fused.fuse(other)
+    kinds = {type(module).__name__ for module in other.modules()}
+    assert {"FusedResnetBlock2D", "FusedGroupNorm"} <= kinds
+    assert list(plain.state_dict()) == list(other.state_dict())
+    x, t = torch.randn(2, 3, 16, 16), torch.tensor([3, 500])
+    assert (plain(x, t) == other(x, t)).all()
