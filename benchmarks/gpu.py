@@ -130,7 +130,7 @@ def versions():
     return installed
 
 
-def run_all(names, results, out, seconds, *, compile_first=True):
+def run_all(names, results, out, seconds, *options, compile_first=True):
     """Run parts on the GPU; the file ``out`` is written after each."""
     deadline = time.monotonic() + seconds
 
@@ -155,7 +155,8 @@ def run_all(names, results, out, seconds, *, compile_first=True):
         for name in names:
             if not PARTS[name].checks:
                 limit = min(PARTS[name].seconds, deadline - time.monotonic())
-                keep(name, Started(name, Path(folder, f"{name}.json"), limit).result())
+                path = Path(folder, f"{name}.json")
+                keep(name, Started(name, path, limit, *options).result())
 
 
 def rehearse(names, results, out):
@@ -182,11 +183,14 @@ def main():
         action="store_true",
         help="do not compile first: TORCHINDUCTOR_CACHE_DIR holds what an earlier run compiled",
     )
+    parser.add_argument("--no-compiling", action="store_true", help="leave out what compiles")
     parser.add_argument("--part", choices=list(PARTS), help=argparse.SUPPRESS)
     parser.add_argument("--compile-only", action="store_true", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.part:
         options = {"compile_only": True} if args.compile_only else {}
+        if args.no_compiling and PARTS[args.part].compiles:
+            options["compiling"] = False
         run_part(args.part, args.out, toy=False, **options)
         return
     if not args.rehearse and not torch.cuda.is_available():
@@ -201,7 +205,9 @@ def main():
         rehearse(args.only, results, args.out)
     else:
         seconds = 60 * args.minutes
-        run_all(args.only, results, args.out, seconds, compile_first=not args.compiled)
+        compile_first = not (args.compiled or args.no_compiling)
+        options = ["--no-compiling"] if args.no_compiling else []
+        run_all(args.only, results, args.out, seconds, *options, compile_first=compile_first)
 
 
 if __name__ == "__main__":

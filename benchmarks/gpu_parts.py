@@ -48,7 +48,7 @@ def peak_of_card():
     return next((peak for name, peak in PEAK_BF16.items() if name in card), None)
 
 
-def train(network, report, folder, toy, *, compile_only=False):
+def train(network, report, folder, toy, *, compile_only=False, compiling=True):
     """Images per second of the variants of our training, and of the peer."""
     import training
     from training_peers import diffusers_script, lucidrains_trainer, pictures
@@ -62,31 +62,41 @@ def train(network, report, folder, toy, *, compile_only=False):
     (folder / "pictures").mkdir()
     paths = pictures(folder / "pictures", count=112 if toy else 192, size=48 if toy else 192)
     rounds, count = (1, 1) if toy or compile_only else (3, 20)
-    variants = {"eager": ("no", False)}
+    variants = {"launched": "no"}
     if gpu:  # the most important first
-        variants = {"compiled, CUDA graphs": ("yes", True), **variants, "compiled": ("yes", False)}
+        variants = {"CUDA graphs": "graphs", **variants, "compiled": "yes"}
     peers = {"unet2d": diffusers_script, "lucidrains": lucidrains_trainer}
     peer_args = (args, paths) if network == "unet2d" else (args, folder, paths)
     if compile_only:
-        variants.pop("eager")
+        variants = {"compiled": "yes"}
+    elif not compiling:
+        variants.pop("compiled", None)
     peer, results = None, {}
     try:
         peer = None if compile_only else training.Turn(peers[network](*peer_args))
     except ImportError as fault:
         report.add(peer_left_out=str(fault))
+    if gpu and network == "unet2d":
+        from curadiff.diffusion.networks.fused import why_not
+
+        report.add(fused_norms=why_not() or "yes")
     flop = None
-    for name, (compiled, graphs) in variants.items():
+    for name, compiled in variants.items():
         if gpu:
             torch.cuda.empty_cache()
             torch.cuda.reset_peak_memory_stats()
         trainer, steps = training.ours(
-            args, folder / name, paths, graphs=graphs, compile=compiled, mixed_precision="bf16"
+            args, folder / name, paths, compile=compiled, mixed_precision="bf16"
         )
         size = trainer.settings.batch_size
         flop = flop or training.step_flop(trainer)
         turns = {"ours": training.Turn(steps)} | ({} if peer is None else {"peer": peer})
         seconds = training.compete(turns, gpu=gpu, rounds=rounds, count=count)
-        results[name] = {"compiled": trainer.compiled, "images_per_second": size / seconds["ours"]}
+        results[name] = {
+            "compiled": trainer.compiled,
+            "cuda_graphs": trainer.cuda_graphs,
+            "images_per_second": size / seconds["ours"],
+        }
         if peer is not None:
             results[name] |= {
                 "peer_images_per_second": size / seconds["peer"],
@@ -199,29 +209,38 @@ def picks(report, folder, toy):
         report.add(agree=agree)
 
 
-def sampling(report, folder, toy, *, compile_only=False):
+def sampling(report, folder, toy, *, compile_only=False, compiling=True):
     """Images per second of 128 px with DDIM and 50 evaluations, and DDIMPipeline's."""
     from curadiff.config import TrainSettings
     from curadiff.diffusion import schedules
-    from curadiff.diffusion.networks import network
+    from curadiff.diffusion.networks import network, on_gpu
     from curadiff.diffusion.sampling.batch import sample_images
-    from curadiff.diffusion.train import engine
+    from curadiff.diffusion.train import engine, graphs
 
     device = torch.device("cpu" if toy else "cuda")
     count, rows, evaluations = (4, 2, 2) if toy else (1000, 32, 50)
     size = {"image_size": 16, "base_channels": 16, "multipliers": "1-2"} if toy else {}
     for name in ("unet2d", "lucidrains"):
         settings = TrainSettings(**size, network=name)
+        values = {"batch_size": rows, "evaluations": evaluations}
+
+        def add(images, seconds, label, name=name, values=values):
+            values[f"{label}_images_per_second"] = images / seconds
+            report.add(**{name: values})
+
         try:
-            model = network.build(settings)
-        except Exception as fault:  # diffusers is not installed
+            if name == "unet2d" and not compile_only:
+                plain = network.build(settings).to(device, memory_format=torch.channels_last)
+                for label, autocast in (("bf16", torch.bfloat16), ("fp32", None)):
+                    seconds = pipeline(plain, settings, rows, evaluations, autocast, gpu=not toy)
+                    add(rows, seconds, f"DDIMPipeline_{label}")
+            model = on_gpu.prepare(network.build(settings), device).requires_grad_(False)
+        except ImportError as fault:  # diffusers is not installed
             report.add(**{name: {"left_out": str(fault)}})
             continue
-        model = model.to(device, memory_format=torch.channels_last).requires_grad_(False)
         levels = schedules.alpha_bar(settings.schedule, settings.timesteps).tolist()
-        called = engine.CudaGraphReplay(model) if not toy else model
 
-        def draw(seeds, steps=evaluations, settings=settings, levels=levels, called=called):
+        def draw(called, seeds, steps=evaluations, settings=settings, levels=levels):
             return sample_images(
                 called,
                 seeds,
@@ -235,40 +254,30 @@ def sampling(report, folder, toy, *, compile_only=False):
                 rows=rows,
             )
 
-        values = {"batch_size": rows, "evaluations": evaluations}
-
-        def measured(images, seconds, label, values=values, name=name):
-            values[f"{label}_images_per_second"] = images / seconds
-            report.add(**{name: values})
-
-        if not compile_only:
-            seconds = seconds_of(lambda draw=draw: draw(range(rows)), gpu=not toy, rounds=1)
-            measured(rows, seconds, "eager_bf16")
-            if name == "unet2d":
-                for label, autocast in (("bf16", torch.bfloat16), ("fp32", None)):
-                    seconds = pipeline(model, settings, rows, evaluations, autocast, gpu=not toy)
-                    measured(rows, seconds, f"DDIMPipeline_{label}")
-        if not toy:
+        ways = (
+            {"launched": model} if toy else {"CUDA graphs": graphs.Replay(model), "launched": model}
+        )
+        if compiling and not toy:
+            built = on_gpu.prepare(network.build(settings), device, compiled=True)
+            replayed = engine.CudaGraphReplay(built.requires_grad_(False))
             values["compiled"] = engine.compile_or_explain(
-                network.unwrap(model),
-                lambda draw=draw: draw(range(rows), 1),
+                network.unwrap(built),
+                lambda draw=draw, replayed=replayed: draw(replayed, range(rows), 1),
                 cache=folder / "compiled",
                 graphs=True,
             )
+            ways = {"compiled": replayed, **({} if compile_only else ways)}
+        for label, called in ways.items():
+            draw(called, range(rows))
+            drawn = rows if toy or compile_only else 4 * rows
+            if label == "compiled" and name == "unet2d" and not compile_only:
+                drawn = -(-count // rows) * rows
+            synchronize(not toy)
             begin = time.perf_counter()
-            drawn = rows if compile_only else -(-count // (2 * rows)) * 2 * rows
             for first in range(0, drawn, rows):
-                draw(range(first, first + rows))
-            synchronize(True)
-            measured(drawn, time.perf_counter() - begin, "compiled_bf16")
-    if not toy and "unet2d" in report.values and not compile_only:
-        values = report.values["unet2d"]
-        ratios = {
-            f"times_DDIMPipeline_{label}": values["compiled_bf16_images_per_second"]
-            / values[f"DDIMPipeline_{label}_images_per_second"]
-            for label in ("bf16", "fp32")
-        }
-        report.add(unet2d=values | ratios)
+                draw(called, range(first, first + rows))
+            synchronize(not toy)
+            add(drawn, time.perf_counter() - begin, label)
 
 
 def pipeline(model, settings, rows, evaluations, autocast, *, gpu):

@@ -46,11 +46,17 @@ RECIPES = {  # settings of each; the first four are the presets
     "fast": {"preset": "fast"},
     "lightly-2023": {"preset": "lightly-2023"},
     "cpu-small": {"preset": "cpu-small"},
+    "coarse-first": {
+        "preset": "small-data",
+        "schedule": "cosine",
+        "weighting": "snr+1",
+        "ema_decay": 0.999,
+        "ema_every": 1,
+    },
     "augment": {"preset": "small-data", "dropout": 0.0},
     "dropout": {"preset": "small-data", "augment": 0.0},
-    "coarse-first": {"preset": "small-data", "schedule": "cosine", "weighting": "snr+1"},
 }
-PRESETS = 4  # of the recipes; they come first
+PRESETS = 5  # of the recipes; the presets and one more come first
 IMAGES = (100_000, 200_000, 400_000, 800_000)
 ARCHIVE_BYTES = 15 * 2**20  # drawings go on in another archive then
 COLUMNS = 40  # of the sheets that drawings are kept as
@@ -364,7 +370,7 @@ def main():
     drawn.add_argument("--network", choices=("unet2d", "lucidrains"), default="unet2d")
     drawn.add_argument("--base-channels", type=int, default=32)
     drawn.add_argument("--multipliers", default="1-2-4")
-    drawn.add_argument("--compile", choices=("yes", "no"), default="no")
+    drawn.add_argument("--compile", choices=("graphs", "yes", "no"), default="graphs")
     drawn.add_argument("--device", default="auto")
     drawn.add_argument("--parallel", type=int, default=1, help="trainings at once")
     drawn.add_argument("--threads", type=int, default=1, help="of the processor, each")

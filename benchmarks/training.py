@@ -38,11 +38,10 @@ from training_peers import (
 H100_BF16 = 989e12  # dense peak, FLOP per second, for MFU
 
 
-def ours(args, folder, paths, *, graphs=None, **values):
+def ours(args, folder, paths, **values):
     """Return our training and a function that does so many steps of it.
 
-    ``values`` replace settings; ``graphs`` says whether to record CUDA graphs where it is
-    compiled, by default the training decides.
+    ``values`` replace settings.
     """
     from curadiff import runs
     from curadiff.diffusion import prepare
@@ -52,11 +51,9 @@ def ours(args, folder, paths, *, graphs=None, **values):
     run = runs.create("train", s.model_dump(), folder=folder / "runs")
     prepare(run, ids=[str(path) for path in paths], paths=paths, settings=s)
     training = loop.Training(run, engine.accelerator(s, run.path), lambda: False)
-    if graphs is not None:
-        training.graphs = graphs
-    if engine.wants_compile(s, training.device):
-        training.compiled = training._compile()
-    print(f"ours: compiled {training.compiled}, {training.accelerator.mixed_precision}")
+    training.speed_up()
+    how = f"compiled {training.compiled}, CUDA graphs {training.cuda_graphs}"
+    print(f"ours: {how}, {training.accelerator.mixed_precision}")
 
     def steps(count):
         for _ in range(count):
@@ -138,11 +135,14 @@ def step_flop(training):
     from curadiff.diffusion.train import engine
     from torch.utils.flop_counter import FlopCounterMode
 
+    replay = training.batch_loss
+    training.batch_loss = getattr(replay, "function", replay)
     with (
         engine.eager(network.unwrap(training.state.network)),
         FlopCounterMode(display=False) as all_,
     ):
         training.train_step()
+    training.batch_loss = replay
     return all_.get_total_flops()
 
 

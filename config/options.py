@@ -193,8 +193,8 @@ class TrainOptions(TypedDict, total=False):
     """Steps between two snapshots of averages from which one of any length can be put together afterwards (arXiv:2312.02696); none keeps none. Some 20 in all are enough. [>= 1]"""
     mixed_precision: Literal['auto', 'no', 'bf16', 'fp16']
     """Number format of the forward pass; auto is bf16 on a GPU that has it. [default: 'auto']"""
-    compile: Literal['auto', 'yes', 'no']
-    """Compile the network; auto does on a GPU, for long trainings. [default: 'auto']"""
+    compile: Literal['auto', 'graphs', 'yes', 'no']
+    """How a GPU is kept busy: graphs records a step once and replays it, which takes a second; yes compiles the network, which takes a minute or more and is faster then, also on a processor; no does neither. auto compiles for 1,000 steps and more and records for fewer, on a GPU. [default: 'auto']"""
     checkpoint_every: int
     """Steps between two checkpoints. [>= 1; default: 1000]"""
     keep_checkpoints: int

@@ -210,8 +210,13 @@ class TrainSettings(Settings):
         "Number format of the forward pass; auto is bf16 on a GPU that has it.",
         advanced=True,
     )
-    compile: Literal["auto", "yes", "no"] = setting(
-        "auto", "Compile the network; auto does on a GPU, for long trainings.", advanced=True
+    compile: Literal["auto", "graphs", "yes", "no"] = setting(
+        "auto",
+        "How a GPU is kept busy: graphs records a step once and replays it, which takes a second; "
+        "yes compiles the network, which takes a minute or more and is faster then, also on a "
+        "processor; no does neither. auto compiles for 1,000 steps and more and records for fewer, "
+        "on a GPU.",
+        advanced=True,
     )
     checkpoint_every: int = setting(1000, "Steps between two checkpoints.", ge=1)
     keep_checkpoints: int = setting(2, "How many checkpoints to keep.", ge=1, advanced=True)

@@ -23,7 +23,7 @@ def test_every_part_of_the_gpu_script_is_rehearsed(tmp_path):
     assert not any("left_out" in part for part in parts.values())
     assert parts["resume"]["bit_exact"]
     assert set(parts["picks"]["agree"].values()) == {True}
-    assert parts["train_unet2d"]["variants"]["eager"]["images_per_second"] > 0
+    assert parts["train_unet2d"]["variants"]["launched"]["images_per_second"] > 0
     assert "collected" in parts["gpu_tests"]["output"]
 
 

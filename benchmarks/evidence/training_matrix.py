@@ -47,7 +47,7 @@ NETWORK = {
     "ema_decay": 0.995,
     "ema_every": 1,
     "horizontal_flip": False,
-    "compile": "no",
+    "compile": "graphs",
     "keep_checkpoints": 1,
 }
 DRAW = {"sampler": "dpm-solver++", "evaluations": 20}

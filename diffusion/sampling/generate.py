@@ -21,8 +21,8 @@ from ...runs import Lease, Run, environment, launch, write_json
 from ...runs.bootstrap import LAUNCHER
 from .. import classes, schedules
 from ..analytic import drawing, freezing, sources
-from ..networks import network
-from ..train import checkpoint, engine, power_ema
+from ..networks import network, on_gpu
+from ..train import checkpoint, engine, graphs, power_ema
 from . import batch, guidance, image_folder
 
 WORKER = "curadiff.diffusion.sampling.worker"
@@ -137,10 +137,12 @@ def load_network(
     weights: str,
     device: torch.device,
     length: float | None = None,
+    compiled: bool = False,
 ) -> torch.nn.Module:
     """Build a run's network with the weights of a checkpoint, ``ema`` or ``raw``.
 
     With a ``length`` it has the average of that length which ends at the checkpoint's step.
+    One that will be ``compiled`` is not prepared in another way.
     """
     built = network.build(settings, run.path)
     if length is None:
@@ -149,8 +151,7 @@ def load_network(
     else:
         loaded = power_ema.reconstruct(run.path, step, length)
     network.unwrap(built).load_state_dict(loaded)
-    built = built.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return built.to(device).requires_grad_(False)
+    return on_gpu.prepare(built, device, compiled=compiled).requires_grad_(False)
 
 
 def _load_guide(guide: guidance.Guide, device: torch.device) -> torch.nn.Module:
@@ -279,9 +280,10 @@ def _network_sampler(
 ) -> Callable[[list[int]], Sampled]:
     """Return a function from seeds to images, sampled with a run's network."""
     trained = TrainSettings(**run.settings)
-    model = load_network(
-        run, trained, step=step, weights=settings.weights, device=device, length=settings.ema
-    )
+    cuda = device.type == "cuda"
+    compiled = cuda and settings.count * settings.steps >= engine.COMPILE_PAYS * size
+    choice = {"step": step, "weights": settings.weights, "length": settings.ema}
+    model = load_network(run, trained, device=device, compiled=compiled, **choice)
     autocast = engine.drawing_precision(trained.mixed_precision, device)
     guide = guidance.resolve(run, settings)
 
@@ -307,14 +309,14 @@ def _network_sampler(
         )
         return [(picture, None) for picture in pictures]
 
-    if device.type == "cuda" and settings.count * settings.steps >= engine.COMPILE_PAYS * size:
+    if compiled:
         bare, model = network.unwrap(model), engine.CudaGraphReplay(model)
+        cache = run.path / "compile-cache"
         engine.compile_or_explain(
-            bare,
-            lambda: sample_seeds(list(range(size)), 1),
-            cache=run.path / "compile-cache",
-            graphs=True,
+            bare, lambda: sample_seeds(list(range(size)), 1), cache=cache, graphs=True
         )
+    elif cuda:
+        model = graphs.Replay(model)
     return sample_seeds
 
 

@@ -15,14 +15,11 @@ from accelerate.tracking import get_available_trackers
 from torch import Tensor, nn
 
 from ...common.devices import choose_device
-from ...common.errors import EnvironmentFault, SettingsError
+from ...common.errors import EnvironmentFault, SettingsError, first_line
 from ...config import TrainSettings, launch_flags
 from ...runs import Run
 
 COMPILE_PAYS = 1000  # steps; compiling takes about a minute
-GRAPHS_PAY = (
-    16 * 128**2
-)  # pixels of a step; with more, a GPU computes longer than the host launches
 CACHE_VARIABLE = "TORCHINDUCTOR_CACHE_DIR"
 AS_GRAPHS = "yes, as CUDA graphs"
 
@@ -132,13 +129,13 @@ def wants_compile(settings: TrainSettings, device: torch.device) -> bool:
 
 
 def wants_graphs(settings: TrainSettings, device: torch.device, processes: int) -> bool:
-    """Tell whether to replay a step as CUDA graphs: where launching takes longer than computing.
+    """Tell whether to replay a step as CUDA graphs, which spares the host its launches.
 
     A graph's gradients lie in memory that the next replay overwrites, so a step must be
     computed in one part; and other processes must not wait within it.
     """
-    small = settings.batch_size * settings.image_size**2 <= GRAPHS_PAY
-    return device.type == "cuda" and small and settings.accumulate == 1 and processes == 1
+    wanted = settings.compile in ("auto", "graphs") and not wants_compile(settings, device)
+    return device.type == "cuda" and wanted and settings.accumulate == 1 and processes == 1
 
 
 def compile_or_explain(
@@ -182,8 +179,7 @@ def _compiled(module: nn.Module, use: Callable[[], object], *, graphs: bool = Fa
         use()
     except Exception as fault:  # whatever the compiler trips over, the module works without
         module._compiled_call_impl = None
-        first = (str(fault).strip().splitlines() or [""])[0][:300]
-        return f"{type(fault).__name__}: {first}"
+        return first_line(fault)
     return ""
 
 

@@ -24,12 +24,12 @@ from ...config import TrainSettings
 from ...runs import Run
 from .. import manifest, pixels, schedules
 from ..init import initialize
-from ..networks import network
+from ..networks import network, on_gpu
 from ..sampling import pipeline
-from . import checkpoint, engine, patience, power_ema, randomness
+from . import checkpoint, engine, graphs, patience, power_ema, randomness
 from .batches import Batches
 from .monitor import Monitor
-from .objective import Objective
+from .objective import BatchLoss, Objective
 from .progress import Progress
 from .state import State
 
@@ -61,13 +61,11 @@ class Training:
             processes=accelerator.num_processes,
             process=accelerator.process_index,
         )
-        inner = network.build(s, run.path).to(self.device)
-        if self.device.type == "cuda":
-            inner = inner.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        compiled = engine.wants_compile(s, self.device)
+        inner = on_gpu.prepare(network.build(s, run.path), self.device, compiled=compiled)
         self.state = State(inner, network.unwrap(inner), s)
         self.forward: nn.Module = accelerator.prepare_model(inner)
-        self.compiled = "no"
-        self.graphs = engine.wants_graphs(s, self.device, accelerator.num_processes)
+        self.compiled = self.cuda_graphs = "no"
         self.scaler = accelerator.scaler
         self.objective = Objective(
             schedules.alpha_bar(s.schedule, s.timesteps),
@@ -76,6 +74,7 @@ class Training:
             weighting=s.weighting,
             device=self.device,
         )
+        self.batch_loss: nn.Module = BatchLoss(self.forward, self.objective)
         self.step, self.attempt = 0, 0
         self.loss_sum = torch.zeros((), device=self.device)
         self.loss_count = 0
@@ -94,13 +93,11 @@ class Training:
 
     def run_to_end(self) -> str:
         """Train until the last step or until asked to stop: ``finished`` or ``stopped``."""
-        s = self.settings
-        if engine.wants_compile(s, self.device):
-            began = time.monotonic()
-            self.compiled = self._compile()
-            if self.main:
-                seconds = round(time.monotonic() - began, 1)
-                self.run.set_status("starting", compile_seconds=seconds, message="compiled")
+        began = time.monotonic()
+        self.speed_up()
+        if self.main and self.compiled != "no":
+            seconds = round(time.monotonic() - began, 1)
+            self.run.set_status("starting", compile_seconds=seconds, message="compiled")
         self._begin()
         state = self._train()
         if state == "finished" and self.main and not self.monitor.grid_file(self.step).exists():
@@ -205,7 +202,7 @@ class Training:
         noise = randomness.normal(part.noise, x_0.shape[1:], self.device)
         if self.settings.dropout:  # which units are dropped follows from the part's noise
             torch.manual_seed(int(part.noise[0]))
-        return self.objective.losses(self.forward, x_0, t, noise, *condition).mean()
+        return self.batch_loss(x_0, t, noise, *condition)
 
     def _update(self) -> None:
         weights = list(self.state.weights.values())
@@ -220,20 +217,22 @@ class Training:
             self.state.optimizer.step()
         self.state.optimizer.zero_grad(set_to_none=True)
 
-    def _compile(self) -> str:
-        """Compile the network; where that fails, train without and say why."""
-        if self.graphs:
-            self.forward = engine.CudaGraphReplay(self.forward)
-
-        def use() -> None:
-            self._loss(self.batches.part(self.batches.plan(0, 0), 0)).backward()
-            self.state.optimizer.zero_grad(set_to_none=True)
-
-        cache = self.run.path / "compile-cache"
-        bare = network.unwrap(self.state.network)
-        outcome = engine.compile_or_explain(bare, use, cache=cache, graphs=self.graphs)
+    def speed_up(self) -> None:
+        """Compile the network and record a step, as wanted; what fails is done without."""
+        s = self.settings
+        if engine.wants_compile(s, self.device):
+            bare, cache = network.unwrap(self.state.network), self.run.path / "compile-cache"
+            self.compiled = engine.compile_or_explain(bare, self._use, cache=cache)
+        if engine.wants_graphs(s, self.device, self.accelerator.num_processes):
+            self.batch_loss = replay = graphs.Replay(self.batch_loss)
+            self._use()
+            self.cuda_graphs = f"no: {replay.fault}" if replay.fault else "yes"
         self.state.optimizer.zero_grad(set_to_none=True)  # of a use that failed midway
-        return outcome
+
+    def _use(self) -> None:
+        """Compute the loss and gradients of a batch."""
+        self._loss(self.batches.part(self.batches.plan(0, 0), 0)).backward()
+        self.state.optimizer.zero_grad(set_to_none=True)
 
     def _log(self) -> bool:
         """Write an entry; False when the training has left the finite numbers."""
@@ -273,6 +272,7 @@ class Training:
                 precision=self.accelerator.mixed_precision,
                 processes=self.accelerator.num_processes,
                 compiled=self.compiled,
+                cuda_graphs=self.cuda_graphs,
                 disk_bytes_at_most=need,
                 message=message,
             )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 Network = Callable[..., Tensor]  # (x_t (b, 3, h, w), t (b,), labels, classes) -> (b, 3, h, w)
 
@@ -71,6 +71,18 @@ class Objective:
         output = network(self.noised(x_0, t, noise), t, *condition).float()
         error = (output - self.target(x_0, t, noise)).square().flatten(1).mean(1)  # (b,)
         return error * self.weight[t]
+
+
+class BatchLoss(nn.Module):
+    """The mean loss of a batch, with the network that it is computed by as a submodule."""
+
+    def __init__(self, network: nn.Module, objective: Objective) -> None:
+        super().__init__()
+        self.network, self.objective = network, objective
+
+    def forward(self, x_0: Tensor, t: Tensor, noise: Tensor, *condition: Tensor | None) -> Tensor:
+        """Return the loss, a scalar; see `Objective.losses`."""
+        return self.objective.losses(self.network, x_0, t, noise, *condition).mean()
 
 
 def weights(

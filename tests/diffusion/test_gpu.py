@@ -27,16 +27,16 @@ def training(run):
     made = loop.Training(
         run, engine.accelerator(TrainSettings(**run.settings), run.path), lambda: False
     )
-    if made.settings.compile == "yes":
-        made.compiled = made._compile()
+    made.speed_up()
     made._begin()
     return made
 
 
-@pytest.mark.parametrize("choice", ["no", pytest.param("yes", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("choice", ["no", "graphs", pytest.param("yes", marks=pytest.mark.slow)])
 def test_the_host_never_waits_between_two_logs(prepared, choice):
     made = training(prepared("one", **GPU, compile=choice))
-    assert made.compiled == ("no" if choice == "no" else engine.AS_GRAPHS)
+    assert made.compiled == ("yes" if choice == "yes" else "no")
+    assert made.cuda_graphs == ("yes" if choice == "graphs" else "no")
     for _ in range(3):
         made.train_step()
     torch.cuda.set_sync_debug_mode("error")
@@ -91,19 +91,77 @@ def test_an_image_depends_on_its_seed_alone(prepared, tmp_path, sampler):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("accumulate", "said"), [(1, engine.AS_GRAPHS), (2, "yes")])
-def test_a_compiled_network_trains_like_the_plain_one(prepared, accumulate, said):
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_a_compiled_network_trains_like_the_plain_one(prepared, accumulate):
     values = {**GPU, "mixed_precision": "no", "accumulate": accumulate}
     plain = prepared("plain", **values, compile="no")
     compiled = prepared("compiled", **values, compile="yes")
     for run in (plain, compiled):
         assert train_here(run) == "finished"
-    assert compiled.status["compiled"] == said
+    assert compiled.status["compiled"] == "yes"
     assert compiled.status["loss"] == pytest.approx(plain.status["loss"], rel=1e-3)
 
 
+UNET2D = {**GPU, "network": "unet2d", "dropout": 0.1, "augment": 0.2}
+
+
+@pytest.mark.parametrize("network", ["lucidrains", "unet2d"])
+def test_a_replayed_training_has_the_weights_of_a_launched_one(prepared, network):
+    if network == "unet2d":
+        pytest.importorskip("diffusers")
+    values = UNET2D if network == "unet2d" else GPU
+    launched = prepared("launched", **values, compile="no")
+    replayed = prepared("replayed", **values, compile="graphs")
+    for run in (launched, replayed):
+        train_here(run)
+    assert (launched.status["cuda_graphs"], replayed.status["cuda_graphs"]) == ("no", "yes")
+    one, other = weights_of(launched), weights_of(replayed)
+    assert all((one[name] == other[name]).all() for name in one)
+
+
+@pytest.mark.parametrize("channels", [32, 96, 160])
+@pytest.mark.parametrize("modulated", [True, False])
+@pytest.mark.parametrize("side", [6, 40])
+def test_fused_norms_have_the_values_and_gradients_of_pytorchs(channels, modulated, side):
+    from curadiff.diffusion.networks.triton_norm import group_norm
+
+    torch.manual_seed(0)
+    shape = (3, channels, side, side)
+    x = (2 * torch.randn(shape, device="cuda") + 5).requires_grad_()
+    weight, bias = torch.randn((2, channels), device="cuda").requires_grad_().unbind()
+    modulation = torch.randn((3, 2 * channels), device="cuda").requires_grad_()
+    plain = torch.nn.functional.group_norm(x.double(), 8, weight.double(), bias.double())
+    scale, shift = modulation.double()[:, :, None, None].chunk(2, 1)
+    if modulated:
+        plain = plain * (1 + scale) + shift
+    plain = torch.nn.functional.silu(plain)
+    told = modulation if modulated else None
+    fused = group_norm(x, weight, bias, groups=8, eps=1e-5, modulation=told, activate=True)
+    torch.testing.assert_close(fused.double(), plain, atol=1e-4, rtol=1e-4)
+    inputs = [x, weight, bias, *([modulation] if modulated else [])]
+    towards = torch.randn(shape, device="cuda")
+    ours = torch.autograd.grad(fused, inputs, towards)
+    expected = torch.autograd.grad(plain, inputs, towards.double())
+    for one, other in zip(ours, expected, strict=True):
+        torch.testing.assert_close(one, other, atol=2e-4 * other.abs().max().item(), rtol=1e-3)
+
+
+@pytest.mark.parametrize("sampler", ["heun", "ddim"])
+def test_replayed_drawings_are_those_that_are_launched(prepared, tmp_path, monkeypatch, sampler):
+    from curadiff.diffusion.train import graphs
+
+    run = prepared("one", **GPU)
+    train_here(run)
+    wanted = GenerateSettings(count=40, steps=20, sampler=sampler)
+    replayed = read(generate(run, wanted, folder=tmp_path / "replayed"))
+    monkeypatch.setattr(graphs, "MOST", 0)
+    launched = read(generate(run, wanted, folder=tmp_path / "launched"))
+    for one, other in zip(launched, replayed, strict=True):
+        assert (one == other).all()
+
+
 @pytest.mark.slow
-def test_a_network_that_replays_graphs_draws_like_the_plain_one(prepared, tmp_path, monkeypatch):
+def test_a_compiled_network_draws_like_the_plain_one(prepared, tmp_path, monkeypatch):
     run = prepared("one", **GPU)
     train_here(run)
     wanted = GenerateSettings(count=40, steps=20, sampler="heun")

@@ -186,15 +186,18 @@ def test_the_compiler_is_kept_from_fusing_reductions_of_different_orders():
         assert options["triton.mix_order_reduction"] is False
 
 
-def test_graphs_are_chosen_for_small_steps_on_one_gpu(tiny):
+def test_graphs_are_recorded_on_one_gpu_where_nothing_is_compiled(tiny):
     from curadiff.diffusion.train.engine import wants_graphs
 
     gpu = torch.device("cuda")
     assert wants_graphs(tiny(), gpu, 1)
+    assert wants_graphs(tiny(steps=20_000, compile="graphs"), gpu, 1)
+    assert not wants_graphs(tiny(steps=20_000), gpu, 1)
+    assert not wants_graphs(tiny(compile="yes"), gpu, 1)
+    assert not wants_graphs(tiny(compile="no"), gpu, 1)
     assert not wants_graphs(tiny(), CPU, 1)
     assert not wants_graphs(tiny(), gpu, 2)
     assert not wants_graphs(tiny(accumulate=2), gpu, 1)
-    assert not wants_graphs(tiny(image_size=128, batch_size=32), gpu, 1)
 
 
 def test_compiling_is_chosen_for_long_trainings_on_a_gpu(tiny):
@@ -206,6 +209,7 @@ def test_compiling_is_chosen_for_long_trainings_on_a_gpu(tiny):
     assert not wants_compile(tiny(steps=20_000), CPU)
     assert wants_compile(tiny(compile="yes"), CPU)
     assert not wants_compile(tiny(steps=20_000, compile="no"), gpu)
+    assert not wants_compile(tiny(steps=20_000, compile="graphs"), gpu)
 
 
 def test_bfloat16_trains_on_a_cpu_too(prepared):
