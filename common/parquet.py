@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from .errors import DataError, EnvironmentFault
 
+DECODED = 2048  # rows that are decoded at a time
 COLUMNS = ("id", "uri", "sha256", "embedding", "encoder")
 
 
@@ -96,3 +100,45 @@ def _encoders_in(file: Any, group: int) -> list[str | None]:
             return [stats.min]
     values = file.read_row_group(group, columns=["encoder"])["encoder"]
     return values.unique().to_pylist()
+
+
+class ColumnReader:
+    """Reads a column from front to back, going on where the last rows that were asked for end.
+
+    Rows before those, and rows of a later row group, are read from the start of their row group:
+    other systems write row groups of a million rows, of which each block would be decoded anew.
+    """
+
+    def __init__(self, files: Sequence[Any], name: str) -> None:
+        self._groups = [
+            (file, group) for file in files for group in range(file.metadata.num_row_groups)
+        ]
+        counts = [file.metadata.row_group(group).num_rows for file, group in self._groups]
+        self._starts = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
+        self._name = name
+        self._at = 0  # row of the whole set that comes next
+        self._rest: Any = None  # of the part that was decoded last
+        self._parts = self._decoded(0)
+
+    def read(self, begin: int, end: int) -> Iterator[Any]:
+        """Go through the parts that lie between two rows."""
+        if begin >= end:
+            return
+        group = int(np.searchsorted(self._starts, begin, "right")) - 1
+        if begin < self._at or self._starts[group] > self._at:
+            self._at, self._rest, self._parts = int(self._starts[group]), None, self._decoded(group)
+        while self._at < end:
+            part = next(self._parts) if self._rest is None else self._rest
+            low, high = max(begin - self._at, 0), min(end - self._at, len(part))
+            self._rest = part.slice(high) if high < len(part) else None
+            self._at += high
+            if low < high:
+                yield part.slice(low, high - low)
+
+    def _decoded(self, first: int) -> Iterator[Any]:
+        for file, group in self._groups[first:]:
+            batches = file.iter_batches(
+                DECODED, row_groups=[group], columns=[self._name], use_threads=False
+            )
+            for batch in batches:
+                yield batch.column(0)

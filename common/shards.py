@@ -24,11 +24,10 @@ import numpy as np
 from .arrays import Array
 from .errors import DataError
 from .files import replacing
-from .parquet import COLUMNS, encoder_of, open_shard, pyarrow, writing_options
+from .parquet import COLUMNS, ColumnReader, encoder_of, open_shard, pyarrow, writing_options
 
 SUFFIX = ".parquet"
 GROUP = 16_384  # rows of a row group
-DECODED = 2048  # rows that are decoded at a time
 
 
 def files_of(source: str | Path) -> list[Path]:
@@ -153,6 +152,7 @@ class ShardSet:
                     f"{path} has {dim} features per row and {self.paths[0]} has {dims[0]}; give "
                     "shards of one encoder."
                 )
+        self._readers: dict[str, ColumnReader] = {}
         self.dim: int = dims[0]
         self.encoder: str | None = self._one_encoder()
 
@@ -271,24 +271,6 @@ class ShardSet:
 
     def _column(self, name: str, begin: int, end: int) -> Iterator[Any]:
         """Go through the parts of a column that lie between two rows."""
-        at = 0
-        for file in self._files:
-            for group in range(file.metadata.num_row_groups):
-                count = file.metadata.row_group(group).num_rows
-                low, high = max(begin - at, 0), min(end - at, count)
-                if low < high:
-                    yield from _part_of_group(file, group, name, low, high)
-                at += count
-
-
-def _part_of_group(file: Any, group: int, name: str, low: int, high: int) -> Iterator[Any]:
-    """Go through some rows of a row group, decoding few at a time."""
-    at = 0
-    batches = file.iter_batches(DECODED, row_groups=[group], columns=[name], use_threads=False)
-    for batch in batches:
-        begin, end = max(low - at, 0), min(high - at, batch.num_rows)
-        if begin < end:
-            yield batch.column(0).slice(begin, end - begin)
-        at += batch.num_rows
-        if at >= high:
-            return
+        if name not in self._readers:
+            self._readers[name] = ColumnReader(self._files, name)
+        return self._readers[name].read(begin, end)

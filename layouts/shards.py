@@ -62,8 +62,13 @@ def read_with_context(root: Path, pool: str | Path, count: int, seed: int) -> Re
     Raises:
         DataError: As `read`, or the two are of different encoders.
     """
+    picks, rest = _opened(root), _opened(Path(pool).expanduser().absolute())
+    if None not in (picks.encoder, rest.encoder) and picks.encoder != rest.encoder:
+        raise DataError(
+            f"the selection in {root} is of the encoder {picks.encoder} and the shards in {pool} "
+            f"of {rest.encoder}; give the pool that it was selected from."
+        )
     chosen = read(root)
-    rest = _opened(Path(pool).expanduser().absolute())
     ids = {record.id for record in chosen}
     few = min(len(rest), count + len(ids))  # enough, even if the draw meets the whole selection
     rows = np.sort(np.random.default_rng(seed).choice(len(rest), few, replace=False))

@@ -84,6 +84,26 @@ def test_every_row_says_which_encoder_it_is_of(tmp_path, statistics):
         ShardSet([same, silent])
 
 
+def test_blocks_of_a_large_row_group_are_decoded_once(tmp_path, monkeypatch):
+    monkeypatch.setattr("curadiff.common.parquet.DECODED", 70)
+    x = np.random.default_rng(0).normal(size=(1000, 3)).astype(np.float32)
+    shards = ShardSet([shard(tmp_path / f"{n}.parquet", x[n:][:500], first=n) for n in (0, 500)])
+    begun = []
+    for file in shards._files:
+        batches = file.iter_batches
+        monkeypatch.setattr(
+            file,
+            "iter_batches",
+            lambda *a, b=batches, **o: begun.append(o["columns"]) or b(*a, **o),
+        )
+    for begin in range(0, 1000, 50):
+        np.testing.assert_array_equal(shards[begin : begin + 50], x[begin : begin + 50])
+        assert shards.values("id", begin, begin + 50)[-1] == f"image-{begin + 49}"
+    assert sorted(begun) == [["embedding"]] * 2 + [["id"]] * 2
+    for begin, end in ((30, 40), (0, 1000), (499, 501), (700, 701), (510, 520), (999, 1000)):
+        np.testing.assert_array_equal(shards[begin:end], x[begin:end])
+
+
 def test_dropped_rows_leave_the_others_as_they_were(tmp_path, monkeypatch):
     monkeypatch.setattr("curadiff.common.shards.GROUP", 4)
     x = np.random.default_rng(0).normal(size=(10, 3)).astype(np.float32)

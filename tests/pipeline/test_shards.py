@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import curadiff
+import fiftyone as fo
 import numpy as np
 import pytest
 from curadiff import encoders, metrics
@@ -281,6 +282,25 @@ def test_vectors_from_shards_go_by_content(tmp_path):
     assert "has changed since its row was written" in notes[paths[1]]
 
 
+def test_a_study_of_shards_selects_with_their_vectors(home, paths, x, tmp_path, monkeypatch):
+    shards = write_elsewhere(tmp_path / "studied", paths, x)
+
+    class Opened(Exception):
+        pass
+
+    def open_study(config, *others):
+        raise Opened(config.embed.from_shards)
+
+    monkeypatch.setattr("curadiff.studies.engine.open_study", open_study)
+    try:
+        for embed, expected in (({}, str(shards)), ({"encoder": "builtin"}, "None")):
+            with pytest.raises(Opened) as opened:
+                curadiff.study(shards, arms=["random"], budget=5, embed=embed, progress=False)
+            assert str(opened.value) == expected
+    finally:
+        fo.delete_dataset("studied")
+
+
 def test_what_plays_no_part_beside_shards_is_refused(dataset, home, paths, x, tmp_path):
     shards = write_elsewhere(tmp_path / "pool", paths, x)
     for name, value in (("dtype", "bfloat16"), ("processes", 2), ("weights", "w.pt")):
@@ -374,6 +394,12 @@ def test_a_selection_is_imported_with_some_of_its_pool(home, paths, x, tmp_path)
         assert selection.first().label.label == label[paths.index(chosen.ids[0])]
     finally:
         dataset.delete()
+    table = pq.read_table(pool / "0.parquet")
+    others = table.set_column(4, "encoder", pa.array(["others"] * len(table)))
+    (tmp_path / "others").mkdir()
+    pq.write_table(others, tmp_path / "others" / "0.parquet")
+    with pytest.raises(DataError, match=r"of the encoder theirs and the shards in .* of others"):
+        curadiff.import_images(picks, name="from-shards", pool=str(tmp_path / "others"))
     gone = write_elsewhere(tmp_path / "gone", paths[:3], x[:3])
     table = pq.read_table(gone / "0.parquet")
     uris = pa.array(["s3://bucket/1.png"])
