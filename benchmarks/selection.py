@@ -33,8 +33,10 @@ from curadiff.common.knn import nearest
 from curadiff.selectors import METHODS, select
 from curadiff.selectors.core.frechet import PoolGaussian
 from curadiff.selectors.core.rows import unit_rows
+from curadiff.selectors.distributed.in_cells import select_in_cells
 from selection_mixture import mixture
 
+CELL = 3000  # rows of a cell at most
 NEED_VALUES = ("top", "difficulty", "preview-harm")  # choose by a field, not by embeddings alone
 
 
@@ -183,7 +185,21 @@ def facility(given):
 
 
 def chosen_by(method, x, budget, seed):
-    """Choose by a method; ``typicality-auto`` spends more time, on the search for alpha."""
+    """Choose by a method; ``typicality-auto`` spends more time, on the search for alpha.
+
+    ``coreset-in-cells`` and ``typicality-in-cells`` compare rows of one cell at a time.
+    """
+    if method.endswith("-in-cells"):
+        with tempfile.TemporaryDirectory() as folder:
+            return select_in_cells(
+                x,
+                budget,
+                method=method.removesuffix("-in-cells"),
+                rank=np.random.default_rng(seed).permutation(len(x)),
+                folder=Path(folder),
+                most=CELL,
+                device="cpu",
+            )
     options = {"alpha": "auto"} if method == "typicality-auto" else {}
     return select(
         x, budget, method=method.removesuffix("-auto"), seed=seed, device="cpu", **options

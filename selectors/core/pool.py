@@ -187,11 +187,11 @@ def quota_groups(
                 f"quotas must be 'balanced', 'proportional' or a dictionary, got {quotas!r}."
             )
         share = np.ones(len(names)) if quotas == "balanced" else size.astype(float)
-        return quota_group, _fill(share, size, budget)
+        return quota_group, fill(share, size, budget)
     return _hard_quotas(quotas, names, quota_group, size, budget)
 
 
-def _fill(share: Array, size: Array, budget: int) -> Array:
+def fill(share: Array, size: Array, budget: int) -> Array:
     """Split the budget by shares, never above a group's size; ties go to the first group."""
     quota_left = np.zeros(len(size), np.int64)
     for _ in range(budget):

@@ -17,7 +17,7 @@ import numpy as np
 from ...common.errors import SettingsError
 from ...common.knn import nearest
 from ..core.greedy import farthest_first
-from ..core.pool import Pool, make_pool
+from ..core.pool import Pool, fill, make_pool
 from ..core.rows import Array
 from ..coreset import most_central
 from ..duplicates import LISTED, stars, suggested_radius
@@ -62,7 +62,9 @@ class Chosen:
         scale: (m,) what their distances are multiplied by.
         reach: (m,) largest distance of a row of the cell whose nearest pick this is.
         scores: (m,) what the method maximized.
+        cell: (m,) which cell they are of.
         flagged: Outliers of the cell.
+        eligible: Rows of each cell that are no outliers and no near-duplicates of another.
     """
 
     unit: Array
@@ -70,7 +72,9 @@ class Chosen:
     scale: Array
     reach: Array
     scores: Array
+    cell: Array
     flagged: int
+    eligible: Array
 
 
 def select_in_cells(
@@ -96,8 +100,9 @@ def select_in_cells(
     choose `SECOND` at most), the bound is at most four times the best radius possible. For
     typicality it is about rows that are no outliers; picks lie farther apart than
     ``min_distance``, also across cells, and none is an outlier of its cell. Density is that within
-    the cell, which is never greater than in the pool. Where all rows are in one cell, the choice
-    is that of `select`.
+    the cell, which is lower than in the pool where the border of cells cuts a crowd; so at
+    alpha = 1, where picks are to be spread as the rows are, each cell has its share of them.
+    Where all rows are in one cell, the choice is that of `select`.
 
     Args:
         x: (n, d) numbers, of which a block is in memory at a time.
@@ -106,7 +111,7 @@ def select_in_cells(
         rank: (n,) order of the rows by what they are called; equal rows are told apart by it.
         folder: Where cells are written for the while, see `cells.divide`.
         most: Rows of a cell.
-        alpha: Of typicality.
+        alpha: Of typicality; 0 or 1.
         neighbors: Of typicality.
         min_distance: Of typicality; by default suggested from the nearest neighbours, in their
             cells, of `LOOKED_AT` rows.
@@ -160,8 +165,8 @@ def check(method: str, budget: int, n: int, alpha: float | str) -> None:
     """
     if method not in METHODS:
         raise SettingsError(f"method must be {' or '.join(METHODS)} in cells, got {method!r}.")
-    if isinstance(alpha, str):
-        raise SettingsError(f"alpha must be a number in cells, got {alpha!r}.")
+    if alpha not in (0, 1):
+        raise SettingsError(f"alpha must be 0 or 1 in cells, got {alpha!r}.")
     if not 1 <= budget <= n:
         raise SettingsError(f"budget must be 1 to {n:,}, the rows that there are, got {budget:,}.")
     if budget > SECOND // 2:
@@ -186,10 +191,11 @@ def _first_round(
     unit, rows = np.array(cell.unit), cell.rows
     chosen = select(unit, count, method=method, ids=rank[rows], device=device, **options)
     picks = chosen.indices
-    scale, among = np.ones(len(picks)), np.ones(len(rows), bool)
+    scale, among, eligible = np.ones(len(picks)), np.ones(len(rows), bool), len(rows)
     if method == "typicality":
         scale = safe_rho(chosen.density)[picks] ** -float(options["alpha"])
         among = ~chosen.flagged
+        eligible = int((among & (chosen.representative == np.arange(len(rows)))).sum())
     reach = np.zeros(len(picks))
     if len(picks):
         place = np.empty(len(rows), np.int64)
@@ -197,19 +203,31 @@ def _first_round(
         nearest_pick = place[chosen.nearest_pick[among]]
         np.maximum.at(reach, nearest_pick, chosen.nearest_pick_distance[among])
     flagged = int((~among).sum())
-    return Chosen(unit[picks], rows[picks], scale, reach, chosen.scores, flagged)
+    return Chosen(
+        unit[picks],
+        rows[picks],
+        scale,
+        reach,
+        chosen.scores,
+        np.zeros(len(picks), np.int64),
+        flagged,
+        np.array([eligible]),
+    )
 
 
 def _joined(parts: Iterable[Chosen], rank: Array) -> Chosen:
     """Put what cells chose together, by rank."""
     parts = list(parts)
     rows = np.concatenate([part.rows for part in parts])
+    cell = np.repeat(np.arange(len(parts)), [len(part.rows) for part in parts])
     order = np.argsort(rank[rows])
     unit, scale, reach, scores = (
         np.concatenate([getattr(part, name) for part in parts])[order]
         for name in ("unit", "scale", "reach", "scores")
     )
-    return Chosen(unit, rows[order], scale, reach, scores, sum(part.flagged for part in parts))
+    flagged = sum(part.flagged for part in parts)
+    eligible = np.concatenate([part.eligible for part in parts])
+    return Chosen(unit, rows[order], scale, reach, scores, cell[order], flagged, eligible)
 
 
 def _second_round(
@@ -222,8 +240,12 @@ def _second_round(
     if method == "typicality":
         allowed = stars(pool.x, radius, device=pool.device) == np.arange(m)
         pool = replace(pool, candidate=allowed)
-    start = most_central(pool) if method == "coreset" or alpha == 0 else None
     count = min(budget, int(allowed.sum()))
+    if method == "typicality" and alpha == 1:
+        room = np.bincount(union.cell[allowed], minlength=len(union.eligible))
+        shares = fill(union.eligible.astype(float), room, count)
+        pool = replace(pool, quota_group=union.cell, quota_left=shares)
+    start = most_central(pool) if method == "coreset" or alpha == 0 else None
     order, scores = farthest_first(pool, count, scale=union.scale, allowed=allowed, start=start)
     gap = nearest(pool.x, pool.x[order], 1, device=pool.device)[0][:, 0]
     return union.rows[order], scores, float((union.reach + gap).max())

@@ -109,8 +109,21 @@ def test_picks_are_greedy_and_the_order_of_rows_does_not_matter(pool, tmp_path):
         there = select_in_cells(pool[moved], BUDGET, method=method, rank=rank[moved], **options)
         assert moved[there.indices].tolist() == here.indices.tolist()
         assert there.bound == pytest.approx(here.bound)
-        assert (np.diff(here.scores[1:]) <= 1e-9).all()
+        if method == "coreset":  # shares of cells end before the greatest distance does
+            assert (np.diff(here.scores[1:]) <= 1e-9).all()
     assert not list(tmp_path.iterdir())
+
+
+def test_typicality_spreads_picks_over_clusters_as_the_rows_are(clusters, tmp_path):
+    """Cells cut clusters, whose density within a cell is lower: without shares fewer are chosen."""
+    x, labels = clusters(n=4000, d=32)
+    picked = select_in_cells(
+        x, 200, method="typicality", rank=rank_of(4000), folder=tmp_path, most=600
+    )
+    assert picked.cells > 6
+    shares = np.bincount(labels, minlength=6) / len(labels)
+    chosen = np.bincount(labels[picked.indices], minlength=6) / 200
+    assert np.abs(chosen - shares).sum() / 2 < 0.03
 
 
 def test_near_copies_in_two_cells_are_chosen_once(tmp_path, monkeypatch):
@@ -163,7 +176,7 @@ def test_what_cannot_be_done_in_cells_is_refused(pool, tmp_path):
     options = {"rank": rank_of(N), "folder": tmp_path}
     with pytest.raises(SettingsError, match="method must be coreset or typicality in cells"):
         select_in_cells(pool, 5, method="top", **options)
-    with pytest.raises(SettingsError, match="alpha must be a number in cells, got 'auto'"):
+    with pytest.raises(SettingsError, match="alpha must be 0 or 1 in cells, got 'auto'"):
         select_in_cells(pool, 5, method="typicality", alpha="auto", **options)
     with pytest.raises(SettingsError, match="budget must be 1 to 1,500"):
         select_in_cells(pool, N + 1, method="coreset", **options)
