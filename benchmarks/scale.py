@@ -22,6 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
@@ -38,19 +39,34 @@ SIZES = {
     "write": (10_000, 100_000, 1_000_000),
     "read": (10_000, 100_000, 1_000_000),
     "coreset": (10_000, 100_000, 1_000_000),
-    "typicality": (10_000, 30_000, 100_000),
+    "typicality": (10_000, 100_000, 200_000),
+    "evaluate": (1_250, 2_500, 5_000),
+    "coreset-in-cells": (150_000, 300_000, 1_000_000),
+    "typicality-in-cells": (150_000,),
 }
 """Rows at which each step is measured; typicality compares all pairs."""
-POWERS = {"write": 1, "read": 1, "coreset": 1, "typicality": 2}
-"""Time grows as a + b n, or as a n + b n^2: see `seconds_for`."""
+LONG = ("typicality", "typicality-in-cells", "evaluate")  # measured once
+POWERS = {
+    "write": 1,
+    "read": 1,
+    "coreset": 1,
+    "typicality": 2,
+    "evaluate": 2,
+    "coreset-in-cells": 1,
+}
+"""Time grows as a + b n, or as a n + b n^2: see `seconds_for`. In cells typicality takes what
+their rows take, cell by cell.
+"""
+MEMORY_OF = ("read", "coreset")  # others' is of the size of blocks or cells at these rows
 
 
-def write_pool(folder: Path, rows: int) -> None:
-    """Write shards of rows around 60 centres."""
+def write_pool(folder: Path, rows: int, seed: int = 0) -> None:
+    """Write shards of rows around 60 centres, which are the same for all seeds."""
     from curadiff.common.shards import write_shard
 
     rng = np.random.default_rng(0)
     centres = rng.normal(size=(60, D)).astype(np.float32)
+    rng = np.random.default_rng(seed) if seed else rng
     for start in range(0, rows, SHARD):
         count = min(SHARD, rows - start)
         x = centres[rng.integers(0, 60, count)]
@@ -73,6 +89,7 @@ def one(args: argparse.Namespace) -> None:
     import pyarrow.parquet  # noqa: F401
     import torch
     from curadiff.common.shards import ShardSet, files_of
+    from curadiff.workflows.over_shards import selecting
 
     torch.set_num_threads(1)
     curadiff.select  # noqa: B018, loads the verb
@@ -83,18 +100,22 @@ def one(args: argparse.Namespace) -> None:
         "write": lambda: write_pool(folder, args.rows),
         "read": lambda: ShardSet(files_of(folder)).embeddings(),
     }
+    method = args.step.removesuffix("-in-cells")
+    if args.step == "evaluate":  # one side against another of as many rows
+        other = args.folder / f"{args.rows}-generated"
+        other.mkdir(exist_ok=True)
+        write_pool(other, args.rows, seed=1)
+        steps["evaluate"] = partial(curadiff.evaluate, other, folder, progress=False, device="cpu")
     if args.step not in steps:
         # a small selection first: what is loaded or compiled once is not counted
         small = Path(tempfile.mkdtemp(dir=args.folder))
         write_pool(small, 500)
         first = str(Path(tempfile.mkdtemp(dir=args.folder)))
-        curadiff.select(small, method=args.step, budget=5, to_shards=first, device="cpu")
-    steps |= {
-        name: lambda name=name: curadiff.select(
-            folder, method=name, budget=BUDGET, to_shards=str(picks), device="cpu"
-        )
-        for name in ("coreset", "typicality")
-    }
+        curadiff.select(small, method=method, budget=5, to_shards=first, device="cpu")
+    if method != args.step:
+        selecting.MOST = 0
+    choose = partial(curadiff.select, method=method, budget=BUDGET, device="cpu")
+    steps.setdefault(args.step, partial(choose, folder, to_shards=str(picks)))
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     began, cpu = time.perf_counter(), time.process_time()
     steps[args.step]()
@@ -106,6 +127,9 @@ def one(args: argparse.Namespace) -> None:
         "memory_bytes": (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024,
         "disk_bytes": sum(path.stat().st_size for path in folder.glob("*")),
     }
+    if method != args.step:
+        record = json.loads((picks / "selection.json").read_text())
+        result |= {"cells": record["cells"], "bound": round(record["bound"], 4)}
     print(json.dumps(result))
 
 
@@ -127,7 +151,7 @@ def measure(args: argparse.Namespace) -> int:
             for step, sizes in SIZES.items():
                 if rows not in sizes and step != "write":
                     continue
-                quick = rows <= QUICK and step != "typicality"
+                quick = rows <= QUICK and step not in LONG
                 rounds = [run_one(step, rows, folder) for _ in range(ROUNDS if quick else 1)]
                 result = {**rounds[0], "rounds": len(rounds)}
                 for what in ("cpu_seconds", "wall_seconds", "memory_bytes", "disk_bytes"):
@@ -180,33 +204,56 @@ def check(args: argparse.Namespace) -> int:
     report = json.loads(args.file.read_text())
     wrong = 0
     for step, power in POWERS.items():
-        for what in ("cpu_seconds", "disk_bytes", "memory_bytes"):
-            if (what == "disk_bytes") != (step == "write") and what != "cpu_seconds":
-                continue
-            if what == "memory_bytes" and step == "typicality":
-                continue  # of the size of its blocks at these rows
-            rows, values = points(report, step, what)
-            grows = power if what == "cpu_seconds" else 1
-            expected = seconds_for(rows[:-1], values[:-1], grows, rows[-1])
-            ratio = expected / values[-1]
-            good = abs(ratio - 1) <= TOLERANCE
-            wrong += not good
-            print(
-                f"{step:11} {what:13} {rows[-1]:11,.0f} rows: formula {expected:14,.1f}, measured "
-                f"{values[-1]:14,.1f}, ratio {ratio:.2f}{'' if good else '  BEYOND 30 %'}"
-            )
+        wrong += not compared(report, step, "cpu_seconds", power)
+        if step == "write":
+            wrong += not compared(report, step, "disk_bytes", 1)
+        if step in MEMORY_OF:
+            wrong += not compared(report, step, "memory_bytes", 1)
+    step = "typicality-in-cells"
+    measured = next(one for one in report["results"] if one["step"] == step)
+    expected = seconds_in_cells(report, measured["rows"])
+    wrong += not within(step, "cpu_seconds", measured["rows"], expected, measured["cpu_seconds"])
     return int(wrong > 0)
+
+
+def compared(report: dict, step: str, what: str, power: int) -> bool:
+    """Tell whether a formula that is fitted to all sizes but the largest is right about that."""
+    rows, values = points(report, step, what)
+    expected = seconds_for(rows[:-1], values[:-1], power, rows[-1])
+    return within(step, what, rows[-1], expected, values[-1])
+
+
+def within(step: str, what: str, rows: float, expected: float, measured: float) -> bool:
+    """Print what a formula says beside what was measured; tell whether they agree."""
+    ratio = expected / measured
+    good = abs(ratio - 1) <= TOLERANCE
+    print(
+        f"{step:19} {what:13} {rows:11,.0f} rows: formula {expected:14,.1f}, measured "
+        f"{measured:14,.1f}, ratio {ratio:.2f}{'' if good else '  BEYOND 30 %'}"
+    )
+    return good
+
+
+def seconds_in_cells(report: dict, rows: float) -> float:
+    """Return what typicality takes in cells as large as those measured, one after the other."""
+    measured = next(one for one in report["results"] if one["step"] == "typicality-in-cells")
+    cell = measured["rows"] / measured["cells"]
+    return rows / cell * seconds_for(*points(report, "typicality", "cpu_seconds"), 2, cell)
 
 
 def project(args: argparse.Namespace) -> int:
     """Say what a size takes."""
     report = json.loads(args.file.read_text())
-    for step, power in POWERS.items():
-        seconds = seconds_for(*points(report, step, "cpu_seconds"), power, args.rows)
-        print(f"{step:11} {seconds:16,.0f} core-seconds = {seconds / 3600:14,.2f} core-hours")
+    seconds = {
+        step: seconds_for(*points(report, step, "cpu_seconds"), power, args.rows)
+        for step, power in POWERS.items()
+    }
+    seconds["typicality-in-cells"] = seconds_in_cells(report, args.rows)
+    for step, taken in seconds.items():
+        print(f"{step:19} {taken:16,.0f} core-seconds = {taken / 3600:14,.2f} core-hours")
     for step, what in (("write", "disk_bytes"), ("coreset", "memory_bytes")):
         size = seconds_for(*points(report, step, what), 1, args.rows)
-        print(f"{step:11} {size / 1e9:16,.1f} GB {what.partition('_')[0]}")
+        print(f"{step:19} {size / 1e9:16,.1f} GB {what.partition('_')[0]}")
     return 0
 
 

@@ -104,4 +104,4 @@ def test_the_formulas_of_large_data_sets_agree_with_what_was_measured():
     command = [sys.executable, str(script), "check", str(measured)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert len(done.stdout.splitlines()) == 7
+    assert len(done.stdout.splitlines()) == 10
