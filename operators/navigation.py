@@ -51,7 +51,19 @@ def show_samples(
 def show_view(ctx: Any, view: Any) -> None:
     """Show a view of the open data set, and bring the grid forward where a panel hides it."""
     ctx.ops.set_view(view)
-    ctx.ops.open_panel(GRID, is_active=True)
+    spaces = ctx.request_params.get("spaces")
+    if isinstance(spaces, dict) and not _grid_in_front(spaces):
+        ctx.ops.open_panel(GRID, is_active=True)
+
+
+def _grid_in_front(space: dict[str, Any]) -> bool:
+    """Tell whether nothing lies over the grid, by the panels that a request says are open."""
+    for child in space.get("children") or []:
+        if child.get("type") == GRID:
+            return space.get("active_child") in (None, child["component_id"])
+        if _grid_in_front(child):
+            return True
+    return False
 
 
 def open_by_name(dataset: str) -> Any:
@@ -86,7 +98,6 @@ class ShowSamples(foo.Operator):
             if ctx.request_params.get("view"):
                 return  # it is shown
             ctx.trigger("set_view", {"view": ctx.params["stages"]})
-            ctx.ops.open_panel(GRID, is_active=True)
         if left > 0:
             time.sleep(PAUSE)
             ctx.trigger(f"{URI}/show_samples", {**ctx.params, "left": left - 1})

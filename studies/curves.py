@@ -153,7 +153,8 @@ def _text(arm: str, name: str | None, change: float | None, flat: bool) -> str:
         return f"Whether {arm} was trained long enough is unknown: fewer than two checkpoints."
     title, better = SHOWN[name]
     if flat:
-        return f"{arm} has flattened: its {title} changes by {change:+.0%} per doubling."
+        rounded = round(change, 2) + 0.0  # -0.0 would be written as -0%
+        return f"{arm} has flattened: its {title} changes by {rounded:+.0%} per doubling."
     improves = (change < 0) == (better == "lower")
     way = "falls" if change < 0 else "rises"
     advice = "train longer" if improves else "it is past its best checkpoint"

@@ -357,6 +357,7 @@ def _report(
     )
     path = runs.home() / "reports" / key_of(dataset.name) / f"{key_of(name)}.html"
     runs.make_folder(path.parent)
-    report.to_html(path)
+    picks = [pool.paths[row] for row in chosen.indices]
+    report.to_html(path, pictures={name: picks})
     caches.trim("reports", keep=path)
     return {"report": str(path), "numbers": report.numbers[name]}

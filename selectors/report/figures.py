@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Mapping
 from typing import Any
 
@@ -136,25 +135,6 @@ def scatter(
             visible=True if order == 0 else "legendonly",
         )
     return _named(figure, f"Pool and picks ({kind})", "", "")
-
-
-def table(numbers: dict[str, dict[str, Any]]) -> str:
-    """Write the comparable numbers as an HTML table."""
-    shown = [
-        key for key, value in next(iter(numbers.values())).items() if isinstance(value, int | float)
-    ]
-    rows = []
-    for key in shown:
-        cells = []
-        for row in numbers.values():
-            cell = f"{row[key]:.4g}"
-            if f"{key}_random" in row:
-                low, _, high = row[f"{key}_random"]
-                cell += f" <small>(random {low:.3g} to {high:.3g})</small>"
-            cells.append(f"<td>{cell}</td>")
-        rows.append(f"<tr><th>{key.replace('_', ' ')}</th>{''.join(cells)}</tr>")
-    head = "".join(f"<th>{html.escape(name)}</th>" for name in numbers)
-    return f"<table><tr><th></th>{head}</tr>{''.join(rows)}</table>"
 
 
 def _named(figure: go.Figure, title: str, x: str, y: str) -> go.Figure:

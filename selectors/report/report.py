@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from ..core.rows import Array, unit_rows
 from ..duplicates import stars
 from ..selection import Selection
 from . import figures
+from .page import page
 
 BANDS = 10  # random subsets of the same size
 
@@ -31,24 +31,18 @@ class Report:
     overlap: dict[str, dict[str, float]]  # Jaccard index between selections
     figures: dict[str, go.Figure]
 
-    def to_html(self, path: str | Path) -> Path:
-        """Write a page that needs no network."""
+    def to_html(
+        self, path: str | Path, *, pictures: Mapping[str, Sequence[str | Path]] | None = None
+    ) -> Path:
+        """Write a page that needs no network and no script.
+
+        Args:
+            path: The file to write.
+            pictures: The image files of each selection, in the order of the picks; the first 25
+                are shown.
+        """
         path = Path(path)
-        parts = [
-            figure.to_html(full_html=False, include_plotlyjs=place == 0)
-            for place, figure in enumerate(self.figures.values())
-        ]
-        table = figures.table(self.numbers)
-        path.write_text(
-            '<!doctype html><html lang="en"><meta charset="utf-8"><title>Selections</title>'
-            "<style>body{font-family:sans-serif;max-width:70em;margin:2em auto;padding:0 1em}"
-            "td,th{padding:.2em .8em;text-align:right;font-variant-numeric:tabular-nums}"
-            "th:first-child{text-align:left}</style><h1>Selections</h1>"
-            + table
-            + "".join(parts)
-            + _notes(self.numbers),
-            encoding="utf-8",
-        )
+        path.write_text(page(self, pictures or {}), encoding="utf-8")
         return path
 
 
@@ -204,13 +198,3 @@ def _figures(
     if labels is not None:
         plots["shares"] = figures.shares(numbers)
     return plots
-
-
-def _notes(numbers: dict[str, dict[str, Any]]) -> str:
-    lines = [
-        f"<li><b>{html.escape(name)}</b>: {html.escape(row['stop_reason'])} "
-        f"Settings: {html.escape(str(row['settings']))}; "
-        f"embeddings {row['embedding_hash']}.</li>"
-        for name, row in numbers.items()
-    ]
-    return f"<h2>How each was made</h2><ul>{''.join(lines)}</ul>"

@@ -11,8 +11,8 @@ from typing import Any
 from ...common.contact_sheet import data_url, square_grid
 from ...common.files import replacing
 from ...common.images import open_rgb
+from ...common.page import PAGE, figure
 from ...runs import Run, write_bytes
-from ..report.page import PAGE, figure
 from ..used_settings import reproduce
 from . import LABEL, table
 from .copies import COPY, PAIRS, pictures_of

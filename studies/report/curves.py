@@ -59,7 +59,9 @@ def _chart(metric: str, points: Points, color: Mapping[str, str]) -> str:
     seen = [x for known in points.values() for x, _ in known]
     values = [y for known in points.values() for _, y in known]
     left, right, low, high = min(seen), max(seen), min(values), max(values)
-    across, up = max(right - left, 1), max(high - low, 1e-9)
+    if high == low:  # nothing to see of its course: from 0 to its value
+        low, high = min(low, 0.0), max(high, 0.0) or 1.0
+    across, up = max(right - left, 1), high - low
     lines = ""
     for arm, known in points.items():
         places = " ".join(

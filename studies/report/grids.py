@@ -10,10 +10,10 @@ from ... import runs
 from ...common.contact_sheet import data_url, square_grid
 from ...common.files import replacing
 from ...common.images import open_rgb
+from ...common.page import figure
 from ...runs import Run
 from ..cells import in_order, key_of, title_of
 from .data import ReportData
-from .page import figure
 
 
 def write_grids(run: Run, outcomes: Sequence[Mapping[str, Any]]) -> dict[str, Path]:

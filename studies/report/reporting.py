@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from ...common.page import PAGE
 from ...config import StudySettings
 from ...runs import Run, write_bytes, write_json
 from .. import comparing
@@ -17,7 +18,6 @@ from .data import ReportData
 from .forest import forest_section, read_record
 from .grids import grids_section, write_grids
 from .head import answer_section
-from .page import PAGE
 from .previewed import previewed_section
 from .reproduction import settings_section
 from .tables import trainings_section, values_section

@@ -20,8 +20,12 @@ def values_section(data: ReportData, against: str, *, explain: bool) -> str:
     """The values against one reference, in tables that are narrow enough for paper."""
     rows, real = data.summary[against], comparing.real_scores(data.outcomes, against)
     columns = comparing.columns(rows)
-    halves = (columns[:WIDE], columns[WIDE:])
-    parts = [_table(data, rows, real, part) for part in halves if part]
+    tables = -(-len(columns) // WIDE) or 1
+    width = -(-len(columns) // tables) or 1  # as many in each table
+    parts = [
+        _table(data, rows, real, columns[start : start + width])
+        for start in range(0, len(columns), width)
+    ]
     note = f"{comparing.counts_text(data.outcomes, against)} images per value. "
     note += comparing.real_counts_text(data.outcomes, against, real)
     if explain:

@@ -36,7 +36,12 @@ def test_the_map_panel_colours_a_selection_and_a_lasso_shows_its_images(home, em
     ops = SimpleNamespace(
         set_view=views.append, open_panel=lambda name, is_active: forward.append((name, is_active))
     )
-    ctx = SimpleNamespace(dataset=embedded, panel=panel, params={}, ops=ops)
+    panels = [{"component_id": one, "type": one} for one in ("Samples", "curadiff_map")]
+    tabs = {"component_id": "left", "children": panels, "active_child": "curadiff_map"}
+    requested = {"spaces": {"component_id": "root", "children": [tabs]}}
+    ctx = SimpleNamespace(
+        dataset=embedded, panel=panel, params={}, ops=ops, request_params=requested
+    )
     page = MapPanel().render(ctx).type.to_json()["properties"]
     (plot,) = [one["view"] for one in page.values() if one["view"]["name"] == "PlotlyView"]
     others, mine = plot["data"]
@@ -48,6 +53,10 @@ def test_the_map_panel_colours_a_selection_and_a_lasso_shows_its_images(home, em
     ctx.params = {"data": [{"id": mine["ids"][2]}, {"id": mine["ids"][0]}]}
     MapPanel().on_lasso(ctx)
     assert views[0].values("id") == [mine["ids"][2], mine["ids"][0]]
-    assert forward == [("Samples", True)]  # the grid, which the map may lie over
+    assert forward == [("Samples", True)]  # the grid, which the map lies over
+    tabs["active_child"] = "Samples"
+    MapPanel().on_lasso(ctx)
+    assert len(views) == 2
+    assert len(forward) == 1  # nothing is moved that is to be seen already
     embedded.delete_samples(ids[:1])
     assert len(mapping.read_map(embedded, key)[0]) == 39

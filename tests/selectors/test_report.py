@@ -7,6 +7,7 @@ from curadiff.common.errors import DataError
 from curadiff.selectors import select
 from curadiff.selectors.core.frechet import PoolGaussian
 from curadiff.selectors.report.report import figures, report
+from PIL import Image
 from scipy import linalg
 
 
@@ -60,10 +61,41 @@ def test_the_page_needs_no_network(made, tmp_path):
             found.extend(value for key, value in attrs if key in ("src", "href"))
 
     Tags().feed(path.read_text())
+    assert "<script" not in path.read_text()
+    assert path.stat().st_size < 500_000
     assert not [link for link in found if link and link.startswith(("http", "//"))]
     assert set(made[3].figures) == {
         "coverage", "frechet", "density", "faults", "overlap", "map", "shares",
     }  # fmt: skip
+
+
+def test_the_page_says_in_words_where_a_selection_lies_beside_random_subsets(made, tmp_path):
+    found = made[3]
+    row = found.numbers["typicality"]
+    low, _, high = row["frechet_distance_random"]
+    value = row["frechet_distance"]
+    place = "above" if value > high else "below" if value < low else "within"
+    assert (
+        f"{value:.3g}, {place} the range of random subsets"
+        in found.to_html(tmp_path / "all.html").read_text()
+    )
+
+
+def test_one_selection_is_compared_with_no_other_and_its_picks_are_shown(clusters, tmp_path):
+    x, _ = clusters(n=60)
+    chosen = select(x, 9)
+    files = []
+    for number in range(9):
+        Image.new("RGB", (20, 30), (20 * number, 0, 0)).save(tmp_path / f"{number}.png")
+        files.append(tmp_path / f"{number}.png")
+    found = report(x, {"<mine>": chosen})
+    text = found.to_html(tmp_path / "one.html", pictures={"<mine>": files}).read_text()
+    assert "<script" not in text
+    assert len(text) < 100_000
+    assert "What they share" not in text
+    assert "&lt;mine&gt;: the first 9 picks" in text
+    assert "<mine>" not in text
+    assert "data:image" in text
 
 
 def test_the_frechet_distance_agrees_with_the_matrix_square_root(clusters, unit):

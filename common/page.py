@@ -1,4 +1,4 @@
-"""The frame of the report's page: dark and light, from a phone to paper, without a script."""
+"""The frame of a page of results: dark and light, from a phone to paper, without a script."""
 
 from __future__ import annotations
 
