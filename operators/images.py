@@ -35,13 +35,16 @@ class ImportImages(BaseOperator):
 
     def build_form(self, ctx: Any, form: types.Object) -> None:
         """Ask for the folder."""
-        form.file(
-            "folder",
-            label="Folder",
-            description="The folder that holds the images, as the server sees it.",
-            required=True,
-            view=types.FileExplorerView(choose_dir=True, button_label="Choose a folder"),
-        )
+        about: dict[str, Any] = {
+            "label": "Folder",
+            "description": "The folder that holds the images, as the server sees it.",
+            "required": True,
+        }
+        if isinstance(ctx.params.get("folder"), str):  # by a program: FiftyOne's File takes no text
+            form.str("folder", **about)
+        else:
+            view = types.FileExplorerView(choose_dir=True, button_label="Choose a folder")
+            form.file("folder", view=view, **about)
         error = _folder_error(ctx.params)
         if error:
             forms.mark(form, "folder", error)

@@ -69,9 +69,12 @@ def tags(dataset: Any) -> list[str]:
 
 
 def embedding_fields(dataset: Any) -> Choices:
-    """List the fields with embeddings, with the encoder that each is of."""
-    fields = reading.embedding_fields(dataset)
-    return {name: f"{name} ({reading.encoder_of(dataset, name)})" for name in fields}
+    """List the fields with embeddings, with the encoder that each is of, without its details."""
+    encoders = {
+        name: (reading.encoder_of(dataset, name) or "").partition("|")[0]
+        for name in reading.embedding_fields(dataset)
+    }
+    return {name: f"{name} ({made_by})" if made_by else name for name, made_by in encoders.items()}
 
 
 def as_choices(names: Iterable[str]) -> Choices:

@@ -47,7 +47,7 @@ def page(report: Report, pictures: Mapping[str, Sequence[str | Path]]) -> str:
     names = list(report.numbers)
     title = f"What {names[0]} chose" if len(names) == 1 else "Selections of one pool, compared"
     parts = [f"<h1>{html.escape(title)}</h1>", *(_answer(report, name) for name in names)]
-    parts += [_pictures(pictures), _bands(report.numbers), _charts(report)]
+    parts += [_pictures(pictures), _bands(report.numbers), _charts(report.figures)]
     if len(names) > 1:
         parts.append(_overlap(report.overlap))
     parts += [_table(report.numbers), _made(report.numbers)]
@@ -136,8 +136,7 @@ def _bands(numbers: Mapping[str, Mapping[str, Any]]) -> str:
     )
 
 
-def _charts(report: Report) -> str:
-    shown: Mapping[str, Any] = report.figures
+def _charts(shown: Mapping[str, Any]) -> str:
     charts = [
         _lines(
             "Coverage",

@@ -147,6 +147,9 @@ def test_a_folder_is_given_as_text_or_as_the_file_explorer_gives_it(dataset, pho
         assert not error(given), given
     for given in (str(tmp_path / "gone"), {"absolute_path": str(tmp_path / "gone")}):
         assert "does not exist on the machine that the App runs on" in error(given)
+    params = {"folder": str(tmp_path / "gone")}  # FiftyOne's own check of a form comes first
+    with pytest.raises(ExecutionError, match="does not exist on the machine"):
+        foo.execute_operator(f"{URI}/import_images", dataset=dataset, params=params)
 
 
 def test_wrong_types_are_refused_with_a_sentence(embedded):
