@@ -60,6 +60,23 @@ for kind in ("scale_shift", "default"):
     plain = block(x, code)
     assert fused.fuse(torch.nn.Sequential(block)) and type(block) is fused.FusedResnetBlock2D
     compare(block(x, code), plain, [x, *block.parameters()], 1e-4)
+
+from curadiff.config import TrainSettings
+from curadiff.diffusion.networks import network
+
+settings = TrainSettings(image_size=16, base_channels=16, multipliers="1-2", layers=1)
+plain, other = network.build(settings), network.build(settings)
+fused._can_fuse = lambda x: x.ndim == 4
+fused.fuse(network.unwrap(other))
+other.to(memory_format=torch.channels_last)
+x, t = torch.randn(2, 3, 16, 16), torch.tensor([3, 700])
+outputs, gradients = [], []
+for one in (plain, other):
+    outputs.append(one(x, t))
+    gradients.append(torch.autograd.grad(outputs[-1].square().mean(), list(one.parameters())))
+torch.testing.assert_close(*outputs, atol=1e-4, rtol=0)
+for ours, expected in zip(*gradients):
+    torch.testing.assert_close(ours, expected, atol=1e-5, rtol=1e-3)
 print("all alike")
 """
 
