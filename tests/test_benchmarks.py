@@ -105,3 +105,20 @@ def test_the_formulas_of_large_data_sets_agree_with_what_was_measured():
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 0, done.stdout + done.stderr
     assert len(done.stdout.splitlines()) == 10
+
+
+@pytest.mark.slow
+def test_training_on_a_cpu_is_measured_at_both_precisions(tmp_path):
+    script, out = TRAINING.with_name("training_cpu.py"), tmp_path / "cpu.json"
+    words = ["--sizes", "tiny", "--rounds", "1", "--count", "1", "--out", str(out)]
+    done = subprocess.run(
+        [sys.executable, str(script), *words], capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+    tiny = json.loads(out.read_text())["sizes"]["tiny"]
+    images = tiny["images_per_cpu_second"]
+    assert {"ours no", "script no", "ours bf16", "script bf16"} <= images.keys()
+    best = max(images["ours no"], images["ours bf16"]) / max(
+        images["script no"], images["script bf16"]
+    )
+    assert tiny["ratio_best_precision"] == pytest.approx(best, rel=0.02)

@@ -1,0 +1,117 @@
+"""Training speed on one CPU thread against diffusers' script, at every precision.
+
+    python benchmarks/training_cpu.py --out benchmarks/results/training-cpu.json
+
+The network ``unet2d``, tiny at 32 px and small at 64 px (16 million weights), batches of 16. Ours
+and the script, each in float32 and in bfloat16, ours also channels-last, take turns in one process;
+medians of ``--rounds`` in CPU seconds of this process, so that other work on the machine counts
+less. *Best precision* is the faster of both on each side, without the other options. ``--compile``
+adds ours with torch.compile, whose compiling is measured apart. Sizes that are not measured now
+stay in the file.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import tempfile
+import time
+from argparse import Namespace
+from pathlib import Path
+
+import torch
+from training import Turn, compete, ours
+from training_peers import diffusers_script, pictures, settings
+
+PIXELS = {"tiny": 32, "small": 64}
+OURS, PEER = "ours", "script"
+
+
+def participants(size, folder, paths, *, compiled):
+    """Return everybody's steps by name, and the seconds that compiling took."""
+    work, seconds = {}, {}
+    for precision in ("no", "bf16"):
+        args = Namespace(size=size, precision=precision, network="unet2d", gpu=False, workers=0)
+        work[f"{OURS} {precision}"] = Turn(ours(args, folder, paths)[1])
+        work[f"{PEER} {precision}"] = Turn(diffusers_script(args, paths))
+        training, steps = ours(args, folder, paths)
+        training.state.network.to(memory_format=torch.channels_last)
+        work[f"{OURS} {precision} channels-last"] = Turn(steps)
+        if compiled:
+            start = time.perf_counter()
+            training, steps = ours(args, folder, paths, compile="yes")
+            took = round(time.perf_counter() - start, 1)
+            seconds[precision] = {"compiled": training.compiled, "seconds": took}
+            work[f"{OURS} {precision} compiled"] = Turn(steps)
+    return work, seconds
+
+
+def measure(size, folder, paths, args):
+    """Let everybody train at a size; return images per CPU second, and ratios."""
+    work, compiling = participants(size, folder, paths, compiled=args.compile)
+    before = os.getloadavg()[0]
+    seconds = compete(work, gpu=False, rounds=args.rounds, count=args.count)
+    batch = settings(Namespace(size=size, precision="no", network="unet2d", gpu=False)).batch_size
+    best = {side: min(seconds[f"{side} no"], seconds[f"{side} bf16"]) for side in (OURS, PEER)}
+    return {
+        "command": command_for(size, args),
+        "pixels": PIXELS[size],
+        "batch_size": batch,
+        "images_per_cpu_second": {name: round(batch / per, 2) for name, per in seconds.items()},
+        "ratio_float32": round(seconds[f"{PEER} no"] / seconds[f"{OURS} no"], 3),
+        "ratio_bfloat16": round(seconds[f"{PEER} bf16"] / seconds[f"{OURS} bf16"], 3),
+        "ratio_best_precision": round(best[PEER] / best[OURS], 3),
+        "ratio_to_the_script_as_it_comes": round(seconds[f"{PEER} no"] / best[OURS], 3),
+        "compiling": compiling,
+        "load_average": [round(before, 1), round(os.getloadavg()[0], 1)],
+    }
+
+
+def command_for(size, args):
+    """Return the command that measures one size as it is measured now."""
+    words = f"python benchmarks/training_cpu.py --sizes {size} --rounds {args.rounds}"
+    words += f" --count {args.count}"
+    return words + (" --compile" if args.compile else "")
+
+
+def processor():
+    """Return the processor's name and what it has for bfloat16."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return {}
+    values = dict(line.split(":", 1) for line in lines if ":" in line)
+    values = {name.strip(): value.strip() for name, value in values.items()}
+    flags = {"avx512f", "avx512_bf16", "amx_bf16"} & set(values.get("flags", "").split())
+    return {"processor": values.get("model name"), "flags": sorted(flags)}
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--sizes", nargs="+", choices=list(PIXELS), default=list(PIXELS))
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--count", type=int, default=2, help="steps per round")
+    parser.add_argument("--compile", action="store_true")
+    parser.add_argument("--out", type=Path)
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    results = {"torch": torch.__version__, **processor(), "sizes": {}}
+    if args.out and args.out.exists():
+        results["sizes"] = json.loads(args.out.read_text())["sizes"]
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        os.environ["CURADIFF_HOME"] = name
+        (folder / "pictures").mkdir()
+        paths = pictures(folder / "pictures")
+        for size in args.sizes:
+            results["sizes"][size] = measure(size, folder, paths, args)
+            print(json.dumps(results["sizes"][size], indent=1), flush=True)
+            if args.out:
+                args.out.write_text(json.dumps(results, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
