@@ -7,7 +7,9 @@ from typing import Any, ClassVar
 from fiftyone.operators import types
 
 from ..common.errors import DataError
+from ..common.words import plural
 from ..datasets import identity
+from ..studies.conclusion_notes import first_few
 from ..workflows import cleaning
 from ..workflows.overview import runs_of_dataset
 from .base import BaseOperator, add_error, add_menu
@@ -36,7 +38,7 @@ class CleanDataset(BaseOperator):
         if not goes.written:
             add_error(form, str(goes))
             return
-        form.view("goes", types.Warning(label="This goes", description=str(goes)))
+        form.view("goes", types.Warning(label="This goes", description=in_short(goes)))
 
     def perform(self, ctx: Any) -> dict[str, Any]:
         """Remove it."""
@@ -50,6 +52,15 @@ class CleanDataset(BaseOperator):
     def __call__(self, dataset: Any, study: str | None = None) -> Any:
         """Remove now; see ``curadiff.clean``."""
         return cleaning.clean(dataset, study, yes=True)
+
+
+def in_short(goes: cleaning.Cleaning) -> str:
+    """Say what goes with the first few names of each kind; the message names all of them."""
+    kinds = goes.written.by_kind()
+    parts = [f"{plural(len(names), kind)} ({first_few(names)})" for kind, names in kinds.items()]
+    notes = sum(map(len, goes.written.notes.values()))
+    parts += [f"{plural(notes, 'note')} in the data set's info"] if notes else []
+    return f"Of {goes.dataset}: {'; '.join(parts)}. The samples stay, and so does what is yours."
 
 
 def _listed(dataset: Any) -> dict[str, str]:

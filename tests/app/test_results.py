@@ -6,9 +6,11 @@ from curadiff import runs
 from curadiff.common.errors import DataError
 from curadiff.datasets import evaluation_deletion, generated, info, selections, titles
 from curadiff.operators import results
+from curadiff.operators.cleaning import CleanDataset
 from curadiff.operators.panels import evaluation
 from curadiff.operators.panels.cards import add_cards
 from curadiff.operators.panels.pipeline import PipelinePanel
+from curadiff.workflows import cleaning
 from curadiff.workflows.overview import overview
 from fiftyone.operators import types as fot
 from fiftyone.operators.executor import ExecutionContext
@@ -31,6 +33,19 @@ def test_a_selection_goes_after_the_form_has_said_what_goes(home, embedded):
     embedded.reload()
     assert selections.selection_names(embedded) == []
     assert len(embedded) == 40
+
+
+def test_cleaning_says_how_much_goes_and_names_the_first_few(home, embedded):
+    curadiff.select(embedded, method="typicality", budget=9, name="eight")
+    embedded.reload()
+    form = CleanDataset().resolve_input(context(embedded, {})).type
+    text = form.properties["goes"].view.description
+    whole = cleaning.clean(embedded)
+    fields = whole.written.by_kind()["field"]
+    assert len(fields) > 4
+    assert f"{len(fields)} fields ({', '.join(fields[:4])} and {len(fields) - 4} more)" in text
+    assert "1 tag (eight)" in text
+    assert text.endswith("The samples stay, and so does what is yours.")
 
 
 def test_a_training_goes_and_one_at_work_is_not_offered(home, embedded):
