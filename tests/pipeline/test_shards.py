@@ -293,7 +293,8 @@ def test_a_study_of_shards_selects_with_their_vectors(home, paths, x, tmp_path, 
 
     monkeypatch.setattr("curadiff.studies.engine.open_study", open_study)
     try:
-        for embed, expected in (({}, str(shards)), ({"encoder": "builtin"}, "None")):
+        others = ({"encoder": "builtin"}, "None"), ({"batch_size": 8}, "None")
+        for embed, expected in (({}, str(shards)), *others):
             with pytest.raises(Opened) as opened:
                 curadiff.study(shards, arms=["random"], budget=5, embed=embed, progress=False)
             assert str(opened.value) == expected

@@ -13,6 +13,7 @@ from ...common.errors import DataError
 from ...common.images import content_hash
 from ...common.shards import ShardSet, files_of
 from ...config import EmbedSettings
+from ...config.embed import OF_COMPUTING
 from ...datasets.reading import Samples
 from ...datasets.resolving import EXPLICIT
 
@@ -55,9 +56,10 @@ def vectors_of(folder: Path, embed: EmbedSettings) -> EmbedSettings:
 
     Args:
         folder: What a study or a preview is of; other folders than shards change nothing.
-        embed: Its settings, which ask for others by an encoder or by ``from_shards``.
+        embed: Its settings, which ask for others by ``from_shards``, by an encoder, or by another
+            setting of computing them.
     """
-    if embed.from_shards is not None or "encoder" in embed.model_fields_set:
+    if embed.from_shards is not None or embed.model_fields_set & {"encoder", *OF_COMPUTING}:
         return embed
     shards = shards_of(folder)
     if shards is None or shards.encoder is None:
