@@ -16,6 +16,7 @@ from ...runs import Run, write_bytes
 from ..used_settings import reproduce
 from . import LABEL, table
 from .copies import COPY, PAIRS, pictures_of
+from .harm_count import harm_sentence
 
 COLUMNS, SIDE = 5, 128  # of a grid
 STRIP, SMALL = 12, 88  # training images shown per arm in two rows, and their side
@@ -133,13 +134,14 @@ def _harmful(outcomes: Sequence[Mapping[str, Any]]) -> str:
         if worst:
             caption = (
                 f"{outcome['name']}: {outcome['bad']:.0%} of its drawings have no real image near; "
-                f"add the arm {outcome['arm']}-less-5 to draw without the worst 5 %."
+                f"{harm_sentence(outcome)} The arm {outcome['arm']}-less-5 draws without the worst "
+                "5 %."
             )
             paths = [Path(image["path"]) for image in worst[:STRIP]]
             figures.append(_strip(paths, caption, alt=f"worst images of {outcome['name']}"))
     return _section(
         "Training images that do most harm",
-        "They weigh more in drawings that no real image is near than chance gives.",
+        "They weigh more in drawings that no real image is near than in others; most first.",
         figures,
     )
 

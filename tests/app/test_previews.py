@@ -30,7 +30,7 @@ def outcome(arm, **values):
         "forecast": {"frechet_distance": 1.25},
         "drawn": {"0": {"values": {"frechet_distance": 20.5}, "intervals": {}}},
         "bad": 0.25,
-        "worst": [{"id": "0", "path": "0.png", "harm": 0.5}],
+        "worst": [{"id": "0", "path": "0.png", "harm": 0.5, "low": 0.1}],
         **values,
     }
 
