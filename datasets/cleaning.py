@@ -103,6 +103,13 @@ def written(dataset: Any, owners: Collection[str] | None = None) -> Written:
     return Written(listed, chosen, groups, unreadable, notes)
 
 
+def owners(dataset: Any) -> set[str]:
+    """List whose things there are in a data set, such as ``select eight``."""
+    called = {f"evaluate {key}" for key in info.section(dataset, "evaluations")}
+    called |= {_owner_of_run(key, run) for key, run in records.all_of(dataset).items()}
+    return called | names.owners(dataset)
+
+
 def remove(dataset: Any, owners: Collection[str] | None = None) -> Written:
     """Remove what `written` finds; where it is interrupted, it can be called again.
 

@@ -121,7 +121,7 @@ class CellWorker:
         """Draw from checkpoints along a training and judge what they draw."""
         if not self.config.curve or self.config.train.network == "analytic" or self.commands:
             return []
-        count = max(1, self.config.generate.count // curves.SHARE)
+        count = curves.images_drawn(self.config.generate.count)
         settings = self.config.generate.changed(count=count).model_dump()
         log = training.log()
         losses, validation = losses_of(log), validation_losses(log)

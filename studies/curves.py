@@ -30,6 +30,14 @@ Point = Mapping[str, Any]
 ``held_out`` (all of the reference), ``choose`` and ``report`` (halves of it)."""
 
 
+def images_drawn(count: int) -> int:
+    """Return how many images a checkpoint draws, of as many as the last one does: at least two.
+
+    One image alone has no distance to another, so no judge can say anything of it.
+    """
+    return max(2, count // SHARE)
+
+
 def kept_steps(steps: int, curve: int, checkpoint_every: int) -> tuple[int, int]:
     """Return the steps between checkpoints, and between those that are kept to be judged.
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from ..config import StudySettings, TrainSettings
 from ..workflows.doctor import disk_of
-from . import planning
+from . import curves, planning
 from .preview.first import announce_preview
 
 DEVICES = {"H100": 989e12, "A100": 312e12, "RTX 4090": 165e12}
@@ -159,7 +159,7 @@ def study_plan(
     )
     judged = draw.count
     if config.curve and forward is not None and evaluations is not None:
-        each = max(1, draw.count // 4)
+        each = curves.images_drawn(draw.count)
         times = trainings * config.curve
         steps.append(
             Step(

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from .. import runs
 from ..common.errors import DataError, RunError, nearest
-from ..common.keys import training_key, under, versioned
+from ..common.keys import under, versioned
 from ..common.words import plural
-from ..datasets import cleaning, selections
+from ..datasets import cleaning
 from ..datasets.database import lost_in_words
 from ..datasets.names import key_of
 from ..datasets.resolving import resolve_dataset
@@ -68,34 +70,41 @@ def clean(dataset: Any, study: str | None = None, *, yes: bool = False) -> Clean
         Busy: Another process changes the data set.
     """
     resolved = resolve_dataset(dataset)
-    owners = None if study is None else _owners(study)
+    owners = None if study is None else _owners(resolved, study)
     written = cleaning.written(resolved, owners)
     if yes and written:
         written = cleaning.remove(resolved, owners)
     return Cleaning(resolved.name, written, study, done=bool(yes and written))
 
 
-def _owners(study: str) -> set[str]:
-    """Return whose things are a study's: its selections, evaluations and fields."""
+def _owners(dataset: Any, study: str) -> set[str]:
+    """Return whose things in a data set are a study's: its selections, evaluations and fields."""
     run = _run(study)
     if run.kind == "preview":
         judged = {run.id, *(run.id + reference for reference in REFERENCES)}
         return {f"preview {run.id}", *(f"evaluate {key_of(name)}" for name in judged)}
     versions = range(1, int(run.record.get("images_version", 1)) + 1)
-    names: set[str] = set()
-    for label in (versioned(run.id, version) for version in versions):
-        names.add(label)
-        for arm in run.settings["arms"]:
-            names.add(under(label, arm["name"]))
-            names |= {
-                training_key(arm["name"], seed, study=label) for seed in run.settings["seeds"]
-            }
-    return (
-        {selections.owner_of(name) for name in names}
-        | {f"evaluate {key_of(name + reference)}" for name in names for reference in REFERENCES}
-        | {f"train {key_of(name)}" for name in names}
-        | {f"study {name}" for name in names}
-    )
+    labels = [versioned(run.id, version) for version in versions]
+    arms = {arm["name"] for arm in run.settings["arms"]} | {*run.record.get("revisions", {})}
+    named = _names(labels, arms, join="-", revision=r"\.")
+    keys = [key_of(label) for label in labels]
+    keyed = _names(keys, {key_of(under("a", arm))[2:] for arm in arms}, join="_", revision="_")
+    return {
+        owner
+        for owner in cleaning.owners(dataset)
+        if re.fullmatch(rf"select {named}|study {named}", owner)
+        or re.fullmatch(rf"(evaluate|train) {keyed}(_held_out|_pool)?", owner)
+    }
+
+
+def _names(labels: Iterable[str], arms: Iterable[str], *, join: str, revision: str) -> str:
+    """Return the pattern of a study's names, arms of a former choice and other draws included.
+
+    They are ``STUDY``, ``STUDY-ARM`` and what `training_key` returns, where an arm whose settings
+    became others has a number: ``STUDY-ARM.2-d1-s0``.
+    """
+    of_study, of_arm = ("|".join(map(re.escape, sorted(one))) for one in (labels, arms))
+    return rf"({of_study})({join}({of_arm})({revision}\d+)?({join}d\d+)?({join}s\d+)?)?"
 
 
 def _run(study: str) -> Run:

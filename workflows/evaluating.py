@@ -13,6 +13,7 @@ import numpy as np
 
 from .. import encoders, metrics
 from ..common.errors import DataError
+from ..common.words import plural
 from ..config import EvaluateSettings
 from ..config.options import EvaluateOptions
 from ..config.signatures import with_settings
@@ -242,7 +243,9 @@ def featurize(
     good = np.flatnonzero(embedded.ok)
     if len(good) < 2:
         first = next(iter(embedded.faults.values()), "")
-        raise DataError(f"{role} has {len(good)} readable images, at least 2 are needed. {first}")
+        raise DataError(
+            f"{role} has {plural(len(good), 'readable image')}, at least 2 are needed. {first}"
+        )
     kept = [files.paths[row] for row in good]
     return Images(
         [files.ids[row] for row in good],

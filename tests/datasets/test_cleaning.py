@@ -140,6 +140,26 @@ def test_one_study_is_cleaned_and_its_neighbours_stay(theirs, home):
     assert not [name for name in fields if name.startswith(("a_coreset", "a_random", "a_realism"))]
 
 
+def test_a_study_is_cleaned_with_draws_revisions_and_arms_that_it_dropped(theirs, home):
+    arms = [{"name": "random"}]
+    made = runs.create("study", {"arms": arms, "seeds": [0]}, name="a")
+    made.add(revisions={"random": ["x", "y"], "core.set": ["z"]})
+    ours = ("a-random-s0", "a-random-s1", "a-random.2-s0", "a-core.set")
+    others = ("a-randomer-s0", "a-b-random-s0", "b-random-s0", "a-random-x")
+    for name in (*ours, *others):
+        choose(theirs, name)
+    for key in ("a-random-d1-s0", "a-random.2-d1-s0-held_out", "a-core.set-s0"):
+        judge(theirs, key, study="a")
+    judge(theirs, "a-b-random-d1-s0", study="a-b")
+    curadiff.clean(theirs, study="a", yes=True)
+    theirs.reload()
+    assert selections.selection_names(theirs) == list(others)
+    assert set(info.section(theirs, "evaluations")) == {"a_b_random_d1_s0"}
+    groups = [group.name for group in theirs.app_config.sidebar_groups]
+    assert "Curadiff: study a-b" in groups
+    assert "Curadiff: study a" not in groups
+
+
 def test_one_preview_is_cleaned(theirs, home):
     runs.create("preview", {}, name="p")
     before = described(theirs)

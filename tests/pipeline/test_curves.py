@@ -22,6 +22,10 @@ def point(step, *, choose=None, report=None, memorized=0.0, frechet=None, count=
     }
 
 
+def test_a_checkpoint_draws_a_quarter_of_the_images_and_two_at_least():
+    assert [curves.images_drawn(count) for count in (2, 4, 7, 8, 12, 1000)] == [2, 2, 2, 2, 3, 250]
+
+
 def test_the_best_checkpoint_is_chosen_on_one_half_and_reported_on_the_other():
     curve = [
         point(1, choose=0.5, report=0.1),
