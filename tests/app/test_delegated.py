@@ -52,7 +52,7 @@ class Launcher:
             assert time.monotonic() < end, said
             assert self.process.poll() is None, said
             time.sleep(0.5)
-        assert done[-1].run_state == "completed", done[-1].result
+        assert done[-1].run_state == "completed", f"{name}: {done[-1].result.error}"
         return done[-1]
 
     def end(self):
