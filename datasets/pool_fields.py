@@ -50,7 +50,7 @@ def planned(
     made = info.section(dataset, names.MADE)
     ours = [key.removeprefix("field ") for key, one in made.items() if one.get("by") == owner]
     there = names.there(dataset, Names(fields=ours)).fields
-    prefix = _prefix(dataset, owner, key_of(embeddings), there)
+    prefix = _prefix(dataset, owner, key_of(embeddings))
     fields = {name: f"{prefix}_{name}" for name in values}
     missing = [name for name in fields if fields[name] not in there]
     about = f"Among the {len(ids):,} samples of a pool, by {embeddings}."
@@ -109,11 +109,11 @@ def _of_pool(key: str, entry: Made) -> bool:
     return key.startswith("field ") and entry.get("by", "").startswith(OWNER)
 
 
-def _prefix(dataset: Any, owner: str, embeddings: str, there: Sequence[str]) -> str:
-    """Return what a pool's fields begin with: as they do already, or free for all of them."""
+def _prefix(dataset: Any, owner: str, embeddings: str) -> str:
+    """Return what a pool's fields begin with: each is the pool's already, or is free."""
     for number in itertools.count(1):
         prefix = embeddings if number == 1 else f"{embeddings}_{number}"
         called = [f"{prefix}_{name}" for name in FIELDS]
-        if set(called) & set(there) or not names.taken(dataset, owner, Names(fields=called)):
+        if not names.taken(dataset, owner, Names(fields=called)):
             return prefix
     raise AssertionError("numbers do not end")

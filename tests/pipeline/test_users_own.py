@@ -50,6 +50,31 @@ def test_a_view_that_was_deleted_by_hand_is_made_again(embedded):
     assert embedded.load_saved_view("two").values("id") == first.ids == again.ids
 
 
+def test_a_text_field_where_a_pool_has_fields_already_is_kept(embedded):
+    curadiff.select(embedded, method="typicality", budget=6)  # its density is its own
+    embedded.reload()
+    assert embedded.get_field("builtin_flagged") is not None
+    embedded.set_values("builtin_density", ["by hand"] * 40)
+    second = curadiff.select(embedded, method="coreset", budget=6)
+    embedded.reload()
+    assert embedded.values("builtin_density") == ["by hand"] * 40
+    assert second.config["shared_fields"]["density"] == "builtin_2_density"
+    assert embedded.count("builtin_2_density") == 40
+
+
+def test_a_text_field_in_place_of_a_pools_field_is_kept(embedded):
+    curadiff.select(embedded, method="coreset", budget=6)
+    embedded.reload()
+    embedded.delete_sample_field("builtin_flagged")
+    embedded.set_values("builtin_flagged", ["by hand"] * 40)
+    second = curadiff.select(embedded, method="random", budget=6)
+    embedded.reload()
+    assert embedded.values("builtin_flagged") == ["by hand"] * 40
+    assert second.config["shared_fields"]["flagged"] == "builtin_2_flagged"
+    again = curadiff.select(embedded, method="random", budget=5)
+    assert again.config["shared_fields"]["flagged"] == "builtin_2_flagged"
+
+
 def test_runs_of_the_users_are_no_selections_and_no_evaluations(embedded):
     own = embedded.init_run()
     own.mine = "a note"
