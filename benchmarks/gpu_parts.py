@@ -234,7 +234,8 @@ def sampling(report, folder, toy, *, compile_only=False, compiling=True):
                 for label, autocast in (("bf16", torch.bfloat16), ("fp32", None)):
                     seconds = pipeline(plain, settings, rows, evaluations, autocast, gpu=not toy)
                     add(rows, seconds, f"DDIMPipeline_{label}")
-            model = on_gpu.prepare(network.build(settings), device).requires_grad_(False)
+            model = on_gpu.prepare(network.build(settings), device, half=True)
+            model.requires_grad_(False)
         except ImportError as fault:  # diffusers is not installed
             report.add(**{name: {"left_out": str(fault)}})
             continue
@@ -258,7 +259,7 @@ def sampling(report, folder, toy, *, compile_only=False, compiling=True):
             {"launched": model} if toy else {"CUDA graphs": graphs.Replay(model), "launched": model}
         )
         if compiling and not toy:
-            built = on_gpu.prepare(network.build(settings), device, compiled=True)
+            built = on_gpu.prepare(network.build(settings), device, half=True, compiled=True)
             replayed = engine.CudaGraphReplay(built.requires_grad_(False))
             values["compiled"] = engine.compile_or_explain(
                 network.unwrap(built),

@@ -6,6 +6,7 @@ import csv
 from argparse import ArgumentParser, Namespace
 from collections import Counter
 from functools import cached_property
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -113,16 +114,18 @@ class Trial:
         )
 
     def draw(self, name: str, rows: np.ndarray, side: int | None = None) -> np.ndarray:
-        """Preview photographs, or read what was drawn under this name before."""
+        """Preview photographs, or read what was drawn of them under this name before."""
         path = self.drawn / f"{name.replace(' ', '-')}-{side or self.given.side}px.npz"
+        photographs = sha256("\n".join(self.train.names[rows]).encode()).hexdigest()
         if path.exists():
             with np.load(path) as file:
-                if len(file["drawn"]) >= self.given.drawings:
+                same = str(file.get("photographs", "")) == photographs
+                if same and len(file["drawn"]) >= self.given.drawings:
                     return file["drawn"][: self.given.drawings]
         network, end = self.model(rows, side), FIRST_SEED + self.given.drawings
         parts = (range(at, min(at + PART, end)) for at in range(FIRST_SEED, end, PART))
         drawn = np.concatenate([network.sample(seeds, **DRAW).pictures for seeds in parts])
-        write_npz(path, drawn=drawn)
+        write_npz(path, drawn=drawn, photographs=photographs)
         print(name, flush=True)
         return drawn
 

@@ -13,12 +13,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import sparse
 
 from ...common.knn import nearest
 from .sources import Source
 
 WIDTH = 1.96  # standard errors on each side of a 95 % interval
 ORDINARY = 0.95  # share of real images whose nearest other one is near
+PART = 0.05  # of the images, the worst of which are looked at together
+SHUFFLES = 199
 
 
 @dataclass(frozen=True)
@@ -77,11 +80,7 @@ def influence(sources: Sequence[Source], *, outside: np.ndarray, n: int) -> Infl
     Raises:
         ValueError: ``sources`` and ``outside`` differ in length, or are empty.
     """
-    if len(sources) != len(outside) or not len(outside):
-        raise ValueError(f"got {len(sources)} sources and {len(outside)} judged drawings.")
-    outside = np.asarray(outside, bool)
-    rows = np.concatenate([one.rows for one in sources])
-    shares = np.concatenate([one.shares for one in sources]).astype(np.float64)
+    rows, shares, outside = _checked(sources, outside)
     of_bad = np.repeat(outside, [len(one.rows) for one in sources])
 
     def total(weights: np.ndarray) -> np.ndarray:
@@ -103,3 +102,44 @@ def influence(sources: Sequence[Source], *, outside: np.ndarray, n: int) -> Infl
         high=n * (mean + WIDTH * error),
         bad=bad,
     )
+
+
+def chance(sources: Sequence[Source], *, outside: np.ndarray, n: int) -> float:
+    """Return how often chance alone makes the worst images as bad as they are: a p-value.
+
+    The drawings' flags are dealt out anew `SHUFFLES` times, and the mean harm of the worst
+    `PART` of the images is compared. What images weigh in which drawings stays as it is, so few
+    drawings, skewed shares and images that share drawings are accounted for.
+
+    Args:
+        sources: What each of d drawings is made of.
+        outside: (d,) true for drawings that no real image is near.
+        n: How many training images there are.
+
+    Raises:
+        ValueError: ``sources`` and ``outside`` differ in length, or are empty.
+    """
+    rows, shares, outside = _checked(sources, outside)
+    drawing = np.repeat(np.arange(len(outside)), [len(one.rows) for one in sources])
+    weights = sparse.csr_array((shares, (rows, drawing)), shape=(n, len(outside)))
+    rng = np.random.default_rng(0)
+    worst = max(1, round(PART * n))
+
+    def statistic(flags: np.ndarray) -> float:
+        harm = weights @ (flags - flags.mean())
+        return float(np.partition(harm, n - worst)[n - worst :].sum())
+
+    observed = statistic(outside.astype(np.float64))
+    dealt = [statistic(rng.permutation(outside).astype(np.float64)) for _ in range(SHUFFLES)]
+    return (1 + sum(one >= observed - 1e-12 for one in dealt)) / (1 + SHUFFLES)
+
+
+def _checked(
+    sources: Sequence[Source], outside: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the images of all drawings, their shares there, and the drawings' flags."""
+    if len(sources) != len(outside) or not len(outside):
+        raise ValueError(f"got {len(sources)} sources and {len(outside)} judged drawings.")
+    rows = np.concatenate([one.rows for one in sources])
+    shares = np.concatenate([one.shares for one in sources]).astype(np.float64)
+    return rows, shares, np.asarray(outside, bool)

@@ -70,9 +70,8 @@ def why_not() -> str:
     try:
         from .triton_norm import group_norm
 
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(0)
-            x, towards = torch.randn((2, 2, 32, 6, 8)).to("cuda", torch.bfloat16)
+        random = torch.Generator().manual_seed(0)  # the caller's own generators stay as they are
+        x, towards = torch.randn((2, 2, 32, 6, 8), generator=random).to("cuda", torch.bfloat16)
         x.requires_grad_()
         weight, bias = torch.ones(32, device="cuda"), torch.zeros(32, device="cuda")
         fused = group_norm(x, weight, bias, groups=8, eps=1e-5, activate=True)

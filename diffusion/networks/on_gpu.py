@@ -8,7 +8,9 @@ from torch import nn
 from .network import Unet2D, unwrap
 
 
-def prepare(network: nn.Module, device: torch.device, *, compiled: bool = False) -> nn.Module:
+def prepare(
+    network: nn.Module, device: torch.device, *, half: bool, compiled: bool = False
+) -> nn.Module:
     """Move a network to where it is used, in the order in memory that is fastest there.
 
     On a GPU convolutions are fastest channels-last, as long as what stands between them keeps to
@@ -18,13 +20,14 @@ def prepare(network: nn.Module, device: torch.device, *, compiled: bool = False)
     Args:
         network: From `network.build`.
         device: Where it is used.
+        half: Whether it computes in half precision there; fused kernels are for that.
         compiled: Whether it will be compiled there.
     """
     network = network.to(device)
     if device.type != "cuda":
         return network
     fused = False
-    if isinstance(network, Unet2D) and not compiled:
+    if isinstance(network, Unet2D) and half and not compiled:
         from .fused import fuse
 
         fused = fuse(unwrap(network))

@@ -138,11 +138,12 @@ def load_network(
     device: torch.device,
     length: float | None = None,
     compiled: bool = False,
+    autocast: bool = True,
 ) -> torch.nn.Module:
     """Build a run's network with the weights of a checkpoint, ``ema`` or ``raw``.
 
     With a ``length`` it has the average of that length which ends at the checkpoint's step.
-    One that will be ``compiled`` is not prepared in another way.
+    One that will be ``compiled``, or used without ``autocast``, is not prepared in another way.
     """
     built = network.build(settings, run.path)
     if length is None:
@@ -151,7 +152,9 @@ def load_network(
     else:
         loaded = power_ema.reconstruct(run.path, step, length)
     network.unwrap(built).load_state_dict(loaded)
-    return on_gpu.prepare(built, device, compiled=compiled).requires_grad_(False)
+    half = autocast and engine.drawing_precision(settings.mixed_precision, device) is not None
+    prepared = on_gpu.prepare(built, device, half=half, compiled=compiled)
+    return prepared.requires_grad_(False)
 
 
 def _load_guide(guide: guidance.Guide, device: torch.device) -> torch.nn.Module:

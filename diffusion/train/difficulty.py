@@ -63,7 +63,7 @@ def image_difficulty(
     manifest.check_unchanged(listed)
     pictures = pixels.load(listed["paths"], listed["sha256"], settings.image_size)
     numbers = _class_numbers(run, settings, listed)
-    network = load_network(run, settings, step=step, weights="ema", device=place)
+    network = load_network(run, settings, step=step, weights="ema", device=place, autocast=False)
     objective = Objective(
         schedules.alpha_bar(settings.schedule, settings.timesteps),
         prediction=settings.prediction,

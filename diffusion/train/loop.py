@@ -62,7 +62,9 @@ class Training:
             process=accelerator.process_index,
         )
         compiled = engine.wants_compile(s, self.device)
-        inner = on_gpu.prepare(network.build(s, run.path), self.device, compiled=compiled)
+        half = accelerator.mixed_precision in ("bf16", "fp16")
+        built = network.build(s, run.path)
+        inner = on_gpu.prepare(built, self.device, half=half, compiled=compiled)
         self.state = State(inner, network.unwrap(inner), s)
         self.forward: nn.Module = accelerator.prepare_model(inner)
         self.compiled = self.cuda_graphs = "no"

@@ -12,7 +12,7 @@ from ...datasets import attribution, generated, identity, info, writing
 from ...jobs import jobs
 from ...runs import Run
 from ...studies.preview import LABEL, table
-from ...studies.preview.harm_count import harm_sentence
+from ...studies.preview.harm_words import harm_sentence
 from ...workflows.overview import Overview
 from .. import navigation
 from . import layout
@@ -48,11 +48,7 @@ def _preview(card: types.Object, run: Run, panel: Any) -> None:
         if outcome["seed"] > 0 or not outcome.get("worst"):
             continue
         arm = outcome["arm"]
-        buttons = layout.row(
-            card,
-            f"{arm}: {outcome['bad']:.0%} of its drawings have no real image near; "
-            f"{harm_sentence(outcome)}",
-        )
+        buttons = layout.row(card, f"{arm}: {harm_sentence(outcome)}")
         layout.button(buttons, "Sort by harm", panel.sort_by_harm, preview=run.id, arm=arm)
         layout.button(
             buttons,

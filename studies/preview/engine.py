@@ -266,6 +266,7 @@ class _Preview:
         self._say(f"see which images of {arm.key} make bad drawings")
         influence = ArmInfluence(outcome, self.config, self.images.pool, judge)
         outcome["bad"], outcome["worst"] = influence.share_bad, influence.worst()
+        outcome["harm_p"] = influence.chance
         if self.config.fields:
             influence.write_fields(self.dataset, self.generated)
         self._store(arm.key, outcome)

@@ -55,11 +55,14 @@ class ArmInfluence:
         bad = np.concatenate([np.array(drawing["bad"]) for drawing in self.drawn])
         of_drawings = harm.influence(flat, outside=bad, n=len(self.ids))
         self.use, self.share_bad = of_drawings.use, of_drawings.bad
-        self.harm = self._of_variations(judge) if config.variations else of_drawings
+        if config.variations:
+            flat, bad = self._variations(judge)
+        self.harm = harm.influence(flat, outside=bad, n=len(self.ids))
+        self.chance = harm.chance(flat, outside=bad, n=len(self.ids))
 
-    def _of_variations(self, judge: Judge) -> Any:
-        """Measure harm on drawings that are begun at training images, so that each is tried."""
-        from ...diffusion.analytic import harm, variations
+    def _variations(self, judge: Judge) -> tuple[list[Any], np.ndarray]:
+        """Return sources and flags of drawings begun at training images, so that each is tried."""
+        from ...diffusion.analytic import variations
 
         folder, rows = variations.vary(
             self.model_run,
@@ -68,11 +71,7 @@ class ArmInfluence:
             device=self.config.device,
         )
         x = drawing_features(judge, folder, f"variations of {self.arm}").x
-        return harm.influence(
-            variations.load(folder, rows),
-            outside=np.array(far_from_real(judge, x)),
-            n=len(self.ids),
-        )
+        return list(variations.load(folder, rows)), np.array(far_from_real(judge, x))
 
     def worst(self) -> list[dict[str, Any]]:
         """Return the images that do harm, most first: ``id``, ``name``, ``path``, ``harm`` ..."""

@@ -16,7 +16,7 @@ from ...runs import Run, write_bytes
 from ..used_settings import reproduce
 from . import LABEL, table
 from .copies import COPY, PAIRS, pictures_of
-from .harm_count import harm_sentence
+from .harm_words import harm_sentence
 
 COLUMNS, SIDE = 5, 128  # of a grid
 STRIP, SMALL = 12, 88  # training images shown per arm in two rows, and their side
@@ -133,9 +133,8 @@ def _harmful(outcomes: Sequence[Mapping[str, Any]]) -> str:
         worst = outcome.get("worst") or []
         if worst:
             caption = (
-                f"{outcome['name']}: {outcome['bad']:.0%} of its drawings have no real image near; "
-                f"{harm_sentence(outcome)} The arm {outcome['arm']}-less-5 draws without the worst "
-                "5 %."
+                f"{outcome['name']}: {harm_sentence(outcome)} "
+                f"The arm {outcome['arm']}-less-5 draws without the worst 5 %."
             )
             paths = [Path(image["path"]) for image in worst[:STRIP]]
             figures.append(_strip(paths, caption, alt=f"worst images of {outcome['name']}"))

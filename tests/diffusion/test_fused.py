@@ -97,7 +97,7 @@ def test_without_a_gpu_a_network_stays_as_it_is(tiny):
 
     built = network.build(tiny(network="unet2d"))
     before = {name: type(module) for name, module in built.named_modules()}
-    assert on_gpu.prepare(built, torch.device("cpu")) is built
+    assert on_gpu.prepare(built, torch.device("cpu"), half=True) is built
     assert {name: type(module) for name, module in built.named_modules()} == before
     if not torch.cuda.is_available():
         assert fused.why_not()
@@ -116,3 +116,24 @@ def test_a_fused_network_has_the_state_dict_and_on_a_cpu_the_values_of_a_plain_o
     assert list(plain.state_dict()) == list(other.state_dict())
     x, t = torch.randn(2, 3, 16, 16), torch.tensor([3, 500])
     assert (plain(x, t) == other(x, t)).all()
+
+
+@pytest.mark.parametrize(
+    ("half", "compiled", "fused"),
+    [(True, False, True), (False, False, False), (True, True, False), (False, True, False)],
+)
+def test_only_what_computes_in_half_precision_uncompiled_is_fused(
+    monkeypatch, half, compiled, fused
+):
+    """With a device that is called a GPU, and a network that stays where it is."""
+    built = network.build(TrainSettings(image_size=16, base_channels=16, multipliers="1-2"))
+    monkeypatch.setattr("curadiff.diffusion.networks.fused.why_not", lambda: "")
+    move = built.to
+    monkeypatch.setattr(
+        built, "to", lambda *where, **order: built if where else move(**order), raising=False
+    )
+    prepared = on_gpu.prepare(built, torch.device("cuda"), half=half, compiled=compiled)
+    kinds = {type(module).__name__ for module in prepared.modules()}
+    assert ("FusedResnetBlock2D" in kinds) == fused
+    weight = prepared.inner.conv_out.weight
+    assert weight.is_contiguous(memory_format=torch.channels_last) == (fused or compiled)

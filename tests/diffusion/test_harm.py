@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from curadiff.diffusion.analytic.harm import influence, outside
+from curadiff.diffusion.analytic.harm import chance, influence, outside
 from curadiff.diffusion.analytic.sources import Source
 
 
@@ -60,3 +60,38 @@ def test_a_drawing_is_bad_farther_away_than_real_images_are_from_one_another():
 def test_every_drawing_is_judged():
     with pytest.raises(ValueError, match="1 sources and 2 judged"):
         influence([source(1)], outside=np.array([True, False]), n=1)
+
+
+def drawings(rng, n, count):
+    """Drawings that one image each makes half of, and nine others the rest."""
+    made = []
+    for at in range(count):
+        others = rng.choice(n, 9, replace=False)
+        rows = np.concatenate([[at % n], others[others != at % n]])
+        shares = np.concatenate([[0.5], np.full(len(rows) - 1, 0.5 / (len(rows) - 1))])
+        made.append(Source(rows, shares))
+    return made
+
+
+@pytest.mark.parametrize("bad", [0.1, 0.8, 0.95])
+def test_flags_by_chance_have_p_values_that_are_spread_evenly(bad):
+    """At usual and at high rates of bad drawings, where intervals are far from 95 %."""
+    rng = np.random.default_rng(0)
+    made = drawings(rng, 100, 200)
+    p = [chance(made, outside=rng.random(200) < bad, n=100) for _ in range(100)]
+    # 100 p-values below .2: 20 are expected, standard deviation 4.
+    assert 8 <= sum(one <= 0.2 for one in p) <= 32
+    assert sum(one <= 0.05 for one in p) <= 12  # 5, standard deviation 2.2
+
+
+def test_planted_images_are_told_from_chance():
+    rng = np.random.default_rng(1)
+    made = drawings(rng, 100, 400)
+    planted = np.array([source.rows[0] < 6 for source in made])
+    assert chance(made, outside=planted | (rng.random(400) < 0.1), n=100) <= 0.01
+
+
+def test_where_all_or_no_drawings_are_bad_nothing_is_told_from_chance():
+    made = drawings(np.random.default_rng(2), 20, 40)
+    for flags in (np.zeros(40, bool), np.ones(40, bool)):
+        assert chance(made, outside=flags, n=20) == 1
