@@ -1,7 +1,9 @@
+from .core.density import USUAL_NEIGHBORS as USUAL_NEIGHBORS
 from .duplicates import exact_duplicates as exact_duplicates
 from .duplicates import near_duplicates as near_duplicates
 from .duplicates import suggested_radius as suggested_radius
 from .registry import METHODS as METHODS
+from .registry import OWN_DENSITY as OWN_DENSITY
 from .report import Report as Report
 from .report import report as report
 from .selection import Selection as Selection

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..common.errors import SettingsError
-from .core.density import measure_density
+from .core.density import USUAL_NEIGHBORS, measure_density
 from .core.method_result import MethodResult
 from .core.pool import Pool, positive_weights
 
@@ -22,7 +22,7 @@ def densest(pool: Pool, budget: int, *, neighbors: int | None = None) -> MethodR
 
     Source: DeVries et al. 2020, arXiv:2007.15255, with a density from neighbours.
     """
-    neighbors = 20 if neighbors is None else neighbors
+    neighbors = USUAL_NEIGHBORS if neighbors is None else neighbors
     if neighbors < 1:
         raise SettingsError(f"densest needs neighbors >= 1, got {neighbors}.")
     weight = positive_weights(pool, "densest")

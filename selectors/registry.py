@@ -39,4 +39,7 @@ METHODS: dict[str, Callable[..., MethodResult]] = {
 
 WITHOUT_WEIGHTS = ("zcore", "transport")
 BY_VALUES = ("difficulty", "preview-harm")  # weights are values there, not odds or factors
+OWN_DENSITY = ("typicality", "densest", "transport", "preview-harm")
+"""Methods that measure density in their own way: over a number of neighbours, say."""
+
 FROM_FILE = ("coreset", "random", "top")  # need no more than a few rows in memory at a time

@@ -78,6 +78,11 @@ class Selection:
         return coverage_of(self._pool.x, self._picks, len(self._pool.preselected))
 
     @property
+    def density_neighbors(self) -> int:
+        """How many distinct neighbours `density` averages over: the method's number, or 20."""
+        return self._density.neighbors
+
+    @property
     def near_radius(self) -> float:
         """Distance within which samples are near-duplicates."""
         return self._density.min_distance

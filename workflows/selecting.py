@@ -25,8 +25,6 @@ from .over_shards.selecting import select_from_shards
 from .over_shards.sources import shards_of
 
 EXPLAINED = selections.OF_POOL
-MEASURE_DENSITY = ("densest", "typicality")  # over as many neighbours as they were given
-USUAL_NEIGHBORS = 20
 SHOWN = 16  # images of a selection that a notebook shows
 
 
@@ -143,6 +141,8 @@ def select(samples: Any, **settings: Unpack[SelectOptions]) -> SelectResult:
         if earlier is not None:
             return earlier
         explained = EXPLAINED if pool.x is not None else ()  # without embeddings nothing is
+        if config.method in selectors.OWN_DENSITY:  # refused now, not after the choice
+            explained = (*explained, "density")
         selections.check_name(dataset, name, explained)
     chosen = _choose(pool, config, constraints)
     with locking.exclusive(dataset, "select"):
@@ -332,10 +332,9 @@ def _store(
 
 def _of_method(chosen: selectors.Selection, config: SelectSettings) -> tuple[str, ...]:
     """Name what a method measured in its own way, so that other selections do not share it."""
-    if config.method not in MEASURE_DENSITY:
-        return ()
-    usual = chosen.settings.get("neighbors") in (None, USUAL_NEIGHBORS)
-    return () if usual and config.min_distance is None else ("density",)
+    usual = chosen.density_neighbors == selectors.USUAL_NEIGHBORS
+    own_radius = selectors.options_of(config).get("min_distance") is not None
+    return ("density",) if own_radius or not usual else ()
 
 
 def _report(

@@ -14,6 +14,7 @@ from ...common.knn import nearest
 from ..duplicates import Find, collapse, suggested_radius
 
 OUTLIER_RATE = 0.015  # share of ordinary samples that the guard is expected to flag
+USUAL_NEIGHBORS = 20  # that density averages over where a method does not say otherwise
 LOCAL_K, JOINT_K = 20, 30  # a foreign group larger than this is a rare mode, not outliers
 GUARDED = 50  # distinct samples from which on there is enough to calibrate with
 
@@ -27,6 +28,7 @@ class Density:
     flagged: Array  # (n,) bool
     representative: Array  # (n,) representative of its near-duplicates
     min_distance: float  # radius within which samples are near-duplicates
+    neighbors: int  # how many distinct neighbours rho averages over, where there are so many
     note: str  # what could not be done as asked, as a sentence, or ""
 
     def of(self, place: Array, rows: Array) -> Density:
@@ -37,6 +39,7 @@ class Density:
             self.flagged[place],
             rows[self.representative[place]],
             self.min_distance,
+            self.neighbors,
             self.note,
         )
 
@@ -44,7 +47,7 @@ class Density:
 def measure_density(
     unit: Array,
     *,
-    neighbors: int = 20,
+    neighbors: int = USUAL_NEIGHBORS,
     min_distance: float | None = None,
     outlier_rate: float = OUTLIER_RATE,
     order: Array | None = None,
@@ -83,7 +86,7 @@ def measure_density_by(
     find: Find,
     digest: Array,
     *,
-    neighbors: int = 20,
+    neighbors: int = USUAL_NEIGHBORS,
     min_distance: float | None = None,
     outlier_rate: float = OUTLIER_RATE,
     order: Array | None = None,
@@ -114,7 +117,7 @@ def measure_density_by(
         )
         return inner.of(place, taken)
     if n == 1:
-        return _alone(1, np.zeros(1, np.int64), min_distance or 0.0, "")
+        return _alone(1, np.zeros(1, np.int64), min_distance or 0.0, neighbors, "")
     k = min(max(neighbors, JOINT_K), n - 1)
     distance, index = find(every, every, k)
     if min_distance is None:
@@ -132,7 +135,7 @@ def measure_density_by(
     if count < GUARDED and outlier_rate:
         notes.append(f"Outliers were not looked for among fewer than {GUARDED} distinct samples.")
     if count == 1:
-        return _alone(n, representative, min_distance, " ".join(notes))
+        return _alone(n, representative, min_distance, neighbors, " ".join(notes))
     k = min(k, count - 1)
     distance, index = _among(find, kept, representative, distance[:, :k], index[:, :k])
     rho = distance[:, : min(neighbors, k)].mean(1)  # (kept,)
@@ -140,9 +143,9 @@ def measure_density_by(
     if count >= GUARDED:
         score = outlier_scores(distance, index, outlier_rate or OUTLIER_RATE)
     place = np.searchsorted(kept, representative)  # near-duplicates have its values
-    flagged = (score > 1) & (outlier_rate > 0)
+    flagged = ((score > 1) & (outlier_rate > 0))[place]
     note = " ".join(notes)
-    return Density(rho[place], score[place], flagged[place], representative, min_distance, note)
+    return Density(rho[place], score[place], flagged, representative, min_distance, neighbors, note)
 
 
 def outlier_scores(distance: Array, index: Array, rate: float) -> Array:
@@ -186,10 +189,12 @@ def _standard(value: Array) -> Array:
     return (value - middle) / spread if spread > 1e-9 else np.zeros_like(value)
 
 
-def _alone(n: int, representative: Array, min_distance: float, note: str) -> Density:
+def _alone(
+    n: int, representative: Array, min_distance: float, neighbors: int, note: str
+) -> Density:
     """All samples are the same picture."""
     zero = np.zeros(n)
-    return Density(zero, zero, zero > 0, representative, min_distance, note)
+    return Density(zero, zero, zero > 0, representative, min_distance, neighbors, note)
 
 
 def _within(find: Find, taken: Array) -> Find:

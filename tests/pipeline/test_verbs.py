@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 from curadiff.common.errors import DataError, RunError, SettingsError
 from curadiff.datasets import info, reading, selections, writing
+from curadiff.selectors.registry import METHODS, OWN_DENSITY
+from curadiff.workflows import selecting
 from PIL import Image
 
 TRAIN = {
@@ -136,6 +138,35 @@ def test_what_a_pool_says_is_written_once_for_all_selections_of_it(embedded):
         one for one in embedded.app_config.sidebar_groups if one.name == "Curadiff: selection"
     )
     assert set(group.paths) == {*own, *SHARED}
+
+
+def test_no_method_writes_a_density_of_its_own_where_others_look_for_the_usual_one(embedded):
+    embedded.set_values("value", [1 + n / 40 for n in range(40)])
+    valued = ("top", "difficulty", "preview-harm")
+    own = set()
+    for method in sorted(METHODS, key=lambda one: one not in OWN_DENSITY):  # these first
+        weights = {"weight_field": "value"} if method in valued else {}
+        chosen = curadiff.select(embedded, method=method, budget=6, **weights)
+        if "density" not in chosen.config["shared_fields"]:
+            own.add(method)
+    assert own == {"typicality", "transport", "preview-harm"}  # densest takes 20 neighbours
+    assert own < set(OWN_DENSITY)
+    x = np.stack(embedded.values("builtin")).astype(np.float64)
+    gaps = np.sort(np.linalg.norm(x[:, None] - x[None], axis=2), axis=1)
+    np.testing.assert_allclose(embedded.values("builtin_density"), gaps[:, 1:21].mean(1), atol=1e-5)
+    np.testing.assert_allclose(  # 2 * 40 / 6 neighbours
+        embedded.values("transport_6_density"), gaps[:, 1:14].mean(1), atol=1e-5
+    )
+
+
+@pytest.mark.parametrize("method", OWN_DENSITY)
+def test_a_taken_field_is_refused_before_anything_is_chosen(embedded, method, monkeypatch):
+    embedded.add_sample_field("mine_density", fo.StringField)
+    monkeypatch.setattr(selecting, "_choose", lambda *_: pytest.fail("it chose"))
+    embedded.set_values("value", [1.0] * 40)
+    weights = {"weight_field": "value"} if method == "preview-harm" else {}
+    with pytest.raises(DataError, match="field 'mine_density' that Curadiff did not make"):
+        curadiff.select(embedded, method=method, budget=6, name="mine", **weights)
 
 
 def test_another_pool_has_fields_of_its_own(embedded):
