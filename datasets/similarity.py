@@ -23,6 +23,7 @@ from ..common.errors import (
     EnvironmentFault,
     SettingsError,
     WeightsError,
+    first_line,
     nearest,
 )
 from . import info, locking, names
@@ -70,10 +71,15 @@ def clip_text(model: str, path: Path) -> ClipText:
     try:
         return ClipText(options, foz.load_zoo_model(ZOO_MODEL, **options))
     except Exception as fault:  # FiftyOne's and open_clip's errors have no common base
-        why = (str(fault).splitlines() or [type(fault).__name__])[0]
+        if "TorchScript" in str(fault):
+            raise WeightsError(
+                f"{path} is a TorchScript archive, as OpenAI publishes its models, which FiftyOne "
+                "does not read; ask in words with curadiff similar DATASET --text TEXT, or embed "
+                "the images with the same weights as .safetensors."
+            ) from fault
         raise WeightsError(
-            f"the text half of {model} cannot be loaded from {path} ({why}); give the whole "
-            "checkpoint."
+            f"FiftyOne cannot load the text half of {model} from {path} ({first_line(fault)}); "
+            "embed the images with a whole checkpoint in open_clip's format."
         ) from fault
 
 

@@ -19,10 +19,19 @@ from ..common.devices import choose_device
 from ..common.errors import DataError, WeightsError
 from .clip import quiet, source_of
 from .encoder import unit
-from .weights import SUFFIXES, cached, file_hash, folder, slug
+from .weights import SUFFIXES, cached, file_hash, fill, folder, read_state, slug
 
 SCHEME = "open_clip:"
 QUICK = "-quickgelu"
+ASIDE = (
+    "logit_scale",
+    "logit_bias",
+    "input_resolution",
+    "context_length",
+    "vocab_size",
+    "text.transformer.embeddings.position_ids",
+)
+"""What files hold in different ways, or not at all, and no text passes through."""
 
 
 def has_text(key: str | None) -> bool:
@@ -54,7 +63,7 @@ class TextEncoder:
         """Return the (n, d) float32 vectors of n texts, each of length 1.
 
         Raises:
-            WeightsError: The file does not hold the whole model.
+            WeightsError: The file is damaged or does not hold the whole model.
             DataError: A text is empty.
         """
         import torch
@@ -71,18 +80,33 @@ class TextEncoder:
         import open_clip
 
         place = choose_device(self.device)
-        try:
-            with quiet():
-                network: Any = open_clip.create_model(
-                    self.model, pretrained=str(self.path), force_quick_gelu=self.quick
-                )
-            return network.to(place).eval(), open_clip.get_tokenizer(self.model), place
-        except Exception as fault:  # torch's and open_clip's errors have no common base
-            why = (str(fault).splitlines() or [type(fault).__name__])[0]
+        state = read_state(self.path)
+        if all(key.startswith("visual.") for key in state):
             raise WeightsError(
-                f"the text half of {self.model} cannot be loaded from {self.path} ({why}); give "
-                "the whole checkpoint with --weights FILE."
-            ) from fault
+                f"{self.path} holds the image half of {self.model} alone, and words need the text "
+                "half too; embed the images with the whole checkpoint."
+            )
+        with quiet():
+            network: Any = open_clip.create_model(
+                self.model,
+                load_weights=False,
+                pretrained_text=False,
+                force_quick_gelu=self.quick,
+            )
+        state = _arranged(state, network)
+        fill(network, state, encoder=f"{SCHEME}{self.model}, both halves", path=self.path)
+        return network.to(place).eval(), open_clip.get_tokenizer(self.model), place
+
+
+def _arranged(state: dict[str, Any], network: Any) -> dict[str, Any]:
+    """Name and shape a checkpoint's tensors as the network does, whichever program wrote them."""
+    from open_clip import model
+
+    if "positional_embedding" in state and not hasattr(network, "positional_embedding"):
+        state = model.convert_to_custom_text_state_dict(state)
+    model.resize_text_pos_embed(state, network)
+    aside = {key: x for key, x in network.state_dict().items() if key in ASIDE}
+    return {key: x for key, x in state.items() if key not in ASIDE} | aside
 
 
 def text_encoder(
@@ -111,17 +135,23 @@ def text_encoder(
     model = identity.removeprefix(SCHEME)
     quick = model.endswith(QUICK) and model not in open_clip.list_models()
     model = model.removesuffix(QUICK) if quick else model
-    if weights is not None:
-        path = Path(weights).expanduser()
+    path = _weights(identity, model, digest, weights)
+    return TextEncoder(model, quick, path, device)
+
+
+def _weights(identity: str, model: str, digest: str, given: str | None) -> Path:
+    """Return the weights file of a hash: the given one, or one of those on this machine."""
+    if given is not None:
+        path = Path(given).expanduser()
         if not path.is_file() or file_hash(path) != digest:
             raise WeightsError(
                 f"{path} is not the weights file that the images were embedded with ({identity}, "
                 f"sha256 {digest}...); give that one."
             )
-        return TextEncoder(model, quick, path, device)
+        return path
     for path in _candidates(model):
         if file_hash(path) == digest:
-            return TextEncoder(model, quick, path, device)
+            return path
     raise WeightsError(
         f"the weights of {identity} that the images were embedded with are not where weights are "
         f"looked for; give the file with --weights FILE, or put it into {folder()}."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 
 import curadiff
@@ -107,12 +108,43 @@ def test_a_checkpoint_of_the_image_half_alone_is_refused(indexed, clip, home):
     curadiff.embed(
         indexed, encoder=ENCODER, weights=str(file), field="half", overwrite=True, progress=False
     )
-    for call in (
-        lambda: curadiff.similar(indexed, text=WORDS, field="half", weights=str(file)),
-        lambda: curadiff.index_similarity(indexed, field="half", weights=str(file)),
-    ):
-        with pytest.raises(WeightsError, match=r"cannot be loaded from .*whole checkpoint"):
-            call()
+    with pytest.raises(WeightsError, match=r"image half of .* alone, .*; embed the images with"):
+        curadiff.similar(indexed, text=WORDS, field="half", weights=str(file))
+    with pytest.raises(WeightsError, match=r"FiftyOne cannot load .*; embed the images with a"):
+        curadiff.index_similarity(indexed, field="half", weights=str(file))
+
+
+class Tree(torch.nn.Module):
+    """Tensors under dotted names, in half precision."""
+
+    def __init__(self, tensors):
+        super().__init__()
+        for head in dict.fromkeys(key.partition(".")[0] for key in tensors):
+            if head in tensors:
+                self.register_buffer(head, tensors[head])
+                continue
+            below = {k.partition(".")[2]: x for k, x in tensors.items() if k.startswith(f"{head}.")}
+            self.add_module(head, Tree(below))
+
+    def forward(self, x):
+        return x
+
+
+def test_an_archive_as_openai_publishes_them_serves_images_and_words(indexed, clip, home):
+    network = copy.deepcopy(clip[0]).half().float()
+    sizes = {"input_resolution": 224, "context_length": 77, "vocab_size": 49408}
+    tensors = {key: x.detach().half() for key, x in network.state_dict().items()}
+    tensors |= {key: torch.tensor(value) for key, value in sizes.items()}
+    file = home / "archive.pt"
+    torch.jit.script(Tree(tensors)).save(str(file))
+    given = {"field": "clip", "weights": str(file)}
+    curadiff.embed(indexed, encoder=ENCODER, overwrite=True, progress=False, **given)
+    ids, cosines = by_cosine(indexed, network)
+    answer = curadiff.similar(indexed, text=WORDS, count=K, **given)
+    assert answer.ids == ids[:K]
+    np.testing.assert_allclose(answer.cosines, cosines[:K], atol=1e-5)
+    with pytest.raises(WeightsError, match=r"is a TorchScript archive, .* FiftyOne does not read"):
+        curadiff.index_similarity(indexed, **given)
 
 
 def test_an_image_finds_those_like_it_and_they_are_saved(indexed):
