@@ -19,6 +19,7 @@ from ..common.devices import choose_device
 from ..common.errors import DataError, WeightsError
 from .clip import quiet, source_of
 from .encoder import unit
+from .tokenizers import check_tokenizer, load_tokenizer
 from .weights import SUFFIXES, cached, file_hash, fill, folder, read_state, slug
 
 SCHEME = "open_clip:"
@@ -95,7 +96,7 @@ class TextEncoder:
             )
         state = _arranged(state, network)
         fill(network, state, encoder=f"{SCHEME}{self.model}, both halves", path=self.path)
-        return network.to(place).eval(), open_clip.get_tokenizer(self.model), place
+        return network.to(place).eval(), load_tokenizer(self.model), place
 
 
 def _arranged(state: dict[str, Any], network: Any) -> dict[str, Any]:
@@ -121,7 +122,7 @@ def text_encoder(
 
     Raises:
         DataError: The encoder has no text half.
-        WeightsError: Its weights are not here, or the file is of another model.
+        WeightsError: Its weights or its tokenizer are not here, or the file is of another model.
     """
     if key is None or not has_text(key):
         by = "an encoder that is not recorded" if key is None else key.partition("|")[0]
@@ -136,6 +137,7 @@ def text_encoder(
     quick = model.endswith(QUICK) and model not in open_clip.list_models()
     model = model.removesuffix(QUICK) if quick else model
     path = _weights(identity, model, digest, weights)
+    check_tokenizer(model)
     return TextEncoder(model, quick, path, device)
 
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 import json
+import sys
+import types
 
 import curadiff
 import numpy as np
@@ -14,6 +17,7 @@ from curadiff import encoders
 from curadiff.cli import main
 from curadiff.common.errors import DataError, SettingsError, WeightsError
 from curadiff.datasets.similarity import takes_text
+from curadiff.encoders import tokenizers
 from safetensors.torch import load_file, save_file
 
 MODEL, WORDS, K = "ViT-S-32-alt", "a red dress", 7
@@ -145,6 +149,45 @@ def test_an_archive_as_openai_publishes_them_serves_images_and_words(indexed, cl
     np.testing.assert_allclose(answer.cosines, cosines[:K], atol=1e-5)
     with pytest.raises(WeightsError, match=r"is a TorchScript archive, .* FiftyOne does not read"):
         curadiff.index_similarity(indexed, **given)
+
+
+@pytest.mark.parametrize("model", ["ViT-B-16-SigLIP", "roberta-ViT-B-32"])
+def test_a_tokenizer_of_the_hub_is_read_from_this_machine_alone(model, home, monkeypatch):
+    home.mkdir(exist_ok=True)
+    (home / "weights.pt").write_bytes(b"any")
+    digest = hashlib.sha256(b"any").hexdigest()[:16]
+    given = {"key": f"open_clip:{model}|{digest}|pixels", "weights": str(home / "weights.pt")}
+    monkeypatch.setitem(sys.modules, "transformers", None)
+    with pytest.raises(WeightsError, match=r"needs the package transformers.*pip install transf"):
+        encoders.text_encoder(**given)
+    asked, here = [], {"AutoTokenizer": False, "AutoConfig": False}
+
+    class Loader:
+        def __init__(self, kind):
+            self.kind = kind
+
+        def from_pretrained(self, repo, *, local_files_only=False, **_):
+            asked.append((self.kind, repo, local_files_only))
+            if not here[self.kind]:
+                raise OSError(f"{repo} is not in the cache.\nMore.")
+
+    fake = types.ModuleType("transformers")
+    for kind in here:
+        setattr(fake, kind, Loader(kind))
+    monkeypatch.setitem(sys.modules, "transformers", fake)
+    config = (open_clip.get_model_config(model) or {})["text_cfg"]
+    repo = config["hf_tokenizer_name"]
+    advice = rf"the tokenizer of {model} .*not in the cache\.\); .*AutoTokenizer.*'{repo}'"
+    with pytest.raises(WeightsError, match=advice):
+        encoders.text_encoder(**given)
+    here["AutoTokenizer"] = True
+    if "hf_model_name" in config:
+        with pytest.raises(WeightsError, match=rf"the config of {model} .*AutoConfig"):
+            encoders.text_encoder(**given)
+    here["AutoConfig"] = True
+    assert encoders.text_encoder(**given).model == model
+    assert tokenizers.load_tokenizer(model).tokenizer is None
+    assert all(local for *_, local in asked)
 
 
 def test_an_image_finds_those_like_it_and_they_are_saved(indexed):
