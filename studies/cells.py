@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import runs
-from ..common.errors import RunError, SettingsError
+from ..common.errors import RunError
 from ..common.keys import training_key
 from ..runs import Run
 from . import planning
@@ -71,11 +71,12 @@ def readable(run: Run) -> list[dict[str, Any]]:
     """Return the outcomes that a study has so far, in the order of its plan.
 
     Files in its directory that its plan does not name, and damaged ones, are left out.
+
+    Raises:
+        RunError: Its record is damaged.
+        SettingsError: It has settings that are not known any more.
     """
-    try:
-        planned = planning.cells_of(run)
-    except (RunError, SettingsError):
-        return []
+    planned = planning.cells_of(run)
     version = run.record.get("images_version", 1)
     outcomes = (read(run, cell, version)[0] for cell in planned)
     return [outcome for outcome in outcomes if outcome is not None]

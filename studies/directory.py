@@ -10,7 +10,7 @@ from .. import runs
 from ..common.errors import RunError, SettingsError
 from ..config import StudySettings
 from ..runs import Lease, Run
-from . import planning
+from . import planning, recorded
 
 MAY_CHANGE = ("arms", "seeds", "draws", "curve", "device", "parallel", "preview")
 """Settings that add, leave or redo trainings, or say where they are done."""
@@ -130,7 +130,7 @@ def check_encoders(run: Run, now: Mapping[str, str | None]) -> None:
 def _today(settings: dict[str, Any]) -> dict[str, Any]:
     """Give settings of an older version what was added since, at its default."""
     try:
-        return StudySettings(**settings).model_dump(mode="json")
+        return StudySettings(**recorded.in_force(settings)).model_dump(mode="json")
     except SettingsError:  # something was removed or narrowed since: that is a difference
         return settings
 

@@ -15,13 +15,13 @@ from ..datasets.database import lost_in_words
 from ..datasets.resolving import all_samples
 from ..runs import Run
 from ..workflows.importing import import_images
-from ..workflows.over_shards.sources import vectors_of
 from ..workflows.progress import Progress
 from ..workflows.sources import folder_of
 from . import planning, splitting
 from .directory import open_study
 from .leaving_out import with_left_out
 from .preview.first import preview_first
+from .recorded import embed_of, in_force
 from .sharing import Leadership
 from .study_result import StudyResult
 from .study_work import StudyWork
@@ -66,7 +66,7 @@ def study(
     config = StudySettings(**dict[str, Any](settings))
     folder = folder_of(source)
     if folder is not None:
-        config = config.model_copy(update={"embed": vectors_of(folder, config.embed)})
+        config = config.model_copy(update={"embed": embed_of(config.name, folder, config.embed)})
         source = import_images(folder).dataset
     dataset, view = reading.resolve(source)
     planning.check_classes(config, dataset)
@@ -115,4 +115,4 @@ def resume_study(run: str | Path | Run, *, progress: Progress = True) -> StudyRe
     every = all_samples(dataset)
     view = every.select(images, ordered=True) if images else every.view()
     view = view if len(view) else dataset.view()  # imported anew: found by name and content
-    return study(view, progress=progress, **run.settings)
+    return study(view, progress=progress, **in_force(run.settings))

@@ -16,7 +16,7 @@ from ..datasets.database import lost_in_words
 from ..datasets.resolving import all_samples
 from ..runs import Lease, Run
 from ..workflows.estimating import duration
-from . import cells, comparing, planning, splitting, trainings
+from . import cells, comparing, planning, recorded, splitting, trainings
 from .conclusions import Conclusion, conclude
 from .report import people
 from .report.data import ReportData
@@ -103,7 +103,7 @@ def study_report(name: str | Path | Run) -> Path:
     outcomes = cells.readable(run)
     if not outcomes:
         raise RunError(f"no training of the study {run.id} is judged yet; nothing to report.")
-    config, record = StudySettings(**run.settings), run.record
+    config, record = recorded.settings_of(run), run.record
     conclusion, against = _conclusion(run, outcomes)
     evidence = evidence_of(config, outcomes, against, conclusion, trainings.reader_of(run, against))
     dataset = identity.open_by_identity(record.get("identity") or {"name": record["dataset"]})
@@ -148,7 +148,8 @@ def study_add(name: str | Path | Run, arms: Sequence[Any]) -> list[str]:
         RunError: There is no such study.
     """
     run = _study(name)
-    given = StudySettings(**{**run.settings, "arms": [*run.settings["arms"], *arms]})
+    settings = recorded.in_force(run.settings)
+    given = StudySettings(**{**settings, "arms": [*settings["arms"], *arms]})
     return _store(run, given)
 
 
@@ -173,13 +174,13 @@ def study_drop(name: str | Path | Run, arms: Sequence[str]) -> list[str]:
     left = [arm for arm in run.settings["arms"] if arm["name"] not in arms]
     if not left:
         raise SettingsError(f"arms: the study {run.id} would have no arm left; keep one.")
-    return _store(run, StudySettings(**{**run.settings, "arms": left}))
+    return _store(run, StudySettings(**{**recorded.in_force(run.settings), "arms": left}))
 
 
 def _store(run: Run, config: StudySettings) -> list[str]:
     before = run.record
     known = before.get("revisions")
-    former = [] if known is not None else StudySettings(**before["settings"]).arms
+    former = [] if known is not None else recorded.settings_of(run).arms
     run.add(
         settings=config.model_dump(mode="json"),
         revisions=planning.revised(config, known or {}, former),

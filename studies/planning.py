@@ -15,6 +15,7 @@ from ..common.keys import training_key, under
 from ..config import ArmSettings, StudySettings
 from ..datasets import reading
 from ..runs import Run
+from . import recorded
 
 MOST_VALIDATION = 256  # held-out images whose loss a training may look at
 
@@ -71,8 +72,7 @@ def cells_of(run: Run) -> list[Cell]:
         RunError: Its record is damaged.
         SettingsError: It has settings that are not known any more.
     """
-    record = run.record
-    return cells(StudySettings(**record["settings"]), record.get("revisions"))
+    return cells(recorded.settings_of(run), run.record.get("revisions"))
 
 
 def _rotated(values: list[int | None], first: int) -> list[int | None]:

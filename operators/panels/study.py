@@ -10,6 +10,7 @@ import fiftyone as fo
 from fiftyone.operators import types
 
 from ... import runs
+from ...common.errors import RunError, SettingsError
 from ...common.keys import generated_dataset
 from ...datasets import generated, info, selections
 from ...datasets.resolving import all_samples
@@ -92,7 +93,11 @@ class StudyPanel(BasePanel):
         self._build_study(ctx, page, run)
 
     def _build_study(self, ctx: Any, page: types.Object, run: Run) -> None:
-        status, outcomes = run.status, uncovered.study_outcomes(run)
+        try:
+            status, outcomes = run.status, uncovered.study_outcomes(run)
+        except (RunError, SettingsError) as fault:
+            layout.text(page, f"**{run.id}** cannot be read: {fault}")
+            return
         if status["state"] != "finished":
             layout.text(page, f"**{run.id}** {status['state']}: {status.get('message', '')}")
             layout.bar(page, float(status.get("progress") or 0), _count(status, outcomes))

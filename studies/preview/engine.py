@@ -17,11 +17,11 @@ from ...datasets.resolving import all_samples
 from ...runs import Lease, Run
 from ...workflows.embedding import embed, field_of
 from ...workflows.importing import import_images
-from ...workflows.over_shards.sources import vectors_of
 from ...workflows.progress import Progress, reporting, tell
 from ...workflows.sources import folder_of
 from .. import splitting
 from ..judging import Judge
+from ..recorded import embed_of
 from . import LABEL, page
 from .arms import Arm, ArmImages, OwnArms, check_arms, drawing_order, list_arms
 from .copies import copies_in
@@ -74,7 +74,7 @@ def make_preview(
     """
     folder = folder_of(source)
     if folder is not None:
-        config = config.model_copy(update={"embed": vectors_of(folder, config.embed)})
+        config = config.model_copy(update={"embed": embed_of(config.name, folder, config.embed)})
         source = import_images(folder).dataset
     dataset, view = reading.resolve(source)
     run = open_preview(config, identity.identity(dataset))

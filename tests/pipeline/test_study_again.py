@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 from curadiff import runs
 from curadiff.common.errors import DataError, RunError, SettingsError, Stopped
-from curadiff.config import StudySettings
-from curadiff.studies import cells, copies, directory, division
+from curadiff.config import EmbedSettings, StudySettings
+from curadiff.studies import cells, copies, directory, division, recorded
 from PIL import Image
 
 from ..conftest import draw
@@ -141,6 +141,44 @@ def test_damaged_and_stray_files_are_named_and_made_anew(dataset, home, quick):
     assert go(dataset).outcomes == again.outcomes
     (first.run.path / "outcomes.json").write_text("{")
     assert go(dataset).outcomes == again.outcomes
+
+
+def test_a_record_with_settings_that_did_nothing_keeps_its_results(dataset, home, quick):
+    first, (trained, _) = go(dataset, held_out=0), quick
+    before = list(trained)
+    first.run.add(settings={**first.run.settings, "patience": 3})  # refused today
+    assert [one["arm"] for one in cells.readable(first.run)] == ["random", "full"]
+    assert curadiff.study_report("tiny") == first.report
+    assert go(dataset, held_out=0).outcomes == first.outcomes
+    first.run.add(settings={**first.run.settings, "patience": 3})
+    assert curadiff.study_drop("tiny", ["full"]) == ["random"]
+    assert first.run.settings["patience"] is None
+    assert trained == before
+    first.run.add(settings={**first.run.settings, "unheard": 1})
+    with pytest.raises(SettingsError, match="unheard"):
+        cells.readable(first.run)
+
+
+def test_recorded_settings_that_count_are_kept():
+    usual = StudySettings(**SMALL).model_dump(mode="json")
+    assert recorded.in_force({**usual, "patience": 3}) == {**usual, "patience": 3}
+    shards = {**usual["embed"], "from_shards": "/shards", "field": "x", "encoder": "builtin"}
+    computed = {**shards, "device": "cpu", "batch_size": 8, "dtype": "bfloat16"}
+    assert recorded.in_force({**usual, "embed": computed}) == {**usual, "embed": shards}
+    assert recorded.in_force({**usual, "trainer": "command", "patience": 3})["patience"] is None
+    classes = {**usual["evaluate"], "classes": "label"}
+    assert recorded.in_force({**usual, "evaluate": classes}) == usual
+
+
+def test_a_study_of_shards_that_computed_its_vectors_goes_on_so(home, tmp_path, monkeypatch):
+    new = EmbedSettings(from_shards="/shards")
+    monkeypatch.setattr(recorded, "vectors_of", lambda folder, embed: new)
+    given = EmbedSettings()
+    assert recorded.embed_of("tiny", tmp_path, given) is new
+    run = runs.create("study", {"embed": given.model_dump(mode="json")}, name="tiny")
+    assert recorded.embed_of("tiny", tmp_path, given) is given
+    run.add(settings={"embed": new.model_dump(mode="json")})
+    assert recorded.embed_of("tiny", tmp_path, given) is new
 
 
 def test_a_training_that_fails_does_not_stop_the_others(dataset, home, quick):

@@ -1,0 +1,62 @@
+"""Settings of a run of before, which may have some that did nothing and are refused today."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from .. import runs
+from ..config import EmbedSettings, StudySettings
+from ..config.embed import OF_COMPUTING
+from ..runs import Run
+from ..workflows.over_shards.sources import vectors_of
+
+
+def settings_of(run: Run) -> StudySettings:
+    """Return the settings that a study's record has.
+
+    Raises:
+        RunError: Its record is damaged.
+        SettingsError: It has settings that are not known any more.
+    """
+    return StudySettings(**in_force(run.settings))
+
+
+def in_force(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return recorded settings of a study or a preview without those that did nothing.
+
+    They are: patience without a loss on held-out images, values of each class where drawings
+    have none, and how to compute vectors that come from shards.
+
+    Args:
+        settings: As ``run.json`` has them.
+    """
+    kept = dict(settings)
+    train, embed, judge = (kept.get(part) or {} for part in ("train", "embed", "evaluate"))
+    command = kept.get("trainer") == "command"
+    if kept.get("held_out") == 0 or command or train.get("network") == "analytic":
+        kept |= dict.fromkeys({"patience"} & kept.keys())
+    if "trainer" in kept and (command or train.get("classes") is None):
+        kept["evaluate"] = judge | dict.fromkeys({"classes"} & judge.keys())
+    if embed.get("from_shards") is not None:
+        usual = {name: EmbedSettings.model_fields[name].default for name in OF_COMPUTING}
+        kept["embed"] = embed | {name: usual[name] for name in usual.keys() & embed.keys()}
+    return kept
+
+
+def embed_of(name: str, folder: Path, embed: EmbedSettings) -> EmbedSettings:
+    """Return where the vectors of a folder come from; a run that has computed them goes on so.
+
+    Args:
+        name: Name of the study or preview, which may be there already.
+        folder: What it is of.
+        embed: Its settings, as they were given.
+    """
+    taken = vectors_of(folder, embed)
+    path = runs.home() / "runs" / name
+    if taken is embed or not (path / "run.json").exists():
+        return taken
+    usual = EmbedSettings().model_dump(mode="json")
+    before = usual | (runs.open_run(path).settings.get("embed") or {})
+    return embed if before == embed.model_dump(mode="json") else taken
