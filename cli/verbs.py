@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from ..config import VERBS
@@ -17,7 +18,7 @@ def import_images(args: argparse.Namespace) -> Answer:
     from ..workflows import importing
 
     imported = importing.import_images(args.SOURCE, **given_settings(args, VERBS["import"]))
-    return Answer(imported, next=(f"curadiff embed {imported.dataset.name}",))
+    return Answer(imported, next=(f"curadiff embed {quote(imported.dataset.name)}",))
 
 
 def list_datasets(args: argparse.Namespace) -> Answer:
@@ -36,9 +37,9 @@ def embed(args: argparse.Namespace) -> Answer:
     settings = given_settings(args, VERBS["embed"])
     embedded = embedding.embed(args.DATASET, progress=not args.json, **settings)
     if "to_shards" in settings:
-        following = f"curadiff select {embedded.field} --budget N --to-shards ./PICKS"
+        following = f"curadiff select {quote(str(embedded.field))} --budget N --to-shards ./PICKS"
     else:
-        following = f"curadiff select {args.DATASET} --budget N"
+        following = f"curadiff select {quote(args.DATASET)} --budget N"
     return Answer(embedded, next=(following,))
 
 
@@ -47,6 +48,7 @@ def map_embeddings(args: argparse.Namespace) -> Answer:
     from ..workflows import mapping, similarity
 
     _say_what_was_taken(args.DATASET)
+    mapping.check_method(args.method)  # before an index is made
     keys, lines = {}, []
     if args.similar is not None:  # first, so that the map names it
         index = similarity.index_similarity(args.DATASET, field=args.field, backend=args.similar)
@@ -56,7 +58,9 @@ def map_embeddings(args: argparse.Namespace) -> Answer:
         lines.append(f"{index}: choose an image in the App, then Sort by similarity{type_it}")
     keys["map"] = mapping.map_embeddings(args.DATASET, field=args.field, method=args.method)
     lines.insert(0, f"{keys['map']}: choose it in the App's Embeddings panel")
-    return Answer(keys, "\n".join(lines), (f"curadiff app {args.DATASET.partition(':')[0]}",))
+    return Answer(
+        keys, "\n".join(lines), (f"curadiff app {quote(args.DATASET.partition(':')[0])}",)
+    )
 
 
 def similar(args: argparse.Namespace) -> Answer:
@@ -75,7 +79,7 @@ def similar(args: argparse.Namespace) -> Answer:
         device=args.device,
     )
     name = args.DATASET.partition(":")[0]
-    following = (f"curadiff select {name}:{args.save} --budget N",) if args.save else ()
+    following = (f"curadiff select {quote(f'{name}:{args.save}')} --budget N",) if args.save else ()
     return Answer(images, next=following)
 
 
@@ -86,8 +90,9 @@ def select(args: argparse.Namespace) -> Answer:
     _say_what_was_taken(args.DATASET)
     selection = selecting.select(args.DATASET, **given_settings(args, VERBS["select"]))
     if selection.folder is not None:
-        return Answer(selection, next=(f"curadiff import {selection.folder}",))
-    return Answer(selection, next=(f"curadiff train {selection.dataset}:{selection.name}",))
+        return Answer(selection, next=(f"curadiff import {quote(str(selection.folder))}",))
+    chosen = quote(f"{selection.dataset}:{selection.name}")
+    return Answer(selection, next=(f"curadiff train {chosen}",))
 
 
 def compare(args: argparse.Namespace) -> Answer:
@@ -137,7 +142,9 @@ def generate(args: argparse.Namespace) -> Answer:
 
     settings = given_settings(args, VERBS["generate"])
     folder = generating.generate(args.RUN, folder=args.folder, progress=not args.json, **settings)
-    return Answer({"folder": folder}, str(folder), (f"curadiff import-generated {folder}",))
+    return Answer(
+        {"folder": folder}, str(folder), (f"curadiff import-generated {quote(str(folder))}",)
+    )
 
 
 def import_generated(args: argparse.Namespace) -> Answer:
@@ -147,7 +154,9 @@ def import_generated(args: argparse.Namespace) -> Answer:
     settings = given_settings(args, VERBS["import-generated"])
     imported = generating.import_generated(args.FOLDER, **settings)
     sources = {one.dataset.name: one.source for one in imported}
-    following = [f"curadiff evaluate {name} {source}" for name, source in sources.items()]
+    following = [
+        f"curadiff evaluate {quote(name)} {quote(source)}" for name, source in sources.items()
+    ]
     return Answer(imported, "\n".join(map(str, imported)), tuple(following))
 
 

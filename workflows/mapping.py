@@ -35,6 +35,23 @@ def map_embeddings(samples: Any, *, field: str | None = None, method: str = "pca
         SettingsError: There is no such method.
         EnvironmentFault: umap-learn is not installed.
     """
+    check_method(method)
+    dataset, view = reading.resolve(samples)
+    field = field or reading.only_embedding_field(dataset)
+    pool = reading.read_embeddings(view, field)
+    place = principal_plane if method == "pca" else umap_plane
+    assert pool.x is not None  # they were asked for
+    index = similarity.index_keys(dataset).get(field)
+    return mapping.write_map(dataset, field, ids=pool.ids, points=place(pool.x), index=index)
+
+
+def check_method(method: str) -> None:
+    """Refuse a method that cannot be carried out, before any work is done.
+
+    Raises:
+        SettingsError: There is no such method.
+        EnvironmentFault: umap-learn is not installed.
+    """
     if method not in METHODS:
         listed = ", ".join(METHODS)
         raise SettingsError(
@@ -44,10 +61,3 @@ def map_embeddings(samples: Any, *, field: str | None = None, method: str = "pca
         raise EnvironmentFault(
             "UMAP is not installed; install it with: pip install umap-learn, or map with pca."
         )
-    dataset, view = reading.resolve(samples)
-    field = field or reading.only_embedding_field(dataset)
-    pool = reading.read_embeddings(view, field)
-    place = principal_plane if method == "pca" else umap_plane
-    assert pool.x is not None  # they were asked for
-    index = similarity.index_keys(dataset).get(field)
-    return mapping.write_map(dataset, field, ids=pool.ids, points=place(pool.x), index=index)

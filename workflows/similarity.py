@@ -13,7 +13,7 @@ from ..common.errors import DataError, SettingsError, WeightsError, nearest
 from ..datasets import documents, locking, reading
 from ..datasets import similarity as index
 from ..datasets.database import lost_in_words
-from ..datasets.names import Names, check
+from ..datasets.names import Names, check, slug_of
 from ..datasets.resolving import all_samples
 
 SHOWN = 10  # images that are listed in words
@@ -238,8 +238,9 @@ def _save(dataset: Any, name: str, ids: list[str], query: str) -> None:
     with locking.exclusive(dataset, "similar"):
         _check_view(dataset, name)
         dataset.reload()
-        if name in dataset.list_saved_views():
-            dataset.delete_saved_view(name)
+        for other in dataset.list_saved_views():
+            if slug_of(other) == slug_of(name):
+                dataset.delete_saved_view(other)
         shown = all_samples(dataset).select(ids, ordered=True)
         documents.add_view(
             dataset, documents.view_document(dataset, name, shown, f"most like {query}"), OWNER

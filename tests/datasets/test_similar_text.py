@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
+import shlex
 import sys
 import types
 
@@ -200,11 +201,32 @@ def test_an_image_finds_those_like_it_and_they_are_saved(indexed):
     for count in (K, 3):  # a second query takes the place of the first
         curadiff.similar(indexed, image=ids[5], count=count, save="like five")
         assert indexed.load_saved_view("like five").values("id") == nearest[:count]
+    curadiff.similar(indexed, image=ids[5], count=4, save="Like Five")  # the same to FiftyOne
+    assert indexed.list_saved_views() == ["Like Five"]
+    assert indexed.load_saved_view("Like Five").values("id") == nearest[:4]
     indexed.save_view("theirs", indexed.limit(1))
     with pytest.raises(DataError, match="saved view 'theirs' that Curadiff did not make; choose"):
         curadiff.similar(indexed, image=ids[5], save="theirs")
     curadiff.clean(indexed, yes=True)
     assert indexed.list_saved_views() == ["theirs"]
+
+
+def test_a_wrong_map_is_refused_before_an_index_is_made(indexed, capsys, monkeypatch):
+    monkeypatch.setattr("curadiff.workflows.mapping.has_umap", lambda: False)
+    for method, why in (("ump", "method must be one of"), ("umap", "UMAP is not installed")):
+        assert main(["map", indexed.name, "--similar", "--method", method]) != 0
+        assert why in capsys.readouterr().err
+    indexed.reload()
+    assert indexed.list_brain_runs() == []
+
+
+def test_the_command_that_comes_next_can_be_pasted(indexed, capsys):
+    image = indexed.first().id
+    assert main(["similar", indexed.name, "--image", image, "--save", "red dress"]) == 0
+    text = "".join(capsys.readouterr())
+    line = next(one for one in text.splitlines() if "curadiff select" in one)
+    words = shlex.split(line[line.index("curadiff select") :])
+    assert words[2:4] == [f"{indexed.name}:red dress", "--budget"]
 
 
 def test_wrong_questions_are_refused(indexed):
