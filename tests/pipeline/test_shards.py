@@ -340,6 +340,8 @@ def test_images_that_moved_are_known_by_their_hash(dataset, home, paths, x, tmp_
     taken = curadiff.embed(dataset, from_shards=str(moved), field="x", progress=False)
     assert (taken.done, taken.absent) == (30, 10)
     assert "10 images are not in the shards" in str(taken)
+    again = curadiff.embed(dataset, from_shards=str(moved), field="x", progress=False)
+    assert (again.done, again.kept, again.absent) == (0, 30, 10)
     dataset.reload()
     by_path = dict(zip(*dataset.values(["filepath", "x"]), strict=True))
     np.testing.assert_allclose(by_path[paths[7]], x[7] / np.linalg.norm(x[7]), atol=1e-6)

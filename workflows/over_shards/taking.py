@@ -26,7 +26,8 @@ def vectors_from(
     content, if there is one. Last come notes on images that changed since their row was written.
 
     Raises:
-        DataError: No row fits any image, or an embedding is not finite.
+        DataError: No row fits any image of the pool, or an embedding is not finite. Where some
+            images have their vector already, that none fits the others is no fault.
     """
     wanted = set(rows_left)
     of_name = _rows_by(pool.names, rows_left)
@@ -66,7 +67,7 @@ def vectors_from(
                 of_hash.setdefault(digest, []).append(row)
         yield from _matched(shards, by_hash, wanted)
     changed &= wanted
-    if rows_left and len(wanted) == len(set(rows_left)):
+    if len(wanted) == len(pool.ids) > 0:  # others may have theirs from an earlier call
         why = (
             f"the {len(changed):,} that it names have changed since"
             if changed
