@@ -15,6 +15,7 @@ from curadiff.common.images import content_hash
 from curadiff.common.shards import ShardSet, files_of, write_shard
 from curadiff.datasets.reading import Samples
 from curadiff.runs import Busy, Lease
+from curadiff.workflows.over_shards import sources
 from curadiff.workflows.over_shards.embedding import Written, embed_to_shards
 from curadiff.workflows.over_shards.taking import vectors_from
 
@@ -241,6 +242,28 @@ def test_a_file_that_changes_while_it_is_embedded_gets_no_row(tmp_path):
     assert written.done == 1
     assert "b.png changed while it was embedded" in written.faults[paths[1]]
     assert [row["id"] for row in rows_of(tmp_path / "out")] == ["a"]
+
+
+def test_a_file_that_changes_while_it_is_hashed_gets_no_row(tmp_path, monkeypatch):
+    paths = drawn(tmp_path / "photos", ["a.png", "b.png", "c.png"])
+    folder = tmp_path / "out"
+    hashes = sources.hashes_of
+
+    def hashed_late(files):
+        if files:
+            draw(tmp_path / "photos" / "b.png", 9)
+            (tmp_path / "photos" / "c.png").unlink(missing_ok=True)
+        return hashes(files)
+
+    monkeypatch.setattr("curadiff.workflows.over_shards.embedding.hashes_of", hashed_late)
+    embedded = encoders.Embedded(np.ones((3, 3), "f4"), np.ones(3, bool), {})
+    pool = Samples(list("abc"), paths, list("abc"))
+    written = embed_to_shards(folder, pool, "e", lambda rows: [(rows, embedded)])
+    assert (written.done, sorted(written.faults)) == (1, paths[1:])
+    assert [(row["id"], row["sha256"]) for row in rows_of(folder)] == [
+        ("a", content_hash(paths[0]))
+    ]
+    assert embed_to_shards(folder, pool, "e", lambda rows: []).kept == 1  # not refused
 
 
 def test_rows_without_a_hash_are_not_taken_for_those_of_the_files(tmp_path):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,13 +83,11 @@ class Writer:
             if old.any():
                 drop_rows(path, old)
 
-    def write(self, pool: Samples, rows: Sequence[int], embedded: encoders.Embedded) -> None:
-        """Take rows of a pool with their features; those that failed are left out."""
-        good = [(row, place) for place, row in enumerate(rows) if embedded.ok[place]]
-        hashes = hashes_of([pool.paths[row] for row, _ in good])
-        for (row, place), digest in zip(good, hashes, strict=True):
+    def write(self, pool: Samples, features: Iterable[tuple[int, str, np.ndarray]]) -> None:
+        """Take features: the row of the pool, the hash of its file and the vector of each."""
+        for row, digest, vector in features:
             uri = str(Path(pool.paths[row]).absolute())
-            self._rows.append((pool.names[row], uri, digest or "", embedded.features[place]))
+            self._rows.append((pool.names[row], uri, digest, vector))
         while len(self._rows) >= SHARD:
             self._write(SHARD)
 
@@ -169,9 +166,10 @@ def embed_to_shards(
         before = [signature(path) for path in pool.paths]
         try:
             for rows, embedded in compute(left):
-                embedded = _unchanged(pool, rows, embedded, before)
-                writer.write(pool, rows, embedded)
+                features, changed_since = _unchanged(pool, rows, embedded, before)
+                writer.write(pool, features)
                 faults.update(embedded.faults)
+                faults.update(changed_since)
                 notes.update(embedded.notes)
         finally:
             writer.close()
@@ -181,13 +179,21 @@ def embed_to_shards(
 
 def _unchanged(
     pool: Samples, rows: Sequence[int], embedded: encoders.Embedded, before: Sequence[Any]
-) -> encoders.Embedded:
-    """Leave out files that changed meanwhile: their hash would not be that of their features."""
-    faults = dict(embedded.faults)
-    ok = embedded.ok.copy()
-    for place, row in enumerate(rows):
+) -> tuple[list[tuple[int, str, np.ndarray]], dict[str, str]]:
+    """Hash the files of features, and leave out those that changed up to the end of it.
+
+    Returns:
+        Row, hash and vector of each that is as it was, and why the others are left out, by file.
+    """
+    good = [(row, place) for place, row in enumerate(rows) if embedded.ok[place]]
+    hashes = hashes_of([pool.paths[row] for row, _ in good])
+    features: list[tuple[int, str, np.ndarray]] = []
+    faults: dict[str, str] = {}
+    for (row, place), digest in zip(good, hashes, strict=True):
         path = pool.paths[row]
-        if ok[place] and signature(path) != before[row]:
-            ok[place] = False
+        # Compared after the hash was taken, which is so that of the file that was embedded.
+        if digest is not None and signature(path) == before[row]:
+            features.append((row, digest, embedded.features[place]))
+        else:
             faults[path] = f"{path} changed while it was embedded; embed again."
-    return dataclasses.replace(embedded, ok=ok, faults=faults)
+    return features, faults
