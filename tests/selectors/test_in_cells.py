@@ -93,12 +93,34 @@ def test_the_bound_holds_and_is_worth_something(pool, tmp_path, method):
     if method == "coreset":
         assert gap.max() <= picked.bound + 1e-6
         exact = select(pool, BUDGET, method="coreset").coverage_radius[-1]
-        assert picked.bound <= 4 * exact  # exact <= 2 optimal, so this is below 4 optimal
+        assert picked.bound <= 4 * exact
         assert gap.max() <= 1.5 * exact
     else:
         assert (gap > picked.bound + 1e-6).sum() <= picked.flagged
         between = cdist(unit[picked.indices], unit[picked.indices])
         assert between[np.triu_indices(BUDGET, 1)].min() > picked.settings["min_distance"]
+
+
+def test_the_bound_is_at_most_four_times_the_best_radius(tmp_path):
+    """Balls of one radius around far centers, a pick for each: the centers are the best picks."""
+    rng = np.random.default_rng(0)
+    count, each, d, radius = 12, 100, 16, 0.05
+    centers = np.eye(d)[:count]  # sqrt(2) apart
+    around = rng.normal(size=(count, each, d))
+    around -= (around @ centers[:, :, None]) * centers[:, None]  # at right angles to the center
+    around /= np.linalg.norm(around, axis=2, keepdims=True)
+    angle = 2 * np.arcsin(radius / 2)  # of a chord of that radius
+    x = np.cos(angle) * centers[:, None] + np.sin(angle) * around
+    x[:, 0] = centers
+    x = x.reshape(-1, d)
+    assert cdist(x, centers).min(1).max() == pytest.approx(radius)
+    picked = select_in_cells(
+        x, count, method="coreset", rank=rank_of(len(x)), folder=tmp_path, most=150
+    )
+    assert picked.cells > 3
+    assert sorted(picked.indices // each) == list(range(count))
+    assert cdist(x, x[picked.indices]).min(1).max() <= picked.bound + 1e-6
+    assert picked.bound <= 4 * radius
 
 
 def test_picks_are_greedy_and_the_order_of_rows_does_not_matter(pool, tmp_path):
