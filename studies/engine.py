@@ -50,7 +50,7 @@ def study(
 
     Args:
         source: A folder of images, a FiftyOne data set, its name, or a view. Or a folder of shards,
-            whose vectors are taken unless ``embed`` names an encoder.
+            whose vectors are taken unless ``embed`` has an ``encoder``, ``weights`` or ``dtype``.
         update_images: Take the images of today where they differ from those that the study
             began with. All trainings are done anew; earlier ones stay beside them.
         progress: Show a bar (True), nothing (False), or call ``progress(done, total)`` with

@@ -49,7 +49,7 @@ def preview(
 
     Args:
         source: A folder of images, a FiftyOne data set, its name, or a view. Or a folder of shards,
-            whose vectors are taken unless ``embed`` names an encoder.
+            whose vectors are taken unless ``embed`` has an ``encoder``, ``weights`` or ``dtype``.
         progress: Show a bar (True), nothing (False), or call ``progress(done, total)``.
         **settings: See `PreviewSettings`.
 

@@ -13,6 +13,7 @@ from curadiff.cli import main
 from curadiff.common.errors import DataError, SettingsError
 from curadiff.common.images import content_hash
 from curadiff.common.shards import ShardSet, files_of, write_shard
+from curadiff.config import EmbedSettings
 from curadiff.datasets.reading import Samples
 from curadiff.runs import Busy, Lease
 from curadiff.workflows.over_shards import sources
@@ -316,13 +317,22 @@ def test_a_study_of_shards_selects_with_their_vectors(home, paths, x, tmp_path, 
 
     monkeypatch.setattr("curadiff.studies.engine.open_study", open_study)
     try:
-        others = ({"encoder": "builtin"}, "None"), ({"batch_size": 8}, "None")
-        for embed, expected in (({}, str(shards)), *others):
+        others = {"encoder": "builtin"}, {"weights": "w.pt"}, {"dtype": "float32"}
+        for embed in ({}, {"device": "auto", "cache": True}, *others):
             with pytest.raises(Opened) as opened:
                 curadiff.study(shards, arms=["random"], budget=5, embed=embed, progress=False)
-            assert str(opened.value) == expected
+            assert str(opened.value) == ("None" if embed in others else str(shards))
     finally:
         fo.delete_dataset("studied")
+
+
+def test_how_to_compute_vectors_is_left_out_where_shards_have_them(paths, x, tmp_path):
+    shards = write_elsewhere(tmp_path / "pool", paths, x)
+    asked = EmbedSettings(device="cpu", batch_size=8, cache=False, processes=2)
+    with pytest.warns(UserWarning, match=r"embed.processes=2, embed.device=cpu, .* is not used"):
+        taken = sources.vectors_of(shards, asked)
+    assert taken == EmbedSettings(from_shards=str(shards))
+    assert sources.vectors_of(tmp_path, asked) is asked  # no shards
 
 
 def test_what_plays_no_part_beside_shards_is_refused(dataset, home, paths, x, tmp_path):

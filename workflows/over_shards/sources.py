@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,6 +17,9 @@ from ...config import EmbedSettings
 from ...config.embed import OF_COMPUTING
 from ...datasets.reading import Samples
 from ...datasets.resolving import EXPLICIT
+
+OTHER_VECTORS = ("encoder", "weights", "dtype")
+"""Settings of ``embed`` that ask for other vectors than those that shards have."""
 
 BLOCK = 65_536  # rows that are looked at in one go
 
@@ -56,15 +60,27 @@ def vectors_of(folder: Path, embed: EmbedSettings) -> EmbedSettings:
 
     Args:
         folder: What a study or a preview is of; other folders than shards change nothing.
-        embed: Its settings, which ask for others by ``from_shards``, by an encoder, or by another
-            setting of computing them.
+        embed: Its settings, which ask for others by ``from_shards`` or by one of `OTHER_VECTORS`.
+            Those that only say how to compute vectors are left out, with a warning.
     """
-    if embed.from_shards is not None or embed.model_fields_set & {"encoder", *OF_COMPUTING}:
+    if embed.from_shards is not None or embed.model_fields_set & {*OTHER_VECTORS}:
         return embed
     shards = shards_of(folder)
     if shards is None or shards.encoder is None:
         return embed
-    return embed.changed(from_shards=str(folder.absolute()))
+    usual = {name: EmbedSettings.model_fields[name].default for name in OF_COMPUTING}
+    unused = [
+        f"embed.{name}={getattr(embed, name)}"
+        for name, value in usual.items()
+        if getattr(embed, name) != value
+    ]
+    if unused:
+        warnings.warn(
+            f"the vectors are those of {folder}, and {', '.join(unused)} is not used; give "
+            "embed.encoder to compute others",
+            stacklevel=4,
+        )
+    return embed.changed(from_shards=str(folder.absolute()), **usual)
 
 
 def read_pool(shards: ShardSet) -> Samples:
