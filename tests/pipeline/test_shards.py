@@ -127,6 +127,17 @@ def test_a_pool_that_is_too_large_for_one_pass_is_selected_from_in_cells(
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
 
 
+@pytest.mark.parametrize("most", [30, 100])  # in cells, and all rows at once
+def test_an_embedding_of_zeros_is_refused_by_its_id(paths, x, tmp_path, monkeypatch, most):
+    monkeypatch.setattr("curadiff.workflows.over_shards.selecting.MOST", most)
+    monkeypatch.setattr("curadiff.workflows.over_shards.in_cells.BLOCK", 16)
+    x[37] = 0
+    shards = write_elsewhere(tmp_path / "pool", paths, x, [f"n{row}" for row in range(40)])
+    for method in ("coreset", "typicality", "random"):
+        with pytest.raises(DataError, match="the embedding of 'n37' has only zeros"):
+            curadiff.select(shards, budget=3, method=method, to_shards=str(tmp_path / "picks"))
+
+
 def test_what_shards_do_not_have_is_refused(home, paths, x, tmp_path, capsys):
     shards = write_elsewhere(tmp_path / "pool", paths, x)
     picks = tmp_path / "picks"

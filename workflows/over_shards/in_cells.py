@@ -17,7 +17,7 @@ from ...config import SelectSettings
 from ...selectors.distributed.in_cells import METHODS, InCells, check, select_in_cells
 from ...selectors.random_subset import random_numbers
 from .choice import Chosen, fingerprint
-from .sources import BLOCK, check_finite
+from .sources import BLOCK, check_finite, check_nonzero
 
 NEEDS_ONE_PASS = ("group_field", "together_field", "weight_field")
 """Settings about extra columns that are compared over all rows at once."""
@@ -33,7 +33,7 @@ class PoolInCells:
 
     Raises:
         SettingsError: A method or a column needs all rows at once.
-        DataError: An embedding is not finite, or two rows have one id.
+        DataError: An embedding is not finite or zero, or two rows have one id.
     """
 
     def __init__(self, source: Any, shards: ShardSet, config: SelectSettings) -> None:
@@ -45,6 +45,7 @@ class PoolInCells:
             end = min(begin + BLOCK, len(shards))
             ids, x = shards.values("id", begin, end), shards.embeddings(begin, end)
             check_finite(shards, x, ids)
+            check_nonzero(shards, x, ids)
             self._numbers[begin:end] = random_numbers(np.array(ids), config.seed)
             names.update("\n".join([*ids, ""]).encode())
             digest.update(x.data)

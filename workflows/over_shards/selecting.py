@@ -111,12 +111,14 @@ class Pool:
         config: Settings.
 
     Raises:
-        DataError: Ids are not unique, embeddings are not finite, or a column has empty values.
+        DataError: Ids are not unique, an embedding is not finite or zero, or a column has empty
+            values.
     """
 
     def __init__(self, source: Any, shards: ShardSet, config: SelectSettings) -> None:
         pool = sources.read_pool(shards)
         assert pool.x is not None
+        sources.check_nonzero(shards, pool.x, pool.ids)
         self.config, self._names, self._x = config, pool.names, pool.x
         self._constraints = _constraints(shards, config)
         self.hash = ids_hash(pool.ids)

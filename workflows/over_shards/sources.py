@@ -126,6 +126,20 @@ def check_finite(shards: ShardSet, x: np.ndarray, ids: list[str]) -> None:
             )
 
 
+def check_nonzero(shards: ShardSet, x: np.ndarray, ids: list[str]) -> None:
+    """Refuse embeddings that are zero, which a selection cannot scale to length 1.
+
+    Raises:
+        DataError: There are some; one is named.
+    """
+    zero = np.flatnonzero(~x.any(axis=1))
+    if zero.size:
+        raise DataError(
+            f"{shards.paths[0].parent}: the embedding of {ids[int(zero[0])]!r} has only zeros, so "
+            "no direction; leave such rows out of the shards, or embed them again."
+        )
+
+
 def column(shards: ShardSet, name: str, begin: int = 0, end: int | None = None) -> list[str]:
     """Return a text column of some rows, empty texts where files of others have none."""
     try:
