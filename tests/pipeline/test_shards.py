@@ -11,9 +11,11 @@ import pytest
 from curadiff import encoders, metrics
 from curadiff.cli import main
 from curadiff.common.errors import DataError, SettingsError
+from curadiff.common.files import read_json
 from curadiff.common.images import content_hash
 from curadiff.common.shards import ShardSet, files_of, write_shard
 from curadiff.config import EmbedSettings
+from curadiff.datasets.names import ids_hash
 from curadiff.datasets.reading import Samples
 from curadiff.runs import Busy, Lease
 from curadiff.workflows.over_shards import sources
@@ -95,10 +97,13 @@ def test_a_pool_that_is_too_large_for_one_pass_is_selected_from_in_cells(
         for method in ("random", "coreset", "typicality")
     }
     monkeypatch.setattr("curadiff.workflows.over_shards.selecting.MOST", 30)
+    monkeypatch.setattr("curadiff.workflows.over_shards.in_cells.BLOCK", 16)
     for method, one_pass in exact.items():
         picks = str(tmp_path / f"{method}-in-cells")
         chosen = curadiff.select(shards, to_shards=picks, method=method, **options)
         assert chosen.ids == one_pass.ids  # of one cell
+        records = [read_json(f"{one.folder}/selection.json") for one in (chosen, one_pass)]
+        assert [record["pool_hash"] for record in records] == [ids_hash(paths)] * 2
         assert not chosen.repeated
         assert curadiff.select(shards, to_shards=picks, method=method, **options).repeated
         theirs, ours = (ShardSet(files_of(one.folder)) for one in (one_pass, chosen))
