@@ -82,6 +82,11 @@ class Selection:
         """How many distinct neighbours `density` averages over: the method's number, or 20."""
         return self._density.neighbors
 
+    @cached_property
+    def preselected(self) -> Array:
+        """(p,) the rows that were chosen already, which `indices` does not repeat."""
+        return self._order[self._pool.preselected]
+
     @property
     def near_radius(self) -> float:
         """Distance within which samples are near-duplicates."""

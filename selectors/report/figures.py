@@ -21,14 +21,16 @@ def color(place: int) -> str:
     return COLORS[place % len(COLORS)]
 
 
-def coverage(curves: Mapping[str, Array], random: Array) -> go.Figure:
+def coverage(curves: Mapping[str, Array], random: Array | None) -> go.Figure:
     """Coverage radius against the number of picks; a steep end means more would help."""
     figure = go.Figure()
     for place, (name, radius) in enumerate(curves.items()):
         at = np.arange(1, len(radius) + 1)
         figure.add_scatter(x=at, y=radius, name=name, line_color=color(place))
-    at = np.arange(1, len(random) + 1)
-    figure.add_scatter(x=at, y=random, name="one random", line={"color": "#888", "dash": "dot"})
+    if random is not None:
+        at = np.arange(1, len(random) + 1)
+        line = {"color": "#888", "dash": "dot"}
+        figure.add_scatter(x=at, y=random, name="one random", line=line)
     return _named(figure, "Coverage radius after each pick", "picks", "largest distance to a pick")
 
 

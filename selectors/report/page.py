@@ -11,6 +11,7 @@ import numpy as np
 
 from ...common.contact_sheet import data_url, square_grid
 from ...common.page import PAGE, figure
+from ...common.words import plural
 from .figures import color
 
 if TYPE_CHECKING:
@@ -26,9 +27,9 @@ COMPARED = {
 OTHERS = {
     "count": "images",
     "shortfall": "fewer than asked for",
-    "coverage_max": "farthest image from a pick",
+    "coverage_max": "farthest image from {near}",
     "coverage_p99": "99 % are nearer than",
-    "coverage_mean": "mean distance to a pick",
+    "coverage_mean": "mean distance to {near}",
     "min_pair_distance": "nearest two picks",
 }
 """The other numbers, with what they are called in the table."""
@@ -47,7 +48,11 @@ def page(report: Report, pictures: Mapping[str, Sequence[str | Path]]) -> str:
     names = list(report.numbers)
     title = f"What {names[0]} chose" if len(names) == 1 else "Selections of one pool, compared"
     parts = [f"<h1>{html.escape(title)}</h1>", *(_answer(report, name) for name in names)]
-    parts += [_pictures(pictures), _bands(report.numbers), _charts(report.figures)]
+    parts += [
+        _pictures(pictures),
+        _bands(report.numbers),
+        _charts(report.figures, _near(report.numbers)),
+    ]
     if len(names) > 1:
         parts.append(_overlap(report.overlap))
     parts += [_table(report.numbers), _made(report.numbers)]
@@ -57,12 +62,7 @@ def page(report: Report, pictures: Mapping[str, Sequence[str | Path]]) -> str:
 def in_words(report: Report, name: str) -> list[str]:
     """Say in sentences what a selection is like beside random subsets of its size."""
     row = report.numbers[name]
-    coverage: Any = report.figures["coverage"]
-    random = coverage.data[-1].y[row["count"] - 1]
-    texts = [
-        f"No image of the pool is farther than {row['coverage_max']:.3g} from one of the "
-        f"{row['count']:,} picks; one random choice of as many leaves {random:.3g}."
-    ]
+    texts = [_coverage(row)]
     for key, (what, _) in COMPARED.items():
         if key not in row:
             continue
@@ -81,6 +81,22 @@ def in_words(report: Report, name: str) -> list[str]:
         listed = ", ".join(f"{label} {count:,}" for label, count in missing.items())
         texts.append(f"Fewer than the quotas asked for: {listed}.")
     return texts
+
+
+def _coverage(row: Mapping[str, Any]) -> str:
+    """Say how far an image may be from what was picked and kept, and what random picks leave."""
+    kept, random = row["kept"], row["one_random_coverage"]
+    near = f"{row['count']:,} picks" + (f" or the {plural(kept, 'kept image')}" if kept else "")
+    text = f"No image of the pool is farther than {row['coverage_max']:.3g} from one of the {near}"
+    if random is None:
+        return f"{text}."
+    beside = " beside the same kept images" if kept else ""
+    return f"{text}; one random choice of as many{beside} leaves {random:.3g}."
+
+
+def _near(numbers: Mapping[str, Mapping[str, Any]]) -> str:
+    """Name what distances are measured to."""
+    return "a pick or kept image" if any(row["kept"] for row in numbers.values()) else "a pick"
 
 
 def _answer(report: Report, name: str) -> str:
@@ -136,13 +152,14 @@ def _bands(numbers: Mapping[str, Mapping[str, Any]]) -> str:
     )
 
 
-def _charts(shown: Mapping[str, Any]) -> str:
+def _charts(shown: Mapping[str, Any], near: str) -> str:
+    longest = max(len(trace.x) for trace in shown["coverage"].data)
     charts = [
         _lines(
             "Coverage",
-            "largest distance to a pick, after each pick; lower is better",
+            f"largest distance to {near}, after each pick; lower is better",
             shown["coverage"],
-            ends=("1 pick", f"{len(shown['coverage'].data[-1].x):,} picks"),
+            ends=("1 pick", f"{longest:,} picks"),
         ),
         _lines(
             "Density",
@@ -288,6 +305,7 @@ def _table(numbers: Mapping[str, Mapping[str, Any]]) -> str:
     for key, what in titles.items():
         if key not in next(iter(numbers.values())):
             continue
+        what = what.format(near=_near(numbers))
         cells = ""
         for row in numbers.values():
             band = row.get(f"{key}_random")

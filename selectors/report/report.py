@@ -86,11 +86,16 @@ def report(
         numbers[name] = _numbers(
             pool, chosen, representative, first, names, quotas, bands_at[count]
         )
+    random = _random_coverage(unit, selections)
+    for row in numbers.values():
+        row["one_random_coverage"] = None if random is None else float(random[row["count"] - 1])
     sets = {name: set(chosen.indices.tolist()) for name, chosen in selections.items()}
     overlap = {
         a: {b: len(sets[a] & sets[b]) / max(1, len(sets[a] | sets[b])) for b in sets} for a in sets
     }
-    return Report(numbers, overlap, _figures(unit, pool, selections, numbers, overlap, names))
+    return Report(
+        numbers, overlap, _figures(unit, pool, selections, numbers, overlap, names, random)
+    )
 
 
 def _check(
@@ -122,6 +127,7 @@ def _numbers(
     distance = chosen.nearest_pick_distance
     row: dict[str, Any] = {
         "count": len(rows),
+        "kept": len(chosen.preselected),
         "shortfall": chosen.shortfall,
         "stop_reason": chosen.stop_reason,
         "settings": chosen.settings,
@@ -181,14 +187,13 @@ def _figures(
     numbers: dict[str, dict[str, Any]],
     overlap: dict[str, dict[str, float]],
     labels: Array | None,
+    random: Array | None,
 ) -> dict[str, go.Figure]:
-    longest = max(len(chosen.indices) for chosen in selections.values())
-    random = np.random.default_rng(0).choice(len(unit), longest, replace=False)
     curves = {name: chosen.coverage_radius for name, chosen in selections.items()}
     densities = next(iter(selections.values())).density
     picks = {name: chosen.indices for name, chosen in selections.items()}
     plots = {
-        "coverage": figures.coverage(curves, coverage_of(unit, random)),
+        "coverage": figures.coverage(curves, random),
         "frechet": figures.band(numbers, "frechet_distance", "Frechet distance to the pool"),
         "density": figures.density(densities, picks),
         "faults": figures.faults(numbers),
@@ -198,3 +203,17 @@ def _figures(
     if labels is not None:
         plots["shares"] = figures.shares(numbers)
     return plots
+
+
+def _random_coverage(unit: Array, selections: Mapping[str, Selection]) -> Array | None:
+    """Coverage radius after each of as many random picks, beside the rows that were kept.
+
+    None where the selections did not keep the same rows: no one choice compares with all.
+    """
+    first, *others = (np.sort(chosen.preselected) for chosen in selections.values())
+    if not all(np.array_equal(first, kept) for kept in others):
+        return None
+    free = np.setdiff1d(np.arange(len(unit)), first)
+    count = max(len(chosen.indices) for chosen in selections.values())
+    random = np.random.default_rng(0).choice(free, count, replace=False)
+    return coverage_of(unit, np.concatenate([first, random]), len(first))

@@ -81,6 +81,33 @@ def test_the_page_says_in_words_where_a_selection_lies_beside_random_subsets(mad
     )
 
 
+def test_distances_count_the_kept_images_and_the_page_says_so(clusters, unit, tmp_path):
+    x, _ = clusters(n=300)
+    u, kept = unit(x), np.arange(200)
+
+    def farthest(rows):
+        return np.linalg.norm(u[:, None] - u[rows], axis=2).min(1).max()
+
+    chosen = select(x, 5, method="coreset", preselected=kept)
+    assert chosen.preselected.tolist() == kept.tolist()
+    made = report(x, {"mine": chosen})
+    others = np.random.default_rng(0).choice(np.arange(200, 300), 5, replace=False)
+    ours, random = (farthest(np.append(kept, rows)) for rows in (chosen.indices, others))
+    sentence = (
+        f"farther than {ours:.3g} from one of the 5 picks or the 200 kept images; one random "
+        f"choice of as many beside the same kept images leaves {random:.3g}."
+    )
+    text = made.to_html(tmp_path / "kept.html").read_text()
+    assert sentence in text
+    assert "Farthest image from a pick or kept image" in text
+    assert farthest(chosen.indices) > 1.2 * ours  # the picks alone
+    both = report(x, {"mine": chosen, "other": select(x, 7, method="coreset")})
+    text = both.to_html(tmp_path / "both.html").read_text()
+    assert "from one of the 5 picks or the 200 kept images.<" in text
+    assert "from one of the 7 picks.<" in text
+    assert "7 picks</span>" in text
+
+
 def test_one_selection_is_compared_with_no_other_and_its_picks_are_shown(clusters, tmp_path):
     x, _ = clusters(n=60)
     chosen = select(x, 9)
