@@ -50,7 +50,7 @@ def page(report: Report, pictures: Mapping[str, Sequence[str | Path]]) -> str:
     parts = [f"<h1>{html.escape(title)}</h1>", *(_answer(report, name) for name in names)]
     parts += [
         _pictures(pictures),
-        _bands(report.numbers),
+        _bands(report),
         _charts(report.figures, _near(report.numbers)),
     ]
     if len(names) > 1:
@@ -124,8 +124,9 @@ def _pictures(pictures: Mapping[str, Sequence[str | Path]]) -> str:
     return f"{head}<div class='grids large'>{''.join(figures)}</div>" if figures else ""
 
 
-def _bands(numbers: Mapping[str, Mapping[str, Any]]) -> str:
+def _bands(report: Report) -> str:
     """Draw what random subsets have too: a dot per selection over the range of the subsets."""
+    numbers = report.numbers
     first = next(iter(numbers.values()))
     charts = []
     for key, (what, reading) in COMPARED.items():
@@ -147,7 +148,7 @@ def _bands(numbers: Mapping[str, Mapping[str, Any]]) -> str:
         charts.append(_plot(what, reading, "".join(lines)))
     return (
         "<h2>Beside random subsets</h2><p class=quiet>A dot is the selection, the gray band the "
-        "range of ten random subsets of the same size.</p>"
+        f"range of {plural(report.bands, 'random subset')} of the same size.</p>"
         f"<div class=plots>{''.join(charts)}</div>"
     )
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import plotly.graph_objects as go
 
-from ...common.errors import DataError
+from ...common.errors import DataError, SettingsError
 from ...common.knn import nearest
 from ..core.coverage import coverage_of
 from ..core.frechet import PoolGaussian
@@ -30,6 +30,7 @@ class Report:
     numbers: dict[str, dict[str, Any]]  # JSON values only
     overlap: dict[str, dict[str, float]]  # Jaccard index between selections
     figures: dict[str, go.Figure]
+    bands: int  # random subsets of the same size, between which the values of each lie
 
     def to_html(
         self, path: str | Path, *, pictures: Mapping[str, Sequence[str | Path]] | None = None
@@ -68,7 +69,10 @@ def report(
 
     Raises:
         DataError: There is no selection, or one is of another pool.
+        SettingsError: There is no random subset.
     """
+    if bands < 1:
+        raise SettingsError(f"bands must be >= 1 random subset, got {bands}.")
     unit = unit_rows(np.asanyarray(x))
     _check(unit, selections, labels)
     pool = PoolGaussian(unit)
@@ -93,9 +97,8 @@ def report(
     overlap = {
         a: {b: len(sets[a] & sets[b]) / max(1, len(sets[a] | sets[b])) for b in sets} for a in sets
     }
-    return Report(
-        numbers, overlap, _figures(unit, pool, selections, numbers, overlap, names, random)
-    )
+    plots = _figures(unit, pool, selections, numbers, overlap, names, random)
+    return Report(numbers, overlap, plots, bands)
 
 
 def _check(

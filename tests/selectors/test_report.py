@@ -3,9 +3,10 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
-from curadiff.common.errors import DataError
+from curadiff.common.errors import DataError, SettingsError
 from curadiff.selectors import select
 from curadiff.selectors.core.frechet import PoolGaussian
+from curadiff.selectors.core.rows import unit_rows
 from curadiff.selectors.report.report import figures, report
 from PIL import Image
 from scipy import linalg
@@ -106,6 +107,22 @@ def test_distances_count_the_kept_images_and_the_page_says_so(clusters, unit, tm
     assert "from one of the 5 picks or the 200 kept images.<" in text
     assert "from one of the 7 picks.<" in text
     assert "7 picks</span>" in text
+
+
+def test_the_page_says_how_many_random_subsets_make_a_band(clusters, tmp_path):
+    x, _ = clusters(n=60)
+    chosen = {"mine": select(x, 5)}
+    for bands, words in ((3, "3 random subsets of"), (1, "1 random subset of")):
+        made = report(x, chosen, bands=bands)
+        subsets = [
+            np.random.default_rng(seed).choice(60, 5, replace=False) for seed in range(bands)
+        ]
+        distances = [PoolGaussian(unit_rows(x)).distance(rows) for rows in subsets]
+        band = made.numbers["mine"]["frechet_distance_random"]
+        assert band == pytest.approx([min(distances), np.mean(distances), max(distances)])
+        assert f"the range of {words}" in made.to_html(tmp_path / "bands.html").read_text()
+    with pytest.raises(SettingsError, match="bands must be >= 1 random subset, got 0"):
+        report(x, chosen, bands=0)
 
 
 def test_one_selection_is_compared_with_no_other_and_its_picks_are_shown(clusters, tmp_path):
