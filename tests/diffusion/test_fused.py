@@ -81,6 +81,7 @@ print("all alike")
 """
 
 
+@pytest.mark.slow  # the interpreter is
 @pytest.mark.skipif(
     importlib.util.find_spec("triton") is None, reason="torch is here without Triton"
 )

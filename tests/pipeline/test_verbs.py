@@ -342,6 +342,7 @@ def test_a_selection_can_be_reported(embedded, home):
     found = curadiff.select(embedded, method="coreset", budget=6, name="six", report=True)
     assert "Report:" in str(found)
     page = (home / "reports" / writing.key_of(embedded.name) / "six.html").read_text()
-    assert "plotly" in page
+    assert "<svg" in page
+    assert "The budget was reached" in page
     numbers = writing.recorded(embedded, "select_six")["numbers"]
     assert numbers["frechet_distance"] > 0
