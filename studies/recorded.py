@@ -53,10 +53,10 @@ def embed_of(name: str, folder: Path, embed: EmbedSettings) -> EmbedSettings:
         folder: What it is of.
         embed: Its settings, as they were given.
     """
-    taken = vectors_of(folder, embed)
     path = runs.home() / "runs" / name
-    if taken is embed or not (path / "run.json").exists():
-        return taken
-    usual = EmbedSettings().model_dump(mode="json")
-    before = usual | (runs.open_run(path).settings.get("embed") or {})
-    return embed if before == embed.model_dump(mode="json") else taken
+    if (path / "run.json").exists():
+        usual = EmbedSettings().model_dump(mode="json")
+        before = usual | (runs.open_run(path).settings.get("embed") or {})
+        if before == embed.model_dump(mode="json"):
+            return embed
+    return vectors_of(folder, embed)

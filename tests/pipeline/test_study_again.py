@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from curadiff import runs
 from curadiff.common.errors import DataError, RunError, SettingsError, Stopped
+from curadiff.common.shards import write_shard
 from curadiff.config import EmbedSettings, StudySettings
 from curadiff.studies import cells, copies, directory, division, recorded
 from PIL import Image
@@ -179,6 +180,19 @@ def test_a_study_of_shards_that_computed_its_vectors_goes_on_so(home, tmp_path, 
     assert recorded.embed_of("tiny", tmp_path, given) is given
     run.add(settings={"embed": new.model_dump(mode="json")})
     assert recorded.embed_of("tiny", tmp_path, given) is new
+
+
+def test_a_study_that_goes_on_computing_vectors_is_not_told_otherwise(home, tmp_path, recwarn):
+    pytest.importorskip("pyarrow")
+    shard = tmp_path / "pool.parquet"
+    row = {"ids": ["a"], "uris": ["a"], "sha256": [""], "embeddings": np.ones((1, 3), "f4")}
+    write_shard(shard, **row, encoder="theirs")
+    given = EmbedSettings(batch_size=8)
+    assert recorded.embed_of("new", tmp_path, given).from_shards == str(tmp_path)
+    assert "embed.batch_size=8 is not used" in str(recwarn.pop(UserWarning).message)
+    runs.create("study", {"embed": given.model_dump(mode="json")}, name="tiny")
+    assert recorded.embed_of("tiny", tmp_path, given) is given
+    assert not recwarn.list
 
 
 def test_a_training_that_fails_does_not_stop_the_others(dataset, home, quick):
