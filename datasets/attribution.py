@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,8 @@ from .sidebar import PREVIEW, fold, of_one
 from .writing import key_of, set_numbers
 
 SOURCES, WEIGHTS, INSIDE = "source_ids", "source_weights", "near_real"
+OF_DRAWINGS = (SOURCES, WEIGHTS, INSIDE)
+OWNER = "previews"
 
 
 def write_sources(
@@ -33,8 +35,16 @@ def write_sources(
         folder: Their folder; drawing i is the file ``{i:06d}.png``.
         sources: Per drawing ids of training samples, with their parts.
         inside: Per drawing whether a real image is near.
+
+    Raises:
+        DataError: A field of that name is the user's; nothing was written.
+        Busy: Another process changes the data set.
     """
     fo = fiftyone()
+    ours = Names(fields=OF_DRAWINGS)
+    with locking.exclusive(dataset, "preview"):
+        names.check(dataset, OWNER, ours, advice="rename what is yours")
+        names.own(dataset, OWNER, ours)
     for name, kind in ((SOURCES, fo.StringField), (WEIGHTS, fo.FloatField)):
         if dataset.get_field(name) is None:
             about = described(name)
@@ -52,11 +62,31 @@ def write_sources(
     for name, each in values.items():
         by_path = {path: value for path, value in zip(paths, each, strict=True) if path in known}
         every.set_values(name, by_path, key_field="filepath")
-    ours = Names(fields=list(values))
     with locking.exclusive(dataset, "preview"):
-        names.own(dataset, "previews", ours)
-        names.stamp(dataset, "previews", ours)
+        names.stamp(dataset, OWNER, ours)
         fold(dataset, PREVIEW, ours.fields)
+
+
+def has_sources(name: str, folders: Iterable[Path]) -> bool:
+    """Tell whether drawings of some folders all say what they are made of.
+
+    Args:
+        name: Name of the data set with the drawings. Drawings that are not there are not asked.
+        folders: Their folders.
+    """
+    fo = fiftyone()
+    if not fo.dataset_exists(name):
+        return True
+    dataset = fo.load_dataset(name)
+    if any(dataset.get_field(field) is None for field in OF_DRAWINGS):
+        return False
+    asked = {str(folder) for folder in folders}
+    paths, sources = all_samples(dataset).values(["filepath", SOURCES])
+    return all(
+        bool(ids)
+        for path, ids in zip(paths, sources, strict=True)
+        if str(Path(path).parent) in asked
+    )
 
 
 def write_harm(

@@ -11,7 +11,7 @@ from ...common.keys import generated_dataset
 from ...config import PreviewSettings
 from ...config.options import PreviewOptions
 from ...config.signatures import with_settings
-from ...datasets import identity, reading, writing
+from ...datasets import attribution, identity, reading, writing
 from ...datasets.database import lost_in_words
 from ...datasets.resolving import all_samples
 from ...runs import Lease, Run
@@ -274,7 +274,10 @@ class _Preview:
 
     def _has_fields(self, arm: Arm) -> bool:
         field = writing.key_of(f"{self.config.name}_{arm.key}")
-        return self.dataset.get_field(f"{field}_harm") is not None
+        if self.dataset.get_field(f"{field}_harm") is None:
+            return False
+        drawn = self.outcomes[arm.key]["drawn"].values()
+        return attribution.has_sources(self.generated, [Path(one["folder"]) for one in drawn])
 
     def _worst_of(self, key: str) -> list[str]:
         worst = self.outcomes[key].get("worst", [])

@@ -238,6 +238,32 @@ def test_fields_that_were_left_out_are_written_by_a_second_call(embedded, home):
     assert embedded.count("tiny_random_1_harm") == 10
 
 
+def test_fields_of_drawings_that_were_cleaned_are_written_by_a_second_call(embedded, home):
+    settings = {**QUICK, "arms": ["random", "kmeans"]}
+    made = fo.load_dataset(curadiff.preview(embedded, progress=False, **settings).generated)
+    fields = ["filepath", "source_ids", "source_weights", "near_real"]
+    before = sorted(zip(*made.values(fields), strict=True))
+    assert len(before) == 16
+    curadiff.clean(made, yes=True)
+    made.reload()
+    assert made.get_field("source_ids") is None
+    curadiff.preview(embedded, progress=False, **settings)
+    made.reload()
+    assert sorted(zip(*made.values(fields), strict=True)) == before
+
+
+def test_a_field_of_the_users_among_the_drawings_is_refused(embedded, home):
+    made = fo.load_dataset(curadiff.preview(embedded, progress=False, **QUICK).generated)
+    curadiff.clean(made, yes=True)
+    made.reload()
+    made.set_values("near_real", ["by hand"] * len(made))
+    with pytest.raises(DataError, match="field 'near_real' that Curadiff did not make; rename"):
+        curadiff.preview(embedded, progress=False, **QUICK)
+    made.reload()
+    assert made.values("near_real") == ["by hand"] * len(made)
+    assert made.get_field("source_ids") is None
+
+
 @pytest.mark.parametrize(
     ("settings", "fault", "sentence"),
     [
