@@ -86,6 +86,7 @@ def add_commands(parser: Parser) -> None:
             "help": "index them too, for the App's Sort by similarity; BACKEND of FiftyOne's: "
             "sklearn [default], lancedb, qdrant, milvus, ...",
         },
+        weights={"metavar": "FILE", "help": "with --similar: weights of the CLIP model, for text"},
     )
     add(
         "similar",

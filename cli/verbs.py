@@ -48,10 +48,14 @@ def map_embeddings(args: argparse.Namespace) -> Answer:
     from ..workflows import mapping, similarity
 
     _say_what_was_taken(args.DATASET)
+    if args.weights is not None and args.similar is None:
+        args.parser.error("--weights is for --similar; give both")
     mapping.check_method(args.method)  # before an index is made
     keys, lines = {}, []
     if args.similar is not None:  # first, so that the map names it
-        index = similarity.index_similarity(args.DATASET, field=args.field, backend=args.similar)
+        index = similarity.index_similarity(
+            args.DATASET, field=args.field, backend=args.similar, weights=args.weights
+        )
         text = similarity.takes_text(args.DATASET, index)
         keys |= {"similar": index, "takes_text": text}
         type_it = ", or type what to look for" if text else ""

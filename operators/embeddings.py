@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from shlex import quote
 from typing import Any, ClassVar
 
 from fiftyone.operators import types
@@ -134,12 +135,18 @@ class IndexSimilarity(BaseOperator):
         """Index, and say where it is used."""
         options = {name: ctx.params[name] for name in ("field", "backend") if ctx.params.get(name)}
         key = similarity.index_similarity(ctx.dataset, **options)
-        words = ", or type what to look for" if similarity.takes_text(ctx.dataset, key) else ""
+        text = similarity.takes_text(ctx.dataset, key)
+        words = ", or type what to look for." if text else "."
+        if not text and similarity.has_words(ctx.dataset, options.get("field")):
+            words += (
+                " It takes no text, for the weights of the CLIP model could not be loaded; give "
+                f"them with: curadiff map {quote(ctx.dataset.name)} --similar --weights FILE"
+            )
         if ctx.executor is not None:
             ctx.ops.reload_dataset()
         return {
             "key": key,
-            "message": f"The index is {key}: choose an image, then Sort by similarity{words}.",
+            "message": f"The index is {key}: choose an image, then Sort by similarity{words}",
         }
 
     def __call__(self, samples: Any, **options: Any) -> str:

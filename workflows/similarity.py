@@ -107,6 +107,12 @@ def takes_text(samples: Any, key: str) -> bool:
     return index.takes_text(reading.resolve(samples)[0], key)
 
 
+def has_words(samples: Any, field: str | None = None) -> bool:
+    """Tell whether embeddings are by a model that reads text too, wherever its weights are."""
+    dataset, _ = reading.resolve(samples)
+    return encoders.has_text(reading.encoder_of(dataset, _field(dataset, field)))
+
+
 @lost_in_words()
 def similar(
     samples: Any,

@@ -8,6 +8,7 @@ import json
 import shlex
 import sys
 import types
+from types import SimpleNamespace
 
 import curadiff
 import numpy as np
@@ -19,6 +20,7 @@ from curadiff.cli import main
 from curadiff.common.errors import DataError, SettingsError, WeightsError
 from curadiff.datasets.similarity import takes_text
 from curadiff.encoders import tokenizers
+from curadiff.operators.embeddings import IndexSimilarity
 from safetensors.torch import load_file, save_file
 
 MODEL, WORDS, K = "ViT-S-32-alt", "a red dress", 7
@@ -90,7 +92,15 @@ def test_what_has_no_words_says_why(indexed, clip, home):
     with pytest.warns(UserWarning, match="takes images and no text: the weights of open_clip:"):
         key = curadiff.index_similarity(indexed)
     assert not takes_text(indexed, key)
+    ctx = SimpleNamespace(dataset=indexed, params={"field": "clip"}, executor=None)
+    with pytest.warns(UserWarning, match="takes images and no text"):
+        message = IndexSimilarity().perform(ctx)["message"]
+    assert "It takes no text, for the weights of the CLIP model could not be loaded" in message
+    assert message.endswith(f"curadiff map {indexed.name} --similar --weights FILE")
     own = str(clip[1])
+    assert main(["map", indexed.name, "--similar", "--weights", own]) == 0
+    indexed.reload()
+    assert takes_text(indexed, key)
     assert curadiff.similar(indexed, text=WORDS, weights=own, count=2).ids
     assert takes_text(indexed, curadiff.index_similarity(indexed, weights=own))
     other = home / "other.safetensors"
