@@ -25,6 +25,7 @@ def script():
     return runpy.run_path(str(RECIPE), run_name="recipe")
 
 
+@pytest.mark.slow
 def test_it_draws_goes_on_and_judges(tmp_path):
     pictures = np.random.default_rng(0).integers(0, 256, (40, 32, 32), dtype=np.uint8)
     np.savez(tmp_path / "toy.npz", train=pictures[:20], held_out=pictures[20:], mirrored=False)

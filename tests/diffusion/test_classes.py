@@ -150,6 +150,7 @@ def test_guidance_by_hand():
     assert first(Guided(Toy(), 3, Worse())) == [11 + 3 * (1 - 11), 13 + 3 * (3 - 13)]
 
 
+@pytest.mark.slow
 def test_resuming_is_exact_and_two_processes_train_like_one(made, weights):
     values = {**WIDE, "learning_rate": 1e-5, "augment": 0.3}
     whole, parts = made("whole", **values), made("parts", **values)

@@ -56,6 +56,7 @@ def settings(command, **more):
     }
 
 
+@pytest.mark.slow
 def test_a_program_trains_each_arm_and_its_images_are_judged(dataset, home, command):
     broken = home / "runs" / "tiny" / "broken"
     found = curadiff.study(dataset, progress=False, **settings(command))
