@@ -63,13 +63,9 @@ def _sums(X, SUMS, hw, c, chunks, CHUNK: tl.constexpr, ROWS: tl.constexpr, COLUM
     tl.store(at + c, tl.sum(two, 0), columns < c)
 
 
-@triton.jit(do_not_specialize=["hw", "chunks", "groups", "width", "stride"])
-def _statistics(
-    X, SUMS, W, BIAS, MOD, MEAN, RATE, A, B, hw, c, chunks, groups, width, stride, eps,
-    MODULATED: tl.constexpr, WIDE: tl.constexpr,
-):  # fmt: skip
-    """Mean and 1 / deviation of a group; factor a and summand b of each of its channels."""
-    picture, group = tl.program_id(0), tl.program_id(1)
+@triton.jit
+def _added(SUMS, picture, group, c, chunks, width, WIDE: tl.constexpr):
+    """Return a group's columns, which are inside, and both sums of its channels over chunks."""
     inner = tl.arange(0, WIDE)
     inside = inner < width
     columns = group * width + inner
@@ -79,6 +75,17 @@ def _statistics(
         at = SUMS + (picture * chunks + chunk) * 2 * c + columns
         one += tl.load(at, inside, 0.0)
         two += tl.load(at + c, inside, 0.0)
+    return columns, inside, one, two
+
+
+@triton.jit(do_not_specialize=["hw", "chunks", "groups", "width", "stride"])
+def _statistics(
+    X, SUMS, W, BIAS, MOD, MEAN, RATE, A, B, hw, c, chunks, groups, width, stride, eps,
+    MODULATED: tl.constexpr, WIDE: tl.constexpr,
+):  # fmt: skip
+    """Mean and 1 / deviation of a group; factor a and summand b of each of its channels."""
+    picture, group = tl.program_id(0), tl.program_id(1)
+    columns, inside, one, two = _added(SUMS, picture, group, c, chunks, width, WIDE)
     first = tl.load(X + picture.to(tl.int64) * hw * c + columns, inside, 0.0).to(tl.float32)
     means = first + one / hw
     mean = tl.sum(tl.where(inside, means, 0.0), 0) / width
@@ -153,15 +160,7 @@ def _gradient_statistics(
 ):  # fmt: skip
     """Gradients of weight, bias, scale and shift of a picture; p and q of its group."""
     picture, group = tl.program_id(0), tl.program_id(1)
-    inner = tl.arange(0, WIDE)
-    inside = inner < width
-    columns = group * width + inner
-    one = tl.zeros((WIDE,), tl.float32)
-    two = tl.zeros((WIDE,), tl.float32)
-    for chunk in range(chunks):
-        at = SUMS + (picture * chunks + chunk) * 2 * c + columns
-        one += tl.load(at, inside, 0.0)
-        two += tl.load(at + c, inside, 0.0)
+    columns, inside, one, two = _added(SUMS, picture, group, c, chunks, width, WIDE)
     weight = tl.load(W + columns, inside, 0.0).to(tl.float32)
     row = picture * c + columns
     if MODULATED:
