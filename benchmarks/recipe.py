@@ -143,28 +143,28 @@ def settings_of(cell, given):
     preset = TrainSettings(**own)
     times = given.batch_size / preset.batch_size
     steps = max(given.images) // given.batch_size
-    return TrainSettings(
-        **own,
-        network=given.network,
-        image_size=SIZE,
-        base_channels=given.base_channels,
-        multipliers=given.multipliers,
-        layers=2 if given.network == "lucidrains" else 1,
-        batch_size=given.batch_size,
-        steps=steps,
-        learning_rate=preset.learning_rate * math.sqrt(times),
-        warmup=round(preset.warmup / times),
-        cooldown=round(steps * preset.cooldown / preset.steps),
-        ema_decay=preset.ema_decay**times,
-        ema_warmup=round(preset.ema_warmup / times),
-        horizontal_flip=cell.mirrored,
-        checkpoint_every=steps,
-        keep_checkpoints=1,
-        grid_every=10**9,
-        compile=given.compile,
-        device=given.device,
-        seed=cell.seed,
-    )
+    common = {
+        "network": given.network,
+        "image_size": SIZE,
+        "base_channels": given.base_channels,
+        "multipliers": given.multipliers,
+        "layers": 2 if given.network == "lucidrains" else 1,
+        "batch_size": given.batch_size,
+        "steps": steps,
+        "learning_rate": preset.learning_rate * math.sqrt(times),
+        "warmup": round(preset.warmup / times),
+        "cooldown": round(steps * preset.cooldown / preset.steps),
+        "ema_decay": preset.ema_decay**times,
+        "ema_warmup": round(preset.ema_warmup / times),
+        "horizontal_flip": cell.mirrored,
+        "checkpoint_every": steps,
+        "keep_checkpoints": 1,
+        "grid_every": 10**9,
+        "compile": given.compile,
+        "device": given.device,
+        "seed": cell.seed,
+    }
+    return TrainSettings(**{**own, **common})
 
 
 def train_and_draw(cell, images, paths, given):
