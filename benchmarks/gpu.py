@@ -4,7 +4,8 @@
     python benchmarks/gpu.py --rehearse     # every part at toy size, on the CPU
 
 Needs neither FiftyOne nor an installed Curadiff. Each part has a process of its own, so that none
-takes the others down with it, and the JSON file is written after each. First, side by side: the
+takes the others down with it, and the JSON file is written after each; where it has results of the
+same card and packages, the parts that run now are added to them. First, side by side: the
 parts that check and do not time, and those that compile, which fill the compiler's cache. Then
 one after the other the parts that time, in order of importance. A part that needs a package that
 is not installed says so under ``left_out``; one that fails has its traceback under ``error``.
@@ -201,6 +202,10 @@ def main():
         "packages": versions(),
         "parts": {},
     }
+    if args.out.exists():
+        before = json.loads(args.out.read_text())
+        if all(before.get(key) == results[key] for key in ("card", "python", "packages")):
+            results["parts"] = before["parts"]
     if args.rehearse:
         rehearse(args.only, results, args.out)
     else:

@@ -194,7 +194,7 @@ class TrainOptions(TypedDict, total=False):
     mixed_precision: Literal['auto', 'no', 'bf16', 'fp16']
     """Number format of the forward pass; auto is bf16 on a GPU that has it. [default: 'auto']"""
     compile: Literal['auto', 'graphs', 'yes', 'no']
-    """How a GPU is kept busy: graphs records a step once and replays it, which takes a second; yes compiles the network, which takes a minute or more and is faster then, also on a processor; no does neither. auto compiles for 1,000 steps and more and records for fewer, on a GPU. [default: 'auto']"""
+    """How a GPU is kept busy: graphs records a step once and replays it, which takes a second; yes compiles the network, which takes a minute or more, also on a processor; no does neither. On a GPU auto records, but compiles for 1,000 steps and more where the network has no fused kernels or its step cannot be recorded. [default: 'auto']"""
     checkpoint_every: int
     """Steps between two checkpoints. [>= 1; default: 1000]"""
     keep_checkpoints: int

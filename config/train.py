@@ -213,9 +213,9 @@ class TrainSettings(Settings):
     compile: Literal["auto", "graphs", "yes", "no"] = setting(
         "auto",
         "How a GPU is kept busy: graphs records a step once and replays it, which takes a second; "
-        "yes compiles the network, which takes a minute or more and is faster then, also on a "
-        "processor; no does neither. auto compiles for 1,000 steps and more and records for fewer, "
-        "on a GPU.",
+        "yes compiles the network, which takes a minute or more, also on a processor; no does "
+        "neither. On a GPU auto records, but compiles for 1,000 steps and more where the network "
+        "has no fused kernels or its step cannot be recorded.",
         advanced=True,
     )
     checkpoint_every: int = setting(1000, "Steps between two checkpoints.", ge=1)

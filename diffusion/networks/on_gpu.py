@@ -8,6 +8,21 @@ from torch import nn
 from .network import Unet2D, unwrap
 
 
+def fuses(name: str, device: torch.device, *, half: bool) -> bool:
+    """Tell whether a network that is not compiled has fused kernels on a device.
+
+    Args:
+        name: Of the network, as in the settings.
+        device: Where it is used.
+        half: Whether it computes in half precision there.
+    """
+    if device.type != "cuda" or not half or name != "unet2d":
+        return False
+    from .fused import why_not
+
+    return not why_not()
+
+
 def prepare(
     network: nn.Module, device: torch.device, *, half: bool, compiled: bool = False
 ) -> nn.Module:
@@ -23,14 +38,15 @@ def prepare(
         half: Whether it computes in half precision there; fused kernels are for that.
         compiled: Whether it will be compiled there.
     """
+    name = "unet2d" if isinstance(network, Unet2D) else "lucidrains"
+    fusing = not compiled and fuses(name, device, half=half)
     network = network.to(device)
     if device.type != "cuda":
         return network
-    fused = False
-    if isinstance(network, Unet2D) and half and not compiled:
+    if fusing:
         from .fused import fuse
 
-        fused = fuse(unwrap(network))
-    if fused or compiled:
+        fuse(unwrap(network))
+    if fusing or compiled:
         return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return network

@@ -283,11 +283,12 @@ def _network_sampler(
 ) -> Callable[[list[int]], Sampled]:
     """Return a function from seeds to images, sampled with a run's network."""
     trained = TrainSettings(**run.settings)
+    autocast = engine.drawing_precision(trained.mixed_precision, device)
     cuda = device.type == "cuda"
-    compiled = cuda and settings.count * settings.steps >= engine.COMPILE_PAYS * size
+    fuses = on_gpu.fuses(trained.network, device, half=autocast is not None)
+    compiled = cuda and not fuses and settings.count * settings.steps >= engine.COMPILE_PAYS * size
     choice = {"step": step, "weights": settings.weights, "length": settings.ema}
     model = load_network(run, trained, device=device, compiled=compiled, **choice)
-    autocast = engine.drawing_precision(trained.mixed_precision, device)
     guide = guidance.resolve(run, settings)
 
     def guided() -> torch.nn.Module:

@@ -121,21 +121,29 @@ def check_processes(started: int, settings: TrainSettings) -> None:
         )
 
 
-def wants_compile(settings: TrainSettings, device: torch.device) -> bool:
-    """Tell whether to compile; ``auto`` does on a GPU, for trainings that outlast compiling."""
-    if settings.compile == "auto":
-        return device.type == "cuda" and settings.steps >= COMPILE_PAYS
-    return settings.compile == "yes"
+def speed_up_by(
+    settings: TrainSettings, device: torch.device, processes: int, *, fuses: bool
+) -> Literal["compiling", "recording", "nothing"]:
+    """Return how a training is kept from waiting for the host.
 
-
-def wants_graphs(settings: TrainSettings, device: torch.device, processes: int) -> bool:
-    """Tell whether to replay a step as CUDA graphs, which spares the host its launches.
-
-    A graph's gradients lie in memory that the next replay overwrites, so a step must be
+    A recorded step's gradients lie in memory that the next replay overwrites, so it must be
     computed in one part; and other processes must not wait within it.
+
+    Args:
+        settings: Of the training.
+        device: Where it trains.
+        processes: How many train.
+        fuses: Whether its network has fused kernels there. Recorded, those are as fast as compiled
+            code (benchmarks/results), at once.
     """
-    wanted = settings.compile in ("auto", "graphs") and not wants_compile(settings, device)
-    return device.type == "cuda" and wanted and settings.accumulate == 1 and processes == 1
+    on_gpu = device.type == "cuda"
+    can_record = on_gpu and settings.accumulate == 1 and processes == 1
+    auto, long = settings.compile == "auto", settings.steps >= COMPILE_PAYS
+    if can_record and (settings.compile == "graphs" or (auto and (fuses or not long))):
+        return "recording"
+    if settings.compile == "yes" or (auto and on_gpu and long):
+        return "compiling"
+    return "nothing"
 
 
 def compile_or_explain(

@@ -61,8 +61,10 @@ class Training:
             processes=accelerator.num_processes,
             process=accelerator.process_index,
         )
-        compiled = engine.wants_compile(s, self.device)
         half = accelerator.mixed_precision in ("bf16", "fp16")
+        fuses = on_gpu.fuses(s.network, self.device, half=half)
+        self.faster_by = engine.speed_up_by(s, self.device, accelerator.num_processes, fuses=fuses)
+        compiled = self.faster_by == "compiling"
         built = network.build(s, run.path)
         inner = on_gpu.prepare(built, self.device, half=half, compiled=compiled)
         self.state = State(inner, network.unwrap(inner), s)
@@ -221,11 +223,10 @@ class Training:
 
     def speed_up(self) -> None:
         """Compile the network and record a step, as wanted; what fails is done without."""
-        s = self.settings
-        if engine.wants_compile(s, self.device):
+        if self.faster_by == "compiling":
             bare, cache = network.unwrap(self.state.network), self.run.path / "compile-cache"
             self.compiled = engine.compile_or_explain(bare, self._use, cache=cache)
-        if engine.wants_graphs(s, self.device, self.accelerator.num_processes):
+        if self.faster_by == "recording":
             self.batch_loss = replay = graphs.Replay(self.batch_loss)
             self._use()
             self.cuda_graphs = f"no: {replay.fault}" if replay.fault else "yes"

@@ -186,30 +186,36 @@ def test_the_compiler_is_kept_from_fusing_reductions_of_different_orders():
         assert options["triton.mix_order_reduction"] is False
 
 
-def test_graphs_are_recorded_on_one_gpu_where_nothing_is_compiled(tiny):
-    from curadiff.diffusion.train.engine import wants_graphs
+@pytest.mark.parametrize(
+    ("values", "fuses", "way"),
+    [
+        ({}, False, "recording"),
+        ({"steps": 20_000}, False, "compiling"),
+        ({"steps": 20_000}, True, "recording"),
+        ({"steps": 20_000, "accumulate": 2}, True, "compiling"),
+        ({"accumulate": 2}, True, "nothing"),
+        ({"steps": 20_000, "compile": "graphs"}, False, "recording"),
+        ({"accumulate": 2, "compile": "graphs"}, False, "nothing"),
+        ({"compile": "yes"}, True, "compiling"),
+        ({"steps": 20_000, "compile": "no"}, True, "nothing"),
+    ],
+)
+def test_a_gpu_is_kept_busy_by_recording_or_compiling(tiny, values, fuses, way):
+    from curadiff.diffusion.train.engine import speed_up_by
+
+    settings = tiny(**values)
+    assert speed_up_by(settings, torch.device("cuda"), 1, fuses=fuses) == way
+    asked = "compiling" if settings.compile == "yes" else "nothing"
+    assert speed_up_by(settings, CPU, 1, fuses=False) == asked
+
+
+def test_several_processes_compile_what_one_would_record(tiny):
+    from curadiff.diffusion.train.engine import speed_up_by
 
     gpu = torch.device("cuda")
-    assert wants_graphs(tiny(), gpu, 1)
-    assert wants_graphs(tiny(steps=20_000, compile="graphs"), gpu, 1)
-    assert not wants_graphs(tiny(steps=20_000), gpu, 1)
-    assert not wants_graphs(tiny(compile="yes"), gpu, 1)
-    assert not wants_graphs(tiny(compile="no"), gpu, 1)
-    assert not wants_graphs(tiny(), CPU, 1)
-    assert not wants_graphs(tiny(), gpu, 2)
-    assert not wants_graphs(tiny(accumulate=2), gpu, 1)
-
-
-def test_compiling_is_chosen_for_long_trainings_on_a_gpu(tiny):
-    from curadiff.diffusion.train.engine import wants_compile
-
-    gpu = torch.device("cuda")
-    assert wants_compile(tiny(steps=20_000), gpu)
-    assert not wants_compile(tiny(steps=100), gpu)
-    assert not wants_compile(tiny(steps=20_000), CPU)
-    assert wants_compile(tiny(compile="yes"), CPU)
-    assert not wants_compile(tiny(steps=20_000, compile="no"), gpu)
-    assert not wants_compile(tiny(steps=20_000, compile="graphs"), gpu)
+    assert speed_up_by(tiny(steps=20_000), gpu, 2, fuses=True) == "compiling"
+    assert speed_up_by(tiny(steps=20_000, compile="graphs"), gpu, 2, fuses=True) == "nothing"
+    assert speed_up_by(tiny(), gpu, 2, fuses=True) == "nothing"
 
 
 def test_bfloat16_trains_on_a_cpu_too(prepared):
