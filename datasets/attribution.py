@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import itertools
+import json
+import math
+import shlex
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +23,7 @@ from .writing import key_of, set_numbers
 SOURCES, WEIGHTS, INSIDE = "source_ids", "source_weights", "near_real"
 OF_DRAWINGS = (SOURCES, WEIGHTS, INSIDE)
 OWNER = "previews"
+PartsIn = Callable[[Path], Sequence[Sequence[float]] | None]
 
 
 def write_sources(
@@ -27,6 +32,7 @@ def write_sources(
     sources: Sequence[Sequence[tuple[str, float]]],
     *,
     inside: Sequence[bool],
+    parts_in: PartsIn | None = None,
 ) -> None:
     """Write on every drawing of a folder which images it is made of, largest part first.
 
@@ -35,6 +41,9 @@ def write_sources(
         folder: Their folder; drawing i is the file ``{i:06d}.png``.
         sources: Per drawing ids of training samples, with their parts.
         inside: Per drawing whether a real image is near.
+        parts_in: Reads the parts of a folder's drawings from their files, or returns None. Fields
+            without a record, of a version that kept none, are Curadiff's where they hold what the
+            files say.
 
     Raises:
         DataError: A field of that name is the user's; nothing was written.
@@ -43,7 +52,8 @@ def write_sources(
     fo = fiftyone()
     ours = Names(fields=OF_DRAWINGS)
     with locking.exclusive(dataset, "preview"):
-        names.check(dataset, OWNER, ours, advice="rename what is yours")
+        inherited = OWNER not in names.owners(dataset) and _are_drawn(dataset, parts_in)
+        names.check(dataset, OWNER, ours, advice=_advice(dataset, inherited), inherited=inherited)
         names.own(dataset, OWNER, ours)
     for name, kind in ((SOURCES, fo.StringField), (WEIGHTS, fo.FloatField)):
         if dataset.get_field(name) is None:
@@ -117,8 +127,10 @@ def write_harm(
     key = key_of(f"{preview}_{arm}")
     fields = {f"{key}_use": use, f"{key}_harm": harm, f"{key}_harm_low": low}
     owner, needed_names = f"preview {preview}", Names(fields=list(fields))
+    advice = "choose another name for the preview"
     with locking.exclusive(dataset, "preview") as held:
-        names.check(dataset, owner, needed_names, advice="choose another name for the preview")
+        inherited = _same_use(dataset, list(fields), dict(zip(ids, use.tolist(), strict=True)))
+        names.check(dataset, owner, needed_names, advice=advice, inherited=inherited)
         held.check()
         names.own(dataset, owner, needed_names)
         set_numbers(dataset, {name: (ids, values) for name, values in fields.items()})
@@ -145,3 +157,66 @@ def sources_of(dataset: Any, ids: Sequence[str]) -> list[str]:
         for name, weight in zip(source_ids or [], weights or [], strict=True):
             parts[name] = parts.get(name, 0.0) + weight
     return sorted(parts, key=lambda name: -parts[name])
+
+
+def _are_drawn(dataset: Any, parts_in: PartsIn | None) -> bool:
+    """Tell whether the fields of drawings hold what the drawings' own files say, and no more."""
+    fo = fiftyone()
+    kinds = zip(OF_DRAWINGS, (fo.ListField, fo.ListField, fo.BooleanField), strict=True)
+    right = all(isinstance(dataset.get_field(name), kind) for name, kind in kinds)
+    if parts_in is None or not right:
+        return False
+    folders: dict[Path, Sequence[Sequence[float]]] = {}
+    proved = False
+    rows = all_samples(dataset).values(["filepath", *OF_DRAWINGS])
+    for path, ids, weights, near in zip(*rows, strict=True):
+        if not ids and not weights and near is None:
+            continue
+        folder, name = Path(path).parent, Path(path).stem
+        if folder not in folders:
+            folders[folder] = parts_in(folder) or ()
+        drawn = folders[folder]
+        if not name.isdecimal() or int(name) >= len(drawn) or near is None:
+            return False
+        if len(ids or []) != len(weights or []) or list(weights or []) != list(drawn[int(name)]):
+            return False
+        proved = True
+    return proved
+
+
+def _same_use(dataset: Any, fields: Sequence[str], use: Mapping[str, float]) -> bool:
+    """Tell whether an arm's fields are there and hold the use that is to be written, and no more.
+
+    So they are those of a version that kept no record of them.
+    """
+    if any(dataset.get_field(field) is None for field in fields):
+        return False
+    stored = dict(zip(*all_samples(dataset).values(["id", fields[0]]), strict=True))
+    held = {id: value for id, value in stored.items() if value is not None}
+    return (
+        bool(held)
+        and held.keys() == use.keys()
+        and all(math.isclose(held[id], use[id], rel_tol=1e-6, abs_tol=1e-9) for id in held)
+    )
+
+
+def _advice(dataset: Any, inherited: bool) -> str:
+    """Say how to keep fields of a preview's names that may be the user's."""
+    schema = dataset.get_field_schema()
+    moved = {
+        name: next(
+            free
+            for free in (f"{name}_{number}" for number in itertools.count(1))
+            if free not in schema
+        )
+        for name in OF_DRAWINGS
+        if names.taken(dataset, OWNER, Names(fields=[name]), inherited=inherited)
+    }
+    code = (
+        f"import fiftyone; fiftyone.load_dataset({json.dumps(dataset.name)})"
+        f".rename_sample_fields({json.dumps(moved)})"
+    )
+    return (
+        "they are the user's or those of a version that kept no record; keep them under other "
+        f"names with: python -c {shlex.quote(code)} and then give the same command again"
+    )

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ... import runs
+from ...common.errors import RunError
 from ...config import PreviewSettings
 from ...datasets import attribution, reading
 from ...runs import Run
@@ -102,6 +103,7 @@ class ArmInfluence:
                 Path(drawing["folder"]),
                 [self._largest(source) for source in sources],
                 inside=[not bad for bad in drawing["bad"]],
+                parts_in=_largest_parts,
             )
         attribution.write_harm(
             dataset,
@@ -116,6 +118,17 @@ class ArmInfluence:
     def _largest(self, source: Any) -> Sequence[tuple[str, float]]:
         rows, shares = source.largest(MOST_SOURCES)
         return [(self.ids[row], float(share)) for row, share in zip(rows, shares, strict=True)]
+
+
+def _largest_parts(folder: Path) -> list[list[float]] | None:
+    """Return the largest parts of each drawing of a folder, None where its files do not say."""
+    from ...diffusion.analytic import sources
+
+    try:
+        drawn = sources.load(folder)
+    except RunError:
+        return None
+    return [[float(share) for share in one.largest(MOST_SOURCES)[1]] for one in drawn]
 
 
 def _sample_ids(manifest: Mapping[str, Any], pool: reading.Samples) -> list[str]:

@@ -134,6 +134,26 @@ def test_a_field_that_was_deleted_and_made_again_by_hand_is_the_users(theirs):
     write()  # what was made anew is ours again
 
 
+def test_harm_of_a_version_that_kept_no_record_is_written_anew(theirs):
+    ids, use = theirs.values("id"), np.array([0.4, 0.3, 0.2, 0.1])
+
+    def write(harm):
+        attribution.write_harm(
+            theirs, "a", "full", ids=ids, use=use, harm=np.full(4, harm), low=use
+        )
+
+    write(1.0)
+    kept = [f"field a_full_{name}" for name in ("use", "harm", "harm_low")]
+    info.drop(theirs, names.MADE, kept)
+    write(2.0)
+    assert theirs.values("a_full_harm") == [2.0] * 4
+    info.drop(theirs, names.MADE, kept)
+    theirs.set_values("a_full_use", [0.4, 0.3, 0.2, 0.7])  # by hand
+    with pytest.raises(DataError, match="that Curadiff did not make"):
+        write(3.0)
+    assert theirs.values("a_full_harm") == [2.0] * 4
+
+
 def test_vectors_in_a_field_made_again_by_hand_are_the_users(theirs):
     vectors.prepare(theirs, "ours", "an encoder", overwrite=False)
     vectors.prepare(theirs, "ours", "an encoder", overwrite=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from pathlib import Path
 
 import curadiff
@@ -13,6 +14,7 @@ import pytest
 from curadiff import cli, runs
 from curadiff.common.errors import DataError, RunError, SettingsError
 from curadiff.config import ArmSettings, PreviewSettings
+from curadiff.datasets import info, names
 from curadiff.studies.preview import LABEL
 from curadiff.studies.preview.arms import drawing_order, list_arms
 
@@ -257,11 +259,42 @@ def test_a_field_of_the_users_among_the_drawings_is_refused(embedded, home):
     curadiff.clean(made, yes=True)
     made.reload()
     made.set_values("near_real", ["by hand"] * len(made))
-    with pytest.raises(DataError, match="field 'near_real' that Curadiff did not make; rename"):
+    with pytest.raises(DataError, match="field 'near_real' that Curadiff did not make; they"):
         curadiff.preview(embedded, progress=False, **QUICK)
     made.reload()
     assert made.values("near_real") == ["by hand"] * len(made)
     assert made.get_field("source_ids") is None
+
+
+def test_drawings_of_a_version_that_kept_no_record_are_gone_on_with(embedded, home):
+    made = fo.load_dataset(curadiff.preview(embedded, progress=False, **QUICK).generated)
+    fields = ["source_ids", "source_weights", "near_real"]
+    entries = [f"field {name}" for name in fields]
+    before = [*made.values(fields)]
+    weights = before[1]
+    info.drop(made, names.MADE, entries)
+    more = {**QUICK, "arms": ["random", "kmeans"]}
+    made.set_values("source_weights", [[0.5, 0.5], *weights[1:]])  # by hand
+    with pytest.raises(DataError, match="kept no record") as refused:
+        curadiff.preview(embedded, progress=False, **more)
+    made.set_values("source_weights", weights)
+    curadiff.preview(embedded, progress=False, **more)
+    made.reload()
+    assert [values[:8] for values in made.values(fields)] == before
+    assert all(made.values("source_ids"))
+    assert set(entries) <= set(info.section(made, names.MADE))
+    # The command of the message keeps what may be the user's, and the preview goes on.
+    info.drop(made, names.MADE, entries)
+    made.set_values("near_real", dict.fromkeys(made.values("id"), None), key_field="id")
+    python, option, code, *_ = shlex.split(str(refused.value).partition("with: ")[2])
+    assert (python, option) == ("python", "-c")
+    exec(code)
+    made.reload()
+    assert made.get_field("source_ids") is None
+    curadiff.preview(embedded, progress=False, **more)
+    made.reload()
+    assert [values[:8] for values in made.values(fields)] == before
+    assert made.values("source_weights_1")[:8] == weights
 
 
 @pytest.mark.parametrize(
