@@ -11,7 +11,18 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import info, locking, names, pool_fields, records, selections, sidebar, similarity, vectors
+from . import (
+    earlier,
+    info,
+    locking,
+    names,
+    pool_fields,
+    records,
+    selections,
+    sidebar,
+    similarity,
+    vectors,
+)
 from .database import durable, fiftyone
 from .loaded import commit
 from .names import Names
@@ -66,7 +77,7 @@ def written(dataset: Any, owners: Collection[str] | None = None) -> Written:
         owners: Only what these wrote, such as ``select eight``; by default everything.
     """
     ours = info.read(dataset)
-    made = ours.get(names.MADE, {})
+    made = {**earlier.fields(dataset), **ours.get(names.MADE, {})}
     called: dict[str, list[str]] = {attribute: [] for attribute in names.ATTRIBUTES.values()}
     groups: list[str] = []
     keys: list[str] = []

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..common.errors import DataError
-from . import generated, identity, info, locking, names, records, recovery
+from . import earlier, generated, identity, info, locking, names, records, recovery
+from .earlier import FIELD
 from .loaded import commit
 from .names import Names, key_of
 from .sidebar import remove_empty
@@ -56,18 +57,18 @@ def plan_deletion(dataset: Any, key: str) -> EvaluationDeletion:
     if stored is None:
         known = ", ".join(info.section(dataset, "evaluations")) or "none"
         raise DataError(f"{dataset.name!r} has no evaluation {key!r} (it has: {known}).")
-    owner = f"evaluate {key_of(key)}"
-    if not _fields_of(dataset, owner):  # a study's evaluations share fields of the study's name
-        raise DataError(f"{key!r} is part of a study; delete the study instead.")
+    made = _fields_of(dataset, dataset, key, side="generated")
+    if not made and (study := _study_of(dataset, key)):
+        raise DataError(f"{key!r} is part of the study {study!r}; delete the study instead.")
     reference = _reference(dataset, stored)
     return EvaluationDeletion(
         key=key,
         generated=dataset.name,
-        generated_fields=_fields_of(dataset, owner),
+        generated_fields=made,
         reference=None if reference is None else reference.name,
         reference_fields=[]
         if reference is None or reference.name == dataset.name or _shared(reference, dataset, key)
-        else _fields_of(reference, owner),
+        else _fields_of(reference, dataset, key, side="reference"),
     )
 
 
@@ -128,14 +129,29 @@ def finish(dataset: Any, verb: str, plan: Mapping[str, Any], arrays: recovery.Ar
     remove_empty(dataset)
 
 
-def _fields_of(dataset: Any, owner: str) -> list[str]:
-    """List the fields that an owner has in a data set."""
-    kind = "field "
-    return [
-        key.removeprefix(kind)
-        for key, entry in info.section(dataset, names.MADE).items()
-        if key.startswith(kind) and entry.get("by") == owner
-    ]
+def _fields_of(dataset: Any, judged: Any, key: str, *, side: earlier.Side) -> list[str]:
+    """List the fields that an evaluation has in one of its data sets."""
+    recorded = _owned(dataset).get(f"evaluate {key_of(key)}", [])
+    return [*recorded, *earlier.of_evaluation(dataset, judged, key, side=side)]
+
+
+def _owned(dataset: Any) -> dict[str, list[str]]:
+    """Return the recorded fields of a data set by their owner."""
+    fields: dict[str, list[str]] = {}
+    for name, entry in info.section(dataset, names.MADE).items():
+        if name.startswith(FIELD):
+            fields.setdefault(entry.get("by", ""), []).append(name.removeprefix(FIELD))
+    return fields
+
+
+def _study_of(dataset: Any, key: str) -> str | None:
+    """Return the study whose name an evaluation's key begins with, None without one.
+
+    A study's evaluations have fields of the study's name alone.
+    """
+    begin = "evaluate "
+    named = [one.removeprefix(begin) for one in _owned(dataset) if one.startswith(begin)]
+    return next((one for one in named if key_of(key).startswith(f"{one}_")), None)
 
 
 def _reference(dataset: Any, stored: Mapping[str, Any]) -> Any | None:

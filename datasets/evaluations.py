@@ -12,9 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from . import identity, info, locking, names, records, recovery
+from . import earlier, identity, info, locking, names, records, recovery
+from .earlier import Side
 from .loaded import commit
 from .names import Names, key_of
+from .names import prefix_of as prefix_of
 from .sidebar import EVALUATION, fold, of_one
 from .writing import set_numbers
 
@@ -117,16 +119,17 @@ def check_names(
     """
     run = f"evaluate_{key_of(key)}"
     advice = "choose another name for the evaluation with key (--key)"
-    before = records.recorded(generated, run) is not None
-    for dataset, fields, name, runs in (
-        (generated, made, shared or key, []),
-        (generated, [], key, [run]),
-        (reference, real, key, []),
-    ):
-        needed_names = Names(fields=[*fields], runs=runs)
-        owner = _owner(name)
-        inherited = before and owner not in names.owners(dataset)
-        names.check(dataset, owner, needed_names, advice=advice, inherited=inherited)
+    inherited = records.recorded(generated, run) is not None
+    needed = Names(runs=[run])
+    names.check(generated, _owner(key), needed, advice=advice, inherited=inherited)
+    sides: tuple[tuple[Any, Side, Any, str | None], ...] = (
+        (generated, "generated", made, shared),
+        (reference, "reference", real, None),
+    )
+    for dataset, side, fields, study in sides:
+        ours = earlier.of_evaluation(dataset, generated, key, side=side, study=study)
+        needed = Names(fields=[field for field in fields if field not in ours])
+        names.check(dataset, _owner(study or key), needed, advice=advice)
 
 
 def finish(dataset: Any, verb: str, plan: Mapping[str, Any], arrays: recovery.Arrays) -> None:
@@ -146,12 +149,6 @@ def finish(dataset: Any, verb: str, plan: Mapping[str, Any], arrays: recovery.Ar
     )
     names.stamp(dataset, plan["owner"]["real"], Names(runs=[run["key"]]))
     records.remove_former(dataset, run)
-
-
-def prefix_of(key: str) -> str:
-    """Return what the field names of an evaluation begin with."""
-    key = key_of(key)
-    return "" if key == "evaluation" else f"{key}_"
 
 
 def _owner(name: str) -> str:

@@ -40,6 +40,12 @@ def key_of(name: str) -> str:
     return key if key[0].isalpha() else f"n_{key}"
 
 
+def prefix_of(key: str) -> str:
+    """Return what the field names of an evaluation begin with."""
+    key = key_of(key)
+    return "" if key == "evaluation" else f"{key}_"
+
+
 def slug_of(name: str) -> str:
     """Return what FiftyOne compares names of views and workspaces by: ``Mine V1`` -> ``mine-v1``.
 

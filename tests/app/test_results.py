@@ -142,6 +142,33 @@ def test_an_evaluation_goes_with_its_fields_on_both_sides(embedded, evaluated):
         evaluation_deletion.delete_evaluation(evaluated, "first")
 
 
+def test_an_evaluation_of_a_version_that_kept_no_record_goes_with_its_fields(embedded, evaluated):
+    for dataset in (embedded, evaluated):
+        info.drop(dataset, "made", info.section(dataset, "made"))
+    schema = {one.name: set(one.get_field_schema()) for one in (embedded, evaluated)}
+    deletion = evaluation_deletion.plan_deletion(evaluated, "first")
+    for dataset, fields in (
+        (embedded, deletion.reference_fields),
+        (evaluated, deletion.generated_fields),
+    ):
+        written = {name for name in schema[dataset.name] if name.startswith("first_")}
+        assert written
+        assert set(fields) == written
+    evaluation_deletion.delete_evaluation(evaluated, "first")
+    assert evaluated.values("mine") == [1.0] * 6
+    assert evaluated.list_runs() == []
+
+
+def test_an_evaluation_without_fields_goes_too(embedded, evaluated):
+    options = {"encoder": "builtin", "counts": "subsample", "bootstrap": 0, "null_draws": 0}
+    curadiff.evaluate(
+        evaluated, embedded, key="second", metrics=["vendi"], progress=False, **options
+    )
+    deletion = evaluation_deletion.delete_evaluation(evaluated, "second")
+    assert (deletion.generated_fields, deletion.reference_fields) == ([], [])
+    assert set(info.section(evaluated, "evaluations")) == {"first"}
+
+
 def test_a_deletion_that_died_is_finished_by_the_next_command(embedded, evaluated, monkeypatch):
     with monkeypatch.context() as dies:
         dies.setattr(evaluation_deletion, "commit", None)  # after the fields, before the values

@@ -11,6 +11,7 @@ from curadiff.datasets import (
     evaluations,
     info,
     pool_fields,
+    records,
     selections,
     vectors,
     workspaces,
@@ -61,6 +62,11 @@ def judge(dataset, key, *, study=None):
     )
 
 
+def forget(dataset):
+    """Leave a data set as a version did that kept no record of names."""
+    info.drop(dataset, "made", info.section(dataset, "made"))
+
+
 @pytest.fixture
 def theirs():
     made = fo.Dataset(persistent=True)
@@ -98,6 +104,38 @@ def test_everything_of_ours_goes_and_everything_of_the_users_stays(theirs):
     assert not fo.core.odm.get_db_conn()[vectors.VECTORS].count_documents(
         {"dataset": info.id_of(theirs)}
     )
+
+
+def test_what_a_version_that_kept_no_record_wrote_goes_too(theirs):
+    before = described(theirs)
+    vectors.prepare(theirs, "clip", "an encoder", overwrite=False)
+    judge(theirs, "plain")
+    forget(theirs)
+    theirs.add_sample_field("plain_memorized", fo.BooleanField)  # of no metric that was asked for
+    theirs.add_sample_field("plain_rarity", fo.FloatField)
+    theirs.set_values("plain_rarity", [1.0] * 4)
+    judged = theirs.limit(2).values("id")
+    run = records.recorded(theirs, "evaluate_plain")
+    records.record(
+        theirs,
+        "evaluate_plain",
+        verb="evaluate",
+        config={name: run[name] for name in ("values",)},
+        results={"generated_ids": judged, "reference_ids": theirs.values("id")},
+    )
+    theirs.set_values("plain_realism", {theirs.last().id: None}, key_field="id")
+    shown = str(curadiff.clean(theirs))
+    assert "2 fields: clip, plain_covered" in shown  # realism is on a sample that was not judged
+    theirs.limit(2)
+    theirs.set_values("plain_realism", dict.fromkeys(theirs.skip(2).values("id")), key_field="id")
+    assert "3 fields: clip, plain_realism, plain_covered" in str(curadiff.clean(theirs))
+    curadiff.clean(theirs, yes=True)
+    theirs.reload()
+    kept = {"plain_memorized", "plain_rarity"}
+    assert set(theirs.get_field_schema()) == {*before["fields"], *kept}
+    assert theirs.values("plain_rarity") == [1.0] * 4
+    theirs.delete_sample_fields(list(kept))
+    assert described(theirs) == before
 
 
 def test_what_the_user_made_under_our_names_stays(theirs):

@@ -166,6 +166,10 @@ def test_a_field_of_the_users_is_not_overwritten(dataset, drawn, home):
         curadiff.evaluate(drawn, dataset, **QUICK)
     assert set(dataset.values("covered")) == {"with a coat"}
     assert drawn.get_field("realism") is None
+    curadiff.evaluate(drawn, dataset, metrics=["frechet_distance"], **QUICK)  # has no such field
+    with pytest.raises(DataError, match=r"field 'covered' that Curadiff did not make"):
+        curadiff.evaluate(drawn, dataset, **QUICK)
+    assert set(dataset.values("covered")) == {"with a coat"}
     curadiff.evaluate(drawn, dataset, key="ours", **QUICK)
     assert dataset.get_field("ours_covered") is not None
 
