@@ -77,29 +77,12 @@ def add_commands(parser: Parser) -> None:
         verbs.map_embeddings,
         "Lay embeddings out in the plane, for the App's map.",
         DATASET=DATASET,
-        field={"metavar": "FIELD", "help": "field with the embeddings, where there are several"},
-        method={"metavar": "pca|umap", "default": "pca", "help": "umap needs curadiff[umap]"},
-        similar={
-            "nargs": "?",
-            "const": "sklearn",
-            "metavar": "BACKEND",
-            "help": "index them too, for the App's Sort by similarity; BACKEND of FiftyOne's: "
-            "sklearn [default], lancedb, qdrant, milvus, ...",
-        },
-        weights={"metavar": "FILE", "help": "with --similar: weights of the CLIP model, for text"},
     )
     add(
         "similar",
         verbs.similar,
         "Show the images that are most like a text or an image.",
         DATASET=DATASET,
-        text={"metavar": "TEXT", "help": "what to look for; needs embeddings by a CLIP model"},
-        image={"metavar": "IMAGE", "help": "id or file of a sample, in place of a text"},
-        count={"metavar": "N", "type": int, "default": 25, "help": "how many [default: 25]"},
-        save={"metavar": "VIEW", "help": "save them as a view of this name"},
-        field={"metavar": "FIELD", "help": "field with the embeddings, where there are several"},
-        weights={"metavar": "FILE", "help": "weights of the CLIP model, where they are elsewhere"},
-        device={"metavar": "DEVICE", "default": "auto", "help": "auto, cpu, cuda or mps"},
     )
     add(
         "select",

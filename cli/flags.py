@@ -9,7 +9,7 @@ from collections.abc import Collection
 from typing import Any, NoReturn
 
 from ..common.errors import nearest
-from ..config import Settings, choices, limit_texts, plain_type
+from ..config import Settings, alone, choices, limit_texts, plain_type
 from ..config.signatures import annotation
 
 NUMBERS = {"int": "N", "float": "X"}
@@ -115,6 +115,8 @@ def add_settings(
                 options["action"] = _Words
         else:
             options["metavar"] = _placeholder(name, field)
+            if (word := alone(field)) is not None:
+                options |= {"nargs": "?", "const": word}
         action = group.add_argument(f"--{prefix}{name}".replace("_", "-"), **options)
         action.field = field  # pyright: ignore[reportAttributeAccessIssue]: read by completion
 

@@ -48,20 +48,15 @@ def map_embeddings(args: argparse.Namespace) -> Answer:
     from ..workflows import mapping, similarity
 
     _say_what_was_taken(args.DATASET)
-    if args.weights is not None and args.similar is None:
-        args.parser.error("--weights is for --similar; give both")
-    mapping.check_method(args.method)  # before an index is made
-    keys, lines = {}, []
-    if args.similar is not None:  # first, so that the map names it
-        index = similarity.index_similarity(
-            args.DATASET, field=args.field, backend=args.similar, weights=args.weights
-        )
+    settings = given_settings(args, VERBS["map"])
+    keys: dict[str, Any] = {"map": mapping.map_embeddings(args.DATASET, **settings)}
+    lines = [f"{keys['map']}: choose it in the App's Embeddings panel"]
+    if "similar" in settings:
+        index = similarity.index_of(args.DATASET, settings.get("field"))
         text = similarity.takes_text(args.DATASET, index)
         keys |= {"similar": index, "takes_text": text}
         type_it = ", or type what to look for" if text else ""
         lines.append(f"{index}: choose an image in the App, then Sort by similarity{type_it}")
-    keys["map"] = mapping.map_embeddings(args.DATASET, field=args.field, method=args.method)
-    lines.insert(0, f"{keys['map']}: choose it in the App's Embeddings panel")
     return Answer(
         keys, "\n".join(lines), (f"curadiff app {quote(args.DATASET.partition(':')[0])}",)
     )
@@ -72,19 +67,11 @@ def similar(args: argparse.Namespace) -> Answer:
     from ..workflows import similarity
 
     _say_what_was_taken(args.DATASET)
-    images = similarity.similar(
-        args.DATASET,
-        text=args.text,
-        image=args.image,
-        field=args.field,
-        count=args.count,
-        save=args.save,
-        weights=args.weights,
-        device=args.device,
-    )
-    name = args.DATASET.partition(":")[0]
-    following = (f"curadiff select {quote(f'{name}:{args.save}')} --budget N",) if args.save else ()
-    return Answer(images, next=following)
+    images = similarity.similar(args.DATASET, **given_settings(args, VERBS["similar"]))
+    if images.saved is None:
+        return Answer(images)
+    saved = quote(f"{args.DATASET.partition(':')[0]}:{images.saved}")
+    return Answer(images, next=(f"curadiff select {saved} --budget N",))
 
 
 def select(args: argparse.Namespace) -> Answer:

@@ -1,16 +1,18 @@
 """Every setting, once."""
 
-from .base import Settings, choices, faults, limit_texts, limits, plain_type, setting
+from .base import Settings, alone, choices, faults, limit_texts, limits, plain_type, setting
 from .embed import EmbedSettings
 from .evaluate import EvaluateSettings
 from .generate import GenerateSettings
 from .importing import ImportSettings
 from .launching import launch_flags, launch_words
 from .linking import LinkSettings
+from .mapping import MapSettings
 from .owner import allowed_in_app, refused_in_app
 from .preview import PreviewSettings
 from .rating import RatePlanSettings, RateServeSettings, RateSettings
 from .select import SelectSettings
+from .similar import SimilarSettings
 from .study import ArmSettings, StudySettings
 from .train import TrainSettings
 
@@ -19,6 +21,8 @@ VERBS: dict[str, type[Settings]] = {
     for model in (
         ImportSettings,
         EmbedSettings,
+        MapSettings,
+        SimilarSettings,
         SelectSettings,
         TrainSettings,
         GenerateSettings,
@@ -37,15 +41,18 @@ __all__ = [
     "GenerateSettings",
     "ImportSettings",
     "LinkSettings",
+    "MapSettings",
     "PreviewSettings",
     "RatePlanSettings",
     "RateServeSettings",
     "RateSettings",
     "SelectSettings",
     "Settings",
+    "SimilarSettings",
     "StudySettings",
     "TrainSettings",
     "allowed_in_app",
+    "alone",
     "choices",
     "faults",
     "launch_flags",

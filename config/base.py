@@ -40,6 +40,7 @@ def setting(
     *,
     advanced: bool = False,
     owner_only: Reason | Callable[[Any], Reason | None] | None = None,
+    alone: str | None = None,
     **limits: Any,
 ) -> Any:
     """Declare one setting.
@@ -50,11 +51,12 @@ def setting(
         advanced: Fold it away in the App form.
         owner_only: Why only the owner of the App may set it: what every value but the default
             does, or a function from a value to what that value does, None where it is harmless.
+        alone: What its command line flag means where no value follows it; None where one must.
         **limits: pydantic limits such as ``ge``, ``le``, ``gt``, ``multiple_of``.
     """
     if isinstance(owner_only, str) and owner_only not in typing.get_args(Reason):
         raise TypeError(f"owner_only must be one of {typing.get_args(Reason)}, got {owner_only!r}.")
-    marks: Any = {"advanced": advanced, "owner_only": owner_only}
+    marks: Any = {"advanced": advanced, "owner_only": owner_only, "alone": alone}
     return Field(default, description=help, json_schema_extra=marks, **limits)
 
 
@@ -126,6 +128,12 @@ def plain_type(field: FieldInfo) -> type:
         if origin is not type(None):
             return origin
     return str
+
+
+def alone(field: FieldInfo) -> str | None:
+    """Return what a setting's flag means where no value follows it, None where one must."""
+    extra = field.json_schema_extra
+    return extra.get("alone") if isinstance(extra, dict) else None  # pyright: ignore[reportReturnType]: written by `setting`
 
 
 def limits(field: FieldInfo) -> dict[str, float]:

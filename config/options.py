@@ -70,6 +70,40 @@ class EmbedOptions(TypedDict, total=False):
 
 
 
+class MapOptions(TypedDict, total=False):
+    """Settings of ``map``; see `MapSettings`."""
+
+    field: str | None
+    """Field with the embeddings, where there are several."""
+    method: Literal['pca', 'umap']
+    """How to lay them out; umap needs the package umap-learn (curadiff[umap]). [default: 'pca']"""
+    similar: str | None
+    """Index them too, for the App's Sort by similarity, by this backend of FiftyOne's: sklearn, which needs nothing else, lancedb, qdrant, milvus and others."""
+    weights: str | None
+    """With similar: file with the CLIP model's weights, for text, where they are elsewhere."""
+
+
+
+class SimilarOptions(TypedDict, total=False):
+    """Settings of ``similar``; see `SimilarSettings`."""
+
+    text: str | None
+    """What to look for; needs embeddings by a CLIP model."""
+    image: str | None
+    """In place of a text: the id or file of a sample."""
+    count: int
+    """How many images at most. [>= 1; default: 25]"""
+    save: str | None
+    """Save them as a view of this name."""
+    field: str | None
+    """Field with the embeddings, where there are several."""
+    weights: str | None
+    """File with the CLIP model's weights, where they are not where weights are looked for."""
+    device: Literal['auto', 'cpu', 'cuda', 'mps']
+    """Where the text is embedded; auto takes a GPU when there is one. [default: 'auto']"""
+
+
+
 class SelectOptions(TypedDict, total=False):
     """Settings of ``select``; see `SelectSettings`."""
 

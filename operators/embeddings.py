@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from fiftyone.operators import types
 
-from ..config import EmbedSettings, Settings
+from ..config import EmbedSettings, MapSettings, Settings
 from ..datasets import reading
 from ..workflows import mapping, similarity
 from . import checks, defaults, form_values, forms, suggestions
@@ -75,6 +75,7 @@ class MapEmbeddings(BaseOperator):
     )
     button = "Map"
     icon = "bubble_chart"
+    model: ClassVar[type[Settings] | None] = MapSettings
     risk = types.RiskLevel.LOW
     results: ClassVar[Results] = {"key": (str, "Brain key of the map")}
 
@@ -85,15 +86,25 @@ class MapEmbeddings(BaseOperator):
         if not fields:
             add_error(form, "There are no embeddings yet; compute them first.")
             return
-        add_menu(form, "field", {name: name for name in fields}, label="Embeddings")
-        add_menu(form, "method", mapping.METHODS, label="Method")
+        forms.add_settings(
+            form,
+            MapSettings,
+            ctx.params,
+            leave_out=form_values.settings_refused_here(MapSettings),
+            defaults=self.form_defaults(ctx)[0],
+            menus={"field": suggestions.as_choices(fields), "method": mapping.METHODS},
+            suggestions={"similar": suggestions.as_choices(similarity.backends())},
+        )
         if ctx.params.get("method") == "umap" and not mapping.has_umap():
             add_error(form, "UMAP is not installed; install it with: pip install umap-learn.")
 
+    def form_defaults(self, ctx: Any) -> tuple[dict[str, Any], list[str]]:
+        """Begin with the first of several embeddings."""
+        return {"field": next(iter(reading.embedding_fields(ctx.dataset)), None)}, []
+
     def perform(self, ctx: Any) -> dict[str, Any]:
         """Map, and open the panel."""
-        options = {name: ctx.params[name] for name in ("field", "method") if ctx.params.get(name)}
-        key = mapping.map_embeddings(ctx.target_view(), **options)
+        key = mapping.map_embeddings(ctx.target_view(), **self.settings(ctx))
         if ctx.executor is not None:
             ctx.ops.reload_dataset()
             open_map(ctx, key)

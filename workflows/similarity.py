@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 
 from .. import encoders
 from ..common.errors import DataError, SettingsError, WeightsError, nearest
+from ..config import SimilarSettings
+from ..config.options import SimilarOptions
+from ..config.signatures import with_settings
 from ..datasets import documents, locking, reading
 from ..datasets import similarity as index
 from ..datasets.database import lost_in_words
@@ -102,6 +105,23 @@ def backends() -> list[str]:
     return index.backends()
 
 
+def index_of(samples: Any, field: str | None = None) -> str:
+    """Return the brain key of the index that `index_similarity` made of a field.
+
+    Raises:
+        DataError: There is none.
+    """
+    dataset, _ = reading.resolve(samples)
+    field = _field(dataset, field)
+    keys = index.index_keys(dataset)
+    if field not in keys:
+        raise DataError(
+            f"{field!r} of {dataset.name!r} has no index; make one with: curadiff map "
+            f"{dataset.name} --similar"
+        )
+    return keys[field]
+
+
 def takes_text(samples: Any, key: str) -> bool:
     """Tell whether an index of `index_similarity` answers queries in words."""
     return index.takes_text(reading.resolve(samples)[0], key)
@@ -113,18 +133,9 @@ def has_words(samples: Any, field: str | None = None) -> bool:
     return encoders.has_text(reading.encoder_of(dataset, _field(dataset, field)))
 
 
+@with_settings(SimilarSettings)
 @lost_in_words()
-def similar(
-    samples: Any,
-    *,
-    text: str | None = None,
-    image: str | None = None,
-    field: str | None = None,
-    count: int = 25,
-    save: str | None = None,
-    weights: str | None = None,
-    device: str = "auto",
-) -> SimilarImages:
+def similar(samples: Any, **settings: Unpack[SimilarOptions]) -> SimilarImages:
     """Find the images of a view that are most like a text, or like one of its images.
 
     Every image of the view that has an embedding is compared; no index is needed. A text needs
@@ -132,33 +143,27 @@ def similar(
 
     Args:
         samples: A FiftyOne data set, its name, or a view.
-        text: What to look for, such as ``a red dress``.
-        image: In place of a text: the id or file of a sample.
-        field: The field with the embeddings; None takes the only one that there is.
-        count: How many images at most.
-        save: Save them as a view of this name.
-        weights: The weights file of the CLIP model, where it is not where weights are looked for.
-        device: Where the text is embedded: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+        **settings: See `SimilarSettings`.
 
     Raises:
-        SettingsError: Neither or both of text and image are given, or count is below 1.
+        SettingsError: A setting is wrong, or neither or both of text and image are given.
         DataError: There are no embeddings, they do not know words, there is no such image, or
             the view's name is taken.
         WeightsError: The CLIP model's weights are not here.
         Busy: Another process changes the data set.
     """
+    config = SimilarSettings(**settings)
+    text, image, save = config.text, config.image, config.save
     if (text is None) == (image is None):
         raise SettingsError("give either text or image (a sample's id or file), and not both.")
-    if count < 1:
-        raise SettingsError(f"count must be >= 1, got {count}.")
     dataset, view = reading.resolve(samples)
-    field = _field(dataset, field)
+    field = _field(dataset, config.field)
     if save is not None:
         _check_view(dataset, save)
     tower = None
     if text is not None:
         key = reading.encoder_of(dataset, field)
-        tower = encoders.text_encoder(key, weights=weights, device=device)
+        tower = encoders.text_encoder(key, weights=config.weights, device=config.device)
     pool = reading.read_embeddings(view, field)
     assert pool.x is not None  # they were asked for
     x = encoders.unit(pool.x)
@@ -173,7 +178,7 @@ def similar(
         row = _row(pool, str(image))
         query, wanted = x[row], pool.paths[row]
     cosines = x @ query
-    rows = np.argsort(-cosines, kind="stable")[:count]
+    rows = np.argsort(-cosines, kind="stable")[: config.count]
     ids = [pool.ids[row] for row in rows]
     if save is not None:
         _save(dataset, save, ids, wanted)

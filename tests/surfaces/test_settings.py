@@ -101,6 +101,13 @@ def test_settings_inside_settings_are_named_with_their_path():
     assert found["evaluate.k"] == "evaluate.k must be >= 1, got 0."
 
 
+def test_a_flag_may_stand_alone_where_its_setting_says_what_that_means():
+    assert parse("map", "--similar") == {"similar": "sklearn"}
+    assert parse("map", "--similar", "lancedb") == {"similar": "lancedb"}
+    sentence = "weights is for similar; give both."
+    assert faults(VERBS["map"], parse("map", "--weights", "clip.pt")) == {"": sentence}
+
+
 def test_an_unknown_flag_is_answered_with_the_nearest(capsys):
     with pytest.raises(SystemExit) as ended:
         cli.main(["select", "data", "--budgett", "3"])
