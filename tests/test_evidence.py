@@ -110,7 +110,7 @@ def test_the_trainings_are_rehearsed(module, tmp_path, channels, recipe):
     record = json.loads((out / "trainings.json").read_text())
     assert record["not_done"] == {}
     assert record["trainings"]["random-0/1/32"]["exposures"] == 3.2
-    assert "fiftyone" not in record["trainings"]["random-0/1/32"]["packages"].split()
+    assert record["trainings"]["random-0/1/32"]["without_fiftyone"]
     with np.load(out / "drawings-0.npz") as file:
         assert len(file.files) == 4
         assert file["random-0/1/32"].shape == (8, 32, 32, *channels)

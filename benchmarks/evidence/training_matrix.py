@@ -284,7 +284,7 @@ def do(job: Job, arms: Arms, given: Namespace, deadline: float) -> dict[str, Any
         "weights": status["weights"],
         "device": torch.cuda.get_device_name() if status["device"].startswith("cuda") else "cpu",
         "torch": torch.__version__,
-        "packages": " ".join(imported()),
+        "without_fiftyone": "fiftyone" not in sys.modules,
     }
 
 
@@ -320,9 +320,3 @@ def last_loss(path: Path) -> float:
     """Return the mean of the last losses that a training has logged."""
     losses = [json.loads(line).get("loss") for line in path.read_text().splitlines()]
     return float(np.mean([loss for loss in losses if loss is not None][-3:]))
-
-
-def imported() -> list[str]:
-    """List the packages that this process has imported, beside Python's own."""
-    own = sys.stdlib_module_names
-    return sorted({name.partition(".")[0] for name in sys.modules} - set(own))
