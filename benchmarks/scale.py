@@ -42,7 +42,7 @@ SIZES = {
     "typicality": (10_000, 100_000, 200_000),
     "evaluate": (1_250, 2_500, 5_000),
     "coreset-in-cells": (150_000, 300_000, 1_000_000),
-    "typicality-in-cells": (150_000, 300_000),
+    "typicality-in-cells": (150_000, 300_000, 1_000_000),
 }
 """Rows at which each step is measured; typicality compares all pairs."""
 LONG = ("typicality", "typicality-in-cells", "evaluate")  # measured once
