@@ -118,18 +118,6 @@ def replacing_folder(path: Path) -> Iterator[Path]:
         raise
 
 
-@contextmanager
-def folder_beside(path: Path) -> Iterator[Path]:
-    """Yield a folder beside a path for what is needed for a while; leaving the block deletes it."""
-    sweep(path.parent)
-    folder = temporary(path)
-    folder.mkdir(parents=True)
-    try:
-        yield folder
-    finally:
-        remove(folder)
-
-
 def link_or_copy(source: Path, target: Path) -> None:
     """Give a file a second name, or copy it where the disk cannot; ``target`` must not exist.
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from ..core.clustering import kmeans_clusters
 from ..core.rows import Array, unit_rows
+from .kept import Kept
 
 BRANCHES = 32  # cells that rows are divided into at a time
 SAMPLED = 256  # rows for each of them that the means are fitted to
@@ -58,13 +59,34 @@ class Cell:
         """(count,) which rows of the pool they are."""
         return np.fromfile(self.path.with_suffix(".rows"), np.int64)
 
+    @property
+    def files(self) -> tuple[Path, Path]:
+        """Its files: of the rows, and of which they are."""
+        return self.path.with_suffix(".x"), self.path.with_suffix(".rows")
+
+    @property
+    def whole(self) -> bool:
+        """Whether its files are there, as long as they should be."""
+        lengths = (4 * self.count * self.dim, 8 * self.count)
+        return all(
+            path.is_file() and path.stat().st_size == length
+            for path, length in zip(self.files, lengths, strict=True)
+        )
+
     def delete(self) -> None:
         """Delete the files."""
-        for ending in (".x", ".rows"):
-            self.path.with_suffix(ending).unlink(missing_ok=True)
+        for path in self.files:
+            path.unlink(missing_ok=True)
 
 
-def divide(x: Rows, rank: Array, folder: Path, *, most: int, seed: int = 0) -> Iterator[Cell]:
+def cells_by() -> tuple[float, ...]:
+    """Return the constants that decide which cells rows are divided into."""
+    return BRANCHES, SAMPLED, SMALL, UNDIVIDED, BLOCK
+
+
+def divide(
+    x: Rows, rank: Array, folder: Path, *, most: int, seed: int = 0, kept: Kept | None = None
+) -> Iterator[Cell]:
     """Divide rows into cells of at most so many, each a k-means cluster of a cluster.
 
     The rows are read some times and written once for each level of the hierarchy; a block of
@@ -79,18 +101,53 @@ def divide(x: Rows, rank: Array, folder: Path, *, most: int, seed: int = 0) -> I
         folder: Where the files of the cells go: 4 d + 8 bytes for each row, twice that meanwhile.
         most: Rows of a cell.
         seed: Of k-means.
+        kept: What an earlier call did in this folder, to go on from there and to be added to;
+            None keeps nothing.
 
     Yields:
-        The cells; each row is in one of them. Delete a cell when it is done with.
+        The cells; each row is in one of them. Delete a cell when it is done with, unless what is
+        done is kept.
     """
-    waiting = _split(x, np.arange(len(rank)), rank, folder / "cell", most, seed)
+    waiting, divided = _kept_cells(kept, x.shape[1])
+    if not waiting and not divided:
+        waiting = _split(x, np.arange(len(rank)), rank, folder / "cell", most, seed)
+        _note(kept, waiting, divided, written=waiting)
+    yield from divided
     while waiting:
         cell = waiting.pop()
         if cell.count <= most:
+            divided.append(cell)
             yield cell
             continue
-        waiting += _split(cell.unit, cell.rows, rank, cell.path, most, seed)
+        parts = _split(cell.unit, cell.rows, rank, cell.path, most, seed)
+        waiting += parts
+        _note(kept, waiting, divided, written=parts)
         cell.delete()
+
+
+def _kept_cells(kept: Kept | None, dim: int) -> tuple[list[Cell], list[Cell]]:
+    """Return the cells that wait and those that are divided; none where a file is not whole."""
+    if kept is None:
+        return [], []
+    waiting, divided = (
+        [Cell(kept.folder / name, count, dim) for name, count in kept.sizes[state]]
+        for state in ("waiting", "divided")
+    )
+    if not all(cell.whole for cell in (*waiting, *divided)):
+        kept.forget()
+        return [], []
+    return waiting, divided
+
+
+def _note(
+    kept: Kept | None, waiting: list[Cell], divided: list[Cell], *, written: list[Cell]
+) -> None:
+    if kept is not None:
+        kept.note(
+            [(cell.path.name, cell.count) for cell in waiting],
+            [(cell.path.name, cell.count) for cell in divided],
+            written=[path for cell in written for path in cell.files],
+        )
 
 
 def _split(x: Rows, rows: Array, rank: Array, name: Path, most: int, seed: int) -> list[Cell]:

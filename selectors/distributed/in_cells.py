@@ -7,28 +7,26 @@ with the rows times the rows of a cell, not with their square; memory with the r
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ...common.errors import SettingsError
-from ...common.knn import nearest
-from ..core.greedy import farthest_first
-from ..core.pool import Pool, fill, make_pool
+from ...version import __version__
 from ..core.rows import Array
-from ..coreset import most_central
-from ..duplicates import LISTED, stars, suggested_radius
-from ..selection import select
-from ..typicality import safe_rho, usual_neighbors
-from .cells import Cell, Rows, divide
+from ..typicality import usual_neighbors
+from .cell_rounds import LOOKED_AT, Chosen, first_round, joined, near_radius, second_round
+from .cells import Cell, Rows, cells_by, divide
+from .kept import Kept
 
 METHODS = ("coreset", "typicality")
 MOST = 100_000  # rows of a cell
 SECOND = 200_000  # rows that the second round chooses from, about
-LOOKED_AT = 2048  # rows that the near-duplicate radius is suggested from
 
 
 @dataclass(frozen=True)
@@ -52,31 +50,6 @@ class InCells:
     settings: dict[str, Any]
 
 
-@dataclass(frozen=True)
-class Chosen:
-    """What the first round chose, of one cell or of all.
-
-    Attributes:
-        unit: (m, d) the rows at length 1.
-        rows: (m,) which they are of the pool.
-        scale: (m,) what their distances are multiplied by.
-        reach: (m,) largest distance of a row of the cell whose nearest pick this is.
-        scores: (m,) what the method maximized.
-        cell: (m,) which cell they are of.
-        flagged: Outliers of the cell.
-        eligible: Rows of each cell that are no outliers and no near-duplicates of another.
-    """
-
-    unit: Array
-    rows: Array
-    scale: Array
-    reach: Array
-    scores: Array
-    cell: Array
-    flagged: int
-    eligible: Array
-
-
 def select_in_cells(
     x: Rows,
     budget: int,
@@ -91,6 +64,7 @@ def select_in_cells(
     outlier_rate: float | None = None,
     device: str = "auto",
     seed: int = 0,
+    key: str | None = None,
 ) -> InCells:
     """Choose by coreset or typicality, exactly inside of cells of hierarchical k-means.
 
@@ -109,7 +83,7 @@ def select_in_cells(
         budget: How many to choose.
         method: ``coreset`` or ``typicality``.
         rank: (n,) order of the rows by what they are called; equal rows are told apart by it.
-        folder: Where cells are written for the while, see `cells.divide`.
+        folder: Where cells are written, see `cells.divide`.
         most: Rows of a cell.
         alpha: Of typicality; 0 or 1.
         neighbors: Of typicality.
@@ -118,6 +92,10 @@ def select_in_cells(
         outlier_rate: Of typicality.
         device: As in `select`.
         seed: Of k-means.
+        key: What the rows and their ranks are known by. What is done is then kept in the folder,
+            and a later call with the same key and settings goes on from there: cells that were
+            divided, and what was chosen from each. The result is that of one call. The caller
+            deletes the folder. None keeps nothing.
 
     Raises:
         DataError: A row has NaN or infinity, or is zero.
@@ -129,11 +107,15 @@ def select_in_cells(
     """
     n = len(rank)
     check(method, budget, n, alpha)
-    cells = list(divide(x, rank, folder, most=most, seed=seed))
+    kept = None
+    if key is not None:
+        asked = (budget, method, most, alpha, neighbors, min_distance, outlier_rate, device, seed)
+        kept = Kept(folder, _key(key, x.shape, asked))
+    cells = list(divide(x, rank, folder, most=most, seed=seed, kept=kept))
     options: dict[str, Any] = {}
     if method == "typicality":
         if min_distance is None and len(cells) > 1:  # one for all of them
-            min_distance = _near_radius(cells, rank)
+            min_distance = _kept_radius(kept, cells, rank)
         options = {
             "alpha": alpha,
             "neighbors": neighbors or usual_neighbors(n, budget),
@@ -143,17 +125,23 @@ def select_in_cells(
     parts = []
     each = _share(budget, [cell.count for cell in cells])
     for cell in cells:
-        parts.append(_first_round(cell, each(cell), method, rank, device, options))
-        cell.delete()
+        part = _kept_choice(kept, cell)
+        if part is None:
+            part = first_round(cell, each(cell), method, rank, device, options)
+            if kept is not None:
+                kept.store(cell.path.name, vars(part))
+        parts.append(part)
+        if kept is None:
+            cell.delete()
     flagged = sum(part.flagged for part in parts)
     used = {"method": method, "budget": budget, "seed": seed, **options, "most": most}
     if len(parts) == 1:
         only = parts[0]
         reach = float(only.reach.max(initial=0.0))
         return InCells(only.rows, only.scores, reach, 1, flagged, used)
-    union = _joined(parts, rank)
+    union = joined(parts, rank)
     radius = options.get("min_distance", 0.0)
-    indices, scores, bound = _second_round(union, budget, method, alpha, radius, device)
+    indices, scores, bound = second_round(union, budget, method, alpha, radius, device)
     return InCells(indices, scores, bound, len(parts), flagged, used)
 
 
@@ -173,6 +161,30 @@ def check(method: str, budget: int, n: int, alpha: float | str) -> None:
         raise SettingsError(f"budget must be <= {SECOND // 2:,} in cells, got {budget:,}.")
 
 
+def _key(key: str, shape: tuple[int, ...], asked: tuple[Any, ...]) -> str:
+    """Hash what decides the cells and what is chosen from each."""
+    constants = (SECOND, LOOKED_AT, *cells_by())
+    text = json.dumps([__version__, key, shape, asked, constants], default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _kept_radius(kept: Kept | None, cells: list[Cell], rank: Array) -> float:
+    """Return the near-duplicate radius that `near_radius` suggests, or suggested before."""
+    before = None if kept is None else kept.stored("options")
+    if before is not None:
+        return float(before["min_distance"])
+    radius = near_radius(cells, rank)
+    if kept is not None:
+        kept.store("options", {"min_distance": np.array(radius)})
+    return radius
+
+
+def _kept_choice(kept: Kept | None, cell: Cell) -> Chosen | None:
+    """Return what an earlier call chose from a cell, None where none did."""
+    arrays = None if kept is None else kept.stored(cell.path.name)
+    return None if arrays is None else Chosen(**{**arrays, "flagged": int(arrays["flagged"])})
+
+
 def _share(budget: int, counts: list[int]) -> Callable[[Cell], int]:
     """Return how many a cell chooses: the budget, or its share of what a second round takes."""
     whole = sum(min(budget, count) for count in counts)
@@ -183,103 +195,3 @@ def _share(budget: int, counts: list[int]) -> Callable[[Cell], int]:
         return most if whole <= SECOND else min(most, max(1, SECOND * cell.count // total))
 
     return each
-
-
-def _first_round(
-    cell: Cell, count: int, method: str, rank: Array, device: str, options: dict[str, Any]
-) -> Chosen:
-    unit, rows = np.array(cell.unit), cell.rows
-    chosen = select(unit, count, method=method, ids=rank[rows], device=device, **options)
-    picks = chosen.indices
-    scale, among, eligible = np.ones(len(picks)), np.ones(len(rows), bool), len(rows)
-    if method == "typicality":
-        scale = safe_rho(chosen.density)[picks] ** -float(options["alpha"])
-        among = ~chosen.flagged
-        eligible = int((among & (chosen.representative == np.arange(len(rows)))).sum())
-    reach = np.zeros(len(picks))
-    if len(picks):
-        place = np.empty(len(rows), np.int64)
-        place[picks] = np.arange(len(picks))
-        nearest_pick = place[chosen.nearest_pick[among]]
-        np.maximum.at(reach, nearest_pick, chosen.nearest_pick_distance[among])
-    flagged = int((~among).sum())
-    return Chosen(
-        unit[picks],
-        rows[picks],
-        scale,
-        reach,
-        chosen.scores,
-        np.zeros(len(picks), np.int64),
-        flagged,
-        np.array([eligible]),
-    )
-
-
-def _joined(parts: Iterable[Chosen], rank: Array) -> Chosen:
-    """Put what cells chose together, by rank."""
-    parts = list(parts)
-    rows = np.concatenate([part.rows for part in parts])
-    cell = np.repeat(np.arange(len(parts)), [len(part.rows) for part in parts])
-    order = np.argsort(rank[rows])
-    unit, scale, reach, scores = (
-        np.concatenate([getattr(part, name) for part in parts])[order]
-        for name in ("unit", "scale", "reach", "scores")
-    )
-    flagged = sum(part.flagged for part in parts)
-    eligible = np.concatenate([part.eligible for part in parts])
-    return Chosen(unit, rows[order], scale, reach, scores, cell[order], flagged, eligible)
-
-
-def _second_round(
-    union: Chosen, budget: int, method: str, alpha: float, radius: float, device: str
-) -> tuple[Array, Array, float]:
-    """Choose from what cells chose; return rows, scores and the bound."""
-    m = len(union.rows)
-    allowed = np.ones(m, bool)
-    pool = _pool(union, min(budget, m), device)
-    if method == "typicality":
-        allowed = stars(pool.x, radius, device=pool.device) == np.arange(m)
-        pool = replace(pool, candidate=allowed)
-    count = min(budget, int(allowed.sum()))
-    if method == "typicality" and alpha == 1:
-        room = np.bincount(union.cell[allowed], minlength=len(union.eligible))
-        shares = fill(union.eligible.astype(float), room, count)
-        pool = replace(pool, quota_group=union.cell, quota_left=shares)
-    start = most_central(pool) if method == "coreset" or alpha == 0 else None
-    order, scores = farthest_first(pool, count, scale=union.scale, allowed=allowed, start=start)
-    gap = nearest(pool.x, pool.x[order], 1, device=pool.device)[0][:, 0]
-    return union.rows[order], scores, float((union.reach + gap).max())
-
-
-def _pool(union: Chosen, budget: int, device: str) -> Pool:
-    return make_pool(
-        union.unit,
-        budget,
-        ids=None,
-        preselected=None,
-        exclude=None,
-        groups=None,
-        quotas=None,
-        weights=None,
-        seed=0,
-        device=device,
-    )[0]
-
-
-def _near_radius(cells: list[Cell], rank: Array) -> float:
-    """Suggest the near-duplicate radius from some rows, each searched for in its cell."""
-    limit = min(LOOKED_AT, len(rank))
-    below = np.partition(rank, limit - 1)[limit - 1]
-    found = []
-    for cell in cells:
-        query = np.flatnonzero(rank[cell.rows] <= below)
-        count = min(LISTED, cell.count - 1)
-        if not len(query) or count < 1:
-            continue
-        unit = np.array(cell.unit)
-        distance = nearest(unit[query], unit, count, exclude=query)[0]
-        for gaps in distance:
-            apart = gaps[gaps > 0][:2]  # equal rows count as one
-            if len(apart):
-                found.append(np.resize(apart, 2))
-    return suggested_radius(np.array(found)) if found else 0.0

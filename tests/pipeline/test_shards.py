@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import curadiff
 import fiftyone as fo
 import numpy as np
@@ -11,11 +9,9 @@ import pytest
 from curadiff import encoders, metrics
 from curadiff.cli import main
 from curadiff.common.errors import DataError, SettingsError
-from curadiff.common.files import read_json
 from curadiff.common.images import content_hash
 from curadiff.common.shards import ShardSet, files_of, write_shard
 from curadiff.config import EmbedSettings
-from curadiff.datasets.names import ids_hash
 from curadiff.datasets.reading import Samples
 from curadiff.runs import Busy, Lease
 from curadiff.workflows.over_shards import sources
@@ -27,36 +23,7 @@ from ..conftest import draw
 pa = pytest.importorskip("pyarrow")
 import pyarrow.parquet as pq  # noqa: E402
 
-
-@pytest.fixture
-def paths(photos):
-    return sorted(str(path) for path in photos.rglob("*.png"))
-
-
-@pytest.fixture
-def x(paths):
-    rng = np.random.default_rng(0)
-    return (rng.normal(size=(len(paths), 8)) + rng.integers(0, 3, (len(paths), 1))).astype("f4")
-
-
-def write_elsewhere(folder, paths, x, ids=None, **extra):
-    """Write shards with pyarrow alone, as another system does."""
-    ids = ids or paths
-    folder.mkdir()
-    for number, rows in enumerate(np.array_split(np.arange(len(paths)), 3)):
-        vectors = pa.FixedSizeListArray.from_arrays(pa.array(x[rows].reshape(-1)), x.shape[1])
-        table = pa.table(
-            {
-                "id": [ids[row] for row in rows],
-                "uri": [f"file://{paths[row]}" for row in rows],
-                "sha256": [content_hash(paths[row]) for row in rows],
-                "embedding": vectors,
-                "encoder": ["theirs"] * len(rows),
-                **{name: [values[row] for row in rows] for name, values in extra.items()},
-            }
-        )
-        pq.write_table(table, folder / f"{number}.parquet")
-    return folder
+from .elsewhere import write_elsewhere  # noqa: E402
 
 
 def test_picks_from_shards_are_those_from_fiftyone(dataset, home, paths, x, tmp_path):
@@ -85,62 +52,6 @@ def test_picks_from_shards_are_those_from_fiftyone(dataset, home, paths, x, tmp_
         assert table.values("sha256") == [content_hash(paths[row]) for row in at]
         np.testing.assert_array_equal(table.embeddings(), x[at])
         assert curadiff.select(shards, to_shards=str(picks), **options).repeated
-
-
-def test_a_pool_that_is_too_large_for_one_pass_is_selected_from_in_cells(
-    home, paths, x, tmp_path, monkeypatch, capsys
-):
-    shards = write_elsewhere(tmp_path / "pool", paths, x, group=["a"] * len(paths))
-    options = {"budget": 5, "seed": 2}
-    exact = {
-        method: curadiff.select(shards, to_shards=str(tmp_path / method), method=method, **options)
-        for method in ("random", "coreset", "typicality")
-    }
-    monkeypatch.setattr("curadiff.workflows.over_shards.selecting.MOST", 30)
-    monkeypatch.setattr("curadiff.workflows.over_shards.in_cells.BLOCK", 16)
-    for method, one_pass in exact.items():
-        picks = str(tmp_path / f"{method}-in-cells")
-        chosen = curadiff.select(shards, to_shards=picks, method=method, **options)
-        assert chosen.ids == one_pass.ids  # of one cell
-        records = [read_json(f"{one.folder}/selection.json") for one in (chosen, one_pass)]
-        assert [record["pool_hash"] for record in records] == [ids_hash(paths)] * 2
-        assert not chosen.repeated
-        assert curadiff.select(shards, to_shards=picks, method=method, **options).repeated
-        theirs, ours = (ShardSet(files_of(one.folder)) for one in (one_pass, chosen))
-        np.testing.assert_array_equal(ours.embeddings(), theirs.embeddings())
-        assert [ours.values(n) for n in ours.names[:3]] == [
-            theirs.values(n) for n in ours.names[:3]
-        ]
-    words = ["--method", "coreset", "--budget", "4", "--to-shards", str(tmp_path / "shown")]
-    assert main(["select", str(shards), *words]) == 0
-    out = capsys.readouterr().out
-    assert "in 1 cell: no row that may be chosen is farther than" in out
-    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
-    for settings, message in (
-        ({"method": "kmeans"}, "by coreset, typicality or random, and not by kmeans"),
-        ({"group_field": "group", "quotas": "balanced"}, "in cells without group_field"),
-        ({"budget": 41, "method": "random"}, "budget must be <= 40"),
-    ):
-        with pytest.raises(SettingsError, match=message):
-            curadiff.select(shards, to_shards=str(tmp_path / "no"), **{**options, **settings})
-    twice = write_elsewhere(tmp_path / "twice", [paths[0], *paths[:-1]], x)
-    with pytest.raises(DataError, match="several rows have the id"):
-        curadiff.select(twice, budget=3, to_shards=str(tmp_path / "no"))
-    monkeypatch.setattr("shutil.disk_usage", lambda folder: SimpleNamespace(free=10))
-    with pytest.raises(DataError, match=r"0\.0 GB of free space, and cells of these shards take"):
-        curadiff.select(shards, to_shards=str(tmp_path / "no"), method="coreset", **options)
-    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
-
-
-@pytest.mark.parametrize("most", [30, 100])  # in cells, and all rows at once
-def test_an_embedding_of_zeros_is_refused_by_its_id(paths, x, tmp_path, monkeypatch, most):
-    monkeypatch.setattr("curadiff.workflows.over_shards.selecting.MOST", most)
-    monkeypatch.setattr("curadiff.workflows.over_shards.in_cells.BLOCK", 16)
-    x[37] = 0
-    shards = write_elsewhere(tmp_path / "pool", paths, x, [f"n{row}" for row in range(40)])
-    for method in ("coreset", "typicality", "random"):
-        with pytest.raises(DataError, match="the embedding of 'n37' has only zeros"):
-            curadiff.select(shards, budget=3, method=method, to_shards=str(tmp_path / "picks"))
 
 
 def test_what_shards_do_not_have_is_refused(home, paths, x, tmp_path, capsys):

@@ -154,7 +154,7 @@ def test_near_copies_in_two_cells_are_chosen_once(tmp_path, monkeypatch):
     x = rng.normal(size=(400, 6))
     x[200:] = x[:200] + 1e-3 * rng.normal(size=(200, 6))
 
-    def halves(x, rank, folder, *, most, seed):
+    def halves(x, rank, folder, *, most, seed, kept):
         labels = np.repeat([0, 1], 200)
         return cells._write(x, np.arange(400), labels, folder / "half")
 

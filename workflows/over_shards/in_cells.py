@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +13,10 @@ import numpy as np
 
 from ... import selectors
 from ...common.errors import DataError, SettingsError
-from ...common.files import folder_beside
+from ...common.files import remove, sweep
 from ...common.shards import ShardSet
 from ...config import SelectSettings
+from ...runs import Busy, Lease
 from ...selectors.distributed.in_cells import METHODS, InCells, check, select_in_cells
 from ...selectors.random_subset import random_numbers
 from .choice import Chosen, fingerprint
@@ -54,33 +57,55 @@ class PoolInCells:
         digest.update(names.digest())
         self.fingerprint = fingerprint(config, None, digest.digest())
 
-    def choose(self, beside: Path) -> Chosen:
-        """Choose rows, with cells in a folder beside a path for the while.
+    @contextmanager
+    def choosing(self, beside: Path) -> Iterator[Chosen]:
+        """Choose rows, with cells in a hidden folder beside a path.
+
+        Leaving the block deletes the folder. Where the work is stopped before, it stays, and the
+        same call goes on from it; a call with other settings or shards begins anew in its place.
 
         Raises:
             SettingsError: The budget or an option is not possible in cells.
             DataError: There is no room for the cells.
+            RunError: Another process selects there.
         """
+        sweep(beside.parent)
+        if self.config.method == "random":
+            yield self._random()
+            return
+        folder = folder_of_cells(beside)
+        _check_room(folder, self.shards)
+        folder.mkdir(parents=True, exist_ok=True)
+        with Lease(folder):
+            try:
+                yield self._in_cells(folder / "cells")
+            except (SettingsError, DataError):  # going on would end in the same way
+                remove(folder)
+                raise
+            remove(folder)
+
+    def _random(self) -> Chosen:
+        config = self.config
+        rows = np.argsort(-self._numbers, kind="stable")[: config.budget]
+        used: dict[str, Any] = {"method": "random", "budget": config.budget}
+        used["seed"] = config.seed
+        return Chosen(rows, np.log(self._numbers[rows]), "The budget was reached.", 0, used)
+
+    def _in_cells(self, folder: Path) -> Chosen:
         config, shards = self.config, self.shards
-        if config.method == "random":
-            rows = np.argsort(-self._numbers, kind="stable")[: config.budget]
-            used: dict[str, Any] = {"method": "random", "budget": config.budget}
-            used["seed"] = config.seed
-            return Chosen(rows, np.log(self._numbers[rows]), "The budget was reached.", 0, used)
         rank = np.empty(len(shards), np.int64)
         rank[np.argsort(self._numbers, kind="stable")] = np.arange(len(shards))
-        with folder_beside(beside) as folder:
-            _check_room(folder, shards)
-            made = select_in_cells(
-                shards,
-                config.budget,
-                method=config.method,
-                rank=rank,
-                folder=folder,
-                device=config.device,
-                seed=config.seed,
-                **selectors.options_of(config),
-            )
+        made = select_in_cells(
+            shards,
+            config.budget,
+            method=config.method,
+            rank=rank,
+            folder=folder,
+            device=config.device,
+            seed=config.seed,
+            key=self.fingerprint,
+            **selectors.options_of(config),
+        )
         return Chosen(
             made.indices,
             made.scores,
@@ -130,10 +155,26 @@ def _check_settings(source: Any, shards: ShardSet, config: SelectSettings) -> No
             )
 
 
+def folder_of_cells(beside: Path) -> Path:
+    """Return the folder of the cells of a selection that is written to a path."""
+    return beside.with_name(f".{beside.name}.cells")
+
+
+def discard_cells(beside: Path) -> None:
+    """Delete cells that a selection left which was written; those of a process at work stay."""
+    folder = folder_of_cells(beside)
+    if folder.is_dir():
+        with suppress(Busy), Lease(folder):
+            remove(folder)
+
+
 def _check_room(folder: Path, shards: ShardSet) -> None:
     """Refuse to write cells where they do not fit; a level of them is there twice meanwhile."""
-    free, needed = shutil.disk_usage(folder).free, 2 * len(shards) * (4 * shards.dim + 8)
-    if free < needed:
+    needed = 2 * len(shards) * (4 * shards.dim + 8)
+    there = sum(path.stat().st_size for path in folder.glob("cells/*")) if folder.is_dir() else 0
+    above = next(path for path in folder.parents if path.is_dir())
+    free = shutil.disk_usage(above).free
+    if free < needed - there:
         raise DataError(
             f"{folder.parent} has {free / 1e9:,.1f} GB of free space, and cells of these shards "
             f"take up to {needed / 1e9:,.1f} GB for the while; free some, or write elsewhere."

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ from ...config import SelectSettings
 from ...datasets.writing import ids_hash
 from . import sources
 from .choice import Chosen, fingerprint
-from .in_cells import PoolInCells
+from .in_cells import PoolInCells, discard_cells
 
 RECORD = "selection.json"
 MOST = 10_000_000  # rows that are compared at once; more are selected from in cells
@@ -57,48 +59,49 @@ def select_from_shards(
     pool = (PoolInCells if len(shards) > MOST else Pool)(source, shards, config)
     earlier = _earlier(folder, config, pool.fingerprint)
     if earlier is not None:
+        discard_cells(folder)
         return earlier["ids"], earlier, folder, True
-    chosen = pool.choose(folder)
-    rows = chosen.rows
-    ids = shards.values_of("id", rows)
-    record = {
-        "settings": config.model_dump(mode="json"),
-        "selection_method": config.method,
-        "fingerprint": pool.fingerprint,
-        "source": str(Path(source).expanduser().absolute()),
-        "encoder": shards.encoder,
-        "pool_size": len(shards),
-        "pool_hash": pool.hash,
-        "ids_hash": ids_hash(ids),
-        "missing": 0,
-        "stop_reason": chosen.stop_reason,
-        "shortfall": chosen.shortfall,
-        "used": chosen.used,
-        "flagged": chosen.flagged,
-        "bound": chosen.bound,
-        "cells": chosen.cells,
-        "ids": ids,
-    }
-    with replacing_folder(folder) as unfinished:
-        unfinished.mkdir(exist_ok=True)
-        write_shard(
-            unfinished / "selection.parquet",
-            ids=ids,
-            uris=_texts(shards, "uri", rows),
-            sha256=_texts(shards, "sha256", rows),
-            embeddings=pool.embeddings(rows),
-            encoder=shards.encoder or "",
-            extra={
-                **{
-                    name: shards.values_of(name, rows)
-                    for name in shards.extra
-                    if name not in ("rank", "score")
+    with pool.choosing(folder) as chosen:
+        rows = chosen.rows
+        ids = shards.values_of("id", rows)
+        record = {
+            "settings": config.model_dump(mode="json"),
+            "selection_method": config.method,
+            "fingerprint": pool.fingerprint,
+            "source": str(Path(source).expanduser().absolute()),
+            "encoder": shards.encoder,
+            "pool_size": len(shards),
+            "pool_hash": pool.hash,
+            "ids_hash": ids_hash(ids),
+            "missing": 0,
+            "stop_reason": chosen.stop_reason,
+            "shortfall": chosen.shortfall,
+            "used": chosen.used,
+            "flagged": chosen.flagged,
+            "bound": chosen.bound,
+            "cells": chosen.cells,
+            "ids": ids,
+        }
+        with replacing_folder(folder) as unfinished:
+            unfinished.mkdir(exist_ok=True)
+            write_shard(
+                unfinished / "selection.parquet",
+                ids=ids,
+                uris=_texts(shards, "uri", rows),
+                sha256=_texts(shards, "sha256", rows),
+                embeddings=pool.embeddings(rows),
+                encoder=shards.encoder or "",
+                extra={
+                    **{
+                        name: shards.values_of(name, rows)
+                        for name in shards.extra
+                        if name not in ("rank", "score")
+                    },
+                    "rank": np.arange(len(rows)),
+                    "score": np.asarray(chosen.scores, np.float64),
                 },
-                "rank": np.arange(len(rows)),
-                "score": np.asarray(chosen.scores, np.float64),
-            },
-        )
-        write_json(unfinished / RECORD, record)
+            )
+            write_json(unfinished / RECORD, record)
     return ids, record, folder, False
 
 
@@ -125,7 +128,8 @@ class Pool:
         content = np.ascontiguousarray(pool.x).data
         self.fingerprint = fingerprint(config, self._constraints, self.hash.encode(), content)
 
-    def choose(self, beside: Path) -> Chosen:
+    @contextmanager
+    def choosing(self, beside: Path) -> Iterator[Chosen]:
         """Choose rows, exactly."""
         chosen = selectors.select(
             self._x,
@@ -137,7 +141,7 @@ class Pool:
             **self._constraints,
             **selectors.options_of(self.config),
         )
-        return Chosen(
+        yield Chosen(
             np.asarray(chosen.indices),
             chosen.scores,
             chosen.stop_reason,

@@ -1,0 +1,100 @@
+"""What is done of a selection in cells, kept in its folder, so that a later call goes on.
+
+A step is noted when all of its files are on the disk. Whatever is not noted was written by half
+and is deleted. The notes hold for one key, which says of what rows and settings they are.
+"""
+
+from __future__ import annotations
+
+import os
+import zipfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from ...common.errors import RunError
+from ...common.files import read_json, remove, replacing, write_json
+from ..core.rows import Array
+
+NOTES = "done.json"
+
+
+class Kept:
+    """The folder of a selection in cells.
+
+    Args:
+        folder: Where its files are; made where it is missing. Nothing else may be in it.
+        key: What decides the selection. What another one left is deleted.
+    """
+
+    def __init__(self, folder: Path, key: str) -> None:
+        self.folder, self.key = folder, key
+        folder.mkdir(parents=True, exist_ok=True)
+        notes = self._notes()
+        self.sizes: dict[str, list[tuple[str, int]]] = {
+            name: [(cell, int(count)) for cell, count in notes.get(name, ())]
+            for name in ("waiting", "divided")
+        }
+        kept = {NOTES} if notes else set()
+        for cells in self.sizes.values():
+            kept |= {f"{cell}{ending}" for cell, _ in cells for ending in (".x", ".rows", ".npz")}
+        if notes:
+            kept.add("options.npz")
+        for path in folder.iterdir():
+            if path.name not in kept:
+                remove(path)
+
+    def _notes(self) -> dict[str, list[list]]:
+        """Read the notes, empty where they are of another key or damaged."""
+        try:
+            notes = read_json(self.folder / NOTES)
+        except RunError:
+            return {}
+        return notes if notes.get("key") == self.key else {}
+
+    def note(
+        self,
+        waiting: Iterable[tuple[str, int]],
+        divided: Iterable[tuple[str, int]],
+        *,
+        written: Iterable[Path],
+    ) -> None:
+        """Note how far rows are divided.
+
+        Args:
+            waiting: Names and rows of cells that are too large or not looked at.
+            divided: Those of the others.
+            written: Files that this step wrote, which are brought to the disk first.
+
+        Raises:
+            RunError: The notes cannot be written.
+        """
+        for path in written:
+            with path.open("rb") as file:
+                os.fsync(file.fileno())
+        self.sizes = {"waiting": list(waiting), "divided": list(divided)}
+        write_json(self.folder / NOTES, {"key": self.key, **self.sizes})
+
+    def forget(self) -> None:
+        """Begin anew: delete the notes and all files."""
+        self.sizes = {"waiting": [], "divided": []}
+        for path in self.folder.iterdir():
+            remove(path)
+
+    def store(self, name: str, arrays: Mapping[str, Array]) -> None:
+        """Keep arrays under a name.
+
+        Raises:
+            OSError: They cannot be written.
+        """
+        with replacing(self.folder / f"{name}.npz", durable=True) as part, part.open("wb") as file:
+            np.savez(file, allow_pickle=False, **arrays)
+
+    def stored(self, name: str) -> dict[str, Array] | None:
+        """Return arrays that were kept under a name, None where there are none or are damaged."""
+        try:
+            with np.load(self.folder / f"{name}.npz") as arrays:  # each has a checksum
+                return dict(arrays)
+        except (OSError, ValueError, zipfile.BadZipFile):
+            return None

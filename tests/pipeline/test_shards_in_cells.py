@@ -1,0 +1,113 @@
+"""``select`` from more shards than one pass takes: in cells, and again after it was stopped."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import curadiff
+import numpy as np
+import pytest
+from curadiff.cli import main
+from curadiff.common.errors import DataError, SettingsError
+from curadiff.common.files import read_json
+from curadiff.common.shards import ShardSet, files_of
+from curadiff.datasets.names import ids_hash
+from curadiff.runs import Busy, Lease
+from curadiff.selectors.distributed import in_cells
+
+pytest.importorskip("pyarrow")
+from .elsewhere import write_elsewhere
+
+
+def test_a_pool_that_is_too_large_for_one_pass_is_selected_from_in_cells(
+    home, paths, x, tmp_path, monkeypatch, capsys
+):
+    shards = write_elsewhere(tmp_path / "pool", paths, x, group=["a"] * len(paths))
+    options = {"budget": 5, "seed": 2}
+    exact = {
+        method: curadiff.select(shards, to_shards=str(tmp_path / method), method=method, **options)
+        for method in ("random", "coreset", "typicality")
+    }
+    monkeypatch.setattr("curadiff.workflows.over_shards.selecting.MOST", 30)
+    monkeypatch.setattr("curadiff.workflows.over_shards.in_cells.BLOCK", 16)
+    for method, one_pass in exact.items():
+        picks = str(tmp_path / f"{method}-in-cells")
+        chosen = curadiff.select(shards, to_shards=picks, method=method, **options)
+        assert chosen.ids == one_pass.ids  # of one cell
+        records = [read_json(f"{one.folder}/selection.json") for one in (chosen, one_pass)]
+        assert [record["pool_hash"] for record in records] == [ids_hash(paths)] * 2
+        assert not chosen.repeated
+        assert curadiff.select(shards, to_shards=picks, method=method, **options).repeated
+        theirs, ours = (ShardSet(files_of(one.folder)) for one in (one_pass, chosen))
+        np.testing.assert_array_equal(ours.embeddings(), theirs.embeddings())
+        assert [ours.values(n) for n in ours.names[:3]] == [
+            theirs.values(n) for n in ours.names[:3]
+        ]
+    words = ["--method", "coreset", "--budget", "4", "--to-shards", str(tmp_path / "shown")]
+    assert main(["select", str(shards), *words]) == 0
+    out = capsys.readouterr().out
+    assert "in 1 cell: no row that may be chosen is farther than" in out
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+    for settings, message in (
+        ({"method": "kmeans"}, "by coreset, typicality or random, and not by kmeans"),
+        ({"group_field": "group", "quotas": "balanced"}, "in cells without group_field"),
+        ({"budget": 41, "method": "random"}, "budget must be <= 40"),
+    ):
+        with pytest.raises(SettingsError, match=message):
+            curadiff.select(shards, to_shards=str(tmp_path / "no"), **{**options, **settings})
+    twice = write_elsewhere(tmp_path / "twice", [paths[0], *paths[:-1]], x)
+    with pytest.raises(DataError, match="several rows have the id"):
+        curadiff.select(twice, budget=3, to_shards=str(tmp_path / "no"))
+    monkeypatch.setattr("shutil.disk_usage", lambda folder: SimpleNamespace(free=10))
+    with pytest.raises(DataError, match=r"0\.0 GB of free space, and cells of these shards take"):
+        curadiff.select(shards, to_shards=str(tmp_path / "no"), method="coreset", **options)
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+
+
+@pytest.mark.parametrize("most", [30, 100])  # in cells, and all rows at once
+def test_an_embedding_of_zeros_is_refused_by_its_id(paths, x, tmp_path, monkeypatch, most):
+    monkeypatch.setattr("curadiff.workflows.over_shards.selecting.MOST", most)
+    monkeypatch.setattr("curadiff.workflows.over_shards.in_cells.BLOCK", 16)
+    x[37] = 0
+    shards = write_elsewhere(tmp_path / "pool", paths, x, [f"n{row}" for row in range(40)])
+    for method in ("coreset", "typicality", "random"):
+        with pytest.raises(DataError, match="the embedding of 'n37' has only zeros"):
+            curadiff.select(shards, budget=3, method=method, to_shards=str(tmp_path / "picks"))
+
+
+@pytest.mark.parametrize("method", ["coreset", "typicality"])
+def test_a_selection_in_cells_that_was_stopped_goes_on(
+    home, paths, x, tmp_path, monkeypatch, method
+):
+    monkeypatch.setattr("curadiff.workflows.over_shards.selecting.MOST", 30)
+    monkeypatch.setattr("curadiff.workflows.over_shards.in_cells.BLOCK", 16)
+    monkeypatch.setitem(in_cells.select_in_cells.__kwdefaults__, "most", 12)
+    shards = write_elsewhere(tmp_path / "pool", paths, x)
+    options = {"budget": 5, "method": method}
+    plain = curadiff.select(shards, to_shards=str(tmp_path / "plain"), **options)
+    real, chosen = in_cells.first_round, []
+
+    def stopped(*args):
+        chosen.append(args[0].path.name)
+        if len(chosen) == 2:
+            raise KeyboardInterrupt
+        return real(*args)
+
+    picks, kept = str(tmp_path / "picks"), tmp_path / ".picks.cells"
+    monkeypatch.setattr(in_cells, "first_round", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        curadiff.select(shards, to_shards=picks, **options)
+    assert len(list(kept.glob("cells/cell-*.npz"))) == 1
+    with Lease(kept), pytest.raises(Busy):
+        curadiff.select(shards, to_shards=picks, **options)
+    again = curadiff.select(shards, to_shards=picks, **options)
+    cells = read_json(again.folder / "selection.json")["cells"]
+    assert len(chosen) == 2 + cells - 1 > 3
+    assert chosen[2] == chosen[1]
+    assert (again.ids, again.repeated) == (plain.ids, False)
+    records = [read_json(one.folder / "selection.json") for one in (plain, again)]
+    assert records[0]["bound"] == records[1]["bound"]
+    assert not kept.exists()
+    kept.mkdir()  # of a process that died after the picks were written
+    assert curadiff.select(shards, to_shards=picks, **options).repeated
+    assert not kept.exists()
