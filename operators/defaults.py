@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from .. import encoders
+from .. import encoders, runs
 from ..config import EmbedSettings, EvaluateSettings, PreviewSettings, SelectSettings, StudySettings
 from ..runs import Run
 
@@ -54,6 +54,15 @@ def budget(size: int) -> int:
     return own if size >= 2 * own else max(1, size // 4)
 
 
+def free_name(name: str) -> str:
+    """Return a name, with a number behind it where a run has it: that one would be gone on with."""
+    free, number = name, 1
+    while (runs.home() / "runs" / free).exists():
+        number += 1
+        free = f"{name}-{number}"
+    return free
+
+
 def training() -> tuple[dict[str, Any], list[str]]:
     """Return defaults for a training, and what to say of them."""
     if has_accelerator():
@@ -75,7 +84,7 @@ def drawing() -> tuple[dict[str, Any], list[str]]:
 def study(size: int) -> tuple[dict[str, Any], list[str]]:
     """Return defaults for a study of so many images, and what to say of them."""
     pool = int(size * (1 - StudySettings().held_out))
-    defaults: dict[str, Any] = {"budget": budget(pool)}
+    defaults: dict[str, Any] = {"name": free_name("study"), "budget": budget(pool)}
     notes: list[str] = []
     for name, part in (
         ("embed", embedding()),
@@ -93,7 +102,7 @@ def preview(size: int) -> tuple[dict[str, Any], list[str]]:
     pool = int(size * (1 - PreviewSettings().held_out))
     steps = {"embed": embedding(), "evaluate": judging()}
     values = {name: step for name, (step, _) in steps.items()}
-    return {"budget": budget(pool), **values}, [
+    return {"name": free_name("preview"), "budget": budget(pool), **values}, [
         note for _, notes in steps.values() for note in notes
     ]
 

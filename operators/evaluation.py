@@ -11,6 +11,7 @@ from ..common.errors import DataError
 from ..config import EvaluateSettings, Settings
 from ..datasets import generated, identity, info, reading, selections
 from ..datasets.resolving import all_samples
+from ..workflows import overview
 from . import checks, defaults, form_values, forms, suggestions
 from .base import BaseOperator, Results, add_error, add_menu, add_notice, start_job
 from .navigation import open_by_name
@@ -116,7 +117,7 @@ def _linked(ctx: Any) -> tuple[Any, list[str]]:
     origin = generated.known_source(ours)
     if origin is not None:  # the open data set is itself a generated one
         return identity.open_by_identity(origin), [ctx.dataset.name]
-    return source, generated.linked_names(ours)[::-1]  # newest first
+    return source, overview.generated_of(source)
 
 
 def _trained_on(generated_set: Any, arm: str | None, names: list[str]) -> str:

@@ -9,7 +9,7 @@ from fiftyone.operators import types
 from .. import runs
 from ..common.errors import DataError
 from ..datasets import evaluation_deletion, identity, selections, titles
-from ..workflows.overview import overview, runs_of_dataset
+from ..workflows.overview import overview, runs_of_dataset, selections_of
 from .base import BaseOperator, add_menu
 from .navigation import open_by_name
 
@@ -104,9 +104,9 @@ def results(dataset: Any, *, deletable: bool = False) -> dict[str, str]:
         deletable: Leave out runs that a process works in.
     """
     runs_here = runs_of_dataset(dataset.name, identity.id_of(dataset))
-    studies = {run.path for run in runs_here if run.kind == "study"}
-    independent = [run for run in runs_here if run.path.parent.parent not in studies]
-    menu = {f"{SELECTION}{n}": f"selection {n}" for n in selections.selection_names(dataset)[::-1]}
+    folders = {run.path for run in runs_here if run.kind in ("study", "preview")}
+    independent = [run for run in runs_here if run.path.parent.parent not in folders]
+    menu = {f"{SELECTION}{name}": f"selection {name}" for name in selections_of(dataset)}
     menu |= {
         f"{RUN}{run.id}": f"{NOUNS[run.kind]} {run.id}"
         for run in reversed(independent)

@@ -11,7 +11,7 @@ from ..common.errors import DataError, RunError
 from ..config import Settings, TrainSettings
 from ..datasets import selections
 from ..datasets.resolving import all_samples
-from ..workflows import estimating, measuring
+from ..workflows import estimating, measuring, overview
 from . import checks, defaults, form_values, forms
 from .base import (
     BaseOperator,
@@ -47,11 +47,12 @@ class TrainDiffusion(BaseOperator):
 
     def build_form(self, ctx: Any, form: types.Object) -> None:
         """Ask what to train on and how."""
-        names = selections.selection_names(ctx.dataset)
-        listed = {name: f"selection {name}" for name in reversed(names)}
+        names = overview.selections_of(ctx.dataset)
+        listed = {name: f"selection {name}" for name in names}
         listed[AS_TARGET] = "the data set, the current view or the selected samples"
-        add_menu(form, SELECTION, listed, label="Train on")
-        if (ctx.params.get(SELECTION) or next(iter(listed))) == AS_TARGET:
+        chosen = ctx.params.get(SELECTION) or _shown(ctx, names)
+        add_menu(form, SELECTION, listed, label="Train on", default=chosen)
+        if chosen == AS_TARGET:
             add_target(ctx, form, "Train on")
         defaults_here, notes = self.form_defaults(ctx)
         values = form_values.effective_settings(TrainSettings, ctx.params, defaults_here)
@@ -65,7 +66,7 @@ class TrainDiffusion(BaseOperator):
         )
         add_notice(form, notes)
         if valid:
-            images = _count(ctx, ctx.params.get(SELECTION) or next(iter(listed)))
+            images = _count(ctx, chosen)
             settings = TrainSettings(**values)
             cost = estimating.training(settings, images)
             form.view("cost", types.Notice(label=f"{images:,} images, {cost}"))
@@ -152,8 +153,10 @@ class ResumeTraining(BaseOperator):
             return
         ended.sort(key=can_resume)  # the newest that has more to do comes first
         add_menu(form, "run", runs_menu(ended, steps_done), label="Training")
-        run, steps = runs.open_by_id(ctx.params.get("run", ended[-1].id)), ctx.params.get("steps")
+        run = runs.open_by_id(ctx.params.get("run", ended[-1].id))
         done, planned = run.status.get("step", 0), planned_steps(run)
+        default = None if can_resume(run) else 2 * done  # as long again
+        steps = ctx.params.get("steps", default)
         error = None
         if not can_resume(run) and (steps or 0) <= done:
             error = f"{run.id} has finished; give more than {done:,} steps."
@@ -161,8 +164,11 @@ class ResumeTraining(BaseOperator):
             error = f"{run.id} has done {done:,} steps; give at least as many."
         form.int(
             "steps",
+            default=default,
             label="Steps in all",
-            description=f"More than {planned or done:,} trains longer; empty leaves it so.",
+            description=f"More than {planned or done:,} trains longer; empty leaves it so."
+            if can_resume(run)
+            else f"It has done {done:,} and is finished; more train it longer.",
             invalid=error is not None,
             error_message=error,
         )
@@ -212,9 +218,8 @@ def offer_to_measure(
 
 
 def trainings(ctx: Any) -> list[runs.Run]:
-    """List the trainings of the open data set, oldest first."""
-    name = ctx.dataset.name if ctx.dataset is not None else None
-    return [run for run in runs.listing("train") if run.record.get("dataset") == name]
+    """List the trainings of the open data set as `overview.trainings_of` does."""
+    return [] if ctx.dataset is None else overview.trainings_of(ctx.dataset)
 
 
 def can_resume(run: runs.Run) -> bool:
@@ -259,6 +264,19 @@ def given_run(ctx: Any) -> str:
 def _changed(run: runs.Run) -> str:
     """Say what a person has changed of the selection that a training's images are of."""
     return run.record.get("selection_changed") or ""
+
+
+def _shown(ctx: Any, names: list[str]) -> str:
+    """Return what a form begins with: the images that are shown or ticked, where not all are.
+
+    Those of a selection are trained on under its name. Where the whole data set is shown it is
+    the first of the selections.
+    """
+    if not (ctx.has_custom_view or ctx.selected):
+        return names[0] if names else AS_TARGET
+    ids = set(ctx.target_view().values("id"))
+    stored = (selections.read_selection(ctx.dataset, name) for name in names)
+    return next((one.name for one in stored if set(one.ids) == ids), AS_TARGET)
 
 
 def _count(ctx: Any, name: str) -> int:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import runs
-from ..datasets import counting, generated, identity, info, reading, writing
+from ..datasets import counting, generated, identity, info, reading, selections, writing
 from ..datasets.info_sections import Sections
 from ..datasets.unloaded import glance
 from ..runs import Run
@@ -104,6 +104,38 @@ def runs_of_dataset(dataset: str, id: str | None = None) -> list[Run]:
             former data set of the name are left out.
     """
     return [run for run in runs.survey()[0] if _is_about(run.record, dataset, id)]
+
+
+def trainings_of(dataset: Any) -> list[Run]:
+    """List the trainings of a data set for a menu that begins with the newest, oldest first.
+
+    Those of studies stand before all others, however new: a person asks for them less often.
+    The models of previews are left out: they were not trained, and have nothing to go on with.
+    """
+    mine = runs_of_dataset(dataset.name, identity.id_of(dataset))
+    kinds = {run.path: run.kind for run in mine}
+    listed = [(kinds.get(run.path.parent.parent), run) for run in mine if run.kind == "train"]
+    kept = [(kind, run) for kind, run in listed if kind != "preview"]
+    return [run for _, run in sorted(kept, key=lambda pair: pair[0] != "study")]
+
+
+def selections_of(dataset: Any) -> list[str]:
+    """List the selections of a data set for a menu: the newest first, those of studies last."""
+    mine = runs_of_dataset(dataset.name, identity.id_of(dataset))
+    planned = tuple(f"{run.id}-" for run in mine if run.kind == "study")
+    names = selections.selection_names(dataset)[::-1]
+    return sorted(names, key=lambda name: name.startswith(planned))
+
+
+def generated_of(dataset: Any) -> list[str]:
+    """List the data sets generated from one for a menu, the newest first.
+
+    Those of studies and previews, which have judged them already, come after all others.
+    """
+    mine = runs_of_dataset(dataset.name, identity.id_of(dataset))
+    planned = {run.record.get("generated") for run in mine if run.kind in ("study", "preview")}
+    names = generated.linked_names(info.read(dataset))[::-1]
+    return sorted(names, key=lambda name: name in planned)
 
 
 def _is_about(record: dict[str, Any], dataset: str, id: str | None) -> bool:

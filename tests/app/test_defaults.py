@@ -3,14 +3,16 @@
 import curadiff
 import pytest
 from curadiff import encoders, runs
-from curadiff.config import EvaluateSettings, PreviewSettings, StudySettings
+from curadiff.config import EvaluateSettings, PreviewSettings, StudySettings, TrainSettings
 from curadiff.encoders import presence, weights
 from curadiff.operators import (
     checks,
     defaults,
     embeddings,
     form_values,
+    generation,
     previews,
+    results,
     selection,
     studies,
     training,
@@ -188,3 +190,77 @@ def test_encoders_without_weights_are_always_here():
 def test_a_study_and_a_preview_write_no_shards(model, step):
     with pytest.raises(ValueError, match=f"{step}.to_shards is not a setting of study"):
         model(name="one", **{step: {"to_shards": "folder"}})
+
+
+def trained(dataset, name, plan=None):
+    """A finished training of ten steps with a checkpoint, inside of a plan if one is given."""
+    settings = TrainSettings(steps=10).model_dump(mode="json")
+    folder = None if plan is None else plan.path / "runs"
+    run = runs.create("train", settings, name=name, folder=folder)
+    run.add(dataset=dataset.name)
+    run.set_status("finished", step=10)
+    (run.path / "checkpoints" / "step-10").mkdir(parents=True)
+    return run
+
+
+def of_kind(dataset, kind, name):
+    run = runs.create(kind, {}, name=name)
+    run.add(dataset=dataset.name)
+    return run
+
+
+def test_menus_begin_with_what_a_person_made_and_leave_out_the_models_of_previews(home, embedded):
+    trained(embedded, "mine")
+    trained(embedded, "plan-s0", plan=of_kind(embedded, "study", "plan"))
+    trained(embedded, "seen-random", plan=of_kind(embedded, "preview", "seen"))
+    for operator in (generation.GenerateSamples, training.ResumeTraining):
+        menu = form_of(operator, embedded).properties["run"]
+        assert menu.default == "mine"
+        assert [choice.value for choice in menu.view.choices] == ["mine", "plan-s0"]
+    curadiff.select(embedded, method="random", budget=3, name="own")
+    curadiff.select(embedded, method="random", budget=4, name="plan-random")
+    menu = form_of(training.TrainDiffusion, embedded).properties["selection"]
+    assert [choice.value for choice in menu.view.choices] == ["own", "plan-random", "-"]
+    listed = results.results(embedded)
+    assert not any("seen-random" in what for what in listed)
+
+
+def test_a_training_begins_with_the_images_that_are_shown(home, embedded):
+    chosen = curadiff.select(embedded, method="random", budget=3, name="three")
+    newest = curadiff.select(embedded, method="random", budget=4, name="four")
+
+    def trained_on(view, selected=()):
+        ctx = ExecutionContext(
+            request_params={
+                "dataset_name": embedded.name,
+                "params": {},
+                "view": view._serialize(),
+                "selected": list(selected),
+            },
+            operator_uri="@curadiff/studio/any",
+        )
+        return training.TrainDiffusion().resolve_input(ctx).type.properties["selection"].default
+
+    assert trained_on(embedded.view()) == newest.name
+    assert trained_on(embedded.select(chosen.ids)) == chosen.name
+    assert trained_on(embedded.limit(7)) == training.AS_TARGET
+    assert trained_on(embedded.view(), selected=embedded.values("id")[:2]) == training.AS_TARGET
+
+
+def test_a_finished_training_is_offered_as_many_steps_again(home, embedded):
+    trained(embedded, "mine")
+    form = form_of(training.ResumeTraining, embedded)
+    assert wrong(form) == {}
+    assert form.properties["steps"].default == 20
+    assert (
+        "more than 10" in wrong(form_of(training.ResumeTraining, embedded, {"steps": 10}))["steps"]
+    )
+
+
+def test_a_study_or_a_preview_begins_with_a_name_that_no_run_has(home):
+    assert defaults.preview(40)[0]["name"] == "preview"
+    runs.create("preview", {}, name="preview")
+    runs.create("study", {}, name="study")
+    runs.create("train", {}, name="study-2")
+    assert defaults.preview(40)[0]["name"] == "preview-2"
+    assert defaults.study(40)[0]["name"] == "study-3"
