@@ -89,8 +89,8 @@ def _published(name: str, model: str, tag: str | None, *, needed: bool) -> dict[
         )
     if needed and not published:
         raise WeightsError(
-            f"open_clip publishes no weights for {model}; give a file with --weights FILE, "
-            "or use --encoder builtin."
+            f"open_clip publishes no weights for {model}; name a file in the setting weights, "
+            "or set encoder to builtin."
         )
     return published
 

@@ -65,7 +65,8 @@ def load(name: str, target: str, *, weights: str | None, device: str, dtype: str
     except Exception as fault:
         raise WeightsError(
             f"{function} of {place} failed with weights {path!r} "
-            f"({type(fault).__name__}: {fault}); give the file that it expects with --weights FILE."
+            f"({type(fault).__name__}: {fault}); name the file that it expects in the setting "
+            "weights."
         ) from fault
     if not isinstance(network, torch.nn.Module):
         raise DataError(

@@ -46,8 +46,8 @@ def load(name: str, model: str, *, weights: str | None, device: str, dtype: str)
     record: dict[str, Any] = config.to_dict() if config else {}
     if weights is None and not (record.get("hf_hub_id") or record.get("url")):
         raise WeightsError(
-            f"timm publishes no weights for {model}; give a file with --weights FILE, "
-            "or use --encoder builtin."
+            f"timm publishes no weights for {model}; name a file in the setting weights, "
+            "or set encoder to builtin."
         )
     path = locate(name, _source(record), weights)
     network = timm.create_model(model, pretrained=False, num_classes=0)

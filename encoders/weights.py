@@ -87,8 +87,8 @@ def locate(encoder: str, source: Source, given: str | Path | None = None) -> Pat
     suffix = Path(source.files[0] if source.files else source.url).suffix or ".pt"
     raise WeightsError(
         f"the weights of {encoder} are not on this machine ({reason}); put {source.described} "
-        f"at {folder() / (slug(encoder) + suffix)}, give the file with --weights FILE, or use "
-        "--encoder builtin, which needs none."
+        f"at {folder() / (slug(encoder) + suffix)}, name the file in the setting weights, or set "
+        "encoder to builtin, which needs none."
     )
 
 

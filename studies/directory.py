@@ -62,7 +62,7 @@ def open_study(config: StudySettings, known: Mapping[str, Any], folder: Path | N
     record = run.record
     if "dataset" in record:
         _check_source(config.name, record, known, folder)
-    different = _differences(_today(run.settings), settings)
+    different = recorded.differences(_today(run.settings), settings, may_change=MAY_CHANGE)
     if different:
         raise SettingsError(
             f"the study {config.name} was started with other settings ({'; '.join(different)}); "
@@ -133,21 +133,3 @@ def _today(settings: dict[str, Any]) -> dict[str, Any]:
         return StudySettings(**recorded.in_force(settings)).model_dump(mode="json")
     except SettingsError:  # something was removed or narrowed since: that is a difference
         return settings
-
-
-def _differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
-    """Name the settings that differ, except those that only add work or change its speed."""
-    before, now = _flat(old), _flat(new)
-    return [
-        f"{name} was {before.get(name)}, now {now.get(name)}"
-        for name in sorted(before.keys() | now.keys())
-        if before.get(name) != now.get(name) and name.rpartition(".")[2] not in MAY_CHANGE
-    ]
-
-
-def _flat(settings: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for name, value in settings.items():
-        inner = _flat(value, f"{prefix}{name}.") if isinstance(value, dict) else None
-        flat.update(inner if inner is not None else {prefix + name: value})
-    return flat

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -60,3 +60,29 @@ def embed_of(name: str, folder: Path, embed: EmbedSettings) -> EmbedSettings:
         if before == embed.model_dump(mode="json"):
             return embed
     return vectors_of(folder, embed)
+
+
+def differences(
+    old: Mapping[str, Any], new: Mapping[str, Any], *, may_change: Collection[str]
+) -> list[str]:
+    """Name the settings that differ, those of steps by their dotted names, with both values.
+
+    Args:
+        old: Settings as a run has them.
+        new: Settings as they are given now.
+        may_change: Names of settings that only add work or say where it is done, of any step.
+    """
+    before, now = _flat(old), _flat(new)
+    return [
+        f"{name} was {before.get(name)}, now {now.get(name)}"
+        for name in sorted(before.keys() | now.keys())
+        if before.get(name) != now.get(name) and name.rpartition(".")[2] not in may_change
+    ]
+
+
+def _flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in settings.items():
+        inner = _flat(value, f"{prefix}{name}.") if isinstance(value, Mapping) else None
+        flat.update(inner if inner is not None else {prefix + name: value})
+    return flat

@@ -26,6 +26,7 @@ from .layout import (
     bar,
     button,
     cut_name,
+    fault,
     icon_button,
     link,
     name_of,
@@ -245,16 +246,17 @@ def _studies(page: types.Object, overview: Overview, panel: Any) -> None:
             _edit(line, what, panel)
         if status["state"] in runs.ACTIVE and isinstance(status.get("progress"), float):
             bar(card, status["progress"], status.get("message", ""))
+        fault(card, run, previews.newest_jobs(overview.jobs, "study"))
     _jobs(card, overview, "study", panel)
     _empty(card, overview.studies, "No study yet.")
 
 
 def _jobs(card: types.Object, overview: Overview, verb: str, panel: Any) -> None:
     """Show the newest job of a verb while it says something that the results do not."""
-    jobs_of_verb = [run for run in overview.jobs if run.record.get("verb") == verb]
-    if not jobs_of_verb or jobs_of_verb[-1].status["state"] == "finished":
+    newest = previews.newest_jobs(overview.jobs, verb)
+    if not newest or newest[0].status["state"] == "finished":
         return
-    run, status = jobs_of_verb[-1], jobs_of_verb[-1].status
+    run, status = newest[0], newest[0].status
     stage = f", {status['message']}" if status.get("message") == "preparing" else ""
     line = row(card, f"{run.id}: {status['state']}{stage}")
     if status["state"] in runs.ACTIVE:
@@ -265,8 +267,7 @@ def _jobs(card: types.Object, overview: Overview, verb: str, panel: Any) -> None
         if status["state"] == "failed" and "form" in run.record:
             button(line, "Edit and retry", panel.edit_again, run=run.id)
         button(line, "Resume", panel.resume, run=run.id)
-        if status.get("error"):
-            card.view(name_of(run.id, "error"), types.Error(label=status["error"]))
+        fault(card, run)
 
 
 def _card(

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote
 
 from fiftyone.operators import types
+
+from ...runs import Run
 
 INSIDE = {
     "item": {"sx": {"minWidth": 0, "maxWidth": "100%"}},
@@ -206,6 +209,13 @@ def bar(where: types.Object, share: float, label: str) -> None:
         default=round(share, 3),
         view=types.ProgressView(label=label),
     )
+
+
+def fault(where: types.Object, run: Run, jobs: Sequence[Run] = ()) -> None:
+    """Add why a run failed, if it did and none of the jobs says so below."""
+    error = run.status.get("error")
+    if error and error not in (job.status.get("error") for job in jobs):
+        where.view(name_of(run.id, "error"), types.Error(label=error))
 
 
 def name_of(*parts: str) -> str:

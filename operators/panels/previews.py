@@ -11,7 +11,7 @@ from ...common.errors import DataError, RunError
 from ...datasets import attribution, generated, identity, info, writing
 from ...jobs import jobs
 from ...runs import Run
-from ...studies.preview import LABEL, table
+from ...studies.preview import table
 from ...studies.preview.harm_words import harm_sentence
 from ...workflows.overview import Overview
 from .. import navigation
@@ -23,18 +23,25 @@ PERCENT = 5  # of an arm's images, left out by the button
 def add_previews(card: types.Object, overview: Overview, panel: Any) -> None:
     """Add every preview of a data set to its card, newest first."""
     for run in reversed(overview.previews):
-        _preview(card, run, panel)
+        _preview(card, run, overview, panel)
 
 
-def _preview(card: types.Object, run: Run, panel: Any) -> None:
+def newest_jobs(jobs: list[Run], verb: str) -> list[Run]:
+    """Pick the newest job of a verb, which a card shows below what the verb has made."""
+    return [run for run in jobs if run.record.get("verb") == verb][-1:]
+
+
+def _preview(card: types.Object, run: Run, overview: Overview, panel: Any) -> None:
     status = run.status
+    active = status["state"] in runs.ACTIVE
     message = status.get("message", "")
-    doing = f": {message}" if message not in ("", LABEL) else ""  # the table begins with it
+    doing = f": {message}" if active and message else ""
     line = layout.row(card, f"**{run.id}**  {status['state']}{doing}")
     if status.get("page"):
         layout.link(line, "Pictures", status["page"])
-    if status["state"] in runs.ACTIVE and isinstance(status.get("progress"), float):
+    if active and isinstance(status.get("progress"), float):
         layout.bar(card, status["progress"], status.get("message", ""))
+    layout.fault(card, run, newest_jobs(overview.jobs, "preview"))
     outcomes = preview_outcomes(run)
     if not outcomes:
         return
@@ -42,7 +49,7 @@ def _preview(card: types.Object, run: Run, panel: Any) -> None:
     real = run.path / "cells" / "real.json"
     scores = runs.read_json(real) if real.exists() else {}
     layout.text(card, table.as_markdown(outcomes, scores), scrolls=True)
-    if status["state"] in runs.ACTIVE:
+    if active:
         return  # an arm can be added when the others are done
     for outcome in outcomes:
         if outcome["seed"] > 0 or not outcome.get("worst"):

@@ -29,9 +29,7 @@ def add_training(card: types.Object, run: Run) -> None:
         step = status.get("step", 0)
         message = status.get("message", "") if not step else step_of(run)
         layout.bar(card, step / planned, progress_text({**status, "message": message}))
-    if status.get("error"):
-        name = f"error_{len(card.properties)}"
-        card.view(name, types.Error(label=status["error"]))
+    layout.fault(card, run)
     facts = facts_of(run)
     if facts:
         layout.text(card, facts)

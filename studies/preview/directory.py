@@ -11,7 +11,7 @@ from ...config import ArmSettings, PreviewSettings
 from ...datasets import reading
 from ...runs import Run
 from .. import frozen_images, splitting
-from ..recorded import in_force
+from ..recorded import differences, in_force
 from .arms import OwnArms
 
 MAY_CHANGE = ("arms", "noise_seeds", "device", "fields")
@@ -44,11 +44,7 @@ def open_preview(config: PreviewSettings, known: Mapping[str, Any]) -> Run:
         raise SettingsError(f"name: {config.name} is a {run.kind} run; choose another name.")
     _check_dataset(config.name, run.record, known)
     before = PreviewSettings.model_construct().model_dump(mode="json") | in_force(run.settings)
-    different = [
-        f"{name} was {before.get(name)}, now {value}"
-        for name, value in settings.items()
-        if name not in MAY_CHANGE and before.get(name) != value
-    ]
+    different = differences(before, settings, may_change=MAY_CHANGE)
     if different:
         raise SettingsError(
             f"the preview {config.name} was made with other settings ({'; '.join(different)}); "

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Unpack
 
-from ... import runs
+from ... import encoders, runs
 from ...common.errors import Stopped
 from ...common.keys import generated_dataset
 from ...config import PreviewSettings
@@ -114,6 +114,7 @@ class _Preview:
 
     def carry_out(self) -> PreviewResult:
         """Draw the first pictures of every arm, then judge and draw the rest."""
+        self._find_judge()
         self._divide()
         order = drawing_order(self.arms)
         pictures = len(order) * self.config.count * len(self.config.noise_seeds)
@@ -141,6 +142,16 @@ class _Preview:
         generated = self.generated if self.config.fields else None
         written = self._write_page("")
         return PreviewResult(self.run, written, outcomes, self.real, generated, self.notes)
+
+    def _find_judge(self) -> None:
+        """Fetch the judge's weights where they are not here, so that it does not fail at the end.
+
+        Raises:
+            WeightsError: They cannot be had.
+        """
+        config = self.config.evaluate
+        if not encoders.is_here(config.encoder):
+            encoders.load(config.encoder, weights=config.weights, device=config.device)
 
     def _divide(self) -> None:
         """Read which images may be used and which are held out, or decide it."""

@@ -121,7 +121,7 @@ def test_weights_of_another_timm_model_are_refused(home, tmp_path):
 def test_a_timm_model_nobody_published_needs_a_file(home):
     published = {tag.split(".")[0] for tag in timm.list_pretrained()}
     name = next(model for model in timm.list_models("vit_*") if model not in published)
-    with pytest.raises(WeightsError, match=f"timm publishes no weights for {name}; give a file"):
+    with pytest.raises(WeightsError, match=f"timm publishes no weights for {name}; name a file"):
         encoders.load(f"timm:{name}")
 
 

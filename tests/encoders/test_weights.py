@@ -66,8 +66,8 @@ def test_without_weights_one_sentence_says_which_file_to_put_where(home, name, f
         encoders.load(name)
     said = str(caught.value)
     assert str(home / "weights" / file) in said
-    assert "--weights FILE" in said
-    assert "--encoder builtin" in said
+    assert "in the setting weights" in said
+    assert "set encoder to builtin" in said
     assert "on the Hugging Face Hub" in said
     assert said.count(". ") == 0
 

@@ -12,11 +12,12 @@ import fiftyone as fo
 import numpy as np
 import pytest
 from curadiff import cli, runs
-from curadiff.common.errors import DataError, RunError, SettingsError
+from curadiff.common.errors import DataError, RunError, SettingsError, WeightsError
 from curadiff.config import ArmSettings, PreviewSettings
 from curadiff.datasets import info, names
 from curadiff.studies.preview import LABEL
 from curadiff.studies.preview.arms import drawing_order, list_arms
+from curadiff.studies.preview.directory import open_preview
 
 SIZES = {
     "name": "tiny",
@@ -313,6 +314,24 @@ def test_what_cannot_be_previewed_gets_a_sentence(embedded, home, settings, faul
     embedded.set_values("same", ["x"] * len(embedded))
     with pytest.raises(fault, match=sentence):
         curadiff.preview(embedded, progress=False, **{**SIZES, **settings})
+
+
+def test_a_judge_without_weights_is_known_before_anything_is_drawn(embedded, home, monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    judge = {"encoder": "dinov2-vit-b14"}
+    with pytest.raises(WeightsError, match="set encoder to builtin"):
+        curadiff.preview(embedded, progress=False, **{**SIZES, "evaluate": judge})
+    assert not list((home / "runs" / "tiny").glob("runs/*"))
+
+
+def test_other_settings_of_a_step_are_named_one_by_one(home):
+    known = {"name": "shoes", "id": "1", "folders": []}
+    begun = PreviewSettings(name="tiny")
+    open_preview(begun, known)
+    other = begun.changed(evaluate=begun.evaluate.changed(k=5), budget=7)
+    with pytest.raises(SettingsError) as refused:
+        open_preview(other, known)
+    assert "(budget was 1000, now 7; evaluate.k was 3, now 5)" in str(refused.value)
 
 
 def test_one_arm_of_each_kind_is_drawn_first_and_the_whole_pool_late():
