@@ -8,12 +8,15 @@ from typing import Any, ClassVar
 from fiftyone.operators import types
 
 from ...datasets import mapping, selections
+from ...workflows import overview
 from .. import navigation
 from . import layout
 from .base import BasePanel, notify_errors
 
 MOST = 5000  # points that a browser draws and lassoes without delay
 CHOSEN, OTHERS = "#ff6d04", "#8a8a8a"
+LEGEND = {"orientation": "h", "x": 0, "xanchor": "left", "y": 0, "yanchor": "top"}
+"""Below the map: at its side it takes half of a narrow panel, above it lie the plot's tools."""
 
 
 class MapPanel(BasePanel):
@@ -65,7 +68,7 @@ class MapPanel(BasePanel):
                 ),
             )
             return
-        names = selections.selection_names(ctx.dataset)
+        names = overview.selections_of(ctx.dataset)[::-1]
         key = _chosen(ctx.panel.get_state("key"), keys)
         menus = page.h_stack("menus", gap=2, align_x="left", componentsProps=layout.WRAPPING)
         _menu(menus, "key", "Map", keys, key, self.on_choose_map)
@@ -92,9 +95,20 @@ class MapPanel(BasePanel):
             layout={
                 "height": 560,
                 "dragmode": "lasso",
-                "margin": {"l": 8, "r": 8, "t": 8, "b": 8},
+                "margin": {
+                    "l": 8,
+                    "r": 8,
+                    "t": 48,
+                    "b": 8,
+                },  # above: the legend, and tools at its right
                 "showlegend": True,
-                "legend": {"orientation": "h"},
+                "legend": {
+                    "orientation": "h",
+                    "x": 0,
+                    "xanchor": "left",
+                    "y": 1,
+                    "yanchor": "bottom",
+                },
                 "xaxis": axis,
                 "yaxis": {**axis, "scaleanchor": "x"},
             },
