@@ -9,6 +9,8 @@ from scipy import stats
 
 from ..common.errors import SettingsError
 
+SECONDS_PER_VOTE = 4.0
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -69,7 +71,7 @@ def plan(
     icc: float = 0.01,
     power: float = 0.8,
     alpha: float = 0.05,
-    seconds_per_vote: float = 4.0,
+    seconds_per_vote: float = SECONDS_PER_VOTE,
 ) -> Plan:
     """Plan a study that tells apart two arms with a given preference.
 

@@ -10,13 +10,18 @@ from itertools import combinations
 from typing import Any
 
 from ..common.errors import DataError
+from ..common.words import plural
 from . import agreement
 from .agreement import Rater, Share
 from .comparisons import Comparisons, comparisons
 from .intervals import LEVEL, clustered, design_effect, wilson
+from .planner import decisive_votes
 from .ranking import Difference, differences, rank_intervals
 from .strengths import Strengths, fit
 from .votes import Vote, effective
+
+CLEAR = 0.65
+"""A preference that is worth knowing: two of three people, nearly."""
 
 
 @dataclass(frozen=True)
@@ -70,8 +75,8 @@ class PairResult:
 
     def __str__(self) -> str:
         low, high = (round(100 * end) for end in self.interval)
-        people = "1 rater" if self.raters == 1 else f"{self.raters} raters"
-        share = f"{self.rate:.0%} [{low}, {high}] of {self.votes} votes by {people}"
+        votes, people = plural(self.votes, "vote"), plural(self.raters, "rater")
+        share = f"{self.rate:.0%} [{low}, {high}] of {votes} by {people}"
         if self.told_apart:
             return f"{self.first} was preferred to {self.second} in {share}."
         return f"{self.first} and {self.second} cannot be told apart: {share} for {self.first}."
@@ -127,8 +132,8 @@ class Results:
     @property
     def sentences(self) -> list[str]:
         """The findings in plain words, the most important first."""
-        people = "1 rater" if len(self.raters) == 1 else f"{len(self.raters)} raters"
-        lines = [f"{self.votes} votes by {people} on {len(self.arms)} arms."]
+        votes, people = plural(self.votes, "vote"), plural(len(self.raters), "rater")
+        lines = [f"{votes} by {people} on {len(self.arms)} arms.", *self._too_few()]
         lines += [str(pair) for pair in self.pairs]
         lines += [
             f"Both images were called bad in {pair.both_bad} of {pair.votes} votes on {pair.first} "
@@ -155,6 +160,20 @@ class Results:
                     "pairs with a known answer rightly; look at the results without this rater."
                 )
         return lines
+
+    def _too_few(self) -> list[str]:
+        """Say how little is known where votes that tell nothing apart are few."""
+        open_pairs = [pair for pair in self.pairs if not pair.told_apart]
+        pairs = len(self.arms) * (len(self.arms) - 1) // 2
+        needed = decisive_votes(CLEAR, alpha=(1 - LEVEL) / pairs)
+        fewest = min((pair.wins + pair.losses for pair in open_pairs), default=needed)
+        if fewest >= needed:
+            return []
+        return [
+            f"Few votes, so little is known: of pairs that cannot be told apart, one has {fewest} "
+            f"without a tie, and telling a preference of {CLEAR:.0%} from chance takes about "
+            f"{needed}."
+        ]
 
     def __str__(self) -> str:
         return "\n".join(self.sentences)

@@ -11,6 +11,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from functools import partial
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +21,16 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..common.errors import CuradiffError, DataError
+from ..common.words import plural
 from .pictures import Pictures
+from .planner import SECONDS_PER_VOTE
 from .session import Refused, Session
+from .store import Rating
 
 WEB = Path(__file__).with_name("web")
 LARGEST_BODY = 2048  # bytes; an answer has about 100
@@ -65,7 +69,7 @@ def application(
 
     async def join_page(request: Request) -> Response:
         session.check_invite(request.path_params["invite"])
-        return _file("join.html", "text/html")
+        return HTMLResponse(_invitation(session.rating))
 
     async def join(request: Request) -> Response:
         invite = request.path_params["invite"]
@@ -158,6 +162,15 @@ def application(
 
 async def _in_thread(function: Callable[..., Any], *values: Any, **named: Any) -> Any:
     return await anyio.to_thread.run_sync(partial(function, *values, **named))
+
+
+def _invitation(rating: Rating) -> str:
+    """Fill the page that people join on: what they are asked, how often, how long it takes."""
+    count = rating.votes_per_rater
+    minutes = max(1, round(count * SECONDS_PER_VOTE / 60))
+    pairs = f"{plural(count, 'time')}, which takes about {plural(minutes, 'minute')}"
+    page = (WEB / "join.html").read_text(encoding="utf-8")
+    return page.format(question=escape(rating.question), pairs=pairs)
 
 
 def _file(name: str, kind: str) -> Response:

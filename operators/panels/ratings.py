@@ -9,15 +9,20 @@ import plotly.graph_objects as go
 from fiftyone.operators import types
 
 from ... import runs
+from ...common.words import plural
 from ...datasets import ratings
 from ...jobs import jobs
 from ...preferences import Results
+from ...preferences.store import Rating
 from ...runs import Run
 from .. import voting
 from . import ballots, layout
 from .base import BasePanel, notify_errors
 
 POLL = 4000  # milliseconds between two looks while people vote
+DOT, EVEN = "#ff6d04", "#8a8a8a"
+"""Colours that are seen on the App's dark ground and on its light one."""
+ONE_LINE = {"sx": {"whiteSpace": "nowrap", "fontVariantNumeric": "tabular-nums"}}
 
 
 class RatingsPanel(BasePanel):
@@ -27,8 +32,8 @@ class RatingsPanel(BasePanel):
     title: ClassVar[str] = "Curadiff people"
     icon: ClassVar[str] = "how_to_vote"
     about: ClassVar[str] = (
-        "Bars are how often the first arm was preferred, a tie counts half; lines are 95 % "
-        "intervals that allow for raters who differ."
+        "Dots are how often the first arm was preferred, a tie counts half; lines are 95 % "
+        "intervals that allow for raters who differ; the dotted line is an even split."
     )
 
     def on_choose(self, ctx: Any) -> None:
@@ -103,7 +108,7 @@ class RatingsPanel(BasePanel):
             if status.raters
             else ("nobody has joined yet")
         )
-        row = layout.row(page, f"**{name}**: {status.votes} votes; {done}.")
+        row = layout.row(page, f"**{name}**: {plural(status.votes, 'answer')}; {done}.")
         server = _server(name)
         if server is None:
             layout.button(row, "Vote here", self.vote_here, study=name)
@@ -118,8 +123,13 @@ class RatingsPanel(BasePanel):
                 layout.text(page, str(server.status.get("message") or "The page is starting."))
             timer = types.TimerView(interval=POLL, on_interval=self.on_refresh)
             page.obj("timer", view=timer)
+        layout.text(page, _compared(ratings.open_rating(name).rating()))
         if status.votes:
-            _results(page, rating.rate_results(name))
+            results = rating.rate_results(name)
+            if results.votes < status.votes:
+                rest = plural(status.votes - results.votes, "answer")
+                layout.text(page, f"{rest} to repeated or known pairs: they check the raters.")
+            _results(page, results)
 
 
 def _server(name: str) -> Run | None:
@@ -132,58 +142,76 @@ def _server(name: str) -> Run | None:
     return None
 
 
+def _compared(rating: Rating) -> str:
+    """Say what a study compares, and what each rater is asked."""
+    arms = ", ".join(
+        f"{arm} ({plural(len(images), 'image')})" for arm, images in rating.images.items()
+    )
+    asked = plural(rating.votes_per_rater, "pair")
+    source = rating.source.get("dataset")
+    arms += f", of the data set {source}" if source else ""
+    return f"Compares {arms}. Each rater sees {asked}, without names: “{rating.question}”"
+
+
 def _results(page: types.Object, results: Results) -> None:
-    for sentence in results.sentences[1:]:
+    for sentence in results.sentences:
         layout.text(page, sentence)
     height = 90 + 45 * len(results.pairs)
-    figure = go.Figure(
-        go.Bar(
-            x=[100 * pair.rate for pair in results.pairs],
-            y=[f"{pair.first} over {pair.second}" for pair in results.pairs],
-            orientation="h",
-            error_x={
-                "type": "data",
-                "symmetric": False,
-                "array": [100 * (pair.interval[1] - pair.rate) for pair in results.pairs],
-                "arrayminus": [100 * (pair.rate - pair.interval[0]) for pair in results.pairs],
-            },
-            hovertemplate="%{x:.0f} %<extra></extra>",
-        )
-    )
-    figure.add_vline(x=50, line_dash="dot")
-    figure.update_layout(
-        height=height,
-        margin={"l": 8, "r": 8, "t": 8, "b": 36},
-        xaxis={"range": [0, 100], "title": "preferred, % of votes"},
-        yaxis={"automargin": True, "autorange": "reversed"},
-    )
-    spec = json.loads(figure.to_json() or "{}")
-    spec["layout"].pop("template")  # colours are the App's
+    data, arranged = _plot(results, height)
     plots = types.Object()
     page.define_property("plots", plots, view=layout.wrapping())
     plots.plot(
         "preferred",
-        data=spec["data"],
-        layout=spec["layout"],
+        data=data,
+        layout=arranged,
         height=f"{height}px",
         config={"displayModeBar": False, "scrollZoom": False},
         componentsProps=layout.flexible(320),
     )
-    table = types.TableView(componentsProps={"item": {"sx": {"minWidth": 0, "overflowX": "auto"}}})
-    columns = ("pair", "wins", "ties", "losses", "votes", "raters", "preferred", "interval")
+    table = types.TableView(componentsProps={**layout.SCROLLING, "tableBodyCell": ONE_LINE})
+    columns = ("pair", "preferred", "wins", "ties", "losses", "votes", "raters")
     for column in columns:
         table.add_column(column, label=column)
     rows = [
         {
             "pair": f"{pair.first} over {pair.second}",
+            "preferred": f"{pair.rate:.0%} [{pair.interval[0]:.0%}, {pair.interval[1]:.0%}]",
             "wins": pair.wins,
             "ties": pair.ties,
             "losses": pair.losses,
             "votes": pair.votes,
             "raters": pair.raters,
-            "preferred": f"{pair.rate:.0%}",
-            "interval": f"{pair.interval[0]:.0%} to {pair.interval[1]:.0%}",
         }
         for pair in results.pairs
     ]
     page.list("table", types.Object(), default=rows, view=table)
+
+
+def _plot(results: Results, height: int) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Draw each pair's win rate as a dot on its interval, beside the line of an even split."""
+    figure = go.Figure(
+        go.Scatter(
+            x=[100 * pair.rate for pair in results.pairs],
+            y=[f"{pair.first} over {pair.second}" for pair in results.pairs],
+            mode="markers",
+            marker={"size": 12, "color": DOT},
+            error_x={
+                "type": "data",
+                "symmetric": False,
+                "array": [100 * (pair.interval[1] - pair.rate) for pair in results.pairs],
+                "arrayminus": [100 * (pair.rate - pair.interval[0]) for pair in results.pairs],
+                "color": DOT,
+            },
+            hovertemplate="%{x:.0f} %<extra></extra>",
+        )
+    )
+    figure.add_vline(x=50, line_dash="dot", line_color=EVEN)
+    figure.update_layout(
+        height=height,
+        margin={"l": 8, "r": 16, "t": 8, "b": 36},
+        xaxis={"range": [0, 100], "title": "preferred, % of votes"},
+        yaxis={"automargin": True, "autorange": "reversed", "ticksuffix": "  "},
+    )
+    spec = json.loads(figure.to_json() or "{}")
+    spec["layout"].pop("template")  # colours are the App's
+    return spec["data"], spec["layout"]

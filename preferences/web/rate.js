@@ -132,17 +132,24 @@ const KEYS = {
   " ": () => answer("tie"), x: () => answer("both_bad"), u: undo, "?": help,
 };
 
+// A button that was reached with Tab takes the space bar, as everywhere; one that was clicked or
+// touched has the focus too, and there the space bar is "not sure".
+let tabbed = false;
+const isForButton = (key) => key === " " && tabbed && document.activeElement.matches("button");
+document.addEventListener("pointerdown", () => { tabbed = false; });
+
 document.addEventListener("keydown", (event) => {
+  if (event.key === "Tab") tabbed = true;
   if (event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
   const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
   if (byId("explanation").open && key !== "?") return;
-  if (!KEYS[key]) return;
+  if (!KEYS[key] || isForButton(key)) return;
   event.preventDefault();
   KEYS[key]();
 });
-// A focused button would take the space bar for a click when it is let go.
+// A clicked button would take the space bar for a click when it is let go.
 document.addEventListener("keyup", (event) => {
-  if (event.key === " " && !byId("explanation").open) event.preventDefault();
+  if (event.key === " " && !isForButton(" ") && !byId("explanation").open) event.preventDefault();
 });
 
 for (const button of document.querySelectorAll("[data-answer]")) {

@@ -127,6 +127,23 @@ def test_a_hundred_votes_by_keyboard_with_undo_reload_and_restart(browser, place
     assert all(vote.seconds < 60 for vote in kept)
 
 
+def test_the_space_bar_is_for_a_button_that_tab_reached_and_not_sure_after_a_click(browser, place):
+    server, invite = place
+    page = browser.new_context().new_page()
+    page.goto(server.url(f"/join/{invite}"))
+    page.get_by_text("100 times, which takes about 7 minutes").wait_for()
+    page.get_by_role("button", name="Start").click()
+    wait_done(page, 0)
+    page.keyboard.press("Tab")
+    page.keyboard.press("Space")
+    wait_done(page, 1)
+    page.locator("#pick-right").click()
+    wait_done(page, 2)
+    page.keyboard.press("Space")
+    wait_done(page, 3)
+    assert [vote.answer for vote in server.store.votes()] == ["left", "right", "tie"]
+
+
 def test_touch_on_a_phone(browser, place, tmp_path):
     server, invite = place
     phone = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}

@@ -70,6 +70,21 @@ def test_few_votes_leave_ranks_open(simulate):
     assert "cannot be told apart" in str(found)
 
 
+def test_few_votes_say_how_little_is_known_and_many_do_not(simulate):
+    few = results([Vote("0", "r0", "0", "i", "j", "a", "b", "left")])
+    assert few.sentences[0] == "1 vote by 1 rater on 2 arms."
+    assert few.sentences[1].startswith("Few votes, so little is known")
+    # Fleiss, Levin & Paik: ((1.96 * .5 + .8416 * sqrt(.65 * .35)) / .15) ** 2 = 84.8
+    assert few.sentences[1].endswith(
+        "one has 1 without a tie, and telling a preference of 65% from chance takes about 85."
+    )
+    assert "of 1 vote by 1 rater" in few.sentences[2]
+    equal = dict.fromkeys(TRUE, 0.0)
+    many = results(simulate(equal, count=1500, raters=30, nu=0.1))
+    assert "cannot be told apart" in str(many)
+    assert "Few votes" not in str(many)
+
+
 def test_a_sweep_gives_win_rates_and_says_why_there_is_no_ranking():
     votes = [Vote(f"{n}", f"r{n % 3}", f"{n}", "i", "j", "a", "b", "left") for n in range(9)]
     found = results(votes)
