@@ -79,7 +79,15 @@ class PairResult:
         share = f"{self.rate:.0%} [{low}, {high}] of {votes} by {people}"
         if self.told_apart:
             return f"{self.first} was preferred to {self.second} in {share}."
-        return f"{self.first} and {self.second} cannot be told apart: {share} for {self.first}."
+        alone = self.interval[0] > 0.5
+        note = (
+            "; that interval is for this pair alone, over all pairs it may be chance"
+            if alone
+            else ""
+        )
+        return (
+            f"{self.first} and {self.second} cannot be told apart: {share} for {self.first}{note}."
+        )
 
 
 @dataclass(frozen=True)

@@ -120,7 +120,7 @@ class RatingsPanel(BasePanel):
                 layout.text(page, f"Raters open this link, on this machine: [{address}]({address})")
                 layout.text(page, f"On others: `curadiff rate serve {name} --host 0.0.0.0`")
             else:
-                layout.text(page, str(server.status.get("message") or "The page is starting."))
+                layout.text(page, "The page is starting; its link appears here.")
             timer = types.TimerView(interval=POLL, on_interval=self.on_refresh)
             page.obj("timer", view=timer)
         layout.text(page, _compared(ratings.open_rating(name).rating()))
@@ -210,7 +210,7 @@ def _plot(results: Results, height: int) -> tuple[list[dict[str, Any]], dict[str
         height=height,
         margin={"l": 8, "r": 16, "t": 8, "b": 36},
         xaxis={"range": [0, 100], "title": "preferred, % of votes"},
-        yaxis={"automargin": True, "autorange": "reversed", "ticksuffix": "  "},
+        yaxis={"automargin": True, "range": [len(results.pairs) - 0.5, -0.5], "ticksuffix": "  "},
     )
     spec = json.loads(figure.to_json() or "{}")
     spec["layout"].pop("template")  # colours are the App's

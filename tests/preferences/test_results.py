@@ -85,6 +85,13 @@ def test_few_votes_say_how_little_is_known_and_many_do_not(simulate):
     assert "Few votes" not in str(many)
 
 
+def test_an_interval_beside_an_even_split_that_is_no_finding_says_why(simulate):
+    pair = results(simulate(TRUE, count=300, raters=6, nu=0.5)).pairs[0]
+    kept = {"rate": 0.79, "by_rater": (0.52, 0.93)}
+    assert "this pair alone" in str(dataclasses.replace(pair, **kept, p_adjusted=0.2))
+    assert "this pair alone" not in str(dataclasses.replace(pair, **kept, p_adjusted=0.01))
+
+
 def test_a_sweep_gives_win_rates_and_says_why_there_is_no_ranking():
     votes = [Vote(f"{n}", f"r{n % 3}", f"{n}", "i", "j", "a", "b", "left") for n in range(9)]
     found = results(votes)
