@@ -110,13 +110,14 @@ dt {{ color: var(--quiet); }} dd {{ margin: 0; overflow-wrap: anywhere; }}
   @page {{ margin: 14mm; }}
   body {{ font-size: 11pt; padding: 0; max-width: none; print-color-adjust: exact;
     -webkit-print-color-adjust: exact; }}
-  h2, h2 + p {{ break-after: avoid; }} th:first-child {{ position: static; }}
+  h2, h2 + p, .legend {{ break-after: avoid; }} th:first-child {{ position: static; }}
   figure, .answer, .plot, .scroll, .curves {{ break-inside: avoid; }}
   .scroll {{ overflow: visible; }} table {{ font-size: 8.5pt; }} th, td {{ padding: .25rem .4rem; }}
   .plots {{ grid-template-columns: 1fr 1fr; gap: 1rem 1.6rem; }}
   .row {{ grid-template-columns: 3.8rem 1fr 5rem; font-size: 8pt; }}
   .grids, .grids.large {{ grid-template-columns: repeat(4, 1fr); gap: .6rem; }}
-  details {{ display: none; }}
+  details::details-content {{ content-visibility: visible; }} summary {{ list-style: none; }}
+  pre {{ white-space: pre-wrap; overflow-wrap: anywhere; }}
 }}
 </style>
 </head>

@@ -12,6 +12,7 @@ from ...common.contact_sheet import data_url, square_grid
 from ...common.files import replacing
 from ...common.images import open_rgb
 from ...common.page import PAGE, figure
+from ...common.words import plural
 from ...runs import Run, write_bytes
 from ..used_settings import reproduce
 from . import LABEL, table
@@ -151,8 +152,9 @@ def _outliers(outcomes: Sequence[Mapping[str, Any]]) -> str:
         paths = [Path(path) for path in outcome.get("outlier_images") or []]
         if paths:
             caption = (
-                f"{outcome['name']}: {outcome['outliers']:,} outliers and "
-                f"{outcome['near_copies']:,} near-copies among {outcome['images']:,} images"
+                f"{outcome['name']}: {plural(outcome['outliers'], 'outlier')} and "
+                f"{plural(outcome['near_copies'], 'near-copy', 'near-copies')} among "
+                f"{plural(outcome['images'], 'image')}"
             )
             figures.append(_strip(paths, caption, alt=f"outliers of {outcome['name']}"))
     return _section(

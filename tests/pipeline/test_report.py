@@ -9,6 +9,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 from curadiff import runs
+from curadiff.common.page import PAGE
 from curadiff.config import StudySettings
 from curadiff.studies import comparing
 from curadiff.studies.conclusions import conclude
@@ -125,6 +126,11 @@ def test_the_page_fits_a_phone_and_paper(home):
         answer = page.locator(".answer .text").bounding_box()
         assert answer is not None
         assert answer["y"] + answer["height"] < 844, "the answer is on the first screen"
+        folded = "<details><summary>more</summary><pre>settings</pre></details>"
+        page.set_content(PAGE.format(title="folded", body=folded))
+        assert not page.get_by_text("settings").is_visible()
+        page.emulate_media(media="print")  # nobody can unfold paper
+        assert page.get_by_text("settings").is_visible()
         browser.close()
 
 
