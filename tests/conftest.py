@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import socket
@@ -127,3 +128,21 @@ def embedded(dataset):
     curadiff.embed(dataset, encoder="builtin", progress=False)
     dataset.reload()
     return dataset
+
+
+@pytest.fixture(scope="session")
+def small_clip(tmp_path_factory) -> str:
+    """Give open_clip an architecture of two layers, built in a moment; return its name."""
+    import open_clip
+
+    name = "ViT-small-test"
+    half = {"layers": 2, "width": 64}  # a head is 64 wide, as in every model that is published
+    config = {
+        "embed_dim": 32,
+        "vision_cfg": {"image_size": 224, "patch_size": 32, **half},
+        "text_cfg": {"context_length": 77, "vocab_size": 49408, "heads": 1, **half},
+    }
+    file = tmp_path_factory.mktemp("architectures") / f"{name}.json"
+    file.write_text(json.dumps(config))
+    open_clip.add_model_config(file)
+    return name

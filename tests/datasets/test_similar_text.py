@@ -23,13 +23,14 @@ from curadiff.encoders import tokenizers
 from curadiff.operators.embeddings import IndexSimilarity
 from safetensors.torch import load_file, save_file
 
-MODEL, WORDS, K = "ViT-S-32-alt", "a red dress", 7
+MODEL, WORDS, K = "ViT-small-test", "a red dress", 7
 ENCODER = f"open_clip:{MODEL}"
 
 
 @pytest.fixture(scope="module")
-def clip(tmp_path_factory):
+def clip(tmp_path_factory, small_clip):
     """A CLIP model with random weights, and its file."""
+    assert small_clip == MODEL
     torch.manual_seed(0)
     network = open_clip.create_model(MODEL, load_weights=False).eval()
     file = tmp_path_factory.mktemp("weights") / "clip.safetensors"
@@ -252,8 +253,8 @@ def test_wrong_questions_are_refused(indexed):
 
 
 def test_the_activation_is_that_of_the_embeddings():
-    key = f"open_clip:{MODEL}-quickgelu|0123456789abcdef|pixels|float32"
+    key = "open_clip:ViT-S-32-alt-quickgelu|0123456789abcdef|pixels|float32"
     assert encoders.has_text(key)
-    with pytest.raises(WeightsError, match=f"the weights of open_clip:{MODEL}-quickgelu"):
+    with pytest.raises(WeightsError, match="the weights of open_clip:ViT-S-32-alt-quickgelu"):
         encoders.text_encoder(key)
     assert not encoders.has_text("timm:resnet18|0|pixels|float32")
