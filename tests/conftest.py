@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import shutil
 import socket
 import subprocess
 import tempfile
+from collections.abc import Callable
+from datetime import timedelta
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -146,3 +150,36 @@ def small_clip(tmp_path_factory) -> str:
     file.write_text(json.dumps(config))
     open_clip.add_model_config(file)
     return name
+
+
+@pytest.fixture
+def two_ranks(tmp_path) -> Callable[[Callable[[int], Any]], list]:
+    """Call ``work(rank)`` in two forked processes that are a group; return what each returns."""
+    import torch
+    import torch.distributed as dist
+
+    fork = multiprocessing.get_context("fork")
+    meeting = f"file://{tmp_path / 'meeting'}"
+
+    def one(work, rank, answer):
+        torch.set_num_threads(1)  # a forked process has none of its parent's threads
+        group = {"rank": rank, "world_size": 2, "timeout": timedelta(seconds=100)}
+        dist.init_process_group("gloo", init_method=meeting, **group)
+        answer.send(work(rank))
+        dist.destroy_process_group()
+
+    def both(work):
+        started = []
+        for rank in range(2):
+            answer, theirs = fork.Pipe(duplex=False)
+            started.append((fork.Process(target=one, args=(work, rank, theirs)), answer))
+            started[-1][0].start()
+            theirs.close()  # so that the end of a rank without an answer is seen here
+        try:
+            return [answer.recv() for _, answer in started]
+        finally:
+            for process, _ in started:
+                process.join(20)
+                process.kill()
+
+    return both

@@ -1,9 +1,6 @@
 """The classes give what the functions give, in batches and over processes."""
 
 import doctest
-import json
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -101,48 +98,33 @@ def test_the_example_of_the_module_runs():
     assert result.failed == 0
 
 
-RANK = """
-import json, sys
-import numpy as np, torch
-import torch.distributed as dist
-from curadiff import metrics
-rank, path = int(sys.argv[1]), sys.argv[2]
-torch.set_num_threads(1)
-dist.init_process_group("gloo", init_method=f"file://{path}", rank=rank, world_size=2)
-x = np.random.default_rng(5).standard_normal((2, 80, 5)) + 100
-x[1] *= 1.01
-share = slice(0, 30) if rank == 0 else slice(30, 80)  # unequal parts
-made = {
-    "frechet": metrics.FrechetDistance(features=5),
-    "kernel": metrics.KernelDistance(),
-    "shares": metrics.PrecisionRecall(),
-}
-for metric in made.values():
-    metric.update(torch.from_numpy(x[0][share]), real=True)
-    metric.update(torch.from_numpy(x[1][share]), real=False)
-vendi = metrics.VendiScore(features=5)
-vendi.update(torch.from_numpy(x[1][share]))
-values = {name: metric.compute() for name, metric in made.items()}
-print(json.dumps({
-    "frechet": values["frechet"].item(), "kernel": values["kernel"].item(),
-    "precision": values["shares"]["precision"].item(),
-    "recall": values["shares"]["recall"].item(), "vendi": vendi.compute().item(),
-}))
-dist.destroy_process_group()
-"""
+def of_a_share(rank):
+    """What a process says that has seen its unequal part of the images."""
+    x = np.random.default_rng(5).standard_normal((2, 80, 5)) + 100
+    x[1] *= 1.01
+    share = slice(0, 30) if rank == 0 else slice(30, 80)
+    made = {
+        "frechet": metrics.FrechetDistance(features=5),
+        "kernel": metrics.KernelDistance(),
+        "shares": metrics.PrecisionRecall(),
+    }
+    for metric in made.values():
+        metric.update(torch.from_numpy(x[0][share]), real=True)
+        metric.update(torch.from_numpy(x[1][share]), real=False)
+    vendi = metrics.VendiScore(features=5)
+    vendi.update(torch.from_numpy(x[1][share]))
+    values = {name: metric.compute() for name, metric in made.items()}
+    return {
+        "frechet": values["frechet"].item(),
+        "kernel": values["kernel"].item(),
+        "precision": values["shares"]["precision"].item(),
+        "recall": values["shares"]["recall"].item(),
+        "vendi": vendi.compute().item(),
+    }
 
 
-def test_two_processes_give_the_value_of_all_images_together(tmp_path):
-    ranks = [
-        subprocess.Popen(
-            [sys.executable, "-c", RANK, str(rank), str(tmp_path / "meeting")],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path,
-        )
-        for rank in range(2)
-    ]  # fmt: skip
-    outputs = [rank.communicate(timeout=200) for rank in ranks]
-    assert all(rank.returncode == 0 for rank in ranks), outputs
-    found = [json.loads(out.splitlines()[-1]) for out, _ in outputs]
+def test_two_processes_give_the_value_of_all_images_together(two_ranks):
+    found = two_ranks(of_a_share)
     x = np.random.default_rng(5).standard_normal((2, 80, 5)) + 100
     x[1] *= 1.01
     sides = {"real": x[0], "generated": x[1]}

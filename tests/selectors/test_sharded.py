@@ -1,101 +1,66 @@
 """Two processes with some of the rows each pick what one process picks with all of them."""
 
-import json
 import os
-import socket
 import subprocess
 import sys
 
 import numpy as np
 import pytest
-from curadiff.common.errors import EnvironmentFault
+from curadiff.common.errors import EnvironmentFault, SettingsError
 from curadiff.selectors import select
 from curadiff.selectors.distributed import command
 from curadiff.selectors.distributed.sharded import select_sharded
 
-RANK = """
-import json, sys
-import numpy as np, torch
-import torch.distributed as dist
-from curadiff.common.errors import SettingsError
-from curadiff.selectors.distributed.sharded import select_sharded
-torch.set_num_threads(1)
-dist.init_process_group("gloo")
-x = np.load(sys.argv[1], mmap_mode="r")
-cut = [0, int(sys.argv[2]), len(x)]
-part = x[cut[dist.get_rank()] : cut[dist.get_rank() + 1]]
-found = {}
-for method in ("coreset", "typicality"):
-    rows, scores = select_sharded(part, 90, method=method)
-    found[method] = [rows.tolist(), scores.tolist()]
-begin, end = cut[dist.get_rank()], cut[dist.get_rank() + 1]
-asked = json.load(open(sys.argv[4]))
-for method in ("coreset", "typicality"):
-    given = {**asked, "groups": asked["groups"][begin:end]}
-    rows, scores = select_sharded(part, 80, method=method, **given)
-    found["asked " + method] = [rows.tolist(), scores.tolist()]
-rows, scores = select_sharded(part, 90, memory_budget=2**29)
-assert rows.tolist() == found["coreset"][0]
-refused = {
-    "alpha": {"alpha": "auto", "method": "typicality"},
-    "method": {"method": "kmeans"},
-    "budget": {},
-}
-for name, given in refused.items():
-    try:
-        select_sharded(part, 10**6 if name == "budget" else 90, **given)
-    except SettingsError as fault:
-        found[name] = str(fault)
-if dist.get_rank() == int(sys.argv[3]):
-    print(json.dumps(found))
-dist.destroy_process_group()
-"""
+
+def of_a_part(part, asked):
+    """What a rank picks and refuses that holds some of the rows."""
+    found = {}
+    for method in ("coreset", "typicality"):
+        found[method] = select_sharded(part, 90, method=method)
+        found[f"asked {method}"] = select_sharded(part, 80, method=method, **asked)
+    assert select_sharded(part, 90, memory_budget=2**29)[0].tolist() == found["coreset"][0].tolist()
+    refused = {
+        "alpha": {"alpha": "auto", "method": "typicality"},
+        "method": {"method": "kmeans"},
+        "budget": {},
+    }
+    for name, given in refused.items():
+        with pytest.raises(SettingsError) as fault:
+            select_sharded(part, 10**6 if name == "budget" else 90, **given)
+        found[name] = str(fault.value)
+    return found
 
 
-def ranks(path, cut, reporter, asked):
-    (path.parent / "asked.json").write_text(json.dumps(asked))
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    shared = {**os.environ, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
-    started = [
-        subprocess.Popen(
-            [sys.executable, "-c", RANK, str(path), str(cut), str(reporter), "asked.json"],
-            cwd=path.parent,
-            env={**shared, "RANK": str(rank), "WORLD_SIZE": "2", "OMP_NUM_THREADS": "1"},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for rank in range(2)
-    ]
-    said = [process.communicate(timeout=120) for process in started]
-    assert [process.returncode for process in started] == [0, 0], said
-    return json.loads(said[reporter][0])
-
-
-@pytest.mark.parametrize(("cut", "reporter"), [(0, 0), (130, 1)])
-def test_two_ranks_give_the_order_of_one_process(cut, reporter, clusters, tmp_path):
+def test_two_ranks_give_the_order_of_one_process(two_ranks, clusters, tmp_path):
     x, _ = clusters(n=900, copies=60)
     x[5] = 30 * np.eye(16)[0]
     np.save(tmp_path / "x.npy", x)
     asked = {
         "preselected": [3, 700],
         "exclude": list(range(200, 260)),
-        "groups": ["a", "b", "c"] * 300,
         "quotas": {"a": 10, "c": 40},
     }
-    found = ranks(tmp_path / "x.npy", cut, reporter, asked)
+    groups, cuts = ["a", "b", "c"] * 300, (0, 130)  # a rank without rows, and unequal parts
+
+    def work(rank):
+        stored, found = np.load(tmp_path / "x.npy", mmap_mode="r"), []
+        for cut in cuts:
+            mine = slice(0, cut) if rank == 0 else slice(cut, None)
+            found.append(of_a_part(stored[mine], {**asked, "groups": groups[mine]}))
+        return found
+
+    expected = {}
     for method in ("coreset", "typicality"):
-        alone = select(x, 90, method=method)
-        assert found[method][0] == alone.indices.tolist(), method
-        np.testing.assert_allclose(found[method][1], alone.scores, rtol=1e-9)
-        alone = select(x, 80, method=method, **asked)
-        assert found[f"asked {method}"][0] == alone.indices.tolist(), method
-        np.testing.assert_allclose(found[f"asked {method}"][1], alone.scores, rtol=1e-9)
-    assert "coreset, typicality when sharded, got 'kmeans'" in found["method"]
-    assert "budget must be <= 900, the samples that can be chosen" in found["budget"]
-    assert "alpha must be a number when sharded, got 'auto'" in found["alpha"]
+        expected[method] = select(x, 90, method=method)
+        expected[f"asked {method}"] = select(x, 80, method=method, groups=groups, **asked)
+    for found in (one for rank in two_ranks(work) for one in rank):
+        for name, alone in expected.items():
+            rows, scores = found[name]
+            assert rows.tolist() == alone.indices.tolist(), name
+            np.testing.assert_allclose(scores, alone.scores, rtol=1e-9)
+        assert "coreset, typicality when sharded, got 'kmeans'" in found["method"]
+        assert "budget must be <= 900, the samples that can be chosen" in found["budget"]
+        assert "alpha must be a number when sharded, got 'auto'" in found["alpha"]
 
 
 def test_without_a_process_group_it_says_what_to_do():
