@@ -20,7 +20,17 @@ import pytest
 from PIL import Image, ImageDraw
 
 ROOT = Path(__file__).resolve().parents[1]
-SCRATCH = Path(tempfile.mkdtemp(prefix="curadiff-tests-"))
+
+
+def _scratch() -> Path:
+    """Return a new folder, in memory where there is room: on a disk the database waits for it."""
+    memory = Path("/dev/shm")
+    roomy = memory.is_dir() and shutil.disk_usage(memory).free > 4 * 2**30
+    folder = str(memory) if roomy and os.access(memory, os.W_OK) else None
+    return Path(tempfile.mkdtemp(prefix="curadiff-tests-", dir=folder))
+
+
+SCRATCH = _scratch()
 
 os.environ |= {
     "CURADIFF_HOME": str(SCRATCH / "home"),
