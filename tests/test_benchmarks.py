@@ -12,6 +12,7 @@ TRAINING = Path(__file__).parents[1] / "benchmarks" / "training.py"
 GPU = TRAINING.with_name("gpu.py")
 
 
+@pytest.mark.slow
 def test_every_part_of_the_gpu_script_is_rehearsed(tmp_path):
     out = tmp_path / "results.json"
     command = [sys.executable, str(GPU), "--rehearse", "--out", str(out)]

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import shutil
+
 import numpy as np
 import pytest
 import torch
 from curadiff import runs
 from curadiff.config import TrainSettings
-from curadiff.diffusion import prepare
+from curadiff.diffusion import prepare, train_here
 from PIL import Image
 
 TINY = {
@@ -71,6 +73,28 @@ def prepared(pictures, tiny):
         settings = tiny(**values)
         run = runs.create("train", settings.model_dump(), name=name)
         prepare(run, ids=[f"id{i}" for i in range(10)], paths=pictures, settings=settings)
+        return run
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def templates(tmp_path_factory):
+    """Where finished trainings are kept to be copied."""
+    return tmp_path_factory.mktemp("finished")
+
+
+@pytest.fixture
+def finished(prepared, templates):
+    """Give a finished training with tiny settings, of its own: trained once and copied."""
+
+    def make(name, **values):
+        run, template = prepared(name, **values), templates / repr((name, *sorted(values.items())))
+        if template.exists():
+            shutil.copytree(template, run.path, dirs_exist_ok=True)
+        else:
+            train_here(run)
+            shutil.copytree(run.path, template, ignore=shutil.ignore_patterns("manifest.json"))
         return run
 
     return make

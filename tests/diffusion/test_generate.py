@@ -10,16 +10,14 @@ import pytest
 from curadiff import runs
 from curadiff.common.errors import RunError, SettingsError
 from curadiff.config import GenerateSettings
-from curadiff.diffusion import generate, train_here
+from curadiff.diffusion import generate
 from curadiff.diffusion.train import checkpoint
 from PIL import Image
 
 
 @pytest.fixture
-def trained(prepared):
-    run = prepared("one")
-    train_here(run)
-    return run
+def trained(finished):
+    return finished("one")
 
 
 def settings(**values):

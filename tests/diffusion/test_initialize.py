@@ -12,10 +12,8 @@ from curadiff.diffusion.train import checkpoint
 
 
 @pytest.fixture
-def trained(prepared):
-    run = prepared("first")
-    train_here(run)
-    return run
+def trained(finished):
+    return finished("first")
 
 
 @pytest.fixture

@@ -161,15 +161,13 @@ def test_what_an_interrupted_save_left_is_swept(prepared):
     assert not left.exists()
 
 
-def test_only_the_last_checkpoints_are_kept(prepared):
-    run = prepared("one", checkpoint_every=1, keep_checkpoints=2, grid_every=100)
-    train_here(run)
+def test_only_the_last_checkpoints_are_kept(finished):
+    run = finished("one", checkpoint_every=1, keep_checkpoints=2, grid_every=100)
     assert checkpoint.saved_steps(run.path) == [5, 6]
 
 
-def test_the_disk_space_that_is_announced_is_not_exceeded(prepared):
-    run = prepared("one", checkpoint_every=1, keep_checkpoints=2, grid_every=100)
-    train_here(run)
+def test_the_disk_space_that_is_announced_is_not_exceeded(finished):
+    run = finished("one", checkpoint_every=1, keep_checkpoints=2, grid_every=100)
     announced = run.status["disk_bytes_at_most"]
     files = {(f.stat().st_dev, f.stat().st_ino): f.stat().st_size for f in weight_files(run)}
     small = 64_000  # headers and names weigh something in a network as tiny as this
@@ -188,9 +186,8 @@ def weight_files(run):
     return list(run.path.rglob("*.safetensors"))
 
 
-def test_a_checkpoint_that_is_not_there_is_said_with_those_that_are(prepared):
-    run = prepared("one")
-    train_here(run)
+def test_a_checkpoint_that_is_not_there_is_said_with_those_that_are(finished):
+    run = finished("one")
     with pytest.raises(RunError, match=r"has no checkpoint at step 4 \(there: 3, 6\)"):
         checkpoint.load(run.path, 4)
 
@@ -207,10 +204,8 @@ def halve(path):
         lambda folder: (folder / "state.json").write_text(""),
     ],
 )
-def test_a_damaged_checkpoint_is_put_aside_for_the_one_before(prepared, weights, damage):
-    whole, cut = prepared("whole"), prepared("cut")
-    train_here(whole)
-    train_here(cut)
+def test_a_damaged_checkpoint_is_put_aside_for_the_one_before(finished, weights, damage):
+    whole, cut = finished("whole"), finished("cut")
     damage(checkpoint.path_of(cut.path, 6))
     said = []
     cut.set_status = lambda state, **values: said.append(values.get("message"))
@@ -230,25 +225,22 @@ def test_where_no_checkpoint_is_whole_nothing_begins_anew_unasked(prepared):
         generate(run, GenerateSettings(count=1, steps=2))
 
 
-def test_images_need_their_weights_only(prepared):
-    run = prepared("one")
-    train_here(run)
+def test_images_need_their_weights_only(finished):
+    run = finished("one")
     (checkpoint.path_of(run.path, 6) / "state.json").unlink()
     assert (generate(run, GenerateSettings(count=1, steps=2)) / "000000.png").exists()
 
 
-def test_a_copy_of_a_checkpoint_beside_it_is_nobodys_business(prepared):
-    run = prepared("one")
-    train_here(run)
+def test_a_copy_of_a_checkpoint_beside_it_is_nobodys_business(finished):
+    run = finished("one")
     folder = checkpoint.path_of(run.path, 6)
     shutil.copytree(folder, folder.with_name("step-00000006-keep"))
     assert checkpoint.saved_steps(run.path) == [3, 6]
     assert train_here(run) == "finished"
 
 
-def test_tensors_of_another_shape_are_refused(prepared):
-    run = prepared("one")
-    train_here(run)
+def test_tensors_of_another_shape_are_refused(finished):
+    run = finished("one")
     tensors, state = checkpoint.load(run.path, 6)
     tensors["model"]["conv_in.weight"] = tensors["model"]["conv_in.weight"][:, :1]
     checkpoint.save(run.path, 6, tensors, state, keep=2)

@@ -101,11 +101,12 @@ def test_who_asks_to_stop_does_not_wait_for_a_sample_grid(prepared):
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_training_in_this_process_hears_a_signal_too(prepared, monkeypatch, weights, number):
+def test_training_in_this_process_hears_a_signal_too(
+    prepared, finished, monkeypatch, weights, number
+):
     from curadiff.diffusion.train import loop
 
-    whole, run = prepared("whole"), prepared("one")
-    train_here(whole)
+    whole, run = finished("whole"), prepared("one")
     before = signal.getsignal(number)
     step = loop.Training.train_step
 
@@ -137,10 +138,9 @@ def test_the_last_grid_is_drawn_once(prepared, monkeypatch):
     assert [path.name for path in drawn] == ["step-00000003.png", "step-00000006.png"]
 
 
-def test_a_finished_training_can_go_on_longer_as_if_it_always_should(prepared, weights):
-    whole, run = prepared("whole", steps=9), prepared("one")
+def test_a_finished_training_can_go_on_longer_as_if_it_always_should(prepared, finished, weights):
+    whole, run = prepared("whole", steps=9), finished("one")
     train_here(whole)
-    train_here(run)
     change(run, steps=9, checkpoint_every=9, device="auto")
     assert run.record["changes"] == [
         {"step": 6, "before": {"steps": 6, "checkpoint_every": 3, "device": "cpu"}}
@@ -159,17 +159,15 @@ def test_a_finished_training_can_go_on_longer_as_if_it_always_should(prepared, w
         ({"steps": "many"}, "steps must be a whole number, got 'many'"),
     ],
 )
-def test_what_a_training_learned_from_cannot_change(prepared, values, sentence):
-    run = prepared("one")
-    train_here(run)
+def test_what_a_training_learned_from_cannot_change(finished, values, sentence):
+    run = finished("one")
     with pytest.raises(SettingsError, match=sentence):
         change(run, **values)
     assert "changes" not in run.record
 
 
-def test_a_finished_training_has_nothing_left_to_do(prepared, weights):
-    run = prepared("one")
-    train_here(run)
+def test_a_finished_training_has_nothing_left_to_do(finished, weights):
+    run = finished("one")
     before = weights(run)
     assert train_here(run) == "finished"
     assert weights(run) == before
