@@ -16,7 +16,8 @@ from ..config import EvaluateSettings
 from ..datasets.resolving import all_samples
 from ..runs import Run, read_json
 from ..workflows.conditions import Conditions
-from ..workflows.evaluating import NOT_OF_METRICS, Images, compare, featurize, side
+from ..workflows.evaluating import NOT_OF_METRICS, compare
+from ..workflows.evaluation_sides import Images, featurize, side
 from .influences import influences_of
 
 CURVE_METRICS = ("frechet_distance", "precision_recall", "memorization")

@@ -12,7 +12,7 @@ from ..datasets import generated as drawings
 from ..datasets import reading
 
 if TYPE_CHECKING:
-    from .evaluating import Images
+    from .evaluation_sides import Images
 
 CLASSES_NEED = (
     "classes needs data sets on both sides, and one is a folder; import it first: curadiff "

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import warnings
-from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, Unpack
@@ -12,8 +11,6 @@ from typing import Any, Unpack
 import numpy as np
 
 from .. import encoders
-from ..common.errors import DataError
-from ..common.shards import ShardSet, files_of
 from ..common.words import plural
 from ..config import EmbedSettings
 from ..config.options import EmbedOptions
@@ -21,15 +18,13 @@ from ..config.signatures import with_settings
 from ..datasets import locking, reading, vectors
 from ..datasets.database import lost_in_words
 from ..datasets.names import key_of
-from ..encoders.distributed import Ranks, embed_over_processes
 from .over_shards.embedding import embed_to_shards
 from .over_shards.sources import refuse
-from .over_shards.taking import vectors_from
-from .progress import Progress, Report, reporting, tell
+from .progress import Progress, reporting
 from .sources import images_of
+from .vector_sources import compute_features, encoder_source, shards_source
 
 FIELD = "embedding"  # of vectors that come from shards
-CHUNK = 1024  # images between two writes: what an interruption can cost
 
 
 @dataclass(frozen=True)
@@ -143,7 +138,8 @@ def embed(
     if config.to_shards is not None:
         return _to_shards(samples, config, config.to_shards, progress)
     dataset, view = reading.resolve(samples)
-    source = _encoder(config) if config.from_shards is None else _shards(config.from_shards, config)
+    shards = config.from_shards
+    source = encoder_source(config) if shards is None else shards_source(shards, config)
     name = field_of(config)
     pool = reading.read_paths(view)
     files = dict(zip(pool.ids, pool.paths, strict=True))
@@ -195,72 +191,6 @@ def embed(
     )
 
 
-Computed = Generator[tuple[list[int], encoders.Embedded]]
-
-
-@dataclass(frozen=True)
-class Source:
-    """Where vectors come from: an encoder, or shards.
-
-    Attributes:
-        key: Identity of the encoder that made them.
-        error: Largest relative error that the number format causes.
-        compute: Yields rows of a pool with their vectors, scaled to length 1.
-    """
-
-    key: str
-    error: float
-    compute: Callable[[reading.Samples, list[int], str, Report, Progress], Computed]
-
-
-def _encoder(config: EmbedSettings) -> Source:
-    encoder = encoders.load(
-        config.encoder, weights=config.weights, device=config.device, dtype=config.dtype
-    )
-
-    def compute(
-        pool: reading.Samples, rows: list[int], field: str, report: Report, progress: Progress
-    ) -> Computed:
-        for part, embedded in _computed(encoder, pool, rows, config, field, report, progress):
-            unit = encoders.unit(embedded.features)
-            yield part, dataclasses.replace(embedded, features=unit)
-
-    return Source(encoder.key, encoder.error, compute)
-
-
-def _shards(folder: str, config: EmbedSettings) -> Source:
-    """Open shards that another system made.
-
-    Raises:
-        DataError: There are none, or they do not say which encoder made them.
-    """
-    files = files_of(folder)
-    if not files:
-        raise DataError(f"{folder} holds no .parquet files; give a folder of shards.")
-    shards = ShardSet(files)
-    if not shards.encoder:
-        raise DataError(
-            f"{folder} does not say which encoder made its embeddings; write the column encoder."
-        )
-    if config.encoder != EmbedSettings.model_fields["encoder"].default:
-        warnings.warn(
-            f"the vectors are of {shards.encoder}, as {folder} says; encoder={config.encoder} is "
-            "not used",
-            stacklevel=4,
-        )
-
-    def compute(
-        pool: reading.Samples, rows: list[int], field: str, report: Report, progress: Progress
-    ) -> Computed:
-        done = 0
-        for part, embedded in vectors_from(shards, pool, rows):
-            yield part, embedded
-            done += len(part)
-            report(done, len(rows))
-
-    return Source(shards.encoder, 0.0, compute)
-
-
 def _to_shards(samples: Any, config: EmbedSettings, folder: str, progress: Progress) -> EmbedResult:
     """Write the embeddings of images to shards, as the encoder gives them."""
     pool, _ = images_of(samples)
@@ -272,7 +202,7 @@ def _to_shards(samples: Any, config: EmbedSettings, folder: str, progress: Progr
             folder,
             pool,
             encoder.key,
-            lambda rows: _computed(encoder, pool, rows, config, folder, report, progress),
+            lambda rows: compute_features(encoder, pool, rows, config, folder, report, progress),
         )
     return EmbedResult(
         folder,
@@ -284,47 +214,6 @@ def _to_shards(samples: Any, config: EmbedSettings, folder: str, progress: Progr
         changed=written.changed,
         tagged=False,
     )
-
-
-def _computed(
-    encoder: encoders.Encoder,
-    pool: reading.Samples,
-    rows_left: list[int],
-    config: EmbedSettings,
-    target: str,
-    report: Report,
-    progress: Progress,
-) -> Computed:
-    """Yield rows of the pool with their features, by this process or by several."""
-    report(0, len(rows_left))
-    ranks = Ranks(config.processes, config.accelerate, config.weights, config.device)
-    if ranks.several:
-        parts = embed_over_processes(
-            encoder,
-            [pool.paths[row] for row in rows_left],
-            ranks,
-            batch_size=config.batch_size,
-            cache=config.cache,
-            chunk=CHUNK,
-            purpose="\n".join([target, str(config.overwrite), *pool.ids]),
-            progress=report,
-            tell=lambda text: tell(progress, text),
-        )
-        with closing(parts):
-            for places, embedded in parts:
-                yield [rows_left[place] for place in places], embedded
-        return
-    for start in range(0, len(rows_left), CHUNK):
-        rows = rows_left[start : start + CHUNK]
-        yield (
-            rows,
-            encoder.embed(
-                [pool.paths[row] for row in rows],
-                batch_size=config.batch_size,
-                cache=config.cache,
-                progress=lambda done, _, start=start: report(start + done, len(rows_left)),
-            ),
-        )
 
 
 def _write(

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from ... import metrics
-from ...workflows.evaluating import NOT_OF_METRICS, Images, featurize, side
+from ...workflows.evaluating import NOT_OF_METRICS
+from ...workflows.evaluation_sides import Images, featurize, side
 from ..judging import Judge
 from .table import COLUMNS, METRICS
 

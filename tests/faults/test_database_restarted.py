@@ -104,7 +104,7 @@ def state(images):
 
 def embed(encoder, field="vec", **more):
     def work():
-        with patch("curadiff.workflows.embedding.CHUNK", 2):
+        with patch("curadiff.workflows.vector_sources.CHUNK", 2):
             curadiff.embed(NAME, encoder=encoder, field=field, progress=False, **more)
 
     return work

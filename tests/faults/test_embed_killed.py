@@ -41,7 +41,7 @@ def images(tmp_path_factory):
 @pytest.fixture
 def verbs(images, monkeypatch):
     """Give make_state and verbs over six images, two at a time, the last one damaged."""
-    monkeypatch.setattr("curadiff.workflows.embedding.CHUNK", 2)
+    monkeypatch.setattr("curadiff.workflows.vector_sources.CHUNK", 2)
 
     def state():
         dataset = fo.Dataset(NAME, persistent=True)

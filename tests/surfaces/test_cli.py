@@ -8,7 +8,7 @@ from curadiff.cli import flags, main
 from curadiff.cli.app import ROOT, link_plugin
 from curadiff.cli.settings_file import merged
 from curadiff.config import VERBS, TrainSettings, choices
-from curadiff.workflows.selecting import SelectResult
+from curadiff.workflows.select_result import SelectResult
 
 
 def said(capsys, *words: str) -> tuple[int, str, str]:
