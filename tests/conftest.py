@@ -53,7 +53,7 @@ DATABASE: subprocess.Popen | None = None
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Start the database; it ends when the pipe to this process closes, however it dies."""
+    """Start the database; it ends, and its files go, when this process does, however it dies."""
     global DATABASE
     only_hands_out = bool(getattr(config.option, "numprocesses", None))  # the workers run tests
     if MONGOD is None or not MONGOD.is_file() or only_hands_out:
@@ -65,7 +65,7 @@ def pytest_configure(config: pytest.Config) -> None:
     folder.mkdir()
     serve = (
         f"'{MONGOD}' --dbpath '{folder}' --logpath '{folder}/log' --bind_ip 127.0.0.1 "
-        f"--port {port} --wiredTigerCacheSizeGB 0.5 & read end; kill $!; wait"
+        f"--port {port} --wiredTigerCacheSizeGB 0.5 & read end; kill $!; wait; rm -rf '{folder}'"
     )
     DATABASE = subprocess.Popen(
         ["sh", "-c", serve],
