@@ -70,8 +70,8 @@ class MapEmbeddings(BaseOperator):
     slug = "map_embeddings"
     title = "Map embeddings"
     about = (
-        "Lay embeddings out in two dimensions, coloured by selection, in FiftyOne's Embeddings "
-        "panel."
+        "Lay embeddings out in two dimensions, coloured by selection; a lasso shows the images "
+        "inside it."
     )
     button = "Map"
     icon = "bubble_chart"
