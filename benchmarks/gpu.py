@@ -160,6 +160,13 @@ def run_all(names, results, out, seconds, *options, compile_first=True):
                 keep(name, Started(name, path, limit, *options).result())
 
 
+def parts_of_before(out, results):
+    """Return what the file has of the same card and packages."""
+    before = json.loads(out.read_text()) if out.exists() else {}
+    same = all(before.get(key) == results[key] for key in ("card", "python", "packages"))
+    return before["parts"] if same else {}
+
+
 def rehearse(names, results, out):
     """Run parts at toy size in this process."""
     with tempfile.TemporaryDirectory() as folder:
@@ -200,12 +207,8 @@ def main():
         "card": "CPU, toy size" if args.rehearse else torch.cuda.get_device_name(),
         "python": platform.python_version(),
         "packages": versions(),
-        "parts": {},
     }
-    if args.out.exists():
-        before = json.loads(args.out.read_text())
-        if all(before.get(key) == results[key] for key in ("card", "python", "packages")):
-            results["parts"] = before["parts"]
+    results["parts"] = parts_of_before(args.out, results)
     if args.rehearse:
         rehearse(args.only, results, args.out)
     else:

@@ -46,15 +46,15 @@ RECIPES = {  # settings of each; the first four are the presets
     "fast": {"preset": "fast"},
     "lightly-2023": {"preset": "lightly-2023"},
     "cpu-small": {"preset": "cpu-small"},
-    "coarse-first": {
-        "preset": "small-data",
-        "schedule": "cosine",
-        "weighting": "snr+1",
-        "ema_decay": 0.999,
-        "ema_every": 1,
+    "augmented": {  # with the schedule, weighting and average of lightly-2023
+        "augment": 0.12,
+        "dropout": 0.1,
+        "learning_rate": 2e-4,
+        "warmup": 500,
+        "min_snr": 5.0,
     },
-    "augment": {"preset": "small-data", "dropout": 0.0},
-    "dropout": {"preset": "small-data", "augment": 0.0},
+    "without-dropout": {"preset": "small-data", "dropout": 0.0},
+    "without-augment": {"preset": "small-data", "augment": 0.0},
 }
 PRESETS = 5  # of the recipes; the presets and one more come first
 IMAGES = (100_000, 200_000, 400_000, 800_000)

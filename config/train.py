@@ -37,13 +37,18 @@ PRESETS: dict[str, dict[str, Any]] = {
         "min_snr": 5.0,
     },
     # 500 to 10,000 images of any size: against learning them by heart. Augmentation as for
-    # CIFAR-10 and dropout near it in Karras et al. 2022, arXiv:2206.00364, table 7.
+    # CIFAR-10 and dropout near it in Karras et al. 2022, arXiv:2206.00364, table 7; schedule and
+    # weighting for coarse shapes soon, as measured in docs/training.md.
     "small-data": {
         "augment": 0.12,
         "dropout": 0.1,
         "learning_rate": 2e-4,
         "warmup": 500,
         "min_snr": 5.0,
+        "schedule": "cosine",
+        "weighting": "snr+1",
+        "ema_decay": 0.999,
+        "ema_every": 1,
     },
     # 32 px on a processor, an hour on one core; what drew garments in docs/training.md.
     "cpu-small": {

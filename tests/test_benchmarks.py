@@ -12,7 +12,6 @@ TRAINING = Path(__file__).parents[1] / "benchmarks" / "training.py"
 GPU = TRAINING.with_name("gpu.py")
 
 
-@pytest.mark.slow
 def test_every_part_of_the_gpu_script_is_rehearsed(tmp_path):
     out = tmp_path / "results.json"
     command = [sys.executable, str(GPU), "--rehearse", "--out", str(out)]
@@ -44,6 +43,19 @@ def test_a_part_of_the_gpu_script_that_fails_leaves_the_others(tmp_path, monkeyp
     values = json.loads((tmp_path / "part.json").read_text())
     assert values["measured"] == 1
     assert "no such luck" in values["error"]
+
+
+def test_parts_are_added_to_results_of_the_same_card_only(tmp_path, monkeypatch):
+    import runpy
+
+    monkeypatch.syspath_prepend(str(GPU.parent))
+    parts_of_before = runpy.run_path(str(GPU), run_name="gpu")["parts_of_before"]
+    about = {"card": "one", "python": "3.12", "packages": {"torch": "2"}}
+    out = tmp_path / "results.json"
+    assert parts_of_before(out, about) == {}
+    out.write_text(json.dumps({**about, "parts": {"picks": {"seconds": 1}}}))
+    assert parts_of_before(out, about) == {"picks": {"seconds": 1}}
+    assert parts_of_before(out, {**about, "card": "another"}) == {}
 
 
 @pytest.mark.slow

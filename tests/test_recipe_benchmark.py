@@ -57,7 +57,7 @@ def test_nothing_begins_once_the_time_is_over(script, tmp_path, monkeypatch, cap
         monkeypatch.setenv(name, "1")
     given = argparse.Namespace(
         seconds=0, work=None, out=tmp_path / "out", data=[tmp_path / "toy.npz"], threads=1,
-        seeds=1, recipes=["fast", "dropout"], images=[8, 16], parallel=1,
+        seeds=1, recipes=["fast", "without-augment"], images=[8, 16], parallel=1,
     )  # fmt: skip
     assert script["draw"](given) == 0
     assert "4 were left out" in capsys.readouterr().out
@@ -81,7 +81,7 @@ def test_recipes_cover_the_images_that_their_presets_do(script):
     assert settings.cooldown == round(1000 * 1500 / 9000)
     assert settings.ema_decay == pytest.approx(0.999**8)
     assert (settings.augment, settings.dropout, settings.seed) == (0, 0, 3)
-    one = script["settings_of"](cell._replace(recipe="augment"), given)
+    one = script["settings_of"](cell._replace(recipe="without-dropout"), given)
     assert (one.augment, one.dropout) == (0.12, 0)
 
 
