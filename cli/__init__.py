@@ -86,7 +86,7 @@ def _show_warning(
 
     Not those that are for the authors of the libraries used.
     """
-    if issubclass(category, (DeprecationWarning, PendingDeprecationWarning)):
+    if issubclass(category, (DeprecationWarning, PendingDeprecationWarning, SyntaxWarning)):
         return
     print(f"curadiff: note: {' '.join(str(message).split())}", file=sys.stderr)
 

@@ -114,6 +114,7 @@ def test_what_json_cannot_say_becomes_null_or_a_name(home):
 def test_a_warning_is_one_line_without_file_and_line(capsys, monkeypatch):
     def warn(args):
         warnings.warn("the data set 'a' is not\npersistent", stacklevel=1)
+        warnings.warn("invalid escape sequence", SyntaxWarning, stacklevel=1)  # for its author
 
     monkeypatch.setattr(commands.verbs, "list_datasets", warn)
     assert run(capsys, "datasets")[2] == "curadiff: note: the data set 'a' is not persistent\n"
