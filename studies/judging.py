@@ -12,6 +12,7 @@ import numpy as np
 
 from .. import encoders, metrics
 from ..common import preparation
+from ..common.errors import WeightsError
 from ..config import EvaluateSettings
 from ..datasets.resolving import all_samples
 from ..runs import Run, read_json
@@ -24,6 +25,20 @@ CURVE_METRICS = ("frechet_distance", "precision_recall", "memorization")
 """What is computed at checkpoints, of the metrics that the study asks for."""
 
 Judged = tuple[dict[str, Any], dict[str, dict[str, np.ndarray]]]
+
+
+def load_encoder(config: EvaluateSettings) -> encoders.Encoder:
+    """Load the judge's encoder.
+
+    Raises:
+        WeightsError: Its weights cannot be had.
+    """
+    try:
+        return encoders.load(config.encoder, weights=config.weights, device=config.device)
+    except WeightsError as fault:
+        raise WeightsError(
+            f"no judge: {fault} The judge's settings are evaluate.encoder and evaluate.weights."
+        ) from fault
 
 
 class Judge:
@@ -67,8 +82,7 @@ class Judge:
     @cached_property
     def encoder(self) -> encoders.Encoder:
         """The judge's encoder."""
-        config = self.config
-        return encoders.load(config.encoder, weights=config.weights, device=config.device)
+        return load_encoder(self.config)
 
     @property
     def preparation(self) -> str:

@@ -20,7 +20,7 @@ from ...workflows.importing import import_images
 from ...workflows.progress import Progress, reporting, tell
 from ...workflows.sources import folder_of
 from .. import splitting
-from ..judging import Judge
+from ..judging import Judge, load_encoder
 from ..recorded import embed_of
 from . import LABEL, page
 from .arms import Arm, ArmImages, OwnArms, check_arms, drawing_order, list_arms
@@ -149,9 +149,8 @@ class _Preview:
         Raises:
             WeightsError: They cannot be had.
         """
-        config = self.config.evaluate
-        if not encoders.is_here(config.encoder):
-            encoders.load(config.encoder, weights=config.weights, device=config.device)
+        if not encoders.is_here(self.config.evaluate.encoder):
+            load_encoder(self.config.evaluate)
 
     def _divide(self) -> None:
         """Read which images may be used and which are held out, or decide it."""

@@ -319,7 +319,7 @@ def test_what_cannot_be_previewed_gets_a_sentence(embedded, home, settings, faul
 def test_a_judge_without_weights_is_known_before_anything_is_drawn(embedded, home, monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     judge = {"encoder": "dinov2-vit-b14"}
-    with pytest.raises(WeightsError, match="set encoder to builtin"):
+    with pytest.raises(WeightsError, match=r"settings are evaluate\.encoder and"):
         curadiff.preview(embedded, progress=False, **{**SIZES, "evaluate": judge})
     assert not list((home / "runs" / "tiny").glob("runs/*"))
 
