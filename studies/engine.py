@@ -19,6 +19,7 @@ from ..workflows.progress import Progress
 from ..workflows.sources import folder_of
 from . import planning, splitting
 from .directory import open_study
+from .judging import fetch_weights
 from .leaving_out import with_left_out
 from .preview.first import preview_first
 from .recorded import embed_of, in_force
@@ -71,6 +72,7 @@ def study(
     dataset, view = reading.resolve(source)
     planning.check_classes(config, dataset)
     config = with_left_out(config, dataset, view)
+    fetch_weights(dataset, config.embed, config.evaluate)
     run = open_study(config, identity.identity(dataset), folder)
     with Leadership(run) as leads:
         leads.set_status("running", message="preparing", error=None)

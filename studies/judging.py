@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,11 @@ import numpy as np
 from .. import encoders, metrics
 from ..common import preparation
 from ..common.errors import WeightsError
-from ..config import EvaluateSettings
+from ..config import EmbedSettings, EvaluateSettings
 from ..datasets.resolving import all_samples
 from ..runs import Run, read_json
 from ..workflows.conditions import Conditions
+from ..workflows.embedding import field_of
 from ..workflows.evaluating import NOT_OF_METRICS, compare
 from ..workflows.evaluation_sides import Images, featurize, side
 from .influences import influences_of
@@ -33,11 +35,39 @@ def load_encoder(config: EvaluateSettings) -> encoders.Encoder:
     Raises:
         WeightsError: Its weights cannot be had.
     """
-    try:
+    with _settings_named("judge", "evaluate"):
         return encoders.load(config.encoder, weights=config.weights, device=config.device)
+
+
+def fetch_weights(dataset: Any, embed: EmbedSettings, evaluate: EvaluateSettings) -> None:
+    """Fetch weights that will be needed, before anything of a preview or study is written.
+
+    So another encoder can be given under the same name, and nothing fails when it comes to judge.
+
+    Args:
+        dataset: The real images' data set.
+        embed: Settings of the embeddings that arms are selected by.
+        evaluate: Settings of the judge.
+
+    Raises:
+        WeightsError: They cannot be had.
+    """
+    if not encoders.is_here(evaluate.encoder):
+        load_encoder(evaluate)
+    computed = embed.from_shards is None and dataset.get_field(field_of(embed)) is None
+    if computed and not encoders.is_here(embed.encoder):
+        with _settings_named("embeddings", "embed"):
+            encoders.load(embed.encoder, weights=embed.weights, device=embed.device)
+
+
+@contextmanager
+def _settings_named(what: str, group: str) -> Iterator[None]:
+    """Say in a message about weights which settings it means."""
+    try:
+        yield
     except WeightsError as fault:
         raise WeightsError(
-            f"no judge: {fault} The judge's settings are evaluate.encoder and evaluate.weights."
+            f"no {what}: {fault} The settings are {group}.encoder and {group}.weights."
         ) from fault
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Unpack
 
-from ... import encoders, runs
+from ... import runs
 from ...common.errors import Stopped
 from ...common.keys import generated_dataset
 from ...config import PreviewSettings
@@ -20,7 +20,7 @@ from ...workflows.importing import import_images
 from ...workflows.progress import Progress, reporting, tell
 from ...workflows.sources import folder_of
 from .. import splitting
-from ..judging import Judge, load_encoder
+from ..judging import Judge, fetch_weights
 from ..recorded import embed_of
 from . import LABEL, page
 from .arms import Arm, ArmImages, OwnArms, check_arms, drawing_order, list_arms
@@ -77,6 +77,7 @@ def make_preview(
         config = config.model_copy(update={"embed": embed_of(config.name, folder, config.embed)})
         source = import_images(folder).dataset
     dataset, view = reading.resolve(source)
+    fetch_weights(dataset, config.embed, config.evaluate)
     run = open_preview(config, identity.identity(dataset))
     with Lease(run.path):
         run.set_status("running", message="preparing", error=None)
@@ -114,7 +115,6 @@ class _Preview:
 
     def carry_out(self) -> PreviewResult:
         """Draw the first pictures of every arm, then judge and draw the rest."""
-        self._find_judge()
         self._divide()
         order = drawing_order(self.arms)
         pictures = len(order) * self.config.count * len(self.config.noise_seeds)
@@ -142,15 +142,6 @@ class _Preview:
         generated = self.generated if self.config.fields else None
         written = self._write_page("")
         return PreviewResult(self.run, written, outcomes, self.real, generated, self.notes)
-
-    def _find_judge(self) -> None:
-        """Fetch the judge's weights where they are not here, so that it does not fail at the end.
-
-        Raises:
-            WeightsError: They cannot be had.
-        """
-        if not encoders.is_here(self.config.evaluate.encoder):
-            load_encoder(self.config.evaluate)
 
     def _divide(self) -> None:
         """Read which images may be used and which are held out, or decide it."""

@@ -316,12 +316,18 @@ def test_what_cannot_be_previewed_gets_a_sentence(embedded, home, settings, faul
         curadiff.preview(embedded, progress=False, **{**SIZES, **settings})
 
 
-def test_a_judge_without_weights_is_known_before_anything_is_drawn(embedded, home, monkeypatch):
+@pytest.mark.parametrize("verb", ["preview", "study"])
+@pytest.mark.parametrize("group", ["embed", "evaluate"])
+def test_missing_weights_are_known_before_anything_is_written(
+    embedded, home, monkeypatch, verb, group
+):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    judge = {"encoder": "dinov2-vit-b14"}
-    with pytest.raises(WeightsError, match=r"settings are evaluate\.encoder and"):
-        curadiff.preview(embedded, progress=False, **{**SIZES, "evaluate": judge})
-    assert not list((home / "runs" / "tiny").glob("runs/*"))
+    before = sorted(home.rglob("*.json"))
+    other = {"encoder": "dinov2-vit-b14"}
+    settings = {"embed": {"encoder": "builtin"}, "evaluate": {"encoder": "builtin"}, group: other}
+    with pytest.raises(WeightsError, match=rf"The settings are {group}\.encoder and"):
+        getattr(curadiff, verb)(embedded, progress=False, **settings)
+    assert sorted(home.rglob("*.json")) == before
 
 
 def test_other_settings_of_a_step_are_named_one_by_one(home):
