@@ -196,9 +196,10 @@ def test_a_finished_training_goes_on_when_more_steps_are_given(dataset, home, mo
     assert shown()["run"].default == "cut"
     assert not shown(run="cut")["steps"].invalid
     assert shown(run="cut", steps=2)["steps"].error_message.startswith("cut has done 3 steps")
-    for steps in ({}, {"steps": 9}):
-        asked = shown(run="done", **steps)["steps"]
-        assert asked.error_message == "done has finished; give more than 9 steps."
+    begins_with = shown(run="done")["steps"]
+    assert (begins_with.default, begins_with.invalid) == (18, False)  # as many again
+    asked = shown(run="done", steps=9)["steps"]
+    assert asked.error_message == "done has finished; give more than 9 steps."
     assert not shown(run="done", steps=12)["steps"].invalid
     operators = sys.modules[type(verb("resume_training")).__module__].__package__
     training = importlib.import_module("..workflows.training", operators)
