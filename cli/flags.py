@@ -152,6 +152,8 @@ def _help(field: Any) -> str:
     values = choices(field)
     if values and plain_type(field) is not bool and len("|".join(map(str, values))) > WIDTH:
         notes.append(" | ".join(map(str, values)))
+    if (word := alone(field)) is not None:
+        notes.append(f"without a value: {word}")
     if not field.is_required() and field.default not in (None, ""):
         notes.append(f"default: {_shown(field.default)}")
     return f"{text} [{'; '.join(notes)}]" if notes else text

@@ -72,7 +72,7 @@ def study(
     dataset, view = reading.resolve(source)
     planning.check_classes(config, dataset)
     config = with_left_out(config, dataset, view)
-    fetch_weights(dataset, config.embed, config.evaluate)
+    fetch_weights(config.name, dataset, config.embed, config.evaluate)
     run = open_study(config, identity.identity(dataset), folder)
     with Leadership(run) as leads:
         leads.set_status("running", message="preparing", error=None)

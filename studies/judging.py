@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import encoders, metrics
+from .. import encoders, metrics, runs
 from ..common import preparation
 from ..common.errors import WeightsError
 from ..config import EmbedSettings, EvaluateSettings
@@ -39,12 +39,15 @@ def load_encoder(config: EvaluateSettings) -> encoders.Encoder:
         return encoders.load(config.encoder, weights=config.weights, device=config.device)
 
 
-def fetch_weights(dataset: Any, embed: EmbedSettings, evaluate: EvaluateSettings) -> None:
-    """Fetch weights that will be needed, before anything of a preview or study is written.
+def fetch_weights(
+    name: str, dataset: Any, embed: EmbedSettings, evaluate: EvaluateSettings
+) -> None:
+    """Fetch weights that will be needed, before a preview or study of a new name is begun.
 
     So another encoder can be given under the same name, and nothing fails when it comes to judge.
 
     Args:
+        name: Of the preview or study; one that was begun has found them, and may be finished.
         dataset: The real images' data set.
         embed: Settings of the embeddings that arms are selected by.
         evaluate: Settings of the judge.
@@ -52,10 +55,12 @@ def fetch_weights(dataset: Any, embed: EmbedSettings, evaluate: EvaluateSettings
     Raises:
         WeightsError: They cannot be had.
     """
-    if not encoders.is_here(evaluate.encoder):
+    if (runs.home() / "runs" / name / "run.json").exists():
+        return
+    if evaluate.weights is not None or not encoders.is_here(evaluate.encoder):
         load_encoder(evaluate)
     computed = embed.from_shards is None and dataset.get_field(field_of(embed)) is None
-    if computed and not encoders.is_here(embed.encoder):
+    if computed and (embed.weights is not None or not encoders.is_here(embed.encoder)):
         with _settings_named("embeddings", "embed"):
             encoders.load(embed.encoder, weights=embed.weights, device=embed.device)
 

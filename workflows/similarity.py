@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import warnings
 from dataclasses import dataclass
 from typing import Any, Unpack
@@ -117,7 +118,7 @@ def index_of(samples: Any, field: str | None = None) -> str:
     if field not in keys:
         raise DataError(
             f"{field!r} of {dataset.name!r} has no index; make one with: curadiff map "
-            f"{dataset.name} --similar"
+            f"{shlex.quote(dataset.name)} --field {shlex.quote(field)} --similar"
         )
     return keys[field]
 

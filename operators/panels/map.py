@@ -15,8 +15,6 @@ from .base import BasePanel, notify_errors
 
 MOST = 5000  # points that a browser draws and lassoes without delay
 CHOSEN, OTHERS = "#ff6d04", "#8a8a8a"
-LEGEND = {"orientation": "h", "x": 0, "xanchor": "left", "y": 0, "yanchor": "top"}
-"""Below the map: at its side it takes half of a narrow panel, above it lie the plot's tools."""
 
 
 class MapPanel(BasePanel):

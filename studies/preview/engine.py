@@ -77,7 +77,7 @@ def make_preview(
         config = config.model_copy(update={"embed": embed_of(config.name, folder, config.embed)})
         source = import_images(folder).dataset
     dataset, view = reading.resolve(source)
-    fetch_weights(dataset, config.embed, config.evaluate)
+    fetch_weights(config.name, dataset, config.embed, config.evaluate)
     run = open_preview(config, identity.identity(dataset))
     with Lease(run.path):
         run.set_status("running", message="preparing", error=None)
