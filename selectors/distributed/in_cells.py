@@ -10,12 +10,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ...common.devices import choose_device
 from ...common.errors import SettingsError
 from ...version import __version__
 from ..core.rows import Array
@@ -109,7 +110,8 @@ def select_in_cells(
     check(method, budget, n, alpha)
     kept = None
     if key is not None:
-        asked = (budget, method, most, alpha, neighbors, min_distance, outlier_rate, device, seed)
+        computes = str(choose_device(device, float64=True))
+        asked = (budget, method, most, alpha, neighbors, min_distance, outlier_rate, computes, seed)
         kept = Kept(folder, _key(key, x.shape, asked))
     cells = list(divide(x, rank, folder, most=most, seed=seed, kept=kept))
     options: dict[str, Any] = {}
@@ -170,7 +172,7 @@ def _key(key: str, shape: tuple[int, ...], asked: tuple[Any, ...]) -> str:
 
 def _kept_radius(kept: Kept | None, cells: list[Cell], rank: Array) -> float:
     """Return the near-duplicate radius that `near_radius` suggests, or suggested before."""
-    before = None if kept is None else kept.stored("options")
+    before = None if kept is None else kept.stored("options", ["min_distance"])
     if before is not None:
         return float(before["min_distance"])
     radius = near_radius(cells, rank)
@@ -181,7 +183,8 @@ def _kept_radius(kept: Kept | None, cells: list[Cell], rank: Array) -> float:
 
 def _kept_choice(kept: Kept | None, cell: Cell) -> Chosen | None:
     """Return what an earlier call chose from a cell, None where none did."""
-    arrays = None if kept is None else kept.stored(cell.path.name)
+    members = [field.name for field in fields(Chosen)]
+    arrays = None if kept is None else kept.stored(cell.path.name, members)
     return None if arrays is None else Chosen(**{**arrays, "flagged": int(arrays["flagged"])})
 
 

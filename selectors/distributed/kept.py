@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import zipfile
+import zlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from ...common.files import read_json, remove, replacing, write_json
 from ..core.rows import Array
 
 NOTES = "done.json"
+DAMAGE = (OSError, EOFError, ValueError, KeyError, RuntimeError, zipfile.BadZipFile, zlib.error)
+"""What reading an archive of arrays raises that is damaged or has something missing."""
 
 
 class Kept:
@@ -31,27 +34,27 @@ class Kept:
     def __init__(self, folder: Path, key: str) -> None:
         self.folder, self.key = folder, key
         folder.mkdir(parents=True, exist_ok=True)
-        notes = self._notes()
-        self.sizes: dict[str, list[tuple[str, int]]] = {
-            name: [(cell, int(count)) for cell, count in notes.get(name, ())]
-            for name in ("waiting", "divided")
-        }
-        kept = {NOTES} if notes else set()
+        noted = self._noted()
+        self.sizes = noted or {"waiting": [], "divided": []}
+        kept = {NOTES, "options.npz"} if noted else set()
         for cells in self.sizes.values():
             kept |= {f"{cell}{ending}" for cell, _ in cells for ending in (".x", ".rows", ".npz")}
-        if notes:
-            kept.add("options.npz")
         for path in folder.iterdir():
             if path.name not in kept:
                 remove(path)
 
-    def _notes(self) -> dict[str, list[list]]:
-        """Read the notes, empty where they are of another key or damaged."""
+    def _noted(self) -> dict[str, list[tuple[str, int]]] | None:
+        """Read what is noted, None where it is of another key or damaged."""
         try:
             notes = read_json(self.folder / NOTES)
-        except RunError:
-            return {}
-        return notes if notes.get("key") == self.key else {}
+            if notes["key"] != self.key:
+                return None
+            return {
+                name: [(str(cell), int(count)) for cell, count in notes[name]]
+                for name in ("waiting", "divided")
+            }
+        except (RunError, KeyError, TypeError, ValueError, OverflowError):
+            return None
 
     def note(
         self,
@@ -91,10 +94,17 @@ class Kept:
         with replacing(self.folder / f"{name}.npz", durable=True) as part, part.open("wb") as file:
             np.savez(file, allow_pickle=False, **arrays)
 
-    def stored(self, name: str) -> dict[str, Array] | None:
-        """Return arrays that were kept under a name, None where there are none or are damaged."""
+    def stored(self, name: str, members: Iterable[str]) -> dict[str, Array] | None:
+        """Return arrays that were kept under a name, None where one is missing or damaged.
+
+        Args:
+            name: As they were stored.
+            members: What each of them is called.
+        """
         try:
+            with zipfile.ZipFile(self.folder / f"{name}.npz"):
+                pass  # an archive, and not one array or a pickle
             with np.load(self.folder / f"{name}.npz") as arrays:  # each has a checksum
-                return dict(arrays)
-        except (OSError, ValueError, zipfile.BadZipFile):
+                return {member: arrays[member] for member in members}
+        except DAMAGE:
             return None

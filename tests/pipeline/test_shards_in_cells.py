@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import shutil
 from types import SimpleNamespace
 
 import curadiff
 import numpy as np
 import pytest
 from curadiff.cli import main
-from curadiff.common.errors import DataError, SettingsError
+from curadiff.common.errors import DataError, RunError, SettingsError
 from curadiff.common.files import read_json
 from curadiff.common.shards import ShardSet, files_of
 from curadiff.datasets.names import ids_hash
 from curadiff.runs import Busy, Lease
 from curadiff.selectors.distributed import in_cells
+from curadiff.workflows.over_shards.in_cells import discard_cells
 
 pytest.importorskip("pyarrow")
 from .elsewhere import write_elsewhere
@@ -110,4 +114,109 @@ def test_a_selection_in_cells_that_was_stopped_goes_on(
     assert not kept.exists()
     kept.mkdir()  # of a process that died after the picks were written
     assert curadiff.select(shards, to_shards=picks, **options).repeated
+    assert not kept.exists()
+
+
+@pytest.fixture
+def select(home, paths, x, tmp_path, monkeypatch):
+    """Select from 40 rows in cells of 12."""
+    monkeypatch.setattr("curadiff.workflows.over_shards.selecting.MOST", 30)
+    monkeypatch.setattr("curadiff.workflows.over_shards.in_cells.BLOCK", 16)
+    monkeypatch.setitem(in_cells.select_in_cells.__kwdefaults__, "most", 12)
+    shards = write_elsewhere(tmp_path / "pool", paths, x)
+
+    def select(**options):
+        options = {"budget": 5, "method": "coreset", **options}
+        return curadiff.select(shards, to_shards=str(tmp_path / "picks"), **options)
+
+    return select
+
+
+def fails(fault):
+    def fail(*args, **options):
+        raise fault
+
+    return fail
+
+
+def test_whoever_begins_while_cells_are_deleted_keeps_its_own(tmp_path, monkeypatch):
+    kept = tmp_path / ".picks.cells"
+    (kept / "cells").mkdir(parents=True)
+    (kept / "cells" / "old.x").touch()
+    unlink, begun = os.unlink, []
+
+    def begin(path, *args, **options):
+        unlink(path, *args, **options)
+        if str(path).endswith("lease") and not begun:  # another process comes in here
+            begun.append(Lease(kept).__enter__())
+            (kept / "cells").mkdir(exist_ok=True)
+            (kept / "cells" / "new.x").touch()
+
+    monkeypatch.setattr(os, "unlink", begin)
+    monkeypatch.setattr("pathlib.Path.unlink", lambda path, missing_ok=False: begin(path))
+    real = os.scandir
+
+    class LeaseFirst(list):
+        def __enter__(self):
+            return iter(self)
+
+        def __exit__(self, *fault):
+            pass
+
+    monkeypatch.setattr(
+        os, "scandir", lambda at: LeaseFirst(sorted(real(at), key=lambda e: e.name != "lease"))
+    )
+    discard_cells(tmp_path / "picks")
+    assert begun
+    assert [path.name for path in (kept / "cells").iterdir()] == ["new.x"]
+    begun[0].__exit__(None, None, None)
+
+
+@pytest.mark.parametrize("where", ["picks", "cells"])
+def test_what_was_done_is_kept_when_data_or_the_disk_fail(select, tmp_path, monkeypatch, where):
+    kept = tmp_path / ".picks.cells"
+    with monkeypatch.context() as patch:
+        if where == "picks":
+            fault = DataError("the share is away")
+            patch.setattr("curadiff.workflows.over_shards.selecting.write_shard", fails(fault))
+            expected = pytest.raises(DataError, match="the share is away")
+        else:
+            fault = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            patch.setattr(in_cells.Kept, "store", fails(fault))
+            expected = pytest.raises(
+                RunError, match=rf"{kept}: No space left.* free some space .* or delete that folder"
+            )
+        with expected:
+            select()
+    assert list(kept.glob("cells/*.x"))
+    assert not select().repeated
+    assert not kept.exists()
+
+
+@pytest.mark.parametrize("later", ["random", "all at once"])
+def test_any_selection_that_is_written_deletes_cells_of_an_earlier_one(
+    select, tmp_path, monkeypatch, later
+):
+    kept = tmp_path / ".picks.cells"
+    with monkeypatch.context() as patch:
+        patch.setattr(in_cells, "first_round", fails(KeyboardInterrupt()))
+        with pytest.raises(KeyboardInterrupt):
+            select()
+    assert list(kept.glob("cells/*.x"))
+    if later == "all at once":
+        monkeypatch.setattr("curadiff.workflows.over_shards.selecting.MOST", 100)
+    select(method="random" if later == "random" else "coreset")
+    assert not kept.exists()
+
+
+def test_room_is_looked_for_while_the_folder_is_held(select, tmp_path, monkeypatch):
+    kept, real = tmp_path / ".picks.cells", shutil.disk_usage
+
+    def usage(folder):
+        with pytest.raises(Busy):
+            Lease(kept).__enter__()
+        return real(folder)
+
+    monkeypatch.setattr("shutil.disk_usage", usage)
+    select()
     assert not kept.exists()

@@ -7,6 +7,7 @@ from functools import partial
 
 import numpy as np
 import pytest
+from curadiff.common.files import read_json, write_json
 from curadiff.selectors.distributed import cells, in_cells
 from curadiff.selectors.distributed.in_cells import select_in_cells
 
@@ -31,8 +32,7 @@ def choose(pool, tmp_path):
             rank=np.random.default_rng(0).permutation(N),
             folder=tmp_path / "cells",
             most=MOST,
-            device="cpu",
-            **{"method": "typicality", "key": "these rows", **options},
+            **{"device": "cpu", "method": "typicality", "key": "these rows", **options},
         )
 
     return choose
@@ -125,3 +125,39 @@ def test_other_rows_or_settings_begin_anew_and_damage_is_not_used(choose, tmp_pa
         choose(**options)
         assert "note" in steps
         assert "first_round" in steps
+
+
+def test_what_is_kept_and_is_damaged_is_done_again(choose, tmp_path, monkeypatch):
+    first = choose()
+    notes, folder = tmp_path / "cells" / "done.json", tmp_path / "cells"
+    key = read_json(notes)["key"]
+    steps = watched(monkeypatch)
+    for name in (next(folder.glob("cell-*.npz")).name, "options.npz"):
+        content = (folder / name).read_bytes()
+        for damage in ("empty", "cut", "one array", "missing"):
+            with (folder / name).open("wb") as file:
+                if damage == "cut":
+                    file.write(content[: len(content) // 2])
+                elif damage == "one array":
+                    np.save(file, np.ones(3))
+                elif damage == "missing":
+                    np.savez(file, unit=np.ones(3))
+            steps.clear()
+            same(choose(), first)
+            assert steps.count("store") == 1, (name, damage)
+    for other in ([1], 5, *({"key": key, "waiting": w, "divided": []} for w in (5, [["a"]], None))):
+        write_json(notes, other)
+        steps.clear()
+        same(choose(), first)
+        assert steps.count("first_round") == first.cells
+
+
+def test_the_device_that_is_used_decides_and_not_its_word(choose, monkeypatch):
+    monkeypatch.setenv("ACCELERATE_USE_CPU", "1")
+    first = choose(device="cpu")
+    steps = watched(monkeypatch)
+    same(choose(device="auto"), first)
+    assert steps == []
+    monkeypatch.setattr(in_cells, "choose_device", lambda *_, **__: "cuda:0")  # a GPU came
+    choose(device="cpu")
+    assert steps.count("first_round") == first.cells

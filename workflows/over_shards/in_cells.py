@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import shutil
 from collections.abc import Iterator
@@ -12,11 +13,11 @@ from typing import Any
 import numpy as np
 
 from ... import selectors
-from ...common.errors import DataError, SettingsError
+from ...common.errors import DataError, RunError, SettingsError
 from ...common.files import remove, sweep
 from ...common.shards import ShardSet
 from ...config import SelectSettings
-from ...runs import Busy, Lease
+from ...runs import Lease
 from ...selectors.distributed.in_cells import METHODS, InCells, check, select_in_cells
 from ...selectors.random_subset import random_numbers
 from .choice import Chosen, fingerprint
@@ -24,6 +25,8 @@ from .sources import BLOCK, check_finite, check_nonzero
 
 NEEDS_ONE_PASS = ("group_field", "together_field", "weight_field")
 """Settings about extra columns that are compared over all rows at once."""
+CELLS = "cells"  # beside the lease
+FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class PoolInCells:
@@ -61,28 +64,35 @@ class PoolInCells:
     def choosing(self, beside: Path) -> Iterator[Chosen]:
         """Choose rows, with cells in a hidden folder beside a path.
 
-        Leaving the block deletes the folder. Where the work is stopped before, it stays, and the
-        same call goes on from it; a call with other settings or shards begins anew in its place.
+        The folder stays until `discard_cells`: where the work is stopped or the picks cannot be
+        written, the same call goes on from it; one with other settings or shards begins anew.
 
         Raises:
             SettingsError: The budget or an option is not possible in cells.
             DataError: There is no room for the cells.
-            RunError: Another process selects there.
+            RunError: Another process selects there, or the disk is full.
         """
         sweep(beside.parent)
         if self.config.method == "random":
             yield self._random()
             return
         folder = folder_of_cells(beside)
-        _check_room(folder, self.shards)
-        folder.mkdir(parents=True, exist_ok=True)
-        with Lease(folder):
+        with _held(folder):
+            _check_room(folder, self.shards)
             try:
-                yield self._in_cells(folder / "cells")
-            except (SettingsError, DataError):  # going on would end in the same way
-                remove(folder)
+                chosen = self._in_cells(folder / CELLS)
+            except SettingsError:  # going on would end in the same way
+                remove(folder / CELLS)
                 raise
-            remove(folder)
+            except OSError as fault:
+                if fault.errno not in FULL:
+                    raise
+                raise RunError(
+                    f"the cells of this selection could not be written in {folder}: "
+                    f"{fault.strerror}. What is done is kept: free some space and give the same "
+                    "command again, or delete that folder."
+                ) from fault
+            yield chosen
 
     def _random(self) -> Chosen:
         config = self.config
@@ -161,19 +171,38 @@ def folder_of_cells(beside: Path) -> Path:
 
 
 def discard_cells(beside: Path) -> None:
-    """Delete cells that a selection left which was written; those of a process at work stay."""
+    """Delete cells once a selection is written; those of a process at work stay."""
     folder = folder_of_cells(beside)
     if folder.is_dir():
-        with suppress(Busy), Lease(folder):
-            remove(folder)
+        with suppress(RunError), _held(folder):
+            remove(folder / CELLS)
+
+
+@contextmanager
+def _held(folder: Path) -> Iterator[None]:
+    """Hold a folder of cells, which is deleted at the end where it has none.
+
+    The lease goes after the cells, and the folder only where it is empty: another process may
+    have begun in it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with Lease(folder) as lease:
+            try:
+                yield
+            finally:
+                if not (folder / CELLS).exists():
+                    remove(lease.path)
+    finally:
+        with suppress(OSError):
+            folder.rmdir()
 
 
 def _check_room(folder: Path, shards: ShardSet) -> None:
     """Refuse to write cells where they do not fit; a level of them is there twice meanwhile."""
     needed = 2 * len(shards) * (4 * shards.dim + 8)
-    there = sum(path.stat().st_size for path in folder.glob("cells/*")) if folder.is_dir() else 0
-    above = next(path for path in folder.parents if path.is_dir())
-    free = shutil.disk_usage(above).free
+    there = sum(path.stat().st_size for path in folder.glob(f"{CELLS}/*"))
+    free = shutil.disk_usage(folder).free
     if free < needed - there:
         raise DataError(
             f"{folder.parent} has {free / 1e9:,.1f} GB of free space, and cells of these shards "

@@ -102,6 +102,7 @@ def select_from_shards(
                 },
             )
             write_json(unfinished / RECORD, record)
+    discard_cells(folder)  # also what another selection left that was stopped
     return ids, record, folder, False
 
 
