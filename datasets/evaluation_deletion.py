@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
+from .. import runs
 from ..common.errors import DataError
 from . import earlier, generated, identity, info, locking, names, records, recovery
 from .earlier import FIELD
@@ -145,13 +146,22 @@ def _owned(dataset: Any) -> dict[str, list[str]]:
 
 
 def _study_of(dataset: Any, key: str) -> str | None:
-    """Return the study whose name an evaluation's key begins with, None without one.
+    """Return the study that an evaluation is part of, None without one.
 
-    A study's evaluations have fields of the study's name alone.
+    A study's evaluations have fields of the study's name alone: it is known by its run, or by
+    these fields.
     """
-    begin = "evaluate "
-    named = [one.removeprefix(begin) for one in _owned(dataset) if one.startswith(begin)]
-    return next((one for one in named if key_of(key).startswith(f"{one}_")), None)
+    possible = earlier.possible_studies(dataset, key)
+    studies = {key_of(run.id) for run in runs.listing("study")}
+    owned = _owned(dataset)
+    for name in reversed(possible):
+        if (
+            name in studies
+            or f"evaluate {name}" in owned
+            or earlier.of_evaluation(dataset, dataset, key, side="generated", study=name)
+        ):
+            return name
+    return None
 
 
 def _reference(dataset: Any, stored: Mapping[str, Any]) -> Any | None:

@@ -147,6 +147,22 @@ def adopt(dataset: Any, field: str, encoder: str) -> int:
     return len(paths)
 
 
+def all_recorded(dataset: Any, field: str) -> bool:
+    """Tell whether a field has vectors, and each of them is as it was recorded by its encoder."""
+    fo = fiftyone()
+    encoder = info.section(dataset, "encoders").get(field)
+    if encoder is None or not isinstance(dataset.get_field(field), fo.VectorField):
+        return False
+    known = _records(dataset, field, encoder, staged=False)
+    filled = all_samples(dataset).match(fo.ViewField(field) != None)  # noqa: E711, an expression
+    ids = set(filled.values("id"))
+    return (
+        bool(ids)
+        and ids <= {*known}
+        and all(known[id][1] == _hash(vector) for id, vector in stream_vectors(filled, field))
+    )
+
+
 def done(dataset: Any, field: str, encoder: str, files: Mapping[str, str]) -> set[str]:
     """Return which samples have the vector that an encoder makes of their image as it is now.
 

@@ -8,10 +8,11 @@ from curadiff import runs
 from curadiff.common.errors import DataError
 from curadiff.datasets import (
     attribution,
+    cleaning,
+    evaluation_deletion,
     evaluations,
     info,
     pool_fields,
-    records,
     selections,
     vectors,
     workspaces,
@@ -52,12 +53,12 @@ def judge(dataset, key, *, study=None):
         dataset,
         dataset,
         key,
-        values={"fd": 1.0},
+        values={"values": {"precision": 1.0, "coverage": 1.0}},
         config={},
         generated_ids=ids,
-        generated_fields={"realism": ones},
+        generated_fields={"in_manifold": ones > 0, "realism": ones},
         reference_ids=ids,
-        reference_fields={"covered": ones},
+        reference_fields={"covered": ones > 0},
         shared=study,
     )
 
@@ -106,36 +107,92 @@ def test_everything_of_ours_goes_and_everything_of_the_users_stays(theirs):
     )
 
 
+def embed(dataset):
+    vectors.prepare(dataset, "clip", "an encoder", overwrite=False)
+    ids, paths = dataset.values("id"), dataset.values("filepath")
+    x = np.eye(4, dtype=np.float32)
+    vectors.write(dataset, "clip", ids=ids, paths=paths, x=x, encoder="an encoder")
+
+
 def test_what_a_version_that_kept_no_record_wrote_goes_too(theirs):
     before = described(theirs)
-    vectors.prepare(theirs, "clip", "an encoder", overwrite=False)
+    embed(theirs)
     judge(theirs, "plain")
     forget(theirs)
     theirs.add_sample_field("plain_memorized", fo.BooleanField)  # of no metric that was asked for
-    theirs.add_sample_field("plain_rarity", fo.FloatField)
-    theirs.set_values("plain_rarity", [1.0] * 4)
-    judged = theirs.limit(2).values("id")
-    run = records.recorded(theirs, "evaluate_plain")
-    records.record(
-        theirs,
-        "evaluate_plain",
-        verb="evaluate",
-        config={name: run[name] for name in ("values",)},
-        results={"generated_ids": judged, "reference_ids": theirs.values("id")},
-    )
+    theirs.set_values("plain_memorized", [True] * 4)
+    theirs.add_sample_field("plain_rarity", fo.StringField)  # of another type
+    theirs.set_values("plain_rarity", ["mine"] * 4)
+    written = ["clip", "plain_covered", "plain_in_manifold", "plain_realism"]
+    assert sorted(cleaning.written(theirs).names.fields) == written
     theirs.set_values("plain_realism", {theirs.last().id: None}, key_field="id")
-    shown = str(curadiff.clean(theirs))
-    assert "2 fields: clip, plain_covered" in shown  # realism is on a sample that was not judged
-    theirs.limit(2)
-    theirs.set_values("plain_realism", dict.fromkeys(theirs.skip(2).values("id")), key_field="id")
-    assert "3 fields: clip, plain_realism, plain_covered" in str(curadiff.clean(theirs))
+    written.remove("plain_realism")  # is not on every sample that was judged
+    assert sorted(cleaning.written(theirs).names.fields) == written
+    theirs.delete_sample_field("plain_realism")
     curadiff.clean(theirs, yes=True)
     theirs.reload()
     kept = {"plain_memorized", "plain_rarity"}
     assert set(theirs.get_field_schema()) == {*before["fields"], *kept}
-    assert theirs.values("plain_rarity") == [1.0] * 4
+    assert theirs.values("plain_rarity") == ["mine"] * 4
     theirs.delete_sample_fields(list(kept))
     assert described(theirs) == before
+
+
+def test_fields_that_contradict_an_unrecorded_evaluation_are_the_users(theirs):
+    judge(theirs, "plain")
+    forget(theirs)
+    theirs.reload()
+    theirs.set_values("plain_covered", [True, True, True, False])  # a coverage of 0.75, not 1
+    theirs.set_values("plain_in_manifold", [False] * 4)
+    assert list(cleaning.written(theirs).names.fields) == []
+    with pytest.raises(DataError, match="field 'plain_"):
+        judge(theirs, "plain")
+    assert theirs.values("plain_covered") == [True, True, True, False]
+
+
+@pytest.mark.parametrize("kind", [fo.StringField, fo.VectorField])
+def test_a_field_made_again_under_the_name_of_unrecorded_vectors_is_the_users(theirs, kind):
+    embed(theirs)
+    forget(theirs)
+    theirs.delete_sample_field("clip")
+    theirs.add_sample_field("clip", kind)
+    theirs.set_values("clip", ["a"] * 4 if kind is fo.StringField else list(np.eye(4)[::-1]))
+    assert list(cleaning.written(theirs).names.fields) == []
+
+
+def test_an_evaluation_whose_name_begins_as_another_is_of_no_study(theirs, home):
+    judge(theirs, "inception")
+    evaluations.write_evaluation(
+        theirs, theirs, "inception_kernel", values={"values": {"kernel_distance": 1.0}},
+        config={}, generated_ids=theirs.values("id"), generated_fields={},
+        reference_ids=theirs.values("id"), reference_fields={},
+    )  # fmt: skip
+    evaluation_deletion.delete_evaluation(theirs, "inception_kernel")
+    assert set(info.section(theirs, "evaluations")) == {"inception"}
+
+
+@pytest.mark.parametrize("known_by", ["record", "run", "fields"])
+def test_an_evaluation_of_a_study_is_not_deleted_alone(theirs, home, known_by):
+    made = fo.Dataset(persistent=True)
+    made.add_samples([fo.Sample(filepath=f"/g{n}.png") for n in range(2)], progress=False)
+    ids, real = made.values("id"), theirs.values("id")
+    evaluations.write_evaluation(
+        made, theirs, "a_random_s0", values={"values": {"precision": 0.5, "coverage": 1.0}},
+        config={"reference": theirs.name}, generated_ids=ids,
+        generated_fields={"in_manifold": np.array([True, False])},
+        reference_ids=real, reference_fields={"covered": np.ones(4, bool)}, shared="a",
+    )  # fmt: skip
+    if known_by != "record":
+        forget(made)
+    if known_by == "run":
+        made.reload()
+        made.delete_sample_field("a_in_manifold")
+        runs.create("study", {"arms": [{"name": "random"}], "seeds": [0]}, name="a")
+    with pytest.raises(DataError, match="part of the study 'a'"):
+        evaluation_deletion.plan_deletion(made, "a_random_s0")
+    if known_by == "fields":
+        assert list(cleaning.written(made).names.fields) == ["a_in_manifold"]
+    made.delete()
 
 
 def test_what_the_user_made_under_our_names_stays(theirs):
