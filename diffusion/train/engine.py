@@ -133,8 +133,8 @@ def speed_up_by(
         settings: Of the training.
         device: Where it trains.
         processes: How many train.
-        fuses: Whether its network has fused kernels there. Recorded, those are as fast as compiled
-            code (benchmarks/results), at once.
+        fuses: Whether its network has fused kernels there. Recorded, those were faster
+            than any compiled code that was measured (docs/training.md), at once.
     """
     on_gpu = device.type == "cuda"
     can_record = on_gpu and settings.accumulate == 1 and processes == 1
