@@ -79,6 +79,9 @@ def prepare(dataset: Any, field: str, encoder: str, *, overwrite: bool) -> None:
             "another field, or overwrite."
         )
     ours = Names(fields=[field])
+    entry = info.section(dataset, names.MADE).get(f"field {field}", {})
+    # A stamp is the last step: without one, a try that died may have left the field ungrouped.
+    begun = entry.get("by") == _owner(field) and "stamp" not in entry
     filled = foreign(dataset, field)
     if filled:
         raise DataError(
@@ -94,6 +97,7 @@ def prepare(dataset: Any, field: str, encoder: str, *, overwrite: bool) -> None:
     )
     if existing is None:
         dataset.add_sample_field(field, fo.VectorField, description=ABOUT)
+    if existing is None or begun:  # else a person may have moved it
         sidebar.fold(dataset, sidebar.EMBEDDING, [field])
     names.stamp(dataset, _owner(field), ours)
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from curadiff.common.errors import DataError
+from curadiff.datasets import locking, sidebar, vectors
 from PIL import Image
 
 NAME = "small"
@@ -78,6 +79,34 @@ def test_anew(harness, verbs, every):
 @pytest.mark.parametrize("every", [14, pytest.param(1, marks=pytest.mark.slow)])
 def test_overwriting_with_another_encoder(harness, verbs, every):
     check(harness.positions(verbs["embedded"], verbs["other"], every=every), every)
+
+
+def test_a_field_is_in_its_group_wherever_its_preparation_was_killed(harness, verbs):
+    def prepare():
+        dataset = fo.load_dataset(NAME)
+        with locking.exclusive(dataset, "embed"):
+            vectors.prepare(dataset, "vec", "an-encoder", overwrite=False)
+
+    check(harness.positions(verbs["state"], prepare), 1)
+    groups = harness.undisturbed([prepare])["datasets"][NAME]["app_config"]["sidebar_groups"]
+    assert [group["name"] for group in groups if "vec" in group["paths"]] == [sidebar.EMBEDDING]
+
+
+def test_a_field_that_a_person_took_out_of_its_group_stays_there(harness, verbs):
+    harness.save(verbs["embedded"])
+
+    def moved():
+        dataset = fo.load_dataset(NAME)
+        for group in dataset.app_config.sidebar_groups:
+            group.paths = [path for path in group.paths if path != "vec"]
+            if group.name == "other":
+                group.paths = [*group.paths, "vec"]
+        dataset.save()
+        verbs["first"]()
+        groups = fo.load_dataset(NAME, reload=True).app_config.sidebar_groups
+        return [group.name for group in groups if "vec" in group.paths]
+
+    assert harness.child(moved) == ["other"]
 
 
 @pytest.mark.slow
