@@ -239,10 +239,10 @@ def test_a_study_of_shards_selects_with_their_vectors(home, paths, x, tmp_path, 
     class Opened(Exception):
         pass
 
-    def open_study(config, *others):
-        raise Opened(config.embed.from_shards)
+    def fetch_weights(name, dataset, embed, evaluate):  # the first thing done with the settings
+        raise Opened(embed.from_shards)
 
-    monkeypatch.setattr("curadiff.studies.engine.open_study", open_study)
+    monkeypatch.setattr("curadiff.studies.engine.fetch_weights", fetch_weights)
     try:
         others = {"encoder": "builtin"}, {"weights": "w.pt"}, {"dtype": "float32"}
         for embed in ({}, {"device": "auto", "cache": True}, *others):
