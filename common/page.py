@@ -140,3 +140,17 @@ def figure(url: str, caption: str, *, alt: str) -> str:
         f"<figure><img src='{url}' alt='{html.escape(alt)}'>"
         f"<figcaption>{html.escape(caption)}</figcaption></figure>"
     )
+
+
+def track_row(name: str, marks: str, value: str) -> str:
+    """Return a row of a chart: its name, marks on a track, and a value.
+
+    Args:
+        name: Plain text.
+        marks: HTML of what stands on the track.
+        value: HTML.
+    """
+    return (
+        f"<div class=row><span class=arm>{html.escape(name)}</span>"
+        f"<span class=track>{marks}</span><span class=value>{value}</span></div>"
+    )

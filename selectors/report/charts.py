@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ...common.page import track_row
 from ...common.words import plural
 from .figures import color
 
@@ -45,7 +46,7 @@ def draw_bands(report: Report) -> str:
                 f"<i class=band style='left:{low:.2f}%;width:{max(top - low, 0.4):.2f}%'></i>"
                 f"<i class=dot style='left:{at:.2f}%;--color:{color(place)}'></i>"
             )
-            lines.append(_row(name, marks, number_text(key, row[key])))
+            lines.append(track_row(name, marks, number_text(key, row[key])))
         lines.append(_axis("0", number_text(key, high)))
         charts.append(_plot(what, reading, "".join(lines)))
     return (
@@ -149,7 +150,7 @@ def _shares(drawn: Any) -> str:
             for trace in selections
         )
         value = " / ".join(f"{trace.y[place]:.0%}" for trace in selections)
-        lines.append(_row(str(pool.x[place]), marks, value))
+        lines.append(track_row(str(pool.x[place]), marks, value))
     return _plot(
         "Class shares",
         "a dashed line for the pool",
@@ -171,13 +172,6 @@ def _plot(title: str, reading: str, inside: str, *, kind: str = "plot") -> str:
     return (
         f"<figure class='{kind}'><figcaption>{html.escape(title)} "
         f"<small>{html.escape(reading)}</small></figcaption>{inside}</figure>"
-    )
-
-
-def _row(name: str, marks: str, value: str) -> str:
-    return (
-        f"<div class=row><span class=arm>{html.escape(name)}</span>"
-        f"<span class=track>{marks}</span><span class=value>{value}</span></div>"
     )
 
 

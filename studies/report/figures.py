@@ -7,6 +7,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ...common.page import track_row
 from ..comparing import SHOWN, RealScore, Spread, Summary, number
 from .charts import colors
 
@@ -68,21 +69,14 @@ def _dot_chart(
                 f"title='seed {seed}: {number(value)}'></i>"
                 for seed, value in spread.values.items()
             )
-        lines.append(_row(arm, fixed + marks, str(spread) if spread else "–"))
+        lines.append(track_row(arm, fixed + marks, str(spread) if spread else "–"))
     if real is not None:
-        lines.append(_row("real images", fixed, number(real.value)))
+        lines.append(track_row("real images", fixed, number(real.value)))
     axis = f"<span>{number(low)}</span><span>{number(high)}</span>"
     return (
         f"<figure class=plot><figcaption>{_capital(title)} <small>{better} is better</small>"
         f"</figcaption>{''.join(lines)}<div class='row axis'><span></span>"
         f"<span class=track>{axis}</span><span></span></div></figure>"
-    )
-
-
-def _row(arm: str, marks: str, value: str) -> str:
-    return (
-        f"<div class=row><span class=arm>{html.escape(arm)}</span>"
-        f"<span class=track>{marks}</span><span class=value>{value}</span></div>"
     )
 
 

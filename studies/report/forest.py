@@ -9,6 +9,7 @@ from typing import Any
 
 from ... import runs
 from ...common.errors import RunError
+from ...common.page import track_row
 from ...runs import Run
 from .. import comparing
 from .charts import colors
@@ -134,10 +135,7 @@ def forest_section(
                 f"<i class=whisker style='{wide(one.low, one.high)};--color:{color[one.arm]}'></i>"
             )
         marks += f"<i class=dot style='left:{at(one.value)};--color:{color[one.arm]}'></i>"
-        lines.append(
-            f"<div class=row><span class=arm>{html.escape(one.arm)}</span>"
-            f"<span class=track>{marks}</span><span class=value>{_text(one)}</span></div>"
-        )
+        lines.append(track_row(one.arm, marks, _text(one)))
     title, better = comparing.SHOWN[metric]
     name = html.escape(baseline)
     good = ("← better", "worse →") if better == "lower" else ("← worse", "better →")
