@@ -11,33 +11,22 @@ from __future__ import annotations
 import contextlib
 import os
 import pickle
-import re
 import shutil
 import signal
-import sys
-import tempfile
 import threading
 import time
-import traceback
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pymongo
-from bson import ObjectId, json_util
-from pymongo import monitoring
+from bson import json_util
 
-DATABASE = "curadiff-faults"
-WRITES = {"insert", "update", "delete", "findAndModify", "create", "createIndexes", "drop"}
-WRITES |= {"dropIndexes", "renameCollection"}
-LOST = 97  # exit status of a process that killed itself at the wanted write
-TIMES = {"created_at", "last_modified_at", "last_loaded_at", "last_deletion_at", "timestamp"}
-TIMES |= {"created", "uploadDate", "uploaded_at"}
-STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[.\d]*(\+00:00|Z)?")
-HEX = re.compile(r"\b[0-9a-f]{24}\b")
+from .killed_process import DATABASE, LISTENER, LOST, run_and_exit
+from .snapshots import HEX, describe, difference
+
 DEADLINE = 60  # seconds for one process
 
 Work = Callable[[], Any]
@@ -180,7 +169,7 @@ class Harness:
         with self._database() as base:
             stored = {name: list(base[name].find()) for name in base.list_collection_names()}
         stored = {name: found for name, found in stored.items() if name != "system.profile"}
-        return {"datasets": _datasets(stored, self.known), **_rest(stored, self.known)}
+        return describe(stored, self.known)
 
     def listener(self) -> Any:
         """Return what listens to the writes of a process, with ``at(number, call)``."""
@@ -200,7 +189,7 @@ class Harness:
             pid = os.fork()
         if pid == 0:
             os.close(reader)
-            _be_child(work, writer, self.files, kill, gate, count)
+            run_and_exit(work, writer, self.files, kill, gate, count)
         os.close(writer)
         return pid, os.fdopen(reader, "rb")
 
@@ -230,216 +219,3 @@ class Harness:
     def _database(self) -> Any:
         with pymongo.MongoClient(os.environ["FIFTYONE_DATABASE_URI"]) as client:
             yield client[DATABASE]
-
-
-class Killer(monitoring.CommandListener):
-    """Ends this process at its n-th command that writes."""
-
-    def __init__(
-        self, number: int, late: bool, call: Callable[[], Any] = lambda: os._exit(LOST)
-    ) -> None:
-        self.left, self.late, self.call = number, late, call
-
-    def started(self, event: Any) -> None:
-        """Count a write, and end before it is sent."""
-        if event.command_name in WRITES and threading.current_thread().name != "curadiff-lock":
-            self.left -= 1
-            if self.left == 0 and not self.late:
-                self.call()
-
-    def succeeded(self, event: Any) -> None:
-        """End after the write was acknowledged."""
-        if event.command_name in WRITES and self.left == 0 and self.late:
-            self.call()
-
-    def failed(self, event: Any) -> None:
-        """Treat a write that the server refused like one that it took."""
-        self.succeeded(event)
-
-
-def _be_child(
-    work: Work,
-    writer: int,
-    files: Path,
-    kill: tuple[int, bool] | None,
-    gate: Path | None,
-    count: bool,
-) -> None:
-    try:
-        _connect_anew(files)
-        if gate is not None:
-            gate.with_name(f"{gate.name}.{os.getpid()}").touch()
-            while not gate.exists():
-                time.sleep(0.002)
-        if kill is not None:
-            LISTENER.inner = Killer(*kill)
-        value = work()
-        if count:
-            value = -1 - LISTENER.inner.left
-        told = (True, True if value is None else value)
-    except BaseException as fault:
-        fault.add_note(traceback.format_exc())
-        told = (False, fault)
-    try:
-        data = pickle.dumps(told)
-    except Exception:
-        data = pickle.dumps((False, RuntimeError(repr(told[1]))))
-    with os.fdopen(writer, "wb") as pipe:
-        pipe.write(data)
-    os._exit(0)
-
-
-class Switch(monitoring.CommandListener):
-    """Is registered before the client is made, and listens once it is told to."""
-
-    inner: Killer | None = None
-
-    def at(self, number: int, call: Callable[[], Any]) -> None:
-        """Call something before the n-th write from now on."""
-        self.inner = Killer(number, False, call)
-
-    def started(self, event: Any) -> None:
-        """Pass on."""
-        if self.inner:
-            self.inner.started(event)
-
-    def succeeded(self, event: Any) -> None:
-        """Pass on."""
-        if self.inner:
-            self.inner.succeeded(event)
-
-    def failed(self, event: Any) -> None:
-        """Pass on."""
-        if self.inner:
-            self.inner.failed(event)
-
-
-LISTENER = Switch()
-
-
-def _connect_anew(files: Path) -> None:
-    """Give a forked process connections and a home of its own; its parent's stay as they are."""
-    import fiftyone as fo
-    import mongoengine.connection as connection
-    from fiftyone.core.odm import database
-
-    class Parents:
-        def close(self) -> None:
-            """Leave the parent's connection alone."""
-
-    for alias in list(connection._connections):
-        connection._connections[alias] = Parents()
-    connection.disconnect_all()
-    database._client = database._async_client = None
-    fo.Dataset._instances.clear()
-    fo.config.database_name = DATABASE
-    os.environ["FIFTYONE_DATABASE_NAME"] = DATABASE
-    os.environ["CURADIFF_HOME"] = str(files / "home")
-    if "torch" in sys.modules:
-        sys.modules["torch"].set_num_threads(1)
-    tempfile.tempdir = str(files)
-    monitoring.register(LISTENER)
-    database._connect()
-
-
-def difference(wanted: Any, found: Any, path: str = "") -> str:
-    """Say where two snapshots differ first."""
-    if isinstance(wanted, dict) and isinstance(found, dict):
-        for key in sorted(set(wanted) | set(found), key=str):
-            if wanted.get(key) != found.get(key):
-                return difference(wanted.get(key), found.get(key), f"{path}/{key}")
-    if isinstance(wanted, list) and isinstance(found, list) and len(wanted) == len(found):
-        for number, (one, other) in enumerate(zip(wanted, found, strict=True)):
-            if one != other:
-                return difference(one, other, f"{path}/{number}")
-    return f"{path} is {str(found)[:400]}, not {str(wanted)[:400]}"
-
-
-def _datasets(stored: dict[str, list], known: set[str]) -> dict[str, Any]:
-    """Describe every data set with what it refers to."""
-    by_id = {
-        name: {one["_id"]: one for one in stored.get(name, [])}
-        for name in ("runs", "views", "workspaces", "fs.files")
-    }
-    chunks: dict[Any, bytes] = {}
-    for chunk in sorted(stored.get("fs.chunks", []), key=lambda one: one["n"]):
-        chunks[chunk["files_id"]] = chunks.get(chunk["files_id"], b"") + chunk["data"]
-
-    def look(name: str, reference: Any) -> Any:
-        found = by_id[name].get(getattr(reference, "id", reference), "dangling")
-        if name == "runs" and found != "dangling" and found.get("results") is not None:
-            data = chunks.get(found["results"], b"null")
-            found = {**found, "results": json_util.loads(data.decode())}
-        return found
-
-    described = {}
-    for one in stored.get("datasets", []):
-        refs = {
-            "runs": {key: look("runs", ref) for key, ref in one.get("runs", {}).items()},
-            "brain_methods": {
-                key: look("runs", ref) for key, ref in one.get("brain_methods", {}).items()
-            },
-            "saved_views": [look("views", ref) for ref in one.get("saved_views", [])],
-            "workspaces": [look("workspaces", ref) for ref in one.get("workspaces", [])],
-            "sample_fields": sorted(one.get("sample_fields", []), key=lambda f: f["name"]),
-        }
-        samples = stored.get(one["sample_collection_name"], [])
-        samples = [{**s, "tags": sorted(s.get("tags", []))} for s in samples]
-        told = {**one, **refs, "samples": sorted(samples, key=lambda s: s.get("filepath", ""))}
-        told["sample_collection_name"] = "samples"
-        described[one["name"]] = _plain(told, known)
-    return described
-
-
-def _rest(stored: dict[str, list], known: set[str]) -> dict[str, Any]:
-    """Describe the other collections: those of ours in full, of FiftyOne's how much is there."""
-    samples = {one["sample_collection_name"] for one in stored.get("datasets", [])}
-    ours = {
-        name: sorted((_plain(one, known) for one in found), key=str)
-        for name, found in stored.items()
-        if name.startswith("curadiff.") and found
-    }
-    ours = {
-        name: [{k: v for k, v in one.items() if k != "_id"} for one in found]
-        for name, found in ours.items()
-    }
-    vectors: dict[tuple, tuple] = {}  # per sample, as two runs may cut them differently
-    for one in sorted(stored.get("curadiff.vectors", []), key=lambda one: one["_id"]):
-        for row in range(len(one["ids"]) // 12):
-            sample = str(_plain(ObjectId(one["ids"][12 * row : 12 * row + 12]), known))
-            mark = slice(8 * row, 8 * row + 8)
-            where = (one["field"], one["staged"], sample)
-            vectors[where] = (one["encoder"], one["contents"][mark], one["hashes"][mark])
-    if "curadiff.vectors" in ours:
-        ours["curadiff.vectors"] = sorted(vectors.items())
-    counts = {
-        name: len(stored.get(name, [])) for name in ("runs", "views", "workspaces", "fs.files")
-    }
-    files = {chunk["files_id"] for chunk in stored.get("fs.chunks", [])}
-    lost = files - {one["_id"] for one in stored.get("fs.files", [])}
-    others = sorted(name for name, found in stored.items() if name.startswith("samples.") and found)
-    return {
-        **ours,
-        "counts": counts,
-        "pieces without a file": len(lost),
-        "samples without a data set": len([name for name in others if name not in samples]),
-    }
-
-
-def _plain(value: Any, known: set[str]) -> Any:
-    if isinstance(value, dict):
-        return {
-            str(_plain(key, known)): _plain(one, known)
-            for key, one in value.items()
-            if key not in TIMES
-        }
-    if isinstance(value, list | tuple):
-        return [_plain(one, known) for one in value]
-    if isinstance(value, ObjectId):
-        return str(value) if str(value) in known else "new"
-    if isinstance(value, datetime):
-        return "time"
-    if isinstance(value, str):
-        text = HEX.sub(lambda found: found[0] if found[0] in known else "new", value)
-        return STAMP.sub("time", text)
-    return value
