@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 from curadiff import diffusion, runs
 from curadiff.cli import flags, main
 from curadiff.cli.app import ROOT, link_plugin
 from curadiff.cli.settings_file import merged
-from curadiff.config import VERBS, TrainSettings, choices
+from curadiff.config import VERBS, StudySettings, TrainSettings, choices
+from curadiff.workflows.doctor import disk_of
 from curadiff.workflows.select_result import SelectResult
 
 
@@ -141,11 +144,17 @@ def test_select_and_evaluate_print_what_comes_next(embedded, photos, capsys):
     assert "40 / 40" in row
 
 
-def test_doctor_is_healthy_here(capsys):
-    status, out, _ = said(capsys, "doctor")
-    assert status == 0, out
-    for subject in ("fiftyone", "device", "database", "weights", "disk"):
-        assert subject in out
+def test_doctor_is_healthy_where_the_disk_holds_a_study(capsys, monkeypatch):
+    need = disk_of(StudySettings())
+    disk = SimpleNamespace(free=0)
+    monkeypatch.setattr("shutil.disk_usage", lambda folder: disk)
+    for free, healthy in ((need + 1, True), (need, False)):
+        disk.free = free
+        status, out, _ = said(capsys, "doctor")
+        assert (status == 0) == healthy, out
+        for subject in ("fiftyone", "device", "database", "weights"):
+            assert f"ok  {subject}" in out
+        assert f"{'ok' if healthy else '!!'}  disk         {free / 1e9:.0f} GB free in " in out
 
 
 def test_doctor_says_which_default_encoders_are_missing_and_what_needs_none(capsys, home):
