@@ -16,18 +16,25 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 from PIL import Image, ImageDraw
 
 ROOT = Path(__file__).resolve().parents[1]
+MEMORY = Path("/dev/shm")
+LEAST_ROOM = 2**29  # bytes; below this the database, which writes 300 MB, may die without a word
+
+
+def room(folder: Path) -> int:
+    """Return how many bytes can still be written in a folder, which may lie in memory."""
+    free = shutil.disk_usage(folder).free
+    return min(free, psutil.virtual_memory().available) if folder.is_relative_to(MEMORY) else free
 
 
 def _scratch() -> Path:
     """Return a new folder, in memory where there is room: on a disk the database waits for it."""
-    memory = Path("/dev/shm")
-    roomy = memory.is_dir() and shutil.disk_usage(memory).free > 4 * 2**30
-    folder = str(memory) if roomy and os.access(memory, os.W_OK) else None
-    return Path(tempfile.mkdtemp(prefix="curadiff-tests-", dir=folder))
+    roomy = MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and room(MEMORY) > 4 * 2**30
+    return Path(tempfile.mkdtemp(prefix="curadiff-tests-", dir=MEMORY if roomy else None))
 
 
 SCRATCH = _scratch()
@@ -65,7 +72,7 @@ def pytest_configure(config: pytest.Config) -> None:
     folder.mkdir()
     serve = (
         f"'{MONGOD}' --dbpath '{folder}' --logpath '{folder}/log' --bind_ip 127.0.0.1 "
-        f"--port {port} --wiredTigerCacheSizeGB 0.5 & read end; kill $!; wait; rm -rf '{folder}'"
+        f"--port {port} --wiredTigerCacheSizeGB 0.5 & read end; kill $!; wait; rm -rf '{SCRATCH}'"
     )
     DATABASE = subprocess.Popen(
         ["sh", "-c", serve],
@@ -81,6 +88,25 @@ def pytest_unconfigure() -> None:
     if DATABASE is not None:
         DATABASE.communicate(timeout=30)
     shutil.rmtree(SCRATCH, ignore_errors=True)
+
+
+def shortage(free: int) -> str:
+    """Say that too little can be written where the database lies, or nothing."""
+    if free >= LEAST_ROOM:
+        return ""
+    return (
+        f"{free / 1e6:.0f} MB can still be written in {SCRATCH.parent}, where the tests' database "
+        f"lies, and it needs {LEAST_ROOM / 1e6:.0f} MB; free some and run the tests again"
+    )
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _room_is_left(request):
+    """End all tests with a sentence before the database would die of a full disk or memory."""
+    message = shortage(room(SCRATCH))
+    if message:
+        request.session.shouldstop = message
+        pytest.fail(message, pytrace=False)
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -186,10 +212,14 @@ def two_ranks(tmp_path) -> Callable[[Callable[[int], Any]], list]:
             started[-1][0].start()
             theirs.close()  # so that the end of a rank without an answer is seen here
         try:
-            return [answer.recv() for _, answer in started]
+            answers = [answer.recv() for _, answer in started]
+            for process, _ in started:
+                process.join(60)
+            assert [process.exitcode for process, _ in started] == [0, 0]  # None: still there
+            return answers
         finally:
             for process, _ in started:
-                process.join(20)
                 process.kill()
+                process.join()
 
     return both

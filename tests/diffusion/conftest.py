@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -79,22 +80,24 @@ def prepared(pictures, tiny):
 
 
 @pytest.fixture(scope="session")
-def templates(tmp_path_factory):
-    """Where finished trainings are kept to be copied."""
-    return tmp_path_factory.mktemp("finished")
+def templates() -> dict[str, Path]:
+    """Folders of finished trainings, to be copied, by what was trained."""
+    return {}
 
 
 @pytest.fixture
-def finished(prepared, templates):
+def finished(prepared, templates, tmp_path_factory):
     """Give a finished training with tiny settings, of its own: trained once and copied."""
 
     def make(name, **values):
-        run, template = prepared(name, **values), templates / repr((name, *sorted(values.items())))
-        if template.exists():
-            shutil.copytree(template, run.path, dirs_exist_ok=True)
+        run, trained = prepared(name, **values), repr((name, *sorted(values.items())))
+        if trained in templates:
+            shutil.copytree(templates[trained], run.path, dirs_exist_ok=True)
         else:
             train_here(run)
+            template = tmp_path_factory.mktemp("finished") / "run"
             shutil.copytree(run.path, template, ignore=shutil.ignore_patterns("manifest.json"))
+            templates[trained] = template  # only what was copied whole is copied again
         return run
 
     return make
