@@ -14,6 +14,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = Path("/usr/bin/chromium")
+NO_POP_OVER = "localStorage.setItem('fiftyone-do-not-track', 'true')"  # which asks for a click
 
 
 @pytest.fixture(scope="session")
@@ -78,12 +79,16 @@ def browser():
         found.close()
 
 
-@pytest.fixture
-def pictures(tmp_path):
-    """Where screenshots go: a folder of this test, or docs/images when they are wanted there."""
-    if os.environ.get("CURADIFF_SCREENSHOTS"):
-        return ROOT / "docs" / "images"
-    return tmp_path
+FAILED = pytest.StashKey[bool]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """Note which tests fail, so that what was on the screen is kept."""
+    report = yield
+    if call.when == "call":
+        item.stash[FAILED] = report.failed
+    return report
 
 
 class Visit:
@@ -92,20 +97,16 @@ class Visit:
     Args:
         page: Playwright's page.
         address: Where the App is.
-        pictures: Folder for screenshots.
     """
 
-    def __init__(self, page, address, pictures):
-        self.page, self.address, self.pictures = page, address, pictures
+    def __init__(self, page, address):
+        self.page, self.address = page, address
+        page.add_init_script(NO_POP_OVER)
 
     def open(self, dataset):
         self.page.goto(f"{self.address}/datasets/{dataset}")
         self.page.get_by_text("Samples", exact=True).first.wait_for(timeout=60_000)
-        self.page.wait_for_timeout(1500)
         self.page.keyboard.press("Escape")  # a menu may be open
-        pop_over = self.page.get_by_text("Dismiss", exact=True)
-        if pop_over.count():
-            pop_over.first.click()
 
     def open_panel(self, label):
         self.page.locator("[title='New panel'], [data-cy=new-panel-btn]").first.click()
@@ -148,18 +149,23 @@ class Visit:
 
     def select_first_samples(self, count):
         """Tick samples in the grid, once it has stopped moving."""
-        self.page.wait_for_timeout(3000)
-        boxes = self.page.evaluate(
+        boxes, before = self._boxes(), None
+        while len(boxes) < count or boxes != before:
+            self.page.wait_for_timeout(500)
+            boxes, before = self._boxes(), boxes
+        for x, y, width, height in boxes[:count]:
+            self.page.mouse.move(x + width / 2, y + height / 2)  # the box appears on hovering
+            self.page.wait_for_timeout(300)
+            self.page.mouse.click(x + 14, y + 14)
+            self.page.wait_for_timeout(500)
+
+    def _boxes(self):
+        return self.page.evaluate(
             """() => [...document.querySelectorAll("[data-cy=fo-grid] canvas")]
                 .map((canvas) => canvas.getBoundingClientRect())
                 .filter((box) => box.width > 20 && box.y > 0)
                 .map((box) => [box.x, box.y, box.width, box.height])"""
         )
-        for x, y, width, height in boxes[:count]:
-            self.page.mouse.move(x + width / 2, y + height / 2)  # the box appears on hovering
-            self.page.wait_for_timeout(800)
-            self.page.mouse.click(x + 14, y + 14)
-            self.page.wait_for_timeout(800)
 
     def switch_theme(self):
         """Click the sun or the moon."""
@@ -174,12 +180,14 @@ class Visit:
         button.click()
 
     def picture(self, name):
-        self.pictures.mkdir(parents=True, exist_ok=True)
-        self.page.screenshot(path=str(self.pictures / f"{name}.png"))
+        """Make the picture of the documentation, where pictures are wanted."""
+        if os.environ.get("CURADIFF_SCREENSHOTS"):
+            self.page.wait_for_timeout(1500)  # charts draw themselves
+            self.page.screenshot(path=ROOT / "docs" / "images" / f"{name}.png")
 
 
 @pytest.fixture
-def visit(server, browser, pictures, tmp_path):
+def visit(server, browser, request, tmp_path):
     """Open the App: ``visit(dark=True, width=1400, height=900)``."""
     contexts = []
 
@@ -189,10 +197,10 @@ def visit(server, browser, pictures, tmp_path):
             color_scheme="dark" if dark else "light",
         )
         contexts.append(context)
-        return Visit(context.new_page(), server, pictures)
+        return Visit(context.new_page(), server)
 
     yield start
     for number, context in enumerate(contexts):
-        if context.pages:  # what was on the screen at the end, for whoever looks into a failure
+        if context.pages and request.node.stash.get(FAILED, False):
             context.pages[-1].screenshot(path=str(tmp_path / f"end-{number}.png"))
         context.close()

@@ -152,5 +152,6 @@ def test_an_empty_data_set_is_filled_by_the_form_that_meets_it(visit, photos):
         person.open(empty.name)
         person.open_panel("Curadiff")
         person.sees("Next: compute embeddings")
+        person.sees("No embeddings yet.")
     finally:
         empty.delete()

@@ -137,11 +137,8 @@ def test_while_the_page_is_open_the_panel_says_so_and_stores_nothing(drawn):
     assert curadiff.rate_status(name).votes == 0
 
 
-def test_from_a_form_to_a_win_rate(drawn, server, browser, pictures):
-    from .conftest import Visit
-
-    page = browser.new_page(viewport={"width": 1600, "height": 1000})
-    visit = Visit(page, server, pictures)
+def test_from_a_form_to_a_win_rate(drawn, visit):
+    visit = visit(width=1600, height=1000)
     visit.open(drawn.name)
     visit.open_panel("Curadiff people")
     visit.sees("No study of people yet")
@@ -151,7 +148,7 @@ def test_from_a_form_to_a_win_rate(drawn, server, browser, pictures):
     visit.sees(f"{drawn.name} is ready")
     visit.sees("nobody has joined yet")
     visit.click("Ask people")
-    link = page.locator("a[href*='/join/']").first
+    link = visit.page.locator("a[href*='/join/']").first
     link.wait_for(timeout=90_000)
     with urllib.request.urlopen(link.get_attribute("href"), timeout=20) as answer:
         assert b"Which picture is better?" in answer.read()
@@ -160,8 +157,7 @@ def test_from_a_form_to_a_win_rate(drawn, server, browser, pictures):
     visit.open(drawn.name)
     visit.open_panel("Curadiff people")
     visit.sees("typicality was preferred to random in", timeout=60)
-    page.wait_for_timeout(1500)  # the chart draws itself
-    page.screenshot(path=pictures / "app-people.png")
+    visit.picture("app-people")
 
 
 def test_the_page_runs_as_a_job_and_ends_when_asked(drawn):
