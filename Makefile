@@ -25,8 +25,8 @@ app: venv
 	$(BIN)/curadiff app $(DATASET)
 
 # All tests but those that take minutes each (kill and resume, large networks); two at a time. In the order of
-# the folders, which begin with the long ones: by default files of many tests come first, and those of one or
-# two long tests last, where one process would wait for the other.
+# tests/conftest.py, which begins with the long ones: by default files of many tests come first, and those of
+# one or two long tests last, where one process would wait for the other.
 test: venv
 	$(BIN)/python -m pytest -m "not slow" -n 2 --dist loadfile --no-loadscope-reorder
 

@@ -50,6 +50,8 @@ os.environ |= {
     "HF_HUB_OFFLINE": "1",
     "OMP_WAIT_POLICY": "PASSIVE",
 }
+if "PYTEST_XDIST_WORKER" in os.environ:  # the cores are shared out by processes already
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 # FiftyOne attaches to whatever database service this user already runs, so that tests beside
@@ -81,6 +83,11 @@ def pytest_configure(config: pytest.Config) -> None:
         start_new_session=True,  # Ctrl-C ends the tests first
     )
     os.environ["FIFTYONE_DATABASE_URI"] = f"mongodb://127.0.0.1:{port}"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files beside this one, where tests are long: last, one process would wait."""
+    items.sort(key=lambda item: item.path.parent != Path(__file__).parent)
 
 
 def pytest_unconfigure() -> None:
