@@ -18,32 +18,19 @@ from curadiff.diffusion import generate, train_here
 run = runs.open_run(sys.argv[1])
 assert train_here(run) == "finished"
 folder = generate(run, GenerateSettings(count=2, steps=3, device="cpu"))
-print(len(list(folder.glob("*.png"))))
+print(len(list(folder.glob("*.png"))), flush=True)
+train_here(runs.open_run(sys.argv[2]))
 """
 
 
-def child(run):
-    return subprocess.run(
-        [sys.executable, "-P", "-c", WITHOUT, str(run.path)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
-def test_it_trains_and_draws(pictures, tiny):
+def test_it_trains_and_draws_and_the_other_network_says_what_it_needs(pictures, tiny, prepared):
     settings = tiny(network="lucidrains", multipliers="1-2", layers=2, steps=2)
     run = runs.create("train", settings.model_dump(), name="alone")
     prepare(run, ids=[str(n) for n in range(10)], paths=pictures, settings=settings)
-    done = child(run)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.split()[-1] == "2"
+    words = [sys.executable, "-P", "-c", WITHOUT, str(run.path), str(prepared("needs").path)]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.stdout.split()[-1:] == ["2"], done.stderr
     assert (run.path / "grids").is_dir()
     assert not (run.path / "model_index.json").exists()
-
-
-def test_the_other_network_says_what_it_needs(prepared):
-    run = prepared("needs")
-    done = child(run)
     assert done.returncode != 0
     assert "the network unet2d needs diffusers, which does not import here" in done.stderr

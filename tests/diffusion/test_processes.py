@@ -15,6 +15,7 @@ from safetensors.torch import load_file
 # Two channels per normalized group: with one, biases before it have no gradient but
 # rounding, which Adam blows up to a full step.
 COMMON = {"multipliers": "1-2", "learning_rate": 1e-5, "grid_every": 1000}
+QUICK = {**COMMON, "network": "lucidrains", "layers": 2}  # imports no diffusers
 ENDLESS = {**COMMON, "steps": 100_000, "checkpoint_every": 100_000}
 
 
@@ -43,8 +44,8 @@ def begun(run):
 
 
 def test_two_processes_train_like_one(prepared):
-    one = prepared("one", **COMMON)
-    two = prepared("two", **COMMON, processes=2)
+    one = prepared("one", **QUICK)
+    two = prepared("two", **QUICK, processes=2)
     train_here(one)
     assert start(two).wait(120) == 0, (two.path / "output.log").read_text()
     assert two.status["processes"] == 2
@@ -167,6 +168,7 @@ def test_accelerate_flags_pass_through(prepared, tmp_path):
     config.write_text("compute_environment: LOCAL_MACHINE\nuse_cpu: true\ndistributed_type: 'NO'\n")
     run = prepared(
         "one",
+        **QUICK,
         device="auto",
         mixed_precision="auto",
         accelerate=f"--config_file {config} --mixed_precision bf16",
