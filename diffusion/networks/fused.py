@@ -14,8 +14,7 @@ from diffusers.models.resnet import ResnetBlock2D
 from torch import Tensor, nn
 
 from ...common.errors import first_line
-
-HALF = (torch.bfloat16, torch.float16)
+from .half import can_fuse
 
 
 class FusedGroupNorm(nn.GroupNorm):
@@ -23,7 +22,7 @@ class FusedGroupNorm(nn.GroupNorm):
 
     def forward(self, input: Tensor) -> Tensor:
         """(b, c, h, w) -> the same."""
-        return _norm(self, input) if _can_fuse(input) else super().forward(input)
+        return _norm(self, input) if can_fuse(input) else super().forward(input)
 
 
 class FusedResnetBlock2D(ResnetBlock2D):
@@ -31,7 +30,7 @@ class FusedResnetBlock2D(ResnetBlock2D):
 
     def forward(self, input_tensor: Tensor, temb: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         """Return the block's output, (b, c, h, w); temb is (b, k) or None."""
-        if not _can_fuse(input_tensor):
+        if not can_fuse(input_tensor):
             return super().forward(input_tensor, temb, *args, **kwargs)
         modulation = None
         hidden = self.conv1(_norm(self.norm1, input_tensor, activate=True))
@@ -88,10 +87,6 @@ def why_not() -> str:
 def _fusible(block: ResnetBlock2D) -> bool:
     plain = block.upsample is None and block.downsample is None
     return plain and isinstance(block.nonlinearity, nn.SiLU)
-
-
-def _can_fuse(x: Tensor) -> bool:
-    return x.is_cuda and x.ndim == 4 and x.dtype in HALF and not torch.compiler.is_compiling()
 
 
 def _norm(

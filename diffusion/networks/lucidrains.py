@@ -109,17 +109,17 @@ class Lucidrains(nn.Module):
             x = first(x, code)
             skips.append(x)
             x = second(x, code)
-            x = attend(x) + x
+            x = attend(x)
             skips.append(x)
             x = down(x)
         x = self.mid_block1(x, code)
-        x = self.mid_attn(x) + x
+        x = self.mid_attn(x)
         x = self.mid_block2(x, code)
         for level in self.ups:
             first, second, attend, up = cast(nn.ModuleList, level)
             x = first(torch.cat((x, skips.pop()), 1), code)
             x = second(torch.cat((x, skips.pop()), 1), code)
-            x = attend(x) + x
+            x = attend(x)
             x = up(x)
         return self.final_conv(self.final_res_block(torch.cat((x, stem), 1), code))
 
@@ -190,7 +190,10 @@ class RMSNorm(nn.Module):
 
 
 class LinearAttention(nn.Module):
-    """Attention whose cost grows with the pixels, not their square (arXiv:1812.01243)."""
+    """Attention whose cost grows with the pixels, not their square (arXiv:1812.01243).
+
+    What it finds is added to what it is given.
+    """
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -208,11 +211,11 @@ class LinearAttention(nn.Module):
         q = q.softmax(-2) * HEAD**-0.5
         context = k.softmax(-1) @ v.transpose(-1, -2)  # (b, heads, head of k, head of v)
         out = context.transpose(-1, -2) @ q  # (b, heads, head, pixels)
-        return self.to_out(out.reshape(b, HEADS * HEAD, h, w))
+        return self.to_out(out.reshape(b, HEADS * HEAD, h, w)) + x
 
 
 class Attention(nn.Module):
-    """Full self-attention between pixels."""
+    """Full self-attention between pixels, added to what it is given."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -231,7 +234,7 @@ class Attention(nn.Module):
         if x.device.type == "cpu":  # in bfloat16 slower there
             q, k, v = q.float(), k.float(), v.float()
         out = F.scaled_dot_product_attention(q, k, v)
-        return self.to_out(out.transpose(-1, -2).reshape(b, HEADS * HEAD, h, w))
+        return self.to_out(out.transpose(-1, -2).reshape(b, HEADS * HEAD, h, w)) + x
 
 
 def conv3(width_in: int, width_out: int) -> nn.Conv2d:

@@ -16,11 +16,20 @@ def fuses(name: str, device: torch.device, *, half: bool) -> bool:
         device: Where it is used.
         half: Whether it computes in half precision there.
     """
-    if device.type != "cuda" or not half or name != "unet2d":
-        return False
-    from .fused import why_not
+    return device.type == "cuda" and half and not why_not(name)
 
-    return not why_not()
+
+def why_not(name: str) -> str:
+    """Return why this machine's GPU cannot compute a network fused; empty where it can."""
+    if name == "unet2d":
+        from . import fused
+
+        return fused.why_not()
+    if name == "lucidrains":
+        from . import fused_lucidrains
+
+        return fused_lucidrains.why_not()
+    return f"the network {name} has no fused kernels"
 
 
 def prepare(
@@ -43,10 +52,14 @@ def prepare(
     network = network.to(device)
     if device.type != "cuda":
         return network
-    if fusing:
+    if fusing and name == "unet2d":
         from .fused import fuse
 
         fuse(unwrap(network))
+    elif fusing:
+        from .fused_lucidrains import fuse
+
+        fuse(network)
     if fusing or compiled:
         return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return network

@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+import importlib.util
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -113,3 +117,41 @@ def weights():
         return {file.name: file.read_bytes() for file in folder.glob("*.safetensors")}
 
     return read
+
+
+COMPARING = """
+import torch
+import torch.nn.functional as F
+
+torch.manual_seed(0)
+torch.set_num_threads(1)
+
+def compare(ours, expected, inputs, tolerance):
+    towards = torch.randn_like(expected)
+    error = [(ours.double() - expected).abs().max() / expected.abs().max()]
+    for one, other in zip(
+        torch.autograd.grad(ours, inputs, towards.to(ours.dtype)),
+        torch.autograd.grad(expected, inputs, towards),
+    ):
+        error.append((one.double() - other).abs().max() / other.abs().max())
+    assert max(error) < tolerance, error
+"""
+
+
+@pytest.fixture
+def interpreted():
+    """Run a program whose Triton kernels are interpreted; it has ``compare``."""
+    if importlib.util.find_spec("triton") is None:
+        pytest.skip("torch is here without Triton")
+
+    def run(program):
+        done = subprocess.run(
+            [sys.executable, "-c", COMPARING + program + "print('all alike')"],
+            env={**os.environ, "TRITON_INTERPRET": "1"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.stdout.strip() == "all alike", done.stderr[-3000:]
+
+    return run

@@ -146,6 +146,91 @@ def test_fused_norms_have_the_values_and_gradients_of_pytorchs(channels, modulat
         torch.testing.assert_close(one, other, atol=2e-4 * other.abs().max().item(), rtol=1e-3)
 
 
+def agree(ours, expected, inputs):
+    """Compare values and gradients of what is in float32 with those in float64."""
+    torch.testing.assert_close(ours.double(), expected, atol=1e-4, rtol=1e-4)
+    towards = torch.randn(ours.shape, device="cuda")
+    for one, other in zip(
+        torch.autograd.grad(ours, inputs, towards),
+        torch.autograd.grad(expected, inputs, towards.double()),
+        strict=True,
+    ):
+        torch.testing.assert_close(one, other, atol=2e-4 * other.abs().max().item(), rtol=1e-3)
+
+
+def random(*shape):
+    return torch.randn(shape, device="cuda").requires_grad_()
+
+
+@pytest.mark.parametrize("channels", [32, 96, 160])
+@pytest.mark.parametrize("side", [6, 40])
+def test_fused_norms_add_an_offset_and_a_shortcut(channels, side):
+    from curadiff.diffusion.networks.triton_norm import group_norm
+    from curadiff.diffusion.networks.triton_rms import rms_norm
+
+    torch.manual_seed(0)
+    x, shortcut = random(3, channels, side, side), random(3, channels, side, side)
+    weight, bias, offset = random(channels), random(channels), random(channels)
+    rest = {"offset": offset, "shortcut": shortcut}
+    moved = x.double() + offset.double()[:, None, None]
+    norm = torch.nn.functional.group_norm(moved, 8, weight.double(), bias.double())
+    expected = torch.nn.functional.silu(norm) + shortcut.double()
+    fused = group_norm(x, weight, bias, groups=8, eps=1e-5, activate=True, **rest)
+    agree(fused, expected, [x, weight, bias, *rest.values()])
+    norm = torch.nn.functional.normalize(moved, dim=1) * weight.double()[:, None, None]
+    agree(
+        rms_norm(x, weight, **rest),
+        norm * channels**0.5 + shortcut.double(),
+        [x, weight, *rest.values()],
+    )
+
+
+@pytest.mark.parametrize("side", [1, 6, 40])
+@pytest.mark.parametrize("mean", [0, 40])
+def test_fused_linear_attention_has_the_values_and_gradients_of_pytorchs(side, mean):
+    from curadiff.diffusion.networks.triton_attention import linear_attention
+
+    torch.manual_seed(0)
+    qkv = torch.randn((3, 384, side, side), device="cuda") + 1
+    qkv[:, 128:256] += mean  # of the keys
+    qkv.requires_grad_()
+    memory = random(2, 4, 32, 4)
+    q, k, v = qkv.double().view(3, 3, 4, 32, side * side).unbind(1)
+    own = memory.double()[:, None].expand(-1, 3, -1, -1, -1)
+    k, v = torch.cat((own[0], k), -1), torch.cat((own[1], v), -1)
+    context = k.softmax(-1) @ v.transpose(-1, -2)
+    expected = context.transpose(-1, -2) @ (q.softmax(-2) / 32**0.5)
+    agree(linear_attention(qkv, memory), expected.reshape(3, 128, side, side), [qkv, memory])
+
+
+def test_the_fused_network_is_as_near_to_float32_as_the_plain_one():
+    from curadiff.diffusion.networks import network, on_gpu
+
+    assert not on_gpu.why_not("lucidrains")
+    settings = TrainSettings(network="lucidrains", image_size=64, base_channels=32)
+    x, t = torch.randn((4, 3, 64, 64), device="cuda"), torch.tensor([3, 200, 700, 990]).cuda()
+
+    def outputs(half, *, fused=False):
+        built = on_gpu.prepare(network.build(settings), torch.device("cuda"), half=fused)
+        assert ("FusedResidual" in {type(module).__name__ for module in built.modules()}) == fused
+        with torch.autocast("cuda", torch.bfloat16, enabled=half):
+            y = built(x, t)
+        gradients = torch.autograd.grad((y.float() - x).square().mean(), list(built.parameters()))
+        return [y.float(), torch.cat([gradient.flatten() for gradient in gradients])]
+
+    exact, plain, fused = outputs(False), outputs(True), outputs(True, fused=True)
+    for one, other, right in zip(plain, fused, exact, strict=True):
+        errors = [((value - right).norm() / right.norm()).item() for value in (one, other)]
+        assert errors[1] < 1.5 * errors[0] + 1e-3, errors
+
+
+def test_a_training_in_half_precision_is_fused(prepared):
+    for precision, fused in (("bf16", True), ("fp16", True), ("no", False)):
+        made = training(prepared(precision, **{**GPU, "mixed_precision": precision}))
+        kinds = {type(module).__name__ for module in made.state.network.modules()}
+        assert ("FusedLinearAttention" in kinds) == fused
+
+
 @pytest.mark.parametrize("sampler", ["heun", "ddim"])
 def test_replayed_drawings_are_those_that_are_launched(prepared, tmp_path, monkeypatch, sampler):
     from curadiff.diffusion.train import graphs
