@@ -76,10 +76,10 @@ def train(network, report, folder, toy, *, compile_only=False, compiling=True):
         peer = None if compile_only else training.Turn(peers[network](*peer_args))
     except ImportError as fault:
         report.add(peer_left_out=str(fault))
-    if gpu and network == "unet2d":
-        from curadiff.diffusion.networks.fused import why_not
+    if gpu:
+        from curadiff.diffusion.networks import on_gpu
 
-        report.add(fused_norms=why_not() or "yes")
+        report.add(fused_norms=on_gpu.why_not(network) or "yes")
     flop = None
     for name, compiled in variants.items():
         if gpu:
@@ -255,9 +255,13 @@ def sampling(report, folder, toy, *, compile_only=False, compiling=True):
                 rows=rows,
             )
 
-        ways = (
-            {"launched": model} if toy else {"CUDA graphs": graphs.Replay(model), "launched": model}
-        )
+        ways = {"launched": model}
+        if not toy:
+            values["fused_norms"] = on_gpu.why_not(name) or "yes"
+            plain = on_gpu.prepare(network.build(settings), device, half=False)
+            plain.requires_grad_(False)
+            ways = {"CUDA graphs": graphs.Replay(model), **ways}
+            ways["CUDA graphs, not fused"] = graphs.Replay(plain)
         if compiling and not toy:
             built = on_gpu.prepare(network.build(settings), device, half=True, compiled=True)
             replayed = engine.CudaGraphReplay(built.requires_grad_(False))
