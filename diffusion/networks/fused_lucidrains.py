@@ -79,23 +79,28 @@ FUSED: dict[type[nn.Module], type[nn.Module]] = {
 }
 
 
-def fuse(network: nn.Module) -> bool:
-    """Let a network on a GPU be computed fused; False where that fails.
+def fuse(network: nn.Module) -> int:
+    """Let the parts of a network on a GPU be computed fused.
 
     Its state dict and its values, to rounding, stay as they were.
+
+    Returns:
+        How many are, 0 where the GPU cannot.
     """
-    if why_not():
-        return False
-    _replace(network)
-    return True
+    return 0 if why_not() else _replace(network)
 
 
-def _replace(network: nn.Module) -> None:
+def _replace(network: nn.Module) -> int:
+    replaced = 0
     for module in network.modules():
         if type(module) in FUSED:
             module.__class__ = FUSED[type(module)]
         elif type(module) is nn.Sequential and isinstance(module[0], nn.PixelUnshuffle):
             module.__class__ = FusedHalving
+        else:
+            continue
+        replaced += 1
+    return replaced
 
 
 @lru_cache(maxsize=1)

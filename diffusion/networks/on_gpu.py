@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import nn
 
+from .lucidrains import Lucidrains
 from .network import Unet2D, unwrap
 
 
@@ -21,15 +24,8 @@ def fuses(name: str, device: torch.device, *, half: bool) -> bool:
 
 def why_not(name: str) -> str:
     """Return why this machine's GPU cannot compute a network fused; empty where it can."""
-    if name == "unet2d":
-        from . import fused
-
-        return fused.why_not()
-    if name == "lucidrains":
-        from . import fused_lucidrains
-
-        return fused_lucidrains.why_not()
-    return f"the network {name} has no fused kernels"
+    kernels = _kernels(name)
+    return f"the network {name} has no fused kernels" if kernels is None else kernels.why_not()
 
 
 def prepare(
@@ -47,19 +43,32 @@ def prepare(
         half: Whether it computes in half precision there; fused kernels are for that.
         compiled: Whether it will be compiled there.
     """
-    name = "unet2d" if isinstance(network, Unet2D) else "lucidrains"
+    name = _name(network)
     fusing = not compiled and fuses(name, device, half=half)
     network = network.to(device)
     if device.type != "cuda":
         return network
-    if fusing and name == "unet2d":
-        from .fused import fuse
-
-        fuse(unwrap(network))
-    elif fusing:
-        from .fused_lucidrains import fuse
-
-        fuse(network)
-    if fusing or compiled:
+    kernels = _kernels(name)
+    fused = kernels.fuse(unwrap(network)) if fusing and kernels is not None else 0
+    if fused or compiled:
         return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return network
+
+
+def _name(network: nn.Module) -> str:
+    """Return a network's name in the settings."""
+    kinds = {Unet2D: "unet2d", Lucidrains: "lucidrains"}
+    return kinds.get(type(network), type(network).__name__)
+
+
+def _kernels(name: str) -> Any:
+    """Return the module that computes a network fused; None where there is none."""
+    if name == "unet2d":
+        from . import fused
+
+        return fused
+    if name == "lucidrains":
+        from . import fused_lucidrains
+
+        return fused_lucidrains
+    return None

@@ -162,6 +162,19 @@ def _load_guide(guide: guidance.Guide, device: torch.device) -> torch.nn.Module:
     return load_network(guide.run, trained, step=guide.step, weights="ema", device=device)
 
 
+def is_compiled(name: str, device: torch.device, *, half: bool, calls: float) -> bool:
+    """Tell whether a network is compiled to draw: on a GPU, often enough, and not fused there.
+
+    Args:
+        name: Of the network, as in the settings.
+        device: Where it draws.
+        half: Whether it computes in half precision there.
+        calls: How often it will be called.
+    """
+    often = calls >= engine.COMPILE_PAYS
+    return device.type == "cuda" and often and not on_gpu.fuses(name, device, half=half)
+
+
 def rows_per_call(image_size: int, device: torch.device) -> int:
     """Return the number of images per network call, always the same.
 
@@ -285,8 +298,8 @@ def _network_sampler(
     trained = TrainSettings(**run.settings)
     autocast = engine.drawing_precision(trained.mixed_precision, device)
     cuda = device.type == "cuda"
-    fuses = on_gpu.fuses(trained.network, device, half=autocast is not None)
-    compiled = cuda and not fuses and settings.count * settings.steps >= engine.COMPILE_PAYS * size
+    calls = settings.count * settings.steps / size
+    compiled = is_compiled(trained.network, device, half=autocast is not None, calls=calls)
     choice = {"step": step, "weights": settings.weights, "length": settings.ema}
     model = load_network(run, trained, device=device, compiled=compiled, **choice)
     guide = guidance.resolve(run, settings)

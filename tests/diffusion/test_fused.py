@@ -74,7 +74,7 @@ def test_without_a_gpu_a_network_stays_as_it_is(tiny):
     assert {name: type(module) for name, module in built.named_modules()} == before
     if not torch.cuda.is_available():
         assert fused.why_not()
-        assert not fused.fuse(built)
+        assert fused.fuse(built) == 0
 
 
 def test_a_fused_network_has_the_state_dict_and_on_a_cpu_the_values_of_a_plain_one(monkeypatch):
@@ -83,7 +83,8 @@ def test_a_fused_network_has_the_state_dict_and_on_a_cpu_the_values_of_a_plain_o
     monkeypatch.setattr(fused, "why_not", lambda: "")
     settings = TrainSettings(image_size=16, base_channels=16, multipliers="1-2", layers=1)
     plain, other = network.build(settings), network.build(settings)
-    assert fused.fuse(other)
+    # residual blocks: 2 down, 2 in the middle, 4 up; their norms, 3 of attention, the last one
+    assert fused.fuse(other) == 8 + 2 * 8 + 3 + 1
     kinds = {type(module).__name__ for module in other.modules()}
     assert {"FusedResnetBlock2D", "FusedGroupNorm"} <= kinds
     assert list(plain.state_dict()) == list(other.state_dict())
@@ -110,3 +111,34 @@ def test_only_what_computes_in_half_precision_uncompiled_is_fused(
     assert ("FusedResnetBlock2D" in kinds) == fused
     weight = prepared.inner.conv_out.weight
     assert weight.is_contiguous(memory_format=torch.channels_last) == (fused or compiled)
+
+
+def test_a_network_of_which_nothing_is_fused_stays_in_pytorchs_order(monkeypatch):
+    from curadiff.diffusion.networks import fused
+
+    built = network.build(TrainSettings(image_size=16, base_channels=16, multipliers="1-2"))
+    monkeypatch.setattr(fused, "why_not", lambda: "")
+    monkeypatch.setattr(fused, "_fusible", lambda block: False)
+    monkeypatch.setattr(torch.nn, "GroupNorm", type(None))
+    monkeypatch.setattr(built, "to", lambda *where, **order: built if where else 1 / 0)
+    assert on_gpu.prepare(built, torch.device("cuda"), half=True) is built
+
+
+@pytest.mark.parametrize(
+    ("device", "half", "why_not", "calls", "compiled"),
+    [
+        ("cuda", True, "", 5000, False),  # fused kernels are for what is not compiled
+        ("cuda", True, "no Triton", 5000, True),
+        ("cuda", False, "", 5000, True),  # and for half precision
+        ("cuda", False, "", 999, False),
+        ("cpu", False, "no GPU", 5000, False),
+    ],
+)
+def test_drawing_is_compiled_where_it_is_long_and_nothing_is_fused(
+    monkeypatch, device, half, why_not, calls, compiled
+):
+    from curadiff.diffusion.networks import fused
+    from curadiff.diffusion.sampling import generate
+
+    monkeypatch.setattr(fused, "why_not", lambda: why_not)
+    assert generate.is_compiled("unet2d", torch.device(device), half=half, calls=calls) is compiled
