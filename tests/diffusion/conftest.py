@@ -120,8 +120,11 @@ def weights():
 
 
 COMPARING = """
+import kernel_accesses
 import torch
 import torch.nn.functional as F
+
+kernel_accesses.watch()
 
 torch.manual_seed(0)
 torch.set_num_threads(1)
@@ -140,14 +143,14 @@ def compare(ours, expected, inputs, tolerance):
 
 @pytest.fixture
 def interpreted():
-    """Run a program whose Triton kernels are interpreted; it has ``compare``."""
+    """Run a program whose Triton kernels are interpreted and watched; it has ``compare``."""
     if importlib.util.find_spec("triton") is None:
         pytest.skip("torch is here without Triton")
 
     def run(program):
         done = subprocess.run(
             [sys.executable, "-c", COMPARING + program + "print('all alike')"],
-            env={**os.environ, "TRITON_INTERPRET": "1"},
+            env={**os.environ, "TRITON_INTERPRET": "1", "PYTHONPATH": str(Path(__file__).parent)},
             capture_output=True,
             text=True,
             check=False,
