@@ -33,7 +33,9 @@ if importlib.util.find_spec("curadiff") is None:
     runpy.run_path(str(ROOT / "runs" / "bootstrap.py"), run_name="bootstrap")["introduce"]()
 
 import gpu_parts  # noqa: E402
+import gpu_profile  # noqa: E402
 import torch  # noqa: E402
+from curadiff.runs import provenance  # noqa: E402
 
 PACKAGES = ("torch", "diffusers", "accelerate", "timm", "denoising-diffusion-pytorch", "pytest")
 
@@ -55,6 +57,7 @@ PARTS = {
     "gpu_tests_compiled": Part(gpu_parts.gpu_tests_compiled, 160, checks=True),
     "picks": Part(gpu_parts.picks, 160, checks=True),
     "sampling": Part(gpu_parts.sampling, 120, compiles=True),
+    "profile": Part(gpu_profile.profile, 60),
     "k_center": Part(gpu_parts.k_center, 90),
     "analytic": Part(gpu_parts.analytic, 60),
     "embedding": Part(gpu_parts.embedding, 90),
@@ -88,7 +91,7 @@ def run_part(name, path, toy, **options):
             report.add(left_out=f"{fault}; the part needs it")
         except Exception:
             report.add(error=traceback.format_exc())
-    report.add(part_seconds=round(time.perf_counter() - begin, 1))
+    report.add(part_seconds=round(time.perf_counter() - begin, 1), commit=provenance.commit())
 
 
 class Started:
@@ -160,11 +163,11 @@ def run_all(names, results, out, seconds, *options, compile_first=True):
                 keep(name, Started(name, path, limit, *options).result())
 
 
-def parts_of_before(out, results):
-    """Return what the file has of the same card and packages."""
+def add_to_results_of_before(out, results):
+    """Take over what the file has of the same card and packages: its parts, and its notes."""
     before = json.loads(out.read_text()) if out.exists() else {}
-    same = all(before.get(key) == results[key] for key in ("card", "python", "packages"))
-    return before["parts"] if same else {}
+    if all(before.get(key) == results[key] for key in ("card", "python", "packages")):
+        results.update({key: before[key] for key in ("notes", "parts") if key in before})
 
 
 def rehearse(names, results, out):
@@ -208,7 +211,8 @@ def main():
         "python": platform.python_version(),
         "packages": versions(),
     }
-    results["parts"] = parts_of_before(args.out, results)
+    results["parts"] = {}
+    add_to_results_of_before(args.out, results)
     if args.rehearse:
         rehearse(args.only, results, args.out)
     else:

@@ -12,8 +12,10 @@ import statistics
 import subprocess
 import sys
 import time
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from types import SimpleNamespace
+from unittest import mock
 
 import numpy as np
 import torch
@@ -21,6 +23,18 @@ import torch
 ROOT = Path(__file__).resolve().parents[1]
 # Dense bf16 peaks, FLOP per second, from NVIDIA's data sheets.
 PEAK_BF16 = {"H100": 989e12, "H200": 989e12, "A100": 312e12, "L4": 121e12}
+
+
+NOT_FUSED = "CUDA graphs, not fused"
+
+
+@contextmanager
+def not_fused():
+    """Build networks without fused kernels, to compare."""
+    from curadiff.diffusion.networks import on_gpu
+
+    with mock.patch.object(on_gpu, "fuses", return_value=False):
+        yield
 
 
 def seconds_of(work, *, gpu, rounds=3):
@@ -64,7 +78,7 @@ def train(network, report, folder, toy, *, compile_only=False, compiling=True):
     rounds, count = (1, 1) if toy or compile_only else (3, 20)
     variants = {"launched": "no"}
     if gpu:  # the most important first
-        variants = {"CUDA graphs": "graphs", **variants, "compiled": "yes"}
+        variants = {"CUDA graphs": "graphs", **variants, NOT_FUSED: "graphs", "compiled": "yes"}
     peers = {"unet2d": diffusers_script, "lucidrains": lucidrains_trainer}
     peer_args = (args, paths) if network == "unet2d" else (args, folder, paths)
     if compile_only:
@@ -85,9 +99,10 @@ def train(network, report, folder, toy, *, compile_only=False, compiling=True):
         if gpu:
             torch.cuda.empty_cache()
             torch.cuda.reset_peak_memory_stats()
-        trainer, steps = training.ours(
-            args, folder / name, paths, compile=compiled, mixed_precision="bf16"
-        )
+        with not_fused() if name == NOT_FUSED else nullcontext():
+            trainer, steps = training.ours(
+                args, folder / name, paths, compile=compiled, mixed_precision="bf16"
+            )
         size = trainer.settings.batch_size
         flop = flop or training.step_flop(trainer)
         turns = {"ours": training.Turn(steps)} | ({} if peer is None else {"peer": peer})
@@ -261,7 +276,7 @@ def sampling(report, folder, toy, *, compile_only=False, compiling=True):
             plain = on_gpu.prepare(network.build(settings), device, half=False)
             plain.requires_grad_(False)
             ways = {"CUDA graphs": graphs.Replay(model), **ways}
-            ways["CUDA graphs, not fused"] = graphs.Replay(plain)
+            ways[NOT_FUSED] = graphs.Replay(plain)
         if compiling and not toy:
             built = on_gpu.prepare(network.build(settings), device, half=True, compiled=True)
             replayed = engine.CudaGraphReplay(built.requires_grad_(False))

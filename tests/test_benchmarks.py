@@ -15,16 +15,21 @@ GPU = TRAINING.with_name("gpu.py")
 def test_every_part_of_the_gpu_script_is_rehearsed(tmp_path):
     out = tmp_path / "results.json"
     command = [sys.executable, str(GPU), "--rehearse", "--out", str(out)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=280)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=500)
     assert done.returncode == 0, done.stderr
     parts = json.loads(out.read_text())["parts"]
-    assert len(parts) == 10
+    assert len(parts) == 11
     assert {name: part["error"] for name, part in parts.items() if "error" in part} == {}
     assert not any("left_out" in part for part in parts.values())
     assert parts["resume"]["bit_exact"]
     assert set(parts["picks"]["agree"].values()) == {True}
     assert parts["train_unet2d"]["variants"]["launched"]["images_per_second"] > 0
     assert "collected" in parts["gpu_tests"]["output"]
+    by_kind = parts["profile"]["lucidrains"]["by_kind"]
+    assert sum(by_kind.values()) == pytest.approx(
+        parts["profile"]["lucidrains"]["kernels_ms_per_step"]
+    )
+    assert by_kind["convolutions"] > 0
 
 
 def test_a_part_of_the_gpu_script_that_fails_leaves_the_others(tmp_path, monkeypatch):
@@ -49,13 +54,34 @@ def test_parts_are_added_to_results_of_the_same_card_only(tmp_path, monkeypatch)
     import runpy
 
     monkeypatch.syspath_prepend(str(GPU.parent))
-    parts_of_before = runpy.run_path(str(GPU), run_name="gpu")["parts_of_before"]
+    add = runpy.run_path(str(GPU), run_name="gpu")["add_to_results_of_before"]
     about = {"card": "one", "python": "3.12", "packages": {"torch": "2"}}
+    before = {"notes": ["beside others"], "parts": {"picks": {"seconds": 1}}}
     out = tmp_path / "results.json"
-    assert parts_of_before(out, about) == {}
-    out.write_text(json.dumps({**about, "parts": {"picks": {"seconds": 1}}}))
-    assert parts_of_before(out, about) == {"picks": {"seconds": 1}}
-    assert parts_of_before(out, {**about, "card": "another"}) == {}
+    for written, added in ((None, {}), (about, before), ({**about, "card": "another"}, {})):
+        if written is not None:
+            out.write_text(json.dumps({**written, **before}))
+        results = {**about, "parts": {}}
+        add(out, results)
+        assert results == {**about, "parts": {}, **added}
+
+
+def test_kernels_are_told_apart_by_their_names(monkeypatch):
+    import runpy
+
+    monkeypatch.syspath_prepend(str(GPU.parent))
+    kind_of = runpy.run_path(str(GPU.with_name("gpu_profile.py")))["kind_of"]
+    kinds = {  # names of PyTorch's kernels and of its libraries', shortened
+        "sm90_xmma_fprop_implicit_gemm_bf16bf16_bf16f32": "convolutions",
+        "void cudnn::nchwToNhwcKernel<__nv_bfloat16>": "copies and memory order",
+        "nvjet_hsh_128x256_64x4_2x1_v_bz_coopA_TNN": "matrix products",
+        "void at::native::vectorized_elementwise_kernel<8, AddFunctor>": "element by element",
+        "void at::native::multi_tensor_apply_kernel<FusedAdam>": "optimizer and averages",
+        "_gradient_sums": "fused norms and attention",
+        "void at::native::reduce_kernel<512, 1>": "sums",
+        "something new": "other",
+    }
+    assert {name: kind_of(name) for name in kinds} == kinds
 
 
 @pytest.mark.slow
