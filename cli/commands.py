@@ -12,6 +12,7 @@ from ..version import __version__
 from . import verbs
 from .clean_command import clean
 from .completion import SHELLS
+from .examples import described
 from .flags import Parser, add_settings
 from .output import Answer
 from .rate_commands import add_rate
@@ -47,7 +48,7 @@ def add_commands(parser: Parser) -> None:
         json: bool = True,
         **arguments: dict[str, Any],
     ) -> None:
-        added: Parser = commands.add_parser(name, help=help, description=help)
+        added: Parser = commands.add_parser(name, help=help, description=described(name, help))
         added.set_defaults(function=command, parser=added, verb=name, json=False)
         for argument, options in arguments.items():
             positional = "metavar" in options and argument.isupper()
@@ -65,7 +66,7 @@ def add_commands(parser: Parser) -> None:
         "Make a FiftyOne data set from photographs.",
         SOURCE={"metavar": "SOURCE", "help": "./FOLDER of images, or DATASET[:VIEW] to copy"},
     )
-    add("datasets", verbs.list_datasets, "List the data sets and what was made of each.")
+    add("datasets", verbs.list_datasets, "List the data sets, and what was made from each.")
     add(
         "embed",
         verbs.embed,
@@ -75,7 +76,7 @@ def add_commands(parser: Parser) -> None:
     add(
         "map",
         verbs.map_embeddings,
-        "Lay embeddings out in the plane, for the App's map.",
+        "Project embeddings to two dimensions, for the App's map.",
         DATASET=DATASET,
     )
     add(
@@ -93,7 +94,7 @@ def add_commands(parser: Parser) -> None:
     add(
         "compare",
         verbs.compare,
-        "Say what two selections of a data set share.",
+        "Say which samples two selections share.",
         DATASET={"metavar": "DATASET", "help": "data set"},
         A={"metavar": "SELECTION", "help": "name of a selection"},
         B={"metavar": "SELECTION", "help": "name of another one"},
@@ -101,7 +102,7 @@ def add_commands(parser: Parser) -> None:
     add(
         "preview",
         verbs.preview,
-        "Show what selections would make a model draw, untrained.",
+        "Show what a model would draw from each selection; no training.",
         SOURCE={"metavar": "SOURCE", "help": "./FOLDER of images or DATASET[:VIEW]"},
     )
     add(
@@ -137,7 +138,7 @@ def add_commands(parser: Parser) -> None:
     add(
         "study",
         run_study,
-        "Do all of this for several selections, and compare them.",
+        "Train on several selections, with seeds, and compare them.",
         SOURCE={
             "metavar": "SOURCE",
             "nargs": "*",
@@ -183,7 +184,7 @@ def add_commands(parser: Parser) -> None:
     add(
         "clean",
         clean,
-        "Remove what Curadiff wrote in a data set; say and ask first.",
+        "Remove what Curadiff wrote in a data set, after asking.",
         DATASET={"metavar": "DATASET", "help": "data set; its samples and your own stay"},
         study={"metavar": "STUDY", "help": "only what this study or preview wrote"},
         yes={**SWITCH, "help": "do not ask before removing"},
@@ -191,7 +192,7 @@ def add_commands(parser: Parser) -> None:
     add(
         "cache",
         verbs.manage_cache,
-        "Show what is kept to save work, or delete it.",
+        "Show the caches and their sizes, or delete them.",
         clear={
             "nargs": "?",
             "const": "",
@@ -210,7 +211,7 @@ def add_commands(parser: Parser) -> None:
     add(
         "demo",
         verbs.demo,
-        "Run a whole study on a small drawn data set.",
+        "Try everything on a small drawn data set, in minutes.",
         json=False,
         folder={"metavar": "FOLDER", "help": "where to put it [default: demo-output]"},
     )
@@ -225,7 +226,7 @@ def add_commands(parser: Parser) -> None:
     add(
         "completion",
         verbs.completion,
-        "Print what makes the Tab key complete commands.",
+        "Print the script for completion with the Tab key.",
         json=False,
         SHELL={"metavar": "SHELL", "choices": SHELLS, "help": "bash, zsh or fish"},
     )

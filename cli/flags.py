@@ -31,6 +31,10 @@ class _Words(argparse.Action):
 class Parser(argparse.ArgumentParser):
     """An argument parser that says what was meant, and raises nothing else."""
 
+    def __init__(self, **options: Any) -> None:
+        options.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
+        super().__init__(**options)
+
     def error(self, message: str) -> NoReturn:
         """End with the message and where to read more; of a wrong command name the nearest."""
         wrong = re.match(r"argument COMMAND: invalid choice: '(.*?)' \(choose from (.*)\)", message)

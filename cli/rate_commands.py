@@ -7,6 +7,7 @@ from typing import Any
 
 from ..common.errors import DataError
 from ..config import RatePlanSettings, RateSettings
+from .examples import described
 from .flags import Parser, add_settings, given_settings
 from .output import Answer
 
@@ -14,11 +15,12 @@ from .output import Answer
 def add_rate(commands: Any) -> None:
     """Add ``rate`` and its own commands to the parser's commands."""
     about = "Ask people which of two images is better."
-    rate = commands.add_parser("rate", help=about, description=about)
+    rate = commands.add_parser("rate", help=about, description=described("rate", about))
     parts = rate.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
     def add(name: str, help: str) -> Parser:
-        added: Parser = parts.add_parser(name, help=help, description=help)
+        about = described(f"rate {name}", help)
+        added: Parser = parts.add_parser(name, help=help, description=about)
         added.set_defaults(function=COMMANDS[name], parser=added, verb="rate", json=False)
         if name != "serve":
             added.add_argument("--json", action="store_true", help="print JSON, and nothing else")

@@ -100,7 +100,12 @@ def preview(args: argparse.Namespace) -> Answer:
     from ..studies.preview import engine
 
     settings = given_settings(args, VERBS["preview"])
-    return Answer(engine.preview(args.SOURCE, progress=not args.json, **settings))
+    result = engine.preview(args.SOURCE, progress=not args.json, **settings)
+    same = [quote(args.SOURCE)]
+    for name in ("budget", "embed.encoder", "evaluate.encoder"):
+        if name in vars(args):
+            same += [f"--{name}", quote(vars(args)[name])]
+    return Answer(result, next=(f"curadiff study {' '.join(same)} --seeds 0 1 2 --dry-run",))
 
 
 def train(args: argparse.Namespace) -> Answer:

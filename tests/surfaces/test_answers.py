@@ -6,6 +6,7 @@ import argparse
 import dataclasses
 import io
 import json
+import shlex
 import shutil
 import subprocess
 import warnings
@@ -16,6 +17,7 @@ import numpy as np
 import pytest
 from curadiff import cli, runs
 from curadiff.cli import command_line, commands, completion, interruption, output, run_commands
+from curadiff.cli.examples import EXAMPLES
 from curadiff.common.errors import Stopped
 from curadiff.config import TrainSettings
 from curadiff.workflows import progress as progress_module
@@ -37,6 +39,24 @@ def test_help_is_one_screen_in_the_order_of_the_work(capsys):
     order = ["import", "embed", "select", "train", "generate", "evaluate", "study", "rate"]
     places = [next(n for n, line in enumerate(lines) if line.split()[:1] == [o]) for o in order]
     assert places == sorted(places)
+
+
+@pytest.mark.parametrize("command", EXAMPLES)
+def test_help_begins_with_examples_that_the_command_takes(command, capsys):
+    with pytest.raises(SystemExit):
+        cli.main([*command.split(), "--help"])
+    shown = capsys.readouterr().out
+    assert max(map(len, EXAMPLES[command])) <= 78
+    for line in "\n".join(EXAMPLES[command]).replace("\\\n", "").splitlines():
+        assert line.split("   #")[0].strip()[:40] in shown
+        words = shlex.split(line.partition(" > ")[0], comments=True)
+        parsed = cli.command_line().parse(words[1:])
+        assert parsed.verb == command.split()[0]
+
+
+def test_every_command_has_an_example():
+    commands = next(a for a in cli.command_line()._actions if hasattr(a, "_get_subactions"))
+    assert {one.dest for one in commands._get_subactions()} <= set(EXAMPLES)
 
 
 def test_study_help_lists_no_setting_that_a_study_takes_from_elsewhere(capsys):
