@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import statistics
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -160,8 +161,52 @@ def as_text(outcomes: Sequence[Mapping[str, Any]], real: Mapping[str, float]) ->
             f"{_texts(arms, forecast)}",
             f"Drawn: pictures from the same noise against held-out images\n{_texts(rows, drawn)}",
             f"Further values on the page: {_further()}.",
+            textwrap.fill(LEGEND, 100),
+            *filter(None, [beside_random(outcomes)]),
         ]
     )
+
+
+def beside_random(outcomes: Sequence[Mapping[str, Any]]) -> str:
+    """Say which arms lie outside the range of the random draws by Frechet distance.
+
+    An arm that is no better than random lies outside the range of k draws with probability
+    2 / (k + 1), which is said, too. Arms of another size than random's are not compared.
+    """
+    drawn_anew = [one for one in outcomes if one["name"] == "random"]
+    if len(drawn_anew) < 2:
+        return ""
+    size = {one["images"] for one in drawn_anew}
+    others = [one for one in outcomes if one["name"] != "random" and {one["images"]} == size]
+    lines = []
+    for what, value in (("forecast", _forecast_value), ("drawn", drawn_value)):
+        band = [v for one in drawn_anew if (v := value(one, "frechet_distance")) is not None]
+        places = [
+            f"{one['name']} {_place(v, band)}"
+            for one in others
+            if band and (v := value(one, "frechet_distance")) is not None
+        ]
+        if places:
+            lines.append(f"  {what}: {'; '.join(places)}")
+    if not lines:
+        return ""
+    chance = f"{2 / (len(drawn_anew) + 1):.0%}"
+    head = (
+        f"Frechet distance beside the {len(drawn_anew)} random draws (an arm that is no better and "
+        f"no worse than random lies outside their range in {chance} of all cases):"
+    )
+    return "\n".join([textwrap.fill(head, 100), *lines])
+
+
+def _forecast_value(outcome: Mapping[str, Any], column: str) -> float | None:
+    return (outcome.get("forecast") or {}).get(column)
+
+
+def _place(value: float, band: Sequence[float]) -> str:
+    """Say where a distance lies beside others; lower is better."""
+    if value < min(band):
+        return "better than every draw"
+    return "worse than every draw" if value > max(band) else "within their range"
 
 
 def as_markdown(outcomes: Sequence[Mapping[str, Any]], real: Mapping[str, float]) -> str:

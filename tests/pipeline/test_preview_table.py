@@ -74,6 +74,24 @@ def test_terminal_app_and_page_show_the_same_cells():
     assert max(len(line) for line in text.splitlines()) <= 100
 
 
+def test_arms_are_placed_beside_the_draws_of_random():
+    kmeans = outcome("kmeans", "kmeans", 22.0) | {"forecast": {"frechet_distance": 1.9}}
+    full = outcome("full", "full", 1.0) | {"images": 9000}
+    said = table.beside_random([*OUTCOMES, kmeans, full])
+    assert "forecast: coreset worse than every draw; kmeans better than every draw" in said
+    assert "drawn: coreset worse than every draw; kmeans within their range" in said
+    assert "full" not in said  # of another size
+    # of three equal things in random order, one given one is first or last in 2 of 3 cases
+    assert "outside their range in 67% of all cases" in " ".join(said.split())
+    assert table.beside_random(OUTCOMES[1:]) == ""  # one draw has no range
+
+
+def test_the_terminal_says_what_the_columns_mean():
+    said = " ".join(table.as_text(OUTCOMES, {}).split())
+    assert table.LEGEND in said
+    assert "Frechet distance beside the 2 random draws" in said
+
+
 @pytest.mark.parametrize("real", [{}, {"frechet_distance": 2.5, "recall": 0.7}])
 def test_every_row_of_a_layout_has_as_many_cells_as_its_head(real):
     app = [line for line in table.as_markdown(OUTCOMES, real).splitlines() if line[:1] == "|"]
