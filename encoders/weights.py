@@ -47,7 +47,7 @@ class Source:
     def described(self) -> str:
         """What to look for, in words."""
         if self.repo:
-            return f"{self.files[0]} of {self.repo} on the Hugging Face Hub"
+            return f"{self.files[0]} of {self.repo} (on the Hugging Face Hub)"
         return self.url
 
 
@@ -86,9 +86,9 @@ def locate(encoder: str, source: Source, given: str | Path | None = None) -> Pat
             reason = str(fault)
     suffix = Path(source.files[0] if source.files else source.url).suffix or ".pt"
     raise WeightsError(
-        f"the weights of {encoder} are not on this machine ({reason}); put {source.described} "
-        f"at {folder() / (slug(encoder) + suffix)}, name the file in the setting weights, or set "
-        "encoder to builtin, which needs none."
+        f"the weights of {encoder} are not on this machine ({reason}); take an encoder that needs "
+        "none (builtin to select, scattering to judge), name their file in the setting weights, or "
+        f"download {source.described} as {folder() / (slug(encoder) + suffix)}."
     )
 
 

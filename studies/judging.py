@@ -26,6 +26,9 @@ from .influences import influences_of
 CURVE_METRICS = ("frechet_distance", "precision_recall", "memorization")
 """What is computed at checkpoints, of the metrics that the study asks for."""
 
+WITHOUT_WEIGHTS = "--embed.encoder builtin --evaluate.encoder scattering"
+"""Encoders that need no weights, to select and to judge."""
+
 Judged = tuple[dict[str, Any], dict[str, dict[str, np.ndarray]]]
 
 
@@ -57,10 +60,19 @@ def fetch_weights(
     """
     if (runs.home() / "runs" / name / "run.json").exists():
         return
-    if evaluate.weights is not None or not encoders.is_here(evaluate.encoder):
-        load_encoder(evaluate)
     computed = embed.from_shards is None and dataset.get_field(field_of(embed)) is None
-    if computed and (embed.weights is not None or not encoders.is_here(embed.encoder)):
+    embeds = computed and (embed.weights is not None or not encoders.is_here(embed.encoder))
+    if evaluate.weights is not None or not encoders.is_here(evaluate.encoder):
+        try:
+            load_encoder(evaluate)
+        except WeightsError as fault:
+            if not embeds or embed.weights is not None:
+                raise
+            raise WeightsError(
+                f"{fault} Those of embed.encoder={embed.encoder} are not here either. In a shell, "
+                f"without any weights: {WITHOUT_WEIGHTS}"
+            ) from fault
+    if embeds:
         with _settings_named("embeddings", "embed"):
             encoders.load(embed.encoder, weights=embed.weights, device=embed.device)
 

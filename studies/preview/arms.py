@@ -217,7 +217,8 @@ def check_arms(config: PreviewSettings, own: OwnArms, pool_size: int) -> None:
     arms = list_arms(config, own)
     if config.budget > pool_size and any(arm.name in {*METHODS} - {*own} for arm in arms):
         raise DataError(
-            f"budget must be <= {pool_size}, the images that may be used, got {config.budget}."
+            f"budget must be <= {pool_size}, the images that are not held out, got "
+            f"{config.budget}; give a budget of half of them or less, so that selections differ."
         )
     keys = [arm.key for arm in arms]
     for arm in arms:

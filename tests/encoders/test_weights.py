@@ -67,7 +67,7 @@ def test_without_weights_one_sentence_says_which_file_to_put_where(home, name, f
     said = str(caught.value)
     assert str(home / "weights" / file) in said
     assert "in the setting weights" in said
-    assert "set encoder to builtin" in said
+    assert "builtin to select, scattering to judge" in said
     assert "on the Hugging Face Hub" in said
     assert said.count(". ") == 0
 

@@ -11,7 +11,7 @@ import curadiff
 import fiftyone as fo
 import numpy as np
 import pytest
-from curadiff import cli, runs
+from curadiff import cli, encoders, runs
 from curadiff.common.errors import DataError, RunError, SettingsError, WeightsError
 from curadiff.config import ArmSettings, PreviewSettings
 from curadiff.datasets import info, names
@@ -328,6 +328,20 @@ def test_missing_weights_are_known_before_anything_is_written(
     with pytest.raises(WeightsError, match=rf"The settings are {group}\.encoder and"):
         getattr(curadiff, verb)(embedded, progress=False, **settings)
     assert sorted(home.rglob("*.json")) == before
+
+
+def test_where_no_weights_are_here_one_sentence_says_what_to_type(embedded, home, monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    settings = {"embed": {"encoder": "dinov2-vit-b14"}, "evaluate": {"encoder": "dinov2-vit-l14"}}
+    with pytest.raises(WeightsError) as refused:
+        curadiff.preview(embedded, progress=False, **settings)
+    sentence = str(refused.value)
+    assert "embed.encoder=dinov2-vit-b14 are not here either" in sentence
+    flags = sentence.rpartition("without any weights: ")[2]
+    given = cli.command_line().parse(["preview", "photos", *shlex.split(flags)])
+    assert encoders.is_here(vars(given)["embed.encoder"])
+    assert encoders.is_here(vars(given)["evaluate.encoder"])
+    assert vars(given)["embed.encoder"] != vars(given)["evaluate.encoder"]
 
 
 def test_other_settings_of_a_step_are_named_one_by_one(home):
