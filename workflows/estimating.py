@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Unpack
 
 from .. import runs
+from ..common.devices import choose_device
 from ..config import StudySettings, TrainSettings
 from ..config.options import StudyOptions, TrainOptions
 from ..config.signatures import with_settings
@@ -15,6 +17,8 @@ from ..datasets.database import lost_in_words
 from ..diffusion.init import from_pipeline
 from ..runs import Run
 from . import measuring
+
+LARGE = 128  # pixels of a side, from which a processor takes days
 
 ALIKE = ("network", "image_size", "base_channels", "multipliers", "layers")
 
@@ -129,9 +133,24 @@ def estimate_study(*, measure: bool = True, **settings: Unpack[StudyOptions]) ->
     return _measured(config.train, lambda: study(config), measure)
 
 
+def warn_without_gpu(settings: TrainSettings) -> None:
+    """Warn before a network of a GPU's size is trained, or measured, on a processor."""
+    if settings.network == "analytic" or settings.image_size < LARGE:
+        return
+    if choose_device(settings.device).type != "cpu":
+        return
+    warnings.warn(
+        f"no GPU is used, and at {settings.image_size} pixels a training takes days on a processor "
+        "(the default preset more than 13 GB of memory); the preset cpu-small takes about an hour, "
+        "demo a minute. In a shell: --preset cpu-small",
+        stacklevel=3,
+    )
+
+
 def _measured(settings: TrainSettings, cost: Callable[[], Cost], measure: bool) -> Cost:
     estimate = cost()
     if estimate.seconds is None and estimate.trained and measure:
+        warn_without_gpu(settings)
         measuring.measure(**settings.model_dump())
         estimate = cost()
     return estimate

@@ -18,6 +18,7 @@ from ..datasets.database import lost_in_words
 from ..datasets.selection_images import SelectionImages, selection_images
 from ..diffusion.train.patience import PATIENCE
 from ..runs import Run, launch
+from .estimating import warn_without_gpu
 from .over_shards.sources import refuse
 from .progress import Progress, Report, reporting, tell
 
@@ -69,6 +70,7 @@ def train(
         return run
     else:
         note(dataset, run, pool.ids)
+    warn_without_gpu(config)
     diffusion.start(run)
     return follow(run, progress=progress) if wait else run
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import torch
 from curadiff.cli import main
 from curadiff.config import StudySettings, TrainSettings
 from curadiff.studies import study_plan
+from curadiff.workflows import estimating
 from torch.utils.flop_counter import FlopCounterMode
 
 VITON = Path(__file__).parents[2] / "docs" / "viton-hd.yaml"
@@ -59,3 +61,15 @@ def test_counts_follow_from_the_number_of_images():
     assert steps["embed for the judge"].flops == judged * study_plan.encoder_flops(12, 768, 50)
     unknown = {step.what: step for step in study_plan.study_plan(config).steps}
     assert unknown["embed for the judge"].flops is None
+
+
+def test_a_large_network_without_a_gpu_is_warned_of(monkeypatch):
+    monkeypatch.setattr(estimating, "choose_device", lambda name: torch.device("cpu"))
+    with pytest.warns(UserWarning, match="--preset cpu-small"):
+        estimating.warn_without_gpu(TrainSettings())
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for small in ({"preset": "cpu-small"}, {"preset": "demo"}, {"network": "analytic"}):
+            estimating.warn_without_gpu(TrainSettings(**small))
+        monkeypatch.setattr(estimating, "choose_device", lambda name: torch.device("cuda"))
+        estimating.warn_without_gpu(TrainSettings())
