@@ -127,6 +127,15 @@ def test_links_and_references_lead_somewhere(page):
         assert module.is_dir() or module.with_suffix(".py").is_file(), name
 
 
+def test_the_review_names_code_that_is_there():
+    text = " ".join((ROOT / "docs" / "plugin-review.md").read_text().split())
+    named = re.findall(r"`(\w+)` \(([\w/]+\.py)\)", text)
+    assert len(named) > 9
+    for name, file in named:
+        code = (ROOT / file).read_text()
+        assert re.search(rf"^\s*(def |class )?{name}\b", code, re.MULTILINE), (name, file)
+
+
 def test_settings_in_files_are_settings():
     for file in (ROOT / "docs").rglob("*.yaml"):
         settings = yaml.safe_load(file.read_text())
