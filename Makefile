@@ -59,7 +59,7 @@ docs: venv
 	rm -rf build/reference
 	mkdir -p build/reference/curadiff
 	ln -s $(CURDIR)/*.py $(patsubst %/__init__.py,$(CURDIR)/%,$(wildcard */__init__.py)) build/reference/curadiff
-	$(BIN)/mkdocs build --quiet --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
 
 # A wheel, a source archive and the plugin as a zip, into dist.
 dist: venv
