@@ -7,10 +7,12 @@ import shutil
 from pathlib import Path
 
 import fiftyone as fo
+import pytest
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "which_images.py"
 
 
+@pytest.mark.slow
 def test_a_folder_becomes_a_preview_and_a_list_of_files(photos, home, tmp_path, capsys):
     folder = tmp_path / "which-images-of-a-test"
     shutil.copytree(photos, folder)
