@@ -13,6 +13,7 @@ import torch
 from curadiff import runs
 from curadiff.config import TrainSettings
 from curadiff.diffusion import prepare, train_here
+from curadiff.diffusion.sampling import grid
 from PIL import Image
 
 TINY = {
@@ -34,8 +35,9 @@ TINY = {
 
 @pytest.fixture(autouse=True)
 def _alone(tmp_path, monkeypatch):
-    """Give every test its own home, and one thread: the machine is shared."""
+    """Give every test its own home, one thread, and sample grids of few steps, not of most work."""
     monkeypatch.setenv("CURADIFF_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(grid, "EVALUATIONS", 4)
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     before = torch.get_num_threads()
     torch.set_num_threads(1)

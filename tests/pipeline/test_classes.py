@@ -13,19 +13,27 @@ TINY = {
 }  # fmt: skip
 
 
-@pytest.fixture
-def kinds(tmp_path, monkeypatch):
-    monkeypatch.setenv("CURADIFF_HOME", str(tmp_path / "home"))
+@pytest.fixture(scope="module")
+def kinds(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("kinds")
     made = fo.Dataset(persistent=True)
     for number in range(6):
-        path = tmp_path / f"{number}.png"
+        path = folder / f"{number}.png"
         Image.new("RGB", (9, 9), (40 * number,) * 3).save(path)
         sample = fo.Sample(filepath=str(path), text="ab"[number % 2])
         if number != 5:
             sample["kind"] = fo.Classification(label=["bag", "shoe"][number % 2])
         made.add_sample(sample)
-    yield made
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setenv("CURADIFF_HOME", str(folder / "home"))
+        yield made
     made.delete()
+
+
+@pytest.fixture(scope="module")
+def trained(kinds):
+    """A training that is told the classes."""
+    return curadiff.train(kinds, name="kinds", classes="kind", **TINY)
 
 
 def test_labels_are_read_from_classifications_and_text(kinds):
@@ -42,27 +50,25 @@ def test_labels_are_read_from_classifications_and_text(kinds):
         reading.class_labels(kinds, ids, "metadata")
 
 
-def test_drawings_are_imported_with_their_class(kinds):
-    run = curadiff.train(kinds, name="kinds", classes="kind", **TINY)
-    assert run.record["classes"] == {"bag": 3, "shoe": 2}
-    assert run.record["unlabeled"] == 1
+def test_drawings_are_imported_with_their_class(trained):
+    assert trained.record["classes"] == {"bag": 3, "shoe": 2}
+    assert trained.record["unlabeled"] == 1
     drawing = {"count": 4, "steps": 2, "device": "cpu", "progress": False}
-    folder = curadiff.generate(run, classes=["shoe", "bag"], guidance=2, **drawing)
+    folder = curadiff.generate(trained, classes=["shoe", "bag"], guidance=2, **drawing)
     linked = curadiff.import_generated(folder)
     try:
         made = linked.dataset.sort_by("image_seed")
         assert made.values("drawn_class.label") == ["shoe", "bag", "shoe", "bag"]
         assert curadiff.import_generated(folder).added == 0
-        plain = curadiff.generate(run, **drawing)
+        plain = curadiff.generate(trained, **drawing)
         assert curadiff.import_generated(plain).added == 4  # other images of the same seeds
     finally:
         linked.dataset.delete()
 
 
-def test_an_evaluation_says_counts_and_coverage_of_each_class(kinds):
-    run = curadiff.train(kinds, name="kinds", classes="kind", **TINY)
+def test_an_evaluation_says_counts_and_coverage_of_each_class(kinds, trained):
     drawing = {"count": 4, "steps": 2, "device": "cpu", "progress": False}
-    folder = curadiff.generate(run, classes=["shoe", "bag", "bag", "bag"], **drawing)
+    folder = curadiff.generate(trained, classes=["shoe", "bag", "bag", "bag"], **drawing)
     made = curadiff.import_generated(folder).dataset
     settings = {"encoder": "builtin", "counts": "unequal", "bootstrap": 0, "null_draws": 0}
     try:
