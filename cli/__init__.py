@@ -9,6 +9,7 @@ import sys
 import warnings
 from typing import Any
 
+from ..common.disk_faults import in_words
 from ..common.errors import CuradiffError, Stopped
 from ..runs import interrupt
 from ..runs.launch import CALM
@@ -47,10 +48,10 @@ def main(words: list[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as fault:
-        lost = _database_lost(fault)
-        if lost is None:
+        known = in_words(fault) if isinstance(fault, OSError) else _database_lost(fault)
+        if known is None:
             raise
-        print(f"curadiff: {lost}", file=sys.stderr)
+        print(f"curadiff: {known}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print(f"\ncuradiff: {sentence(parsed, given)}", file=sys.stderr)

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from . import process
+from .disk_faults import unwritten
 from .errors import RunError
 
 TEMPORARY = ".tmp-"
@@ -52,9 +53,19 @@ def sweep(folder: Path, *, depth: int = 0) -> None:
 
 
 def remove(path: Path) -> None:
-    """Delete a file, a link or a folder, if it can be."""
+    """Delete a file, a link or a folder, if it can be.
+
+    A folder is renamed first: whoever looks sees all of it or nothing, also after a kill.
+    """
     if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path, ignore_errors=True)
+        hidden = path
+        if not path.name.startswith(TEMPORARY):
+            hidden = temporary(path)
+            try:
+                path.rename(hidden)
+            except OSError:
+                hidden = path
+        shutil.rmtree(hidden, ignore_errors=True)
     else:
         with suppress(OSError):
             path.unlink()
@@ -81,7 +92,7 @@ def replacing(path: Path, *, durable: bool = False) -> Iterator[Path]:
         durable: Make the content and the renaming survive a power cut; it waits for the disk.
 
     Raises:
-        OSError: The file cannot be written.
+        RunError: The disk is full, or the folder cannot be written.
     """
     path = Path(path)
     part = temporary(path)
@@ -93,8 +104,9 @@ def replacing(path: Path, *, durable: bool = False) -> Iterator[Path]:
         part.replace(path)
         if durable:
             sync_folder(path.parent)
-    except BaseException:
+    except BaseException as fault:
         remove(part)
+        raise_in_words(path, fault, part)
         raise
 
 
@@ -102,20 +114,38 @@ def replacing(path: Path, *, durable: bool = False) -> Iterator[Path]:
 def replacing_folder(path: Path) -> Iterator[Path]:
     """Yield a new folder of a temporary name; leaving the block puts it in the place of ``path``.
 
+    The former folder is moved aside at once and deleted afterwards, so there is never a part of
+    it. Where ``path`` is a link, the folder that it leads to is replaced.
+
     Raises:
-        OSError: The folder cannot be made or moved.
+        RunError: The disk is full, or the folder cannot be made or moved.
     """
-    part = temporary(path)
+    path = Path(path).resolve()
+    part, aside = temporary(path), temporary(path)
     try:
         part.mkdir(parents=True)
         yield part
         if path.exists():
-            shutil.rmtree(path)
-        part.rename(path)
+            path.rename(aside)
+        try:
+            part.rename(path)
+        except BaseException:
+            with suppress(OSError):
+                aside.rename(path)
+            raise
         sync_folder(path.parent)
-    except BaseException:
+    except BaseException as fault:
         remove(part)
+        raise_in_words(path, fault, part)
         raise
+    remove(aside)
+
+
+def raise_in_words(path: Path, fault: BaseException, part: Path) -> None:
+    """Raise the sentence for what kept a path from being written; nothing for other faults."""
+    sentence = unwritten(path, fault, within=part)
+    if sentence is not None:
+        raise sentence from fault
 
 
 def link_or_copy(source: Path, target: Path) -> None:
@@ -136,15 +166,8 @@ def write_bytes(path: Path, content: bytes) -> None:
     Raises:
         RunError: The disk is full or the folder is not writable; the old file is kept.
     """
-    path = Path(path)
-    try:
-        with replacing(path, durable=True) as part:
-            part.write_bytes(content)
-    except OSError as fault:
-        raise RunError(
-            f"could not write {path}: {fault.strerror}. What was there before is kept; "
-            "free some space or choose another folder, then run the same command again."
-        ) from fault
+    with replacing(path, durable=True) as part:
+        part.write_bytes(content)
 
 
 def sync_folder(folder: Path) -> None:

@@ -22,6 +22,7 @@ from typing import Any
 from pymongo import WriteConcern
 from pymongo.errors import ConnectionFailure
 
+from ..common.disk_faults import in_words
 from ..common.errors import EnvironmentFault
 from ..runs import home
 from ..runs.provenance import installed
@@ -39,8 +40,9 @@ def fiftyone() -> ModuleType:
         prepare()
     try:
         import fiftyone as fo
+        from fiftyone.core.odm import get_db_conn
 
-        fo.list_datasets()
+        get_db_conn().command("ping")  # reads no data set, and says at once when none answers
     except ImportError as fault:
         raise EnvironmentFault(
             f"FiftyOne cannot be imported ({fault}); install it with: pip install fiftyone"
@@ -55,15 +57,21 @@ def fiftyone() -> ModuleType:
 
 @contextmanager
 def lost_in_words() -> Iterator[None]:
-    """Turn what the driver raises when the database does not answer into one sentence.
+    """Turn what is raised where the database does not answer, or the disk refuses, into a sentence.
 
     Raises:
-        EnvironmentFault: The connection broke or could not be made.
+        EnvironmentFault: The connection broke or could not be made; a disk is full, or a file is
+            not the user's to use.
     """
     try:
         yield
     except ConnectionFailure as fault:
         raise lost(fault) from fault
+    except OSError as fault:
+        known = in_words(fault)
+        if known is None:
+            raise
+        raise known from fault
 
 
 def lost(fault: ConnectionFailure) -> EnvironmentFault:

@@ -107,8 +107,8 @@ def store(
             if notes:
                 file.write(json.dumps({str(row): note for row, note in notes.items()}).encode())
             file.write(_digest(pictures))
-    except OSError as fault:
-        raise _unwritable(path, pictures, fault) from fault
+    except (OSError, RunError) as fault:
+        raise _unwritable(path, pictures, fault.__cause__ or fault) from fault
     caches.trim("pixels", keep=path)
     return path
 
@@ -164,10 +164,11 @@ def _digest(pictures: np.ndarray) -> bytes:
     return digest.digest()
 
 
-def _unwritable(path: Path, pictures: np.ndarray, fault: OSError) -> RunError:
+def _unwritable(path: Path, pictures: np.ndarray, fault: BaseException) -> RunError:
+    why = getattr(fault, "strerror", None) or fault
     return RunError(
-        f"could not write {path}: {fault.strerror or fault}; it takes {pictures.nbytes} "
-        "bytes. Free some space or set CURADIFF_HOME to another folder."
+        f"could not write {path}: {why}; it takes {pictures.nbytes} bytes. Free some "
+        "space or set CURADIFF_HOME to another folder."
     )
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ..common.errors import DataError, nearest
+from ..common.files import write_bytes
 
 Answer = Literal["left", "right", "tie", "both_bad"]
 ANSWERS: tuple[Answer, ...] = ("left", "right", "tie", "both_bad")
@@ -96,6 +97,7 @@ def write_votes(votes: Sequence[Vote], path: Path) -> None:
 
     Raises:
         DataError: The file's ending is another one.
+        RunError: The disk is full, or the folder cannot be written.
     """
     path = Path(path)
     rows = [dataclasses.asdict(vote) for vote in votes]
@@ -110,7 +112,7 @@ def write_votes(votes: Sequence[Vote], path: Path) -> None:
             text = buffer.getvalue()
         case other:
             raise DataError(f"votes are written to .csv or .jsonl files, got {other or path!r}.")
-    path.write_text(text, encoding="utf-8", newline="")
+    write_bytes(path, text.encode())
 
 
 def read_votes(path: Path, *, columns: dict[str, str] | None = None) -> list[Vote]:

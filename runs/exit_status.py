@@ -6,6 +6,7 @@ import sys
 import traceback
 from collections.abc import Callable
 
+from ..common.disk_faults import in_words
 from ..common.errors import CuradiffError
 
 
@@ -19,7 +20,11 @@ def exit_status(work: Callable[[], object]) -> int:
     except CuradiffError as fault:
         print(fault, file=sys.stderr)
         return 1
-    except Exception:
-        traceback.print_exc()
+    except Exception as fault:
+        known = in_words(fault) if isinstance(fault, OSError) else None
+        if known is None:
+            traceback.print_exc()
+        else:
+            print(known, file=sys.stderr)
         return 1
     return 0

@@ -239,14 +239,8 @@ def write(path: Path, picture: np.ndarray, text: PngInfo | None = None) -> None:
     Raises:
         RunError: The disk is full or not writable.
     """
-    try:
-        with replacing(path) as part:
-            Image.fromarray(picture).save(part, "PNG", pnginfo=text)
-    except OSError as fault:
-        raise RunError(
-            f"could not write {path}: {fault.strerror or fault}; free some space, then run the "
-            "same command again: it draws only what is missing."
-        ) from fault
+    with replacing(path) as part:
+        Image.fromarray(picture).save(part, "PNG", pnginfo=text)
 
 
 def _is_like(path: Path, record: dict[str, Any]) -> bool:

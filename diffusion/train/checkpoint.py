@@ -283,6 +283,8 @@ def _sync_and_sum(path: Path) -> str:
 
 
 def _reason(fault: BaseException) -> str:
+    if isinstance(fault, RunError) and fault.__cause__ is not None:
+        fault = fault.__cause__
     if isinstance(fault, OSError) and fault.strerror:
         return (
             f"{Path(fault.filename).name}: {fault.strerror}" if fault.filename else fault.strerror

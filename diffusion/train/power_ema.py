@@ -114,16 +114,10 @@ def save(run_path: Path, step: int, averages: Mapping[str, Mapping[str, Tensor]]
         for group, tensors in averages.items()
         for name, tensor in tensors.items()
     }
-    try:
+    with replacing(path, durable=True) as part:
         path.parent.mkdir(exist_ok=True)
-        with replacing(path, durable=True) as part:
-            save_file(halves, part, metadata={"format": "pt"})
-        write_json(path.with_suffix(".json"), {"sum": checksum_of(path)})
-    except OSError as fault:
-        raise RunError(
-            f"could not write {path}: {fault.strerror or fault}; free some space, then run the "
-            "same command again."
-        ) from fault
+        save_file(halves, part, metadata={"format": "pt"})
+    write_json(path.with_suffix(".json"), {"sum": checksum_of(path)})
 
 
 def saved_steps(run_path: Path) -> list[int]:

@@ -24,6 +24,7 @@ import torch
 import torch.distributed as dist
 
 from ...common.errors import CuradiffError, DataError, SettingsError
+from ...common.files import replacing
 from ...common.shards import SUFFIX, ShardSet
 from ..core.rows import Array
 from .sharded import METHODS, select_sharded
@@ -40,6 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Choose and write the picks; return the exit code."""
     arguments = _parser().parse_args(argv)
     try:
+        out = _target(arguments.out)
         files = _mapped(arguments.files)
         if "RANK" in os.environ:
             dist.init_process_group("gloo", timeout=timedelta(hours=HOURS))
@@ -47,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             alone = {"init_method": "tcp://127.0.0.1:0", "rank": 0, "world_size": 1}
             dist.init_process_group("gloo", **alone)
         try:
-            _select(files, arguments)
+            _select(files, arguments, out)
         finally:
             dist.destroy_process_group()
     except CuradiffError as fault:
@@ -56,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _select(files: list[Matrix], arguments: argparse.Namespace) -> None:
+def _select(files: list[Matrix], arguments: argparse.Namespace, out: Path) -> None:
     rank, count = dist.get_rank(), dist.get_world_size()
     total = sum(map(len, files))
     cut = [total * place // count for place in range(count + 1)]
@@ -72,11 +74,25 @@ def _select(files: list[Matrix], arguments: argparse.Namespace) -> None:
     )
     if rank == 0:
         columns: dict[str, Any] = {"indices": rows, "scores": scores, **_ids(files, rows)}
-        np.savez(arguments.out, **columns)
+        with replacing(out) as part, part.open("wb") as file:
+            np.savez(file, allow_pickle=False, **columns)
         print(
             f"{len(rows)} of {total:,} rows chosen by {arguments.method} on {count} "
-            f"process{'es' * (count > 1)}; see {arguments.out}"
+            f"process{'es' * (count > 1)}; see {out}"
         )
+
+
+def _target(out: Path) -> Path:
+    """Return the file of the picks; refuse a folder that is not there before hours of work.
+
+    Raises:
+        SettingsError: Nothing can be written there.
+    """
+    if not os.access(out.absolute().parent, os.W_OK):
+        raise SettingsError(
+            f"--out: {out.absolute().parent} is no folder that you can write to; give another."
+        )
+    return out if out.suffix == ".npz" else out.with_name(f"{out.name}.npz")
 
 
 def _options(arguments: argparse.Namespace) -> dict[str, Any]:

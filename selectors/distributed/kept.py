@@ -89,7 +89,7 @@ class Kept:
         """Keep arrays under a name.
 
         Raises:
-            OSError: They cannot be written.
+            RunError: They cannot be written.
         """
         with replacing(self.folder / f"{name}.npz", durable=True) as part, part.open("wb") as file:
             np.savez(file, allow_pickle=False, **arrays)

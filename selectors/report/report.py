@@ -11,6 +11,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from ...common.errors import DataError, SettingsError
+from ...common.files import write_bytes
 from ...common.knn import nearest
 from ..core.coverage import coverage_of
 from ..core.frechet import PoolGaussian
@@ -41,9 +42,12 @@ class Report:
             path: The file to write.
             pictures: The image files of each selection, in the order of the picks; the first 25
                 are shown.
+
+        Raises:
+            RunError: The disk is full, or the folder cannot be written.
         """
         path = Path(path)
-        path.write_text(page(self, pictures or {}), encoding="utf-8")
+        write_bytes(path, page(self, pictures or {}).encode())
         return path
 
 

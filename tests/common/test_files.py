@@ -1,7 +1,19 @@
 """A file or folder is replaced as a whole or not at all, by one function of the project."""
 
+import errno
+import os
+import resource
+import shutil
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
 import pytest
-from curadiff.common.files import link_or_copy, replacing, replacing_folder
+from curadiff.common.disk_faults import in_words, unwritten
+from curadiff.common.errors import RunError
+from curadiff.common.files import link_or_copy, remove, replacing, replacing_folder
+from PIL import Image
+from safetensors.numpy import save_file
 
 
 @pytest.mark.parametrize("durable", [False, True])
@@ -57,3 +69,105 @@ def test_a_file_is_copied_where_it_cannot_be_linked(tmp_path, monkeypatch):
     link_or_copy(tmp_path / "a", tmp_path / "c")
     assert (tmp_path / "c").read_text() == "text"
     assert not (tmp_path / "c").samefile(tmp_path / "a")
+
+
+@contextmanager
+def little_room(size=4096):
+    """Let no file of this process become larger, as a disk that is full."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+X = np.random.default_rng(0).normal(size=(64, 64))
+WRITERS = {
+    "bytes": lambda part: part.write_bytes(X.tobytes()),
+    "array": lambda part: np.save(part.open("wb"), X),
+    "arrays": lambda part: np.savez(part.open("wb"), x=X),
+    "picture": lambda part: Image.effect_noise((256, 256), 50).save(part, "PNG"),
+    "tensors": lambda part: save_file({"x": X}, part),
+    "shard": lambda part: pytest.importorskip("pyarrow.parquet").write_table(
+        pytest.importorskip("pyarrow").table({"x": X.ravel()}), part
+    ),
+}
+
+
+@pytest.mark.parametrize("writer", WRITERS)
+def test_a_full_disk_is_a_sentence_whatever_writes(tmp_path, writer):
+    path = tmp_path / "file"
+    path.write_text("old")
+    with (
+        pytest.raises(
+            RunError, match=rf"^could not write {path}: .*kept; free some space there or"
+        ),
+        little_room(),
+        replacing(path) as part,
+    ):
+        WRITERS[writer](part)
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+    folder = tmp_path / "folder"
+    with (
+        pytest.raises(RunError, match=rf"^could not write {folder}: .*kept; free some space"),
+        little_room(),
+        replacing_folder(folder) as part,
+        replacing(part / "inside") as inside,
+    ):
+        WRITERS[writer](inside)
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_the_folder_refuses_is_a_sentence_and_a_fault_of_what_is_read_is_not(tmp_path):
+    with (
+        pytest.raises(RunError, match=r"could not write .*No such file.*make that folder or"),
+        replacing(tmp_path / "none" / "file") as part,
+    ):
+        part.write_text("x")
+    with pytest.raises(FileNotFoundError), replacing(tmp_path / "file") as part:
+        shutil.copyfile("/nowhere/at/all", part)
+    denied = PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(tmp_path / "file"))
+    assert "make that folder writable" in str(
+        unwritten(tmp_path / "file", denied, within=tmp_path / "file")
+    )
+    said = str(in_words(denied))
+    assert said.startswith(f"{tmp_path / 'file'} cannot be used: Permission denied")
+    assert in_words(OSError("a picture that is no picture")) is None
+
+
+def test_a_folder_is_gone_at_once_and_its_files_afterwards(tmp_path, monkeypatch):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "file").touch()
+    seen = []
+    monkeypatch.setattr(shutil, "rmtree", lambda path, **_: seen.append(folder.exists()))
+    remove(folder)
+    assert seen == [False]
+
+
+def test_a_folder_that_cannot_take_the_others_place_leaves_it(tmp_path, monkeypatch):
+    path, real = tmp_path / "folder", Path.rename
+    path.mkdir()
+    (path / "old").touch()
+
+    def rename(self, target):
+        if (self / "new").exists():
+            raise OSError(errno.EBUSY, os.strerror(errno.EBUSY), str(self))
+        return real(self, target)
+
+    monkeypatch.setattr(Path, "rename", rename)
+    with pytest.raises(RunError, match="resource busy"), replacing_folder(path) as part:
+        (part / "new").touch()
+    assert [file.name for file in path.iterdir()] == ["old"]
+
+
+def test_a_link_to_a_folder_stays_a_link(tmp_path):
+    path, link = tmp_path / "folder", tmp_path / "link"
+    path.mkdir()
+    link.symlink_to(path)
+    with replacing_folder(link) as part:
+        (part / "new").touch()
+    assert link.is_symlink()
+    assert [file.name for file in path.iterdir()] == ["new"]
