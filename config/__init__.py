@@ -11,6 +11,7 @@ from .mapping import MapSettings
 from .owner import allowed_in_app, refused_in_app
 from .preview import PreviewSettings
 from .rating import RatePlanSettings, RateServeSettings, RateSettings
+from .recorded import given_settings, settings_of, settings_to_read
 from .select import SelectSettings
 from .similar import SimilarSettings
 from .study import ArmSettings, StudySettings
@@ -55,6 +56,7 @@ __all__ = [
     "alone",
     "choices",
     "faults",
+    "given_settings",
     "launch_flags",
     "launch_words",
     "limit_texts",
@@ -62,4 +64,6 @@ __all__ = [
     "plain_type",
     "refused_in_app",
     "setting",
+    "settings_of",
+    "settings_to_read",
 ]

@@ -256,13 +256,13 @@ def _field(model: type[Settings], location: tuple[Any, ...]) -> FieldInfo:
     """Return the setting at a location, which may lie in the settings of an item of a list."""
     field = model.model_fields[location[0]]
     for part in location[1:]:
-        inner = next((one for one in _members(field.annotation) if part in one.model_fields), None)
+        inner = next((one for one in members(field.annotation) if part in one.model_fields), None)
         field = field if inner is None else inner.model_fields[part]
     return field
 
 
-def _members(annotation: Any) -> list[type[Settings]]:
+def members(annotation: Any) -> list[type[Settings]]:
     """List the settings models in a type: itself, or those of its items."""
     if isinstance(annotation, type) and issubclass(annotation, Settings):
         return [annotation]
-    return [one for part in typing.get_args(annotation) for one in _members(part)]
+    return [one for part in typing.get_args(annotation) for one in members(part)]

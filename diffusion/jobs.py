@@ -7,7 +7,7 @@ from typing import Any
 
 from ..common.errors import RunError, SettingsError
 from ..common.process import Process
-from ..config import TrainSettings, launch_words
+from ..config import TrainSettings, launch_words, settings_of
 from ..runs import Busy, Run, StopRequest, launch, lease
 from ..runs.forking import Child
 from . import manifest
@@ -54,7 +54,7 @@ def change(run: Run, **values: Any) -> None:
             f"{', '.join(fixed)} cannot change once a training has begun; what can: "
             f"{', '.join(MAY_CHANGE)}. Or begin another with start_from={run.id}."
         )
-    before = TrainSettings(**run.settings)
+    before = settings_of(TrainSettings, run)
     after = before.changed(**values)
     done = run.status.get("step", 0)
     if after.steps < done:
@@ -81,7 +81,7 @@ def start(run: Run, *, slot: int = 0, slots: int = 1) -> Child:
     holder = lease.holder(run.path)
     if holder is not None:
         raise Busy(f"{run.id} is being trained already, by {holder}; stop it first.")
-    settings = TrainSettings(**run.settings)
+    settings = settings_of(TrainSettings, run)
     flags = launch_words(settings.accelerate)
     command = launch.launcher(MODULE, str(run.path), processes=settings.processes, flags=flags)
     return launch.start(run, command, env=_share(settings, slot, slots))

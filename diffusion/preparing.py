@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..common.errors import DataError, RunError, SettingsError
-from ..config import TrainSettings
+from ..config import TrainSettings, settings_of
 from ..runs import Run
 from . import classes, manifest, pixels
 from .init import initialize
@@ -57,7 +57,7 @@ def prepare(
     """
     if (run.path / manifest.NAME).exists() and any(run.path.glob("checkpoints/step-*")):
         raise RunError(f"{run.id} has trained already; start a new training for other images.")
-    if settings != TrainSettings(**run.settings):
+    if settings != settings_of(TrainSettings, run):
         raise RunError(
             f"{run.id} was made with other settings; give TrainSettings(**run.settings)."
         )

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from typing import Any
 
 from ..common.errors import RunError, Stopped
-from ..config import RateServeSettings
+from ..config import VERBS, RateServeSettings, given_settings
 from ..datasets.database import lost_in_words
 from ..runs import Lease, Run
 from ..workflows.conditions import about_left_out
@@ -65,7 +65,8 @@ def _call_verb(run: Run, report: Report) -> tuple[Any, dict[str, Any]]:
 
     record = run.record
     arguments = {name: unpack(value) for name, value in record["inputs"].items()}
-    settings = record["settings"]
+    model = VERBS.get(record["verb"])
+    settings = record["settings"] if model is None else given_settings(model, run)
     match record["verb"]:
         case "import":
             result = import_images(arguments["source"], **settings)

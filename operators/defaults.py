@@ -57,7 +57,7 @@ def budget(size: int) -> int:
 def free_name(name: str) -> str:
     """Return a name, with a number behind it where a run has it: that one would be gone on with."""
     free, number = name, 1
-    while (runs.home() / "runs" / free).exists():
+    while runs.run_named(free).path.exists():
         number += 1
         free = f"{name}-{number}"
     return free

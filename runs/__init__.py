@@ -3,7 +3,7 @@
 from ..common.files import read_json, write_bytes, write_json
 from .addressing import inside_runs, open_by_id
 from .directory import check_name, create, making
-from .finding import Damaged, listing, open_run, survey
+from .finding import Damaged, listing, open_run, run_named, survey
 from .home_folder import home, make_folder
 from .lease import Busy, Lease, held
 from .run import ACTIVE, Run, Snapshot
@@ -29,6 +29,7 @@ __all__ = [
     "open_by_id",
     "open_run",
     "read_json",
+    "run_named",
     "survey",
     "write_bytes",
     "write_json",

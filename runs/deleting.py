@@ -38,8 +38,13 @@ _STUDY = (
     *_RUN, r"[\w.+-]+\.(json|jsonl|html|npy|npz|log|lock|owner)", r"grids/[\w.+-]+\.(png|part)",
     r"(arms|cells|features|judged|evaluations)/[\w.+-]+\.(json|npy|npz)",
 )  # fmt: skip
+_COMMAND = (
+    *_RUN, r"manifest\.json", r"images/(\d+\.\w+|\.?metadata\.jsonl)",
+    r"(?i:images-out/.+\.(png|jpe?g|webp|bmp))",  # what the program was to draw, and no more
+)  # fmt: skip
 MADE = {
-    "train": _TRAINING, "measure": _TRAINING, "study": _STUDY, "preview": _STUDY, "job": _RUN
+    "train": _TRAINING, "measure": _TRAINING, "study": _STUDY, "preview": _STUDY, "job": _RUN,
+    "command": _COMMAND,
 }  # fmt: skip
 """What Curadiff writes into a run of each kind, as patterns of paths inside it."""
 DRAWN = re.compile(r"generated/[^/]+/(\d{6,})\.png")
@@ -227,7 +232,7 @@ def _files(folder: Path) -> Iterator[tuple[Path, bool, bool]]:
             yield path, True, DRAWN.fullmatch(name) is not None
         else:
             temporary_file = any(part.startswith(TEMPORARY) for part in Path(name).parts)
-            made = any(re.fullmatch(pattern, name) for pattern in MADE[kind])
+            made = any(re.fullmatch(pattern, name) for pattern in MADE.get(kind, ()))
             yield path, made or temporary_file, False
 
 

@@ -27,6 +27,8 @@ from .home_folder import home, make_folder
 from .provenance import provenance
 from .run import Run
 
+LONGEST = 200  # bytes of a run's name; a folder's may have 255
+
 
 def create(
     kind: str, settings: dict[str, Any], *, name: str | None = None, folder: Path | None = None
@@ -95,12 +97,18 @@ def check_name(name: str, folder: Path | None = None) -> None:
     """Refuse a name that no new run can have.
 
     Raises:
-        RunError: It has other characters than letters, digits and ``. _ + -``, or is taken.
+        RunError: It has other characters than letters, digits and ``. _ + -``, is too long, or is
+            taken.
     """
     if not re.fullmatch(r"[\w][\w.+-]*", name):
         raise RunError(
             f"a run's name may have letters, digits and . _ + - only, got {name!r}; "
             "choose another name."
+        )
+    if len(name.encode()) > LONGEST:
+        raise RunError(
+            f"a run's name may take {LONGEST} bytes, as it names a folder, got "
+            f"{len(name.encode())} ({name[:40]}...); choose a shorter one."
         )
     _refuse_taken((folder or home() / "runs") / name)
 
@@ -125,7 +133,7 @@ def _publish(hidden: Path, target: Path, *, unique: bool) -> Path:
 
 
 def _refuse_taken(path: Path) -> None:
-    if (path / "run.json").exists():
+    if Run(path).exists:
         raise RunError(
             f"a run named {path.name} exists in {path.parent}; choose another name or resume it."
         )

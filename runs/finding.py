@@ -13,6 +13,11 @@ from .home_folder import home
 from .run import Run
 
 
+def run_named(name: str) -> Run:
+    """Return the run of a name in the home, which need not exist; see `Run.exists`."""
+    return Run(home() / "runs" / name)
+
+
 def open_run(run: str | Path | Run, *, folder: Path | None = None) -> Run:
     """Open a run by its path or its id.
 
@@ -29,14 +34,14 @@ def open_run(run: str | Path | Run, *, folder: Path | None = None) -> Run:
     folder = Path(folder) if folder else home() / "runs"
     plain = isinstance(run, str) and not set(run) & {"/", os.sep}
     for path in (folder / str(run), *(() if plain else (Path(run),))):
-        if (path / "run.json").exists():
+        if Run(path).exists:
             return Run(path)
     there = {other.id: other for other in listing(folder=folder)}
     if str(run) in there:
         return there[str(run)]
     known = list(there)
     listed = f"runs there: {', '.join(known[-8:])}" if known else "there are none yet"
-    if plain and (Path(run) / "run.json").exists():
+    if plain and Run(Path(run)).exists:
         listed += f"; write ./{run} for the directory here"
     raise RunError(f"no run {str(run)!r} in {folder}{nearest(str(run), known)} ({listed}).")
 
@@ -89,6 +94,6 @@ def _runs(folder: Path) -> Iterator[Run]:
         return
     for name in names:
         path = folder / name
-        if not name.startswith(".") and (path / "run.json").exists():
+        if not name.startswith(".") and Run(path).exists:
             yield Run(path)
             yield from _runs(path / "runs")

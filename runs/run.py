@@ -48,6 +48,14 @@ class Run:
         return self.path.name
 
     @property
+    def exists(self) -> bool:
+        """Whether there is a run in the directory: it is there when its ``run.json`` is."""
+        try:
+            return (self.path / "run.json").exists()
+        except (OSError, ValueError):  # a name that no file can have, or a folder of another user
+            return False
+
+    @property
     def record(self) -> dict[str, Any]:
         """What ``run.json`` says: kind, settings, created, provenance and what the verb added.
 

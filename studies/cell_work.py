@@ -196,7 +196,7 @@ class CellWorker:
         name = under(self.label, cell.key)
         folder = self.run.path / "runs"
         training = Run(folder / name)
-        if (training.path / "run.json").exists() and self.commands:
+        if training.exists and self.commands:
             pass  # it appears under its name when it is whole
         elif prepared(training):
             trained = set(runs.read_json(training.path / "manifest.json")["ids"])

@@ -41,39 +41,40 @@ def open_study(config: StudySettings, known: Mapping[str, Any], folder: Path | N
         SettingsError: It exists with other settings, or is one of another data set or folder.
     """
     settings = config.model_dump(mode="json")
-    path = runs.home() / "runs" / config.name
-    if not (path / "run.json").exists():
-        if path.exists():
+    run = runs.run_named(config.name)
+    if not run.exists:
+        if run.path.exists():
             raise SettingsError(
-                f"name: {path} exists and is no study; choose another name, or move that folder."
+                f"name: {run.path} exists and is no study; choose another name, or move that "
+                "folder."
             )
         try:
-            run = runs.create("study", settings, name=config.name)
+            with runs.making("study", settings, name=config.name) as new:
+                _note_source(new, known, folder)
+                new.add(revisions=planning.revised(config, {}))
         except RunError:
-            if not (path / "run.json").exists():
+            if not run.exists:
                 raise
         else:
-            _note_source(run, known, folder)
-            run.add(revisions=planning.revised(config, {}))
-            return run
-    run = runs.open_run(path)  # it was there, or another process has just made it
-    if run.kind != "study":
+            return new
+    if run.kind != "study":  # it was there, or another process has just made it
         raise SettingsError(f"name: {config.name} is a {run.kind} run; choose another name.")
-    record = run.record
-    if "dataset" in record:
-        _check_source(config.name, record, known, folder)
-    different = recorded.differences(_today(run.settings), settings, may_change=MAY_CHANGE)
-    if different:
-        raise SettingsError(
-            f"the study {config.name} was started with other settings ({'; '.join(different)}); "
-            "give the same ones to go on, or choose another name. Arms, seeds and draws may "
-            "change."
-        )
     with Lease(run.path, name=OPENING, wait=PATIENCE):
+        record = run.record
+        if "dataset" in record:
+            _check_source(config.name, record, known, folder)
+        before = recorded.study_settings(run)
+        today = before.model_dump(mode="json")
+        different = recorded.differences(today, settings, may_change=MAY_CHANGE)
+        if different:
+            raise SettingsError(
+                f"the study {config.name} was started with other settings "
+                f"({'; '.join(different)}); give the same ones to go on, or choose another name. "
+                "Arms, seeds and draws may change."
+            )
         former = record.get("revisions")
-        arms = [] if former is not None else StudySettings(**_today(record["settings"])).arms
-        revisions = planning.revised(config, former or {}, arms)
-        if (run.settings, former) != (settings, revisions):
+        revisions = planning.revised(config, former or {}, before.arms if former is None else [])
+        if (record["settings"], former) != (settings, revisions):
             run.add(settings=settings, revisions=revisions)
         _note_source(run, known, folder)
     return run
@@ -125,11 +126,3 @@ def check_encoders(run: Run, now: Mapping[str, str | None]) -> None:
             )
     if before != now:
         run.add(encoders=dict(now))
-
-
-def _today(settings: dict[str, Any]) -> dict[str, Any]:
-    """Give settings of an older version what was added since, at its default."""
-    try:
-        return StudySettings(**recorded.in_force(settings)).model_dump(mode="json")
-    except SettingsError:  # something was removed or narrowed since: that is a difference
-        return settings

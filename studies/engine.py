@@ -22,7 +22,7 @@ from .directory import open_study
 from .judging import fetch_weights
 from .leaving_out import with_left_out
 from .preview.first import preview_first
-from .recorded import embed_of, in_force
+from .recorded import embed_of, study_settings
 from .sharing import Leadership
 from .study_result import StudyResult
 from .study_work import StudyWork
@@ -117,4 +117,5 @@ def resume_study(run: str | Path | Run, *, progress: Progress = True) -> StudyRe
     every = all_samples(dataset)
     view = every.select(images, ordered=True) if images else every.view()
     view = view if len(view) else dataset.view()  # imported anew: found by name and content
-    return study(view, progress=progress, **in_force(run.settings))
+    settings = study_settings(run).model_dump(mode="json")
+    return study(view, progress=progress, **settings)

@@ -58,7 +58,7 @@ def fetch_weights(
     Raises:
         WeightsError: They cannot be had.
     """
-    if (runs.home() / "runs" / name / "run.json").exists():
+    if runs.run_named(name).exists:
         return
     computed = embed.from_shards is None and dataset.get_field(field_of(embed)) is None
     embeds = computed and (embed.weights is not None or not encoders.is_here(embed.encoder))

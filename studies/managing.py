@@ -74,7 +74,7 @@ def study_status(name: str | Path | Run) -> StudyStatus:
     states = {}
     for cell in planning.cells_of(run):
         training = Run(run.path / "runs" / under(label, cell.key))
-        there = (training.path / "run.json").exists()
+        there = training.exists
         states[cell.key] = (
             "done"
             if cell.key in done
@@ -103,7 +103,7 @@ def study_report(name: str | Path | Run) -> Path:
     outcomes = cells.readable(run)
     if not outcomes:
         raise RunError(f"no training of the study {run.id} is judged yet; nothing to report.")
-    config, record = recorded.settings_of(run), run.record
+    config, record = recorded.study_to_read(run), run.record
     conclusion, against = _conclusion(run, outcomes)
     evidence = evidence_of(config, outcomes, against, conclusion, trainings.reader_of(run, against))
     dataset = identity.open_by_identity(record.get("identity") or {"name": record["dataset"]})
@@ -148,9 +148,8 @@ def study_add(name: str | Path | Run, arms: Sequence[Any]) -> list[str]:
         RunError: There is no such study.
     """
     run = _study(name)
-    settings = recorded.in_force(run.settings)
-    given = StudySettings(**{**settings, "arms": [*settings["arms"], *arms]})
-    return _store(run, given)
+    settings = recorded.study_settings(run).model_dump(mode="json")
+    return _store(run, StudySettings(**{**settings, "arms": [*settings["arms"], *arms]}))
 
 
 def study_drop(name: str | Path | Run, arms: Sequence[str]) -> list[str]:
@@ -174,13 +173,13 @@ def study_drop(name: str | Path | Run, arms: Sequence[str]) -> list[str]:
     left = [arm for arm in run.settings["arms"] if arm["name"] not in arms]
     if not left:
         raise SettingsError(f"arms: the study {run.id} would have no arm left; keep one.")
-    return _store(run, StudySettings(**{**recorded.in_force(run.settings), "arms": left}))
+    return _store(run, recorded.study_settings(run, {**run.settings, "arms": left}))
 
 
 def _store(run: Run, config: StudySettings) -> list[str]:
     before = run.record
     known = before.get("revisions")
-    former = [] if known is not None else recorded.settings_of(run).arms
+    former = [] if known is not None else recorded.study_settings(run).arms
     run.add(
         settings=config.model_dump(mode="json"),
         revisions=planning.revised(config, known or {}, former),

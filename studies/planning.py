@@ -72,7 +72,7 @@ def cells_of(run: Run) -> list[Cell]:
         RunError: Its record is damaged.
         SettingsError: It has settings that are not known any more.
     """
-    return cells(recorded.settings_of(run), run.record.get("revisions"))
+    return cells(recorded.study_to_read(run), run.record.get("revisions"))
 
 
 def _rotated(values: list[int | None], first: int) -> list[int | None]:
@@ -110,7 +110,7 @@ def revised(
 
 def _revision(arm: ArmSettings, revisions: Mapping[str, Sequence[str]]) -> int:
     marks, mark = list(revisions.get(arm.name, ())), fingerprint(arm)
-    return marks.index(mark) + 1 if mark in marks else len(marks) + 1
+    return marks.index(mark) + 1 if mark in marks else max(1, len(marks))
 
 
 def selection_name(label: str, cell: Cell) -> str:

@@ -7,20 +7,33 @@ from pathlib import Path
 from typing import Any
 
 from .. import runs
-from ..config import EmbedSettings, StudySettings
+from ..config import EmbedSettings, StudySettings, settings_of, settings_to_read
 from ..config.embed import OF_COMPUTING
 from ..runs import Run
 from ..workflows.over_shards.sources import vectors_of
 
 
-def settings_of(run: Run) -> StudySettings:
-    """Return the settings that a study's record has.
+def study_settings(run: Run, settings: Mapping[str, Any] | None = None) -> StudySettings:
+    """Return the settings of a study, to go on with it.
+
+    Args:
+        run: The study.
+        settings: In place of those in its record.
 
     Raises:
         RunError: Its record is damaged.
-        SettingsError: It has settings that are not known any more.
+        SettingsError: It has settings that are not known any more, or are refused today.
     """
-    return StudySettings(**in_force(run.settings))
+    return settings_of(StudySettings, run, in_force(run.settings if settings is None else settings))
+
+
+def study_to_read(run: Run) -> StudySettings:
+    """Return the settings of a study of any version, to show what it has done.
+
+    Raises:
+        RunError: Its record is damaged.
+    """
+    return settings_to_read(StudySettings, run, in_force(run.settings))
 
 
 def in_force(settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -53,10 +66,10 @@ def embed_of(name: str, folder: Path, embed: EmbedSettings) -> EmbedSettings:
         folder: What it is of.
         embed: Its settings, as they were given.
     """
-    path = runs.home() / "runs" / name
-    if (path / "run.json").exists():
+    run = runs.run_named(name)
+    if run.exists:
         usual = EmbedSettings().model_dump(mode="json")
-        before = usual | (runs.open_run(path).settings.get("embed") or {})
+        before = usual | (run.settings.get("embed") or {})
         if before == embed.model_dump(mode="json"):
             return embed
     return vectors_of(folder, embed)

@@ -177,6 +177,6 @@ def _record_of(folder: Path) -> dict[str, Any]:
 def _run_of(folder: Path, id: str) -> Run:
     """Find the run that drew a folder: above it, or among the known runs."""
     for path in folder.parents:
-        if (path / "run.json").exists():
+        if Run(path).exists:
             return Run(path)
     return runs.open_run(id)

@@ -83,14 +83,14 @@ def start(settings: TrainSettings) -> Run:
 
 def known_speed(settings: TrainSettings) -> Speed | None:
     """Return what was measured for a network of these settings, None before that."""
-    path = _folder(settings)
-    return _speed(Run(path)) if (path / "run.json").exists() else None
+    run = Run(_folder(settings))
+    return _speed(run) if run.exists else None
 
 
 def status_of(settings: TrainSettings) -> dict[str, Any]:
     """Return the status of the measurement of these settings; its state is ``new`` before one."""
-    path = _folder(settings)
-    return Run(path).status if (path / "run.json").exists() else {"state": "new"}
+    run = Run(_folder(settings))
+    return run.status if run.exists else {"state": "new"}
 
 
 def prepare(settings: TrainSettings) -> Run:

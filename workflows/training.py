@@ -10,7 +10,7 @@ from typing import Any, Unpack
 
 from .. import diffusion, runs
 from ..common.errors import RunError, Stopped
-from ..config import TrainSettings
+from ..config import TrainSettings, settings_of
 from ..config.options import TrainOptions
 from ..config.signatures import with_settings
 from ..datasets import counting, identity, reading, selections, writing
@@ -81,14 +81,12 @@ def _made_before(config: TrainSettings, pool: reading.Samples) -> Run | None:
     Raises:
         RunError: Its name is taken by a run of other settings or images, or it is at work.
     """
-    folder = runs.home() / "runs" / (config.name or "")
-    if config.name is None or not (folder / "run.json").exists():
+    if config.name is None or not (run := runs.run_named(config.name)).exists:
         return None
-    run = Run(folder)
     if run.kind != "train":
         raise RunError(f"a {run.kind} run is named {config.name}; choose another name.")
     settings = config.model_dump(mode="json")
-    stored = TrainSettings(**run.settings).model_dump(mode="json")  # with settings added since
+    stored = settings_of(TrainSettings, run).model_dump(mode="json")  # with settings added since
     differ = [name for name, value in settings.items() if stored.get(name) != value]
     if run.record.get("ids_hash") != writing.ids_hash(pool.ids):
         differ.append("the images")
@@ -203,7 +201,7 @@ def note(dataset: Any, run: Run, ids: Sequence[str]) -> None:
 
 def prepared(run: Run) -> bool:
     """Tell whether a training's directory is complete: what is written last is there."""
-    if not (run.path / "manifest.json").exists() or not (run.path / "run.json").exists():
+    if not (run.path / "manifest.json").exists() or not run.exists:
         return False
     try:
         record = run.record

@@ -10,7 +10,7 @@ import torch
 from ...common.devices import choose_device
 from ...common.errors import RunError
 from ...common.files import link_or_copy, replacing_folder
-from ...config import TrainSettings
+from ...config import TrainSettings, settings_of
 from ...runs import Run, write_json
 from .. import manifest, pixels, schedules
 from ..sampling.grid import write_grid
@@ -31,7 +31,7 @@ class Freezing:
 
     def __init__(self, run: Run) -> None:
         self.run = run
-        self.settings = TrainSettings(**run.settings)
+        self.settings = settings_of(TrainSettings, run)
         self.step = 0
 
     def run_to_end(self) -> str:
@@ -74,16 +74,10 @@ def freeze(run_path: Path, prepared: Path) -> Path:
     """
     folder = checkpoint.path_of(run_path, STEP)
     checkpoint.sweep(run_path)
-    try:
-        with replacing_folder(folder) as part:
-            link_or_copy(prepared, part / FILE)
-            write_json(part / "state.json", {"step": STEP})
-            checkpoint.write_checksums(part, STEP)
-    except OSError as fault:
-        raise RunError(
-            f"could not keep the pictures in {folder} ({fault.strerror or fault}); free some "
-            "space, then run the same command again."
-        ) from fault
+    with replacing_folder(folder) as part:
+        link_or_copy(prepared, part / FILE)
+        write_json(part / "state.json", {"step": STEP})
+        checkpoint.write_checksums(part, STEP)
     return folder
 
 

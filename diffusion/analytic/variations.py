@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from ...common.devices import choose_device
-from ...config import TrainSettings
+from ...config import TrainSettings, settings_of
 from ...runs import Run
 from .. import schedules
 from ..sampling import image_folder
@@ -45,7 +45,7 @@ def vary(
         The folder, and the rows of the manifest whose variations are there, ascending: that
         of row r is the file ``{r:06d}.png``.
     """
-    settings = TrainSettings(**run.settings)
+    settings = settings_of(TrainSettings, run)
     step = checkpoint.saved_steps(run.path)[-1]
     folder = run.path / "variations"
     folder.mkdir(exist_ok=True)

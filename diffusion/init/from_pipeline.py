@@ -9,9 +9,9 @@ from typing import Any
 from ...common.errors import DataError, EnvironmentFault, RunError
 from ...common.files import replacing
 from ...common.images import content_hash
-from ...config import TrainSettings
+from ...config import TrainSettings, settings_of
 from ...config.base import PLAIN_NAME
-from ...runs import Run, home, read_json, write_json
+from ...runs import Run, read_json, run_named, write_json
 
 WEIGHTS = "begins_with.safetensors"  # in a run that starts from trained weights
 SHAPE = "unet_shape.json"  # in a run whose network has the shape of a pipeline's
@@ -34,7 +34,7 @@ def from_pipeline(run: Run, folder: Path) -> None:
         RunError: The pipeline does not fit the run's settings; all that differs is named.
         EnvironmentFault: diffusers is not installed.
     """
-    settings = TrainSettings(**run.settings)
+    settings = settings_of(TrainSettings, run)
     unet = folder / "unet" if (folder / "unet").is_dir() else folder
     if not (unet / "config.json").is_file():
         raise DataError(
@@ -82,7 +82,7 @@ def shape_of(source: str | None) -> dict[str, Any] | None:
     if source is None or source.endswith(".pt"):
         return None
     if re.fullmatch(PLAIN_NAME, source):
-        path = home() / "runs" / source / SHAPE
+        path = run_named(source).path / SHAPE
         return read_json(path) if path.is_file() else None
     for path in (Path(source) / "unet" / "config.json", Path(source) / "config.json"):
         if path.is_file():

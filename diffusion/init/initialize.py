@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ...common.errors import RunError
 from ...common.files import replacing
 from ...common.images import content_hash
-from ...config import TrainSettings
+from ...config import TrainSettings, settings_of
 from ...config.base import PLAIN_NAME
 from ...runs import Run, lease, open_run, read_json, write_json
 from ..classes import counts, labels_of, learns_no_class
@@ -63,7 +63,7 @@ def from_run(run: Run, other: Run) -> int:
         raise RunError(
             f"{other.id} has no checkpoint to start from yet; it is {other.status['state']}."
         )
-    ours, theirs = TrainSettings(**run.settings), TrainSettings(**other.settings)
+    ours, theirs = settings_of(TrainSettings, run), settings_of(TrainSettings, other)
     may_grow = ours.network == "unet2d" and growing.fits(ours.widths, theirs.widths)
     shape = other.path / SHAPE
     for name in MUST_MATCH:
@@ -137,7 +137,7 @@ def from_lucidrains(run: Run, path: Path) -> int:
     from ..networks import lucidrains_file
     from ..train import checkpoint
 
-    settings = TrainSettings(**run.settings)
+    settings = settings_of(TrainSettings, run)
     if settings.network != "lucidrains":
         raise RunError(
             f"{run.id} trains the network {settings.network}; a .pt file of "

@@ -16,7 +16,7 @@ import torch
 
 from ...common.devices import choose_device
 from ...common.errors import RunError, SettingsError
-from ...config import GenerateSettings, TrainSettings
+from ...config import GenerateSettings, TrainSettings, settings_of
 from ...runs import Lease, Run, environment, launch, write_json
 from ...runs.bootstrap import LAUNCHER
 from .. import classes, schedules
@@ -61,7 +61,7 @@ def generate(
             another process draws into it.
         SettingsError: More steps than the training has noise levels.
     """
-    trained = TrainSettings(**run.settings)
+    trained = settings_of(TrainSettings, run)
     twice = settings.sampler == "heun"  # two evaluations per level
     most = trained.timesteps * (2 if twice else 1)
     if settings.steps > most:
@@ -158,7 +158,7 @@ def load_network(
 
 
 def _load_guide(guide: guidance.Guide, device: torch.device) -> torch.nn.Module:
-    trained = TrainSettings(**guide.run.settings)
+    trained = settings_of(TrainSettings, guide.run)
     return load_network(guide.run, trained, step=guide.step, weights="ema", device=device)
 
 
@@ -244,7 +244,7 @@ def draw_missing(
 
     As one of several ``settings.processes`` it draws the parts that are its own.
     """
-    trained = TrainSettings(**run.settings)
+    trained = settings_of(TrainSettings, run)
     device = choose_device(settings.device)
     if device.type == "cuda":
         device = torch.device("cuda", rank % torch.cuda.device_count())
@@ -295,7 +295,7 @@ def _network_sampler(
     run: Run, settings: GenerateSettings, *, step: int, device: torch.device, size: int
 ) -> Callable[[list[int]], Sampled]:
     """Return a function from seeds to images, sampled with a run's network."""
-    trained = TrainSettings(**run.settings)
+    trained = settings_of(TrainSettings, run)
     autocast = engine.drawing_precision(trained.mixed_precision, device)
     cuda = device.type == "cuda"
     calls = settings.count * settings.steps / size
@@ -341,7 +341,7 @@ def _analytic_sampler(
     run: Run, settings: GenerateSettings, *, step: int, device: torch.device, size: int
 ) -> Callable[[list[int]], Sampled]:
     """Return a function from seeds to images, sampled with a run's frozen images."""
-    trained = TrainSettings(**run.settings)
+    trained = settings_of(TrainSettings, run)
     model = drawing.open_model(run.path, step, trained, device)
     levels = schedules.alpha_bar(trained.schedule, trained.timesteps).tolist()
 

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from ...common.errors import RunError, SettingsError
-from ...config import GenerateSettings, TrainSettings
+from ...config import GenerateSettings, TrainSettings, settings_of
 from ...runs import Run, open_run
 from ..classes import counts, labels_of, learns_no_class
 from ..train import checkpoint
@@ -78,7 +78,7 @@ def resolve(run: Run, settings: GenerateSettings) -> Guide | None:
         SettingsError: The run has nothing to be guided by, or the guide does not fit it.
         RunError: There is no such run or checkpoint.
     """
-    trained = TrainSettings(**run.settings)
+    trained = settings_of(TrainSettings, run)
     if settings.guidance is not None and trained.network == "analytic":
         raise SettingsError("guidance is for networks that are trained, and analytic is not.")
     if settings.guide is not None:
@@ -120,7 +120,7 @@ def _named(run: Run, text: str) -> Guide:
 
 
 def _check(run: Run, guide: Run) -> None:
-    ours, theirs = TrainSettings(**run.settings), TrainSettings(**guide.settings)
+    ours, theirs = settings_of(TrainSettings, run), settings_of(TrainSettings, guide)
     for name in MUST_MATCH:
         if getattr(ours, name) != getattr(theirs, name):
             raise SettingsError(

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ...common.devices import choose_device
 from ...common.errors import DataError, RunError, SettingsError
-from ...config import TrainSettings
+from ...config import TrainSettings, settings_of
 from ...runs import Run
 from .. import classes, manifest, pixels, schedules
 from ..pixel_range import to_unit
@@ -50,7 +50,7 @@ def image_difficulty(
     Source: Huang et al. 2025, "Diffusion Dataset Condensation", arXiv:2507.05914, whose
     difficulty this is, with levels and noise that are the same for all images.
     """
-    settings = TrainSettings(**run.settings)
+    settings = settings_of(TrainSettings, run)
     if settings.network == "analytic":
         raise SettingsError(
             f"{run.id} has no network whose loss could be measured; give a run of another network."

@@ -20,7 +20,7 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 
 from ...common.errors import RunError
-from ...config import TrainSettings
+from ...config import TrainSettings, settings_of
 from ...runs import Run
 from .. import manifest, pixels, schedules
 from ..init import initialize
@@ -48,7 +48,7 @@ class Training:
         self, run: Run, accelerator: Accelerator, stop_requested: Callable[[], bool]
     ) -> None:
         self.run, self.accelerator, self.stop_requested = run, accelerator, stop_requested
-        self.settings = s = TrainSettings(**run.settings)
+        self.settings = s = settings_of(TrainSettings, run)
         self.device = accelerator.device
         self.main = accelerator.is_main_process  # the one that writes
         images = manifest.read(run)

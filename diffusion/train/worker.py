@@ -9,7 +9,7 @@ from contextlib import nullcontext, suppress
 from pathlib import Path
 
 from ...common.errors import CuradiffError
-from ...config import TrainSettings
+from ...config import TrainSettings, settings_of
 from ...runs import Lease, Run, StopRequest, open_run
 from ...runs.exit_status import exit_status
 
@@ -20,7 +20,7 @@ def train_run(run: Run, stop_requested: Callable[[], bool]) -> str:
     Raises:
         CuradiffError: Something that the user can mend; the status says the same.
     """
-    settings = TrainSettings(**run.settings)
+    settings = settings_of(TrainSettings, run)
     if settings.network == "analytic":
         return _freeze(run, settings)
     from . import engine, loop

@@ -174,7 +174,7 @@ def _embed_in(
 
 def _folder(path: Path, settings: dict[str, Any]) -> Run:
     """Return the folder of the work, which may have begun earlier."""
-    if not (path / "run.json").exists():
+    if not Run(path).exists:
         remove(path)
         runs.create("embed", settings, name=path.name, folder=path.parent)
         caches.trim(KIND, keep=path)

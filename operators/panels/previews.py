@@ -8,6 +8,7 @@ from fiftyone.operators import types
 
 from ... import runs
 from ...common.errors import DataError, RunError
+from ...config import PreviewSettings, given_settings
 from ...datasets import attribution, generated, identity, info, writing
 from ...jobs import jobs
 from ...runs import Run
@@ -94,7 +95,7 @@ def preview_without_worst(preview: str, arm: str) -> Run:
     arms = run.settings["arms"]
     if added in arms:
         raise RunError(f"{run.id} has the arm {added} already; leave out the worst of that one.")
-    settings = {**run.settings, "arms": [*arms, added]}
+    settings = given_settings(PreviewSettings, run, {**run.settings, "arms": [*arms, added]})
     known = run.record.get("identity") or {"name": run.record["dataset"]}
     source = identity.open_by_identity(known).name  # it may have been renamed
     return jobs.start("preview", {"source": source}, settings)

@@ -7,7 +7,7 @@ from typing import Any
 
 from ... import runs
 from ...common.errors import RunError, SettingsError
-from ...config import ArmSettings, PreviewSettings
+from ...config import ArmSettings, PreviewSettings, settings_of
 from ...datasets import reading
 from ...runs import Run
 from .. import frozen_images, splitting
@@ -30,20 +30,25 @@ def open_preview(config: PreviewSettings, known: Mapping[str, Any]) -> Run:
         SettingsError: It exists with other settings, of another data set, or is something else.
     """
     settings = config.model_dump(mode="json")
-    path = runs.home() / "runs" / config.name
-    if not (path / "run.json").exists():
-        if path.exists():
+    run = runs.run_named(config.name)
+    if not run.exists:
+        if run.path.exists():
             raise SettingsError(
-                f"name: {path} exists and is no preview; choose another name, or move that folder."
+                f"name: {run.path} exists and is no preview; choose another name, or move that "
+                "folder."
             )
-        run = runs.create("preview", settings, name=config.name)
-        run.add(dataset=known["name"], identity=dict(known))
-        return run
-    run = runs.open_run(path)
-    if run.kind != "preview":
+        try:
+            with runs.making("preview", settings, name=config.name) as new:
+                note_settings(new, config, known)
+        except RunError:
+            if not run.exists:
+                raise
+        else:
+            return new
+    if run.kind != "preview":  # it was there, or another process has just made it
         raise SettingsError(f"name: {config.name} is a {run.kind} run; choose another name.")
     _check_dataset(config.name, run.record, known)
-    before = PreviewSettings.model_construct().model_dump(mode="json") | in_force(run.settings)
+    before = settings_of(PreviewSettings, run, in_force(run.settings)).model_dump(mode="json")
     different = differences(before, settings, may_change=MAY_CHANGE)
     if different:
         raise SettingsError(
@@ -51,8 +56,12 @@ def open_preview(config: PreviewSettings, known: Mapping[str, Any]) -> Run:
             "give the same ones to go on, or choose another name. Arms and noise seeds may be "
             "added."
         )
-    run.add(settings=settings, dataset=known["name"], identity=dict(known))
     return run
+
+
+def note_settings(run: Run, config: PreviewSettings, known: Mapping[str, Any]) -> None:
+    """Record the settings and the data set of a preview, whose lease is held."""
+    run.add(settings=config.model_dump(mode="json"), dataset=known["name"], identity=dict(known))
 
 
 def _check_dataset(name: str, record: Mapping[str, Any], known: Mapping[str, Any]) -> None:
@@ -80,7 +89,7 @@ def own_arms(run: Run, given: OwnArms) -> dict[str, ArmSettings]:
     if added:
         kept = {**kept, **added}
         run.add(own_arms=kept)
-    return {name: ArmSettings(**arm) for name, arm in kept.items()}
+    return {name: settings_of(ArmSettings, run, arm) for name, arm in kept.items()}
 
 
 def freeze_images(run: Run, dataset: Any, view: Any) -> splitting.Frozen:

@@ -25,7 +25,7 @@ from ..recorded import embed_of
 from . import LABEL, page
 from .arms import Arm, ArmImages, OwnArms, check_arms, drawing_order, list_arms
 from .copies import copies_in
-from .directory import freeze_images, open_preview, own_arms, samples_today
+from .directory import freeze_images, note_settings, open_preview, own_arms, samples_today
 from .influence import ArmInfluence, far_from_real
 from .models import draw_pictures, frozen_model
 from .result import PreviewResult
@@ -78,8 +78,10 @@ def make_preview(
         source = import_images(folder).dataset
     dataset, view = reading.resolve(source)
     fetch_weights(config.name, dataset, config.embed, config.evaluate)
-    run = open_preview(config, identity.identity(dataset))
+    known = identity.identity(dataset)
+    run = open_preview(config, known)
     with Lease(run.path):
+        note_settings(run, config, known)
         run.set_status("running", message="preparing", error=None)
         try:
             result = _Preview(run, config, dataset, view, progress, own or {}).carry_out()

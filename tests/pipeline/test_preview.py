@@ -279,6 +279,11 @@ def test_drawings_of_a_version_that_kept_no_record_are_gone_on_with(embedded, ho
     with pytest.raises(DataError, match="kept no record") as refused:
         curadiff.preview(embedded, progress=False, **more)
     made.set_values("source_weights", weights)
+    ids = before[0]
+    made.set_values("source_ids", [["0" * 24] * len(ids[0]), *ids[1:]])
+    with pytest.raises(DataError, match="kept no record"):
+        curadiff.preview(embedded, progress=False, **more)
+    made.set_values("source_ids", ids)
     curadiff.preview(embedded, progress=False, **more)
     made.reload()
     assert [values[:8] for values in made.values(fields)] == before
@@ -352,6 +357,36 @@ def test_other_settings_of_a_step_are_named_one_by_one(home):
     with pytest.raises(SettingsError) as refused:
         open_preview(other, known)
     assert "(budget was 1000, now 7; evaluate.k was 3, now 5)" in str(refused.value)
+
+
+def test_a_preview_with_settings_that_are_gone_goes_on_or_says_which(home):
+    known = {"name": "a", "id": "1", "folders": []}
+    config = PreviewSettings(**SIZES)
+    run = open_preview(config, known)
+    run.add(settings={**run.settings, "unheard": 0})
+    assert open_preview(config, known).path == run.path
+    run.add(settings={**run.settings, "unheard": 2})
+    with pytest.raises(SettingsError, match=r"tiny was made with unheard = 2, which is no setting"):
+        open_preview(config, known)
+    assert [one.id for one in runs.listing()] == ["tiny"]
+
+
+def test_a_preview_that_another_process_has_just_made_is_compared_with(home, monkeypatch):
+    known = {"name": "a", "id": "1", "folders": []}
+    other = PreviewSettings(**{**SIZES, "steps": 4})
+    real, looks = runs.Run.exists.fget, []
+
+    def exists(run):
+        looks.append(run)
+        if len(looks) == 1:  # it comes right after the first look
+            open_preview(other, known)
+            return False
+        return real(run)
+
+    monkeypatch.setattr(runs.Run, "exists", property(exists))
+    with pytest.raises(SettingsError, match=r"made with other settings \(steps was 4, now 3\)"):
+        open_preview(PreviewSettings(**SIZES), known)
+    assert runs.open_run("tiny").record["dataset"] == "a"
 
 
 def test_one_arm_of_each_kind_is_drawn_first_and_the_whole_pool_late():

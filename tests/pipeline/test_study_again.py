@@ -16,7 +16,7 @@ from curadiff import runs
 from curadiff.common.errors import DataError, RunError, SettingsError, Stopped
 from curadiff.common.shards import write_shard
 from curadiff.config import EmbedSettings, StudySettings
-from curadiff.studies import cells, copies, directory, division, recorded
+from curadiff.studies import cells, copies, directory, division, engine, recorded
 from PIL import Image
 
 from ..conftest import draw
@@ -155,9 +155,35 @@ def test_a_record_with_settings_that_did_nothing_keeps_its_results(dataset, home
     assert curadiff.study_drop("tiny", ["full"]) == ["random"]
     assert first.run.settings["patience"] is None
     assert trained == before
-    first.run.add(settings={**first.run.settings, "unheard": 1})
-    with pytest.raises(SettingsError, match="unheard"):
-        cells.readable(first.run)
+
+
+def test_a_study_with_settings_that_are_gone_is_read_and_not_gone_on_with(dataset, home, quick):
+    first, (trained, _) = go(dataset), quick
+    before, usual = list(trained), first.run.settings
+    off = {"unheard": None, "train": {**usual["train"], "old_trick": False}}
+    first.run.add(settings={**usual, **off})  # what was off decided nothing
+    assert go(dataset).outcomes == first.outcomes
+    assert first.run.settings == usual
+    arms = [{**arm, "once": "x"} for arm in usual["arms"]]
+    first.run.add(settings={**usual, "arms": arms, "unheard": 1, "steps_per": [2]})
+    assert [one["arm"] for one in cells.readable(first.run)] == ["random", "full"]
+    assert set(curadiff.study_status("tiny").cells.values()) == {"done"}
+    assert curadiff.study_report("tiny") == first.report
+    wrong = r"tiny was made with .*unheard = 1.* no settings of this version.* version that made it"
+    for again in (
+        lambda: go(dataset),
+        lambda: curadiff.study_add("tiny", ["coreset"]),
+        lambda: engine.resume_study("tiny", progress=False),
+    ):
+        with pytest.raises(SettingsError, match=wrong):
+            again()
+    first.run.add(settings={**usual, "held_out": 7.0})  # a value that is refused today
+    assert curadiff.study_status("tiny").state == "finished"
+    with pytest.raises(
+        SettingsError, match=r"tiny was made with settings that .* refuses: held_out"
+    ):
+        go(dataset)
+    assert trained == before
 
 
 def test_recorded_settings_that_count_are_kept():

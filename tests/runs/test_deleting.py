@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -177,6 +178,25 @@ def test_a_study_goes_with_its_trainings_unless_one_is_at_work(home):
     deleting.prepare(inner).carry_out()
     deleting.prepare("s").carry_out()
     assert list((home / "runs").iterdir()) == []
+
+
+def test_a_study_whose_trainings_were_programs_can_be_deleted(home):
+    study = runs.create("study", {}, name="s")
+    inner = runs.create("command", {"command": ["true"]}, name="s-a", folder=study.path / "runs")
+    for name in ("manifest.json", "images/000000.png", "images/metadata.jsonl", "images-out/a.JPG"):
+        (inner.path / name).parent.mkdir(exist_ok=True)
+        (inner.path / name).touch()
+    weights = inner.path / "images-out" / "lora.safetensors"  # of the user's program
+    weights.touch()
+    with pytest.raises(RunError, match=rf"did not make: {weights}"):
+        deleting.prepare("s")
+    weights.unlink()
+    odd = runs.create("unheard", {}, name="s-b", folder=study.path / "runs")
+    with pytest.raises(RunError, match=r"did not make: .*s-b/run.json"):
+        deleting.prepare("s")
+    shutil.rmtree(odd.path)
+    deleting.prepare("s").carry_out()
+    assert not study.path.exists()
 
 
 KILLED = """

@@ -53,6 +53,12 @@ def test_a_run_is_created_opened_and_listed(home):
         runs.open_run("onee")
     with pytest.raises(RunError, match="letters, digits"):
         runs.create("train", {}, name="../x")
+    with pytest.raises(RunError, match=r"may take 200 bytes, .*, got 300 \(ööö"):
+        runs.create("train", {}, name="ö" * 150)
+    for odd in ("x" * 300, "x\0"):
+        assert not runs.run_named(odd).exists
+        with pytest.raises(RunError, match="no run"):
+            runs.open_run(odd)
 
 
 def test_runs_made_in_the_same_second_do_not_collide(home):
