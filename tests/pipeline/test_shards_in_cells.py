@@ -17,6 +17,7 @@ from curadiff.common.shards import ShardSet, files_of
 from curadiff.datasets.names import ids_hash
 from curadiff.runs import Busy, Lease
 from curadiff.selectors.distributed import in_cells
+from curadiff.workflows.over_shards import selecting
 from curadiff.workflows.over_shards.in_cells import discard_cells
 
 pytest.importorskip("pyarrow")
@@ -170,6 +171,68 @@ def test_whoever_begins_while_cells_are_deleted_keeps_its_own(tmp_path, monkeypa
     assert begun
     assert [path.name for path in (kept / "cells").iterdir()] == ["new.x"]
     begun[0].__exit__(None, None, None)
+
+
+@pytest.mark.parametrize("pool", ["in cells", "in memory"])
+def test_a_full_disk_keeps_the_former_picks_and_is_a_sentence(select, tmp_path, monkeypatch, pool):
+    if pool == "in memory":
+        monkeypatch.setattr("curadiff.workflows.over_shards.selecting.MOST", 100)
+    former = select(method="random").ids
+    with monkeypatch.context() as patch:
+        fault = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        patch.setattr("pyarrow.parquet.write_table", fails(fault))
+        with pytest.raises(RunError, match=rf"could not write {tmp_path}/picks: No space left on"):
+            select(overwrite=True)
+    assert select(method="random").repeated
+    assert bool(list(tmp_path.glob(".picks.cells/cells/*.x"))) is False  # of a finished selection
+    assert select(overwrite=True).ids != former
+    monkeypatch.setattr("shutil.disk_usage", lambda folder: SimpleNamespace(free=10))
+    with pytest.raises(DataError, match=r"GB of free space, and (the chosen rows|cells of these)"):
+        select(budget=6, overwrite=True)
+
+
+@pytest.mark.parametrize("pool", ["in cells", "in memory"])
+def test_of_two_at_once_into_one_folder_the_second_is_told(select, tmp_path, monkeypatch, pool):
+    if pool == "in memory":
+        monkeypatch.setattr("curadiff.workflows.over_shards.selecting.MOST", 100)
+    real, second = selecting._write, []
+
+    def meanwhile(*args):
+        for options in ({}, {"budget": 6}):
+            with pytest.raises(Busy, match=rf"another process selects into {tmp_path}/picks; wait"):
+                select(**options)
+            second.append(options)
+        return real(*args)
+
+    monkeypatch.setattr(selecting, "_write", meanwhile)
+    first = select()
+    assert len(second) == 2
+    with pytest.raises(DataError, match=r"holds another selection \(5 rows by coreset\)"):
+        select(budget=6)
+    looked, earlier = [], selecting._earlier
+
+    def look(*args):  # the other process is there after the first look
+        looked.append(args)
+        return None if len(looked) == 1 else earlier(*args)
+
+    monkeypatch.setattr(selecting, "_earlier", look)
+    with pytest.raises(DataError, match="holds another selection"):
+        select(budget=6)
+    looked.clear()
+    again = select()
+    assert (again.repeated, again.ids) == (True, first.ids)
+
+
+def test_files_of_others_beside_a_selection_are_not_overwritten(select, tmp_path):
+    select()
+    notes = tmp_path / "picks" / "notes.txt"
+    notes.write_text("mine")
+    with pytest.raises(DataError, match=r"holds other files beside its selection \(notes.txt\)"):
+        select(budget=6, overwrite=True)
+    assert notes.read_text() == "mine"
+    assert select().repeated
+    notes.unlink()
+    assert len(select(budget=6, overwrite=True).ids) == 6
 
 
 @pytest.mark.parametrize("where", ["picks", "cells"])

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
+import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ... import selectors
+from ...common.disk_faults import FULL, number_of
 from ...common.errors import DataError, RunError, SettingsError
-from ...common.files import remove, sweep
+from ...common.files import remove
 from ...common.shards import ShardSet
 from ...config import SelectSettings
-from ...runs import Lease
+from ...runs import Busy, Lease
 from ...selectors.distributed.in_cells import METHODS, InCells, check, select_in_cells
 from ...selectors.random_subset import random_numbers
 from .choice import Chosen, fingerprint
@@ -26,7 +27,6 @@ from .sources import BLOCK, check_finite, check_nonzero
 NEEDS_ONE_PASS = ("group_field", "together_field", "weight_field")
 """Settings about extra columns that are compared over all rows at once."""
 CELLS = "cells"  # beside the lease
-FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class PoolInCells:
@@ -60,39 +60,34 @@ class PoolInCells:
         digest.update(names.digest())
         self.fingerprint = fingerprint(config, None, digest.digest())
 
-    @contextmanager
-    def choosing(self, beside: Path) -> Iterator[Chosen]:
-        """Choose rows, with cells in a hidden folder beside a path.
+    def choose(self, folder: Path) -> Chosen:
+        """Choose rows, with cells in a folder that the caller holds.
 
-        The folder stays until `discard_cells`: where the work is stopped or the picks cannot be
-        written, the same call goes on from it; one with other settings or shards begins anew.
+        Where the work is stopped or the picks cannot be written, the same call goes on from what
+        is in the folder; one with other settings or shards begins anew.
 
         Raises:
             SettingsError: The budget or an option is not possible in cells.
             DataError: There is no room for the cells.
-            RunError: Another process selects there, or the disk is full.
+            RunError: The disk is full.
         """
-        sweep(beside.parent)
         if self.config.method == "random":
-            yield self._random()
-            return
-        folder = folder_of_cells(beside)
-        with _held(folder):
-            _check_room(folder, self.shards)
-            try:
-                chosen = self._in_cells(folder / CELLS)
-            except SettingsError:  # going on would end in the same way
-                remove(folder / CELLS)
+            return self._random()
+        _check_room(folder, self.shards)
+        try:
+            return self._in_cells(folder / CELLS)
+        except SettingsError:  # going on would end in the same way
+            remove(folder / CELLS)
+            raise
+        except (OSError, RunError) as fault:
+            number = number_of(fault)
+            if number not in FULL:
                 raise
-            except OSError as fault:
-                if fault.errno not in FULL:
-                    raise
-                raise RunError(
-                    f"the cells of this selection could not be written in {folder}: "
-                    f"{fault.strerror}. What is done is kept: free some space and give the same "
-                    "command again, or delete that folder."
-                ) from fault
-            yield chosen
+            raise RunError(
+                f"the cells of this selection could not be written in {folder}: "
+                f"{os.strerror(number)}. What is done is kept: free some space and give the same "
+                "command again, or delete that folder."
+            ) from fault
 
     def _random(self) -> Chosen:
         config = self.config
@@ -165,37 +160,42 @@ def _check_settings(source: Any, shards: ShardSet, config: SelectSettings) -> No
             )
 
 
-def folder_of_cells(beside: Path) -> Path:
-    """Return the folder of the cells of a selection that is written to a path."""
-    return beside.with_name(f".{beside.name}.cells")
-
-
-def discard_cells(beside: Path) -> None:
-    """Delete cells once a selection is written; those of a process at work stay."""
-    folder = folder_of_cells(beside)
-    if folder.is_dir():
-        with suppress(RunError), _held(folder):
-            remove(folder / CELLS)
-
-
 @contextmanager
-def _held(folder: Path) -> Iterator[None]:
-    """Hold a folder of cells, which is deleted at the end where it has none.
+def holding(target: Path) -> Iterator[Path]:
+    """Hold a folder that a selection is written to, by a hidden folder beside it for its cells.
 
-    The lease goes after the cells, and the folder only where it is empty: another process may
-    have begun in it.
+    The hidden folder is deleted at the end where no cells are left in it: the lease goes after
+    the cells, and the folder only where it is empty, as another process may have begun in it.
+
+    Raises:
+        Busy: Another process selects into the same folder.
+        RunError: Nothing can be written there.
     """
+    folder = target.with_name(f".{target.name}.cells")
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        with Lease(folder) as lease:
+        with ExitStack() as stack:
             try:
-                yield
+                lease = stack.enter_context(Lease(folder))
+            except Busy as fault:
+                raise Busy(
+                    f"another process selects into {target}; wait for it, or give another folder."
+                ) from fault
+            try:
+                yield folder
             finally:
                 if not (folder / CELLS).exists():
                     remove(lease.path)
     finally:
         with suppress(OSError):
             folder.rmdir()
+
+
+def discard_cells(target: Path) -> None:
+    """Delete cells once a selection is written; those of a process at work stay."""
+    if target.with_name(f".{target.name}.cells").is_dir():
+        with suppress(RunError), holding(target) as folder:
+            remove(folder / CELLS)
 
 
 def _check_room(folder: Path, shards: ShardSet) -> None:

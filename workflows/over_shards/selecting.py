@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +10,16 @@ import numpy as np
 
 from ... import selectors
 from ...common.errors import DataError, SettingsError
-from ...common.files import read_json, replacing_folder, write_json
+from ...common.files import TEMPORARY, read_json, remove, replacing_folder, sweep, write_json
 from ...common.shards import ShardSet, write_shard
 from ...config import SelectSettings
 from ...datasets.writing import ids_hash
 from . import sources
 from .choice import Chosen, fingerprint
-from .in_cells import PoolInCells, discard_cells
+from .in_cells import CELLS, PoolInCells, discard_cells, holding
 
-RECORD = "selection.json"
+RECORD, SHARD = "selection.json", "selection.parquet"
+ROW = 200  # bytes of a row besides its embedding, about
 MOST = 10_000_000  # rows that are compared at once; more are selected from in cells
 NEEDS_DATASET = {
     "name": "tags",
@@ -61,49 +61,69 @@ def select_from_shards(
     if earlier is not None:
         discard_cells(folder)
         return earlier["ids"], earlier, folder, True
-    with pool.choosing(folder) as chosen:
-        rows = chosen.rows
-        ids = shards.values_of("id", rows)
-        record = {
-            "settings": config.model_dump(mode="json"),
-            "selection_method": config.method,
-            "fingerprint": pool.fingerprint,
-            "source": str(Path(source).expanduser().absolute()),
-            "encoder": shards.encoder,
-            "pool_size": len(shards),
-            "pool_hash": pool.hash,
-            "ids_hash": ids_hash(ids),
-            "missing": 0,
-            "stop_reason": chosen.stop_reason,
-            "shortfall": chosen.shortfall,
-            "used": chosen.used,
-            "flagged": chosen.flagged,
-            "bound": chosen.bound,
-            "cells": chosen.cells,
-            "ids": ids,
-        }
-        with replacing_folder(folder) as unfinished:
-            unfinished.mkdir(exist_ok=True)
-            write_shard(
-                unfinished / "selection.parquet",
-                ids=ids,
-                uris=_texts(shards, "uri", rows),
-                sha256=_texts(shards, "sha256", rows),
-                embeddings=pool.embeddings(rows),
-                encoder=shards.encoder or "",
-                extra={
-                    **{
-                        name: shards.values_of(name, rows)
-                        for name in shards.extra
-                        if name not in ("rank", "score")
-                    },
-                    "rank": np.arange(len(rows)),
-                    "score": np.asarray(chosen.scores, np.float64),
-                },
-            )
-            write_json(unfinished / RECORD, record)
-    discard_cells(folder)  # also what another selection left that was stopped
-    return ids, record, folder, False
+    with holding(folder) as hidden:
+        sweep(folder.parent)
+        earlier = _earlier(folder, config, pool.fingerprint)  # meanwhile, by another process
+        if earlier is not None:
+            remove(hidden / CELLS)
+            return earlier["ids"], earlier, folder, True
+        chosen = pool.choose(hidden)
+        record = _record(source, shards, config, pool, chosen)
+        _write(folder, shards, pool, chosen, record)
+        remove(hidden / CELLS)  # also what another selection left that was stopped
+    return record["ids"], record, folder, False
+
+
+def _record(
+    source: Any, shards: ShardSet, config: SelectSettings, pool: Pool | PoolInCells, chosen: Chosen
+) -> dict[str, Any]:
+    """Return what is stored with a selection."""
+    ids = shards.values_of("id", chosen.rows)
+    return {
+        "settings": config.model_dump(mode="json"),
+        "selection_method": config.method,
+        "fingerprint": pool.fingerprint,
+        "source": str(Path(source).expanduser().absolute()),
+        "encoder": shards.encoder,
+        "pool_size": len(shards),
+        "pool_hash": pool.hash,
+        "ids_hash": ids_hash(ids),
+        "missing": 0,
+        "stop_reason": chosen.stop_reason,
+        "shortfall": chosen.shortfall,
+        "used": chosen.used,
+        "flagged": chosen.flagged,
+        "bound": chosen.bound,
+        "cells": chosen.cells,
+        "ids": ids,
+    }
+
+
+def _write(
+    folder: Path,
+    shards: ShardSet,
+    pool: Pool | PoolInCells,
+    chosen: Chosen,
+    record: dict[str, Any],
+) -> None:
+    """Write the chosen rows as a folder of shards, whole or not at all."""
+    rows = chosen.rows
+    extra = [name for name in shards.extra if name not in ("rank", "score")]
+    with replacing_folder(folder) as unfinished:
+        write_shard(
+            unfinished / SHARD,
+            ids=record["ids"],
+            uris=_texts(shards, "uri", rows),
+            sha256=_texts(shards, "sha256", rows),
+            embeddings=pool.embeddings(rows),
+            encoder=shards.encoder or "",
+            extra={
+                **{name: shards.values_of(name, rows) for name in extra},
+                "rank": np.arange(len(rows)),
+                "score": np.asarray(chosen.scores, np.float64),
+            },
+        )
+        write_json(unfinished / RECORD, record)
 
 
 class Pool:
@@ -123,15 +143,26 @@ class Pool:
         pool = sources.read_pool(shards)
         assert pool.x is not None
         sources.check_nonzero(shards, pool.x, pool.ids)
-        self.config, self._names, self._x = config, pool.names, pool.x
+        self.shards, self.config = shards, config
+        self._names, self._x = pool.names, pool.x
         self._constraints = _constraints(shards, config)
         self.hash = ids_hash(pool.ids)
         content = np.ascontiguousarray(pool.x).data
         self.fingerprint = fingerprint(config, self._constraints, self.hash.encode(), content)
 
-    @contextmanager
-    def choosing(self, beside: Path) -> Iterator[Chosen]:
-        """Choose rows, exactly."""
+    def choose(self, folder: Path) -> Chosen:
+        """Choose rows, exactly; nothing is written to the folder.
+
+        Raises:
+            DataError: There is no room for them, which is said before the choice.
+        """
+        needed = min(self.config.budget, len(self.shards)) * (4 * self.shards.dim + ROW)
+        free = shutil.disk_usage(folder).free
+        if free < needed:
+            raise DataError(
+                f"{folder.parent} has {free / 1e9:,.1f} GB of free space, and the chosen rows take "
+                f"about {needed / 1e9:,.1f} GB; free some, or write elsewhere."
+            )
         chosen = selectors.select(
             self._x,
             self.config.budget,
@@ -142,7 +173,7 @@ class Pool:
             **self._constraints,
             **selectors.options_of(self.config),
         )
-        yield Chosen(
+        return Chosen(
             np.asarray(chosen.indices),
             chosen.scores,
             chosen.stop_reason,
@@ -169,7 +200,7 @@ def _target(config: SelectSettings) -> Path:
         raise SettingsError(
             "to_shards is needed to select from shards; give a folder for the chosen rows."
         )
-    return Path(config.to_shards).expanduser().absolute()
+    return Path(config.to_shards).expanduser().resolve()
 
 
 def _constraints(shards: ShardSet, config: SelectSettings) -> dict[str, Any]:
@@ -197,7 +228,7 @@ def _earlier(folder: Path, config: SelectSettings, fingerprint: str) -> dict[str
     """Return the record of the same selection where it is there already.
 
     Raises:
-        DataError: The folder is not empty and holds something else.
+        DataError: The folder is not empty and holds something else, or another selection.
     """
     if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
         return None
@@ -210,6 +241,13 @@ def _earlier(folder: Path, config: SelectSettings, fingerprint: str) -> dict[str
         raise DataError(
             f"{folder} holds another selection ({len(record['ids'])} rows by "
             f"{record['selection_method']}); give another folder, or overwrite."
+        )
+    others = [one.name for one in folder.iterdir() if not one.name.startswith(TEMPORARY)]
+    others = sorted({*others} - {RECORD, SHARD})
+    if others:
+        raise DataError(
+            f"{folder} holds other files beside its selection ({', '.join(others[:3])}), which "
+            "overwriting would delete; move them away, or give another folder."
         )
     return None
 
