@@ -15,8 +15,11 @@ from ..common.words import plural
 from ..datasets import reading
 from ..datasets.database import lost_in_words
 from ..datasets.selection_images import selection_images
+from ..runs import Lease
 
 METADATA = "metadata.jsonl"
+BEGUN = ".metadata.jsonl"  # of a folder whose images are not all there yet
+LEASE = ".lease"  # held while images are copied; readers of image folders leave hidden files out
 
 
 @dataclass(frozen=True)
@@ -56,14 +59,18 @@ def export(selection: Any, *, to: str | Path, captions: str | None = None) -> Ex
     Raises:
         DataError: The selection is empty, an image or a caption is missing, or the folder holds
             other files.
-        EnvironmentFault: The folder cannot be written.
+        EnvironmentFault: The folder cannot be made.
+        RunError: The disk is full, or the folder cannot be written.
+        Busy: Another process writes into the folder.
     """
     dataset, view = reading.resolve(selection)
     chosen = selection_images(dataset, view)
     pool = reading.read_paths(chosen.view if chosen else view)
     texts = reading.field_values(dataset, pool.ids, captions) if captions else None
     folder = Path(to).expanduser().absolute()
-    write_image_folder(folder, pool, texts)
+    _make(folder)
+    with Lease(folder, name=LEASE):
+        write_image_folder(folder, pool, texts)
     return Exported(folder, len(pool.paths), captions)
 
 
@@ -77,7 +84,8 @@ def write_image_folder(folder: Path, pool: reading.Samples, texts: Sequence[Any]
 
     Raises:
         DataError: The folder holds other files, or an image is missing.
-        EnvironmentFault: The folder cannot be written.
+        EnvironmentFault: The folder cannot be made.
+        RunError: The disk is full, or the folder cannot be written.
     """
     width = max(6, len(str(len(pool.paths))))
     names = [f"{rank:0{width}d}{Path(path).suffix.lower()}" for rank, path in enumerate(pool.paths)]
@@ -86,26 +94,33 @@ def write_image_folder(folder: Path, pool: reading.Samples, texts: Sequence[Any]
         line = {"file_name": name, "source": source}
         lines.append(line if texts is None else {**line, "text": str(texts[row])})
     listed = "".join(f"{json.dumps(line, ensure_ascii=False)}\n" for line in lines).encode()
+    _make(folder)
+    _refuse_others(folder, {*names, METADATA}, listed)
+    done = (folder / METADATA).exists()
+    if not done:
+        write_bytes(folder / BEGUN, listed)
+    for name, path in zip(names, pool.paths, strict=True):
+        _copy(Path(path), folder / name)
+    if not done:
+        (folder / BEGUN).replace(folder / METADATA)
+
+
+def _make(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _refuse_others(folder, {*names, METADATA}, listed)
-        for name, path in zip(names, pool.paths, strict=True):
-            _copy(Path(path), folder / name)
-        write_bytes(folder / METADATA, listed)
     except OSError as fault:
         raise EnvironmentFault(
-            f"could not write {fault.filename or folder}: {fault.strerror}; free some space, or "
-            "give a folder that you can write to."
+            f"could not make {folder}: {fault.strerror}; give a folder that you can write to."
         ) from fault
 
 
 def _refuse_others(folder: Path, names: set[str], listed: bytes) -> None:
     """Refuse a folder with files of something else, so that nothing is trained on unasked."""
-    there = [path.name for path in folder.iterdir() if not path.name.startswith(".")]
-    others = sorted(set(there) - names)
-    known = folder / METADATA
-    if not others and known.exists() and known.read_bytes() != listed:
-        others = [METADATA]
+    there = {path.name for path in folder.iterdir() if not path.name.startswith(".")}
+    known = next((folder / name for name in (METADATA, BEGUN) if (folder / name).exists()), None)
+    others = sorted(there - names if known else there)
+    if known is not None and not others and known.read_bytes() != listed:
+        others = [known.name]
     if others:
         raise DataError(
             f"{folder} holds other files ({', '.join(others[:3])}); give an empty or new folder."

@@ -11,7 +11,7 @@ import curadiff
 import fiftyone as fo
 import pytest
 from curadiff import runs
-from curadiff.common.errors import DataError, RunError, SettingsError
+from curadiff.common.errors import Busy, DataError, RunError, SettingsError
 from curadiff.config import StudySettings
 from curadiff.config.owner import refused_in_app
 from PIL import Image
@@ -228,3 +228,33 @@ def test_a_script_with_the_options_of_diffusers_own_is_trained_seeded_and_drawn_
     finally:
         for name in fo.list_datasets("*-tiny*"):
             fo.delete_dataset(name)
+
+
+def test_an_export_is_whole_or_begun_and_takes_nobodys_files(dataset, home, tmp_path, monkeypatch):
+    from curadiff.workflows import exporting
+
+    chosen = curadiff.select(dataset, method="random", budget=5, name="five").view
+    folder, theirs, real = tmp_path / "out", tmp_path / "theirs", exporting._copy
+    theirs.mkdir()
+    (theirs / "000000.png").write_text("somebody's picture")
+    with pytest.raises(DataError, match=r"holds other files \(000000.png\)"):
+        curadiff.export(chosen, to=theirs)
+    assert (theirs / "000000.png").read_text() == "somebody's picture"
+
+    def killed(source, target):
+        with pytest.raises(Busy):  # a second one at the same time
+            curadiff.export(chosen.limit(3), to=folder)
+        if target.stem == "000002":
+            raise KeyboardInterrupt
+        real(source, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(exporting, "_copy", killed)
+        with pytest.raises(KeyboardInterrupt):
+            curadiff.export(chosen, to=folder)
+    assert sorted(path.name for path in folder.glob("[!.]*")) == ["000000.png", "000001.png"]
+    with pytest.raises(DataError, match=r"holds other files \(.metadata.jsonl\)"):
+        curadiff.export(chosen.skip(1), to=folder)
+    assert curadiff.export(chosen, to=folder).images == 5
+    names = [f"{rank:06d}.png" for rank in range(5)]
+    assert sorted(path.name for path in folder.iterdir()) == [*names, "metadata.jsonl"]
