@@ -23,7 +23,9 @@ from .writing import key_of, set_numbers
 SOURCES, WEIGHTS, INSIDE = "source_ids", "source_weights", "near_real"
 OF_DRAWINGS = (SOURCES, WEIGHTS, INSIDE)
 OWNER = "previews"
-PartsIn = Callable[[Path], Sequence[Sequence[float]] | None]
+Parts = tuple[Sequence[int], Sequence[float]]
+"""Rows of the training images of a drawing, and their parts of it."""
+PartsIn = Callable[[Path], Sequence[Parts] | None]
 
 
 def write_sources(
@@ -41,9 +43,9 @@ def write_sources(
         folder: Their folder; drawing i is the file ``{i:06d}.png``.
         sources: Per drawing ids of training samples, with their parts.
         inside: Per drawing whether a real image is near.
-        parts_in: Reads the parts of a folder's drawings from their files, or returns None. Fields
-            without a record, of a version that kept none, are Curadiff's where they hold what the
-            files say.
+        parts_in: Reads what a folder's drawings are made of from their files, or returns None.
+            Fields without a record, of a version that kept none, are Curadiff's where they hold
+            what the files say.
 
     Raises:
         DataError: A field of that name is the user's; nothing was written.
@@ -160,13 +162,18 @@ def sources_of(dataset: Any, ids: Sequence[str]) -> list[str]:
 
 
 def _are_drawn(dataset: Any, parts_in: PartsIn | None) -> bool:
-    """Tell whether the fields of drawings hold what the drawings' own files say, and no more."""
+    """Tell whether the fields of drawings hold what the drawings' own files say, and no more.
+
+    Files have rows in place of ids: a row must be the same id in all drawings of a folder, and
+    another row another one.
+    """
     fo = fiftyone()
     kinds = zip(OF_DRAWINGS, (fo.ListField, fo.ListField, fo.BooleanField), strict=True)
     right = all(isinstance(dataset.get_field(name), kind) for name, kind in kinds)
     if parts_in is None or not right:
         return False
-    folders: dict[Path, Sequence[Sequence[float]]] = {}
+    folders: dict[Path, Sequence[Parts]] = {}
+    id_of: dict[tuple[Path, int], str] = {}
     proved = False
     rows = all_samples(dataset).values(["filepath", *OF_DRAWINGS])
     for path, ids, weights, near in zip(*rows, strict=True):
@@ -178,10 +185,15 @@ def _are_drawn(dataset: Any, parts_in: PartsIn | None) -> bool:
         drawn = folders[folder]
         if not name.isdecimal() or int(name) >= len(drawn) or near is None:
             return False
-        if len(ids or []) != len(weights or []) or list(weights or []) != list(drawn[int(name)]):
+        numbers, parts = drawn[int(name)]
+        if len(ids or []) != len(weights or []) or list(weights or []) != list(parts):
             return False
+        for number, id in zip(numbers, ids or [], strict=True):
+            if id_of.setdefault((folder, number), id) != id:
+                return False
         proved = True
-    return proved
+    one_to_one = len({(folder, id) for (folder, _), id in id_of.items()}) == len(id_of)
+    return proved and one_to_one
 
 
 def _same_use(dataset: Any, fields: Sequence[str], use: Mapping[str, float]) -> bool:

@@ -120,7 +120,7 @@ class ArmInfluence:
         return [(self.ids[row], float(share)) for row, share in zip(rows, shares, strict=True)]
 
 
-def _largest_parts(folder: Path) -> list[list[float]] | None:
+def _largest_parts(folder: Path) -> list[attribution.Parts] | None:
     """Return the largest parts of each drawing of a folder, None where its files do not say."""
     from ...diffusion.analytic import sources
 
@@ -128,7 +128,8 @@ def _largest_parts(folder: Path) -> list[list[float]] | None:
         drawn = sources.load(folder)
     except RunError:
         return None
-    return [[float(share) for share in one.largest(MOST_SOURCES)[1]] for one in drawn]
+    largest = [one.largest(MOST_SOURCES) for one in drawn]
+    return [([*map(int, rows)], [*map(float, shares)]) for rows, shares in largest]
 
 
 def _sample_ids(manifest: Mapping[str, Any], pool: reading.Samples) -> list[str]:
