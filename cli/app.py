@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
+from ..common.errors import EnvironmentFault
 from ..datasets import reading
 from ..datasets.database import fiftyone
 
@@ -21,13 +23,25 @@ def open_app(dataset: str | None, *, port: int) -> None:
 
 
 def link_plugin(folder: Path) -> None:
-    """Make this checkout a plugin of FiftyOne's, unless one of its name is there."""
+    """Make this checkout a plugin of FiftyOne's, unless one of its name is there.
+
+    Raises:
+        EnvironmentFault: Something else has the plugin's place.
+    """
     import yaml
 
     folder.mkdir(parents=True, exist_ok=True)
     for manifest in folder.glob("*/fiftyone.yml"):
-        if (yaml.safe_load(manifest.read_text()) or {}).get("name") == "@curadiff/studio":
-            return
+        with suppress(OSError, ValueError, yaml.YAMLError):  # of another plugin
+            known = yaml.safe_load(manifest.read_text())
+            if isinstance(known, dict) and known.get("name") == "@curadiff/studio":
+                return
     target = folder / "curadiff"
-    target.unlink(missing_ok=True)
+    if target.is_symlink() and not target.exists():  # to a checkout that has moved
+        target.unlink()
+    if target.exists():
+        raise EnvironmentFault(
+            f"{target} is there and is no plugin of Curadiff; move it away, so that the App finds "
+            "this one."
+        )
     target.symlink_to(ROOT, target_is_directory=True)

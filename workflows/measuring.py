@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 import statistics
 import sys
 import time
@@ -22,6 +21,7 @@ from PIL import Image
 
 from .. import diffusion, runs
 from ..common.errors import CuradiffError, RunError, SettingsError
+from ..common.files import remove
 from ..config import TrainSettings
 from ..diffusion import pixels
 from ..diffusion.init import from_pipeline
@@ -105,7 +105,7 @@ def prepare(settings: TrainSettings) -> Run:
     if status_of(settings)["state"] in runs.ACTIVE:
         raise RunError("this network is being measured already; wait some seconds.")
     path = _folder(settings)
-    shutil.rmtree(path, ignore_errors=True)
+    remove(path)
     given = {
         "name": None,
         "start_from": None,
@@ -144,7 +144,7 @@ def train_until_timed(run: Run) -> None:
 
     worker.train_run(run, enough)
     run.add(disk_bytes=run.status.get("disk_bytes_at_most"))
-    shutil.rmtree(run.path / "checkpoints", ignore_errors=True)
+    remove(run.path / "checkpoints")
     pixels.forget(pixels.used_by(run))
     caches.trim("speeds", keep=run.path)
 

@@ -9,6 +9,7 @@ from curadiff import diffusion, runs
 from curadiff.cli import flags, main
 from curadiff.cli.app import ROOT, link_plugin
 from curadiff.cli.settings_file import merged
+from curadiff.common.errors import EnvironmentFault
 from curadiff.config import VERBS, StudySettings, TrainSettings, choices
 from curadiff.workflows.doctor import disk_of
 from curadiff.workflows.select_result import SelectResult
@@ -184,6 +185,19 @@ def test_the_plugin_is_linked_once(tmp_path):
     link_plugin(tmp_path)
     link_plugin(tmp_path)
     assert [link.resolve() for link in tmp_path.iterdir()] == [ROOT]
+
+
+def test_the_plugins_of_others_stay_when_ours_is_linked(tmp_path):
+    for name, manifest in (("broken", "a: ["), ("odd", "- name"), ("curadiff", "name: theirs")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "fiftyone.yml").write_text(manifest)
+    with pytest.raises(EnvironmentFault, match="is no plugin of Curadiff; move it away"):
+        link_plugin(tmp_path)
+    assert (tmp_path / "curadiff" / "fiftyone.yml").read_text() == "name: theirs"
+    (tmp_path / "curadiff").rename(tmp_path / "theirs")
+    (tmp_path / "curadiff").symlink_to(tmp_path / "moved-away")
+    link_plugin(tmp_path)
+    assert (tmp_path / "curadiff").resolve() == ROOT
 
 
 def test_jobs_are_stopped_and_resumed_like_trainings(capsys, home):
