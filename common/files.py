@@ -148,6 +148,20 @@ def raise_in_words(path: Path, fault: BaseException, part: Path) -> None:
         raise sentence from fault
 
 
+def ensure_folder(folder: Path) -> None:
+    """Make a folder that the user named, with those above it, unless it is there.
+
+    Raises:
+        RunError: It cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as fault:
+        raise RunError(
+            f"could not make {folder}: {fault.strerror}; give a folder that you can write to."
+        ) from fault
+
+
 def link_or_copy(source: Path, target: Path) -> None:
     """Give a file a second name, or copy it where the disk cannot; ``target`` must not exist.
 

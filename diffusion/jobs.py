@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import Any
 
 from ..common.errors import RunError, SettingsError
@@ -65,7 +66,9 @@ def change(run: Run, **values: Any) -> None:
         run.add(settings=after.model_dump(mode="json"), changes=changes)
 
 
-def start(run: Run, *, slot: int = 0, slots: int = 1) -> Child:
+def start(
+    run: Run, *, slot: int = 0, slots: int = 1, changes: Mapping[str, Any] | None = None
+) -> Child:
     """Train in a process of its own, from the last checkpoint if there is one.
 
     Args:
@@ -73,18 +76,23 @@ def start(run: Run, *, slot: int = 0, slots: int = 1) -> Child:
         slot: Number of this training among those that run side by side.
         slots: How many do; it takes its share of the processor's cores, and of several GPUs
             the one that is its turn.
+        changes: Settings to change first, as `change` does; nobody starts it with others.
 
     Raises:
+        SettingsError: A setting cannot change, or its value is wrong.
         RunError: The run was not prepared, or a process works in it already.
     """
     manifest.read(run)
     holder = lease.holder(run.path)
     if holder is not None:
         raise Busy(f"{run.id} is being trained already, by {holder}; stop it first.")
-    settings = settings_of(TrainSettings, run)
-    flags = launch_words(settings.accelerate)
-    command = launch.launcher(MODULE, str(run.path), processes=settings.processes, flags=flags)
-    return launch.start(run, command, env=_share(settings, slot, slots))
+    with launch.starting(run):
+        if changes:
+            change(run, **changes)
+        settings = settings_of(TrainSettings, run)
+        flags = launch_words(settings.accelerate)
+        command = launch.launcher(MODULE, str(run.path), processes=settings.processes, flags=flags)
+        return launch.start_held(run, command, env=_share(settings, slot, slots))
 
 
 def _share(settings: TrainSettings, slot: int, slots: int) -> dict[str, str]:

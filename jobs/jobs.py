@@ -119,13 +119,7 @@ def resume(job: str | Path | Run) -> Run:
 def one_at_a_time() -> Lease:
     """Let no other process start a job between looking for the same work and starting it."""
     folder = runs.home() / "runs"
-    try:
-        runs.make_folder(folder)
-    except OSError as fault:
-        raise RunError(
-            f"could not make {folder}: {fault.strerror}; set CURADIFF_HOME to a folder that you "
-            "can write to."
-        ) from fault
+    runs.make_folder(folder)
     return Lease(folder, name="jobs.lock", wait=START_PATIENCE)
 
 

@@ -73,8 +73,9 @@ def making(
     now = datetime.datetime.now(datetime.UTC)
     stem = name or f"{kind}-{now:%Y%m%d-%H%M%S}"
     hidden = temporary(folder / stem)
+    make_folder(folder)
     try:
-        make_folder(hidden, mode=0o770)
+        hidden.mkdir(mode=0o770)
     except OSError as fault:
         raise RunError(
             f"could not make {folder / stem}: {fault.strerror}; set CURADIFF_HOME to a folder "

@@ -5,7 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 from ..common import process
 from ..common.errors import RunError
@@ -64,6 +65,17 @@ def start(run: Run, words: Sequence[str], *, env: Mapping[str, str] | None = Non
         Busy: A process works in the run already, or is starting.
         RunError: The command cannot be started.
     """
+    with starting(run):
+        return start_held(run, words, env=env)
+
+
+@contextmanager
+def starting(run: Run) -> Iterator[None]:
+    """Keep other processes from starting anything in a run, while it is made ready and started.
+
+    Raises:
+        Busy: A process works in the run already, or is starting.
+    """
     with lease.Lease(run.path, name=STARTING, wait=PATIENCE):
         state = run.status["state"]
         if state in ACTIVE:
@@ -71,21 +83,30 @@ def start(run: Run, words: Sequence[str], *, env: Mapping[str, str] | None = Non
                 f"{run.id} is {state} already; wait for it, or stop it with: "
                 f"curadiff runs {run.id} --stop"
             )
-        launcher = process.me().to_json()
-        write_json(run.path / PROCESS, {"launcher": launcher, "child": None})
-        run.set_status("starting", message="starting")
-        try:
-            child = _spawn(run, words, env or {})
-        except OSError as fault:
-            error = f"could not start {words[0]}: {fault.strerror or fault}."
-            run.set_status("failed", error=error, message=error)
-            raise RunError(f"{run.id}: {error}") from fault
-        except KeyboardInterrupt:  # while a server imports, which takes seconds
-            run.set_status("stopped", message="stopped")
-            raise
-        began = process.of(child.pid)
-        child_record = None if began is None else began.to_json()
-        write_json(run.path / PROCESS, {"launcher": launcher, "child": child_record})
+        yield
+
+
+def start_held(run: Run, words: Sequence[str], *, env: Mapping[str, str] | None = None) -> Child:
+    """Start a command as `start` does, inside of `starting`.
+
+    Raises:
+        RunError: The command cannot be started.
+    """
+    launcher = process.me().to_json()
+    write_json(run.path / PROCESS, {"launcher": launcher, "child": None})
+    run.set_status("starting", message="starting")
+    try:
+        child = _spawn(run, words, env or {})
+    except OSError as fault:
+        error = f"could not start {words[0]}: {fault.strerror or fault}."
+        run.set_status("failed", error=error, message=error)
+        raise RunError(f"{run.id}: {error}") from fault
+    except KeyboardInterrupt:  # while a server imports, which takes seconds
+        run.set_status("stopped", message="stopped")
+        raise
+    began = process.of(child.pid)
+    child_record = None if began is None else began.to_json()
+    write_json(run.path / PROCESS, {"launcher": launcher, "child": child_record})
     return child
 
 

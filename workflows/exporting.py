@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..common.errors import DataError, EnvironmentFault
-from ..common.files import replacing, write_bytes
+from ..common.errors import DataError
+from ..common.files import ensure_folder, replacing, write_bytes
 from ..common.words import plural
 from ..datasets import reading
 from ..datasets.database import lost_in_words
@@ -59,8 +59,7 @@ def export(selection: Any, *, to: str | Path, captions: str | None = None) -> Ex
     Raises:
         DataError: The selection is empty, an image or a caption is missing, or the folder holds
             other files.
-        EnvironmentFault: The folder cannot be made.
-        RunError: The disk is full, or the folder cannot be written.
+        RunError: The disk is full, or the folder cannot be made or written.
         Busy: Another process writes into the folder.
     """
     dataset, view = reading.resolve(selection)
@@ -68,7 +67,7 @@ def export(selection: Any, *, to: str | Path, captions: str | None = None) -> Ex
     pool = reading.read_paths(chosen.view if chosen else view)
     texts = reading.field_values(dataset, pool.ids, captions) if captions else None
     folder = Path(to).expanduser().absolute()
-    _make(folder)
+    ensure_folder(folder)
     with Lease(folder, name=LEASE):
         write_image_folder(folder, pool, texts)
     return Exported(folder, len(pool.paths), captions)
@@ -84,8 +83,7 @@ def write_image_folder(folder: Path, pool: reading.Samples, texts: Sequence[Any]
 
     Raises:
         DataError: The folder holds other files, or an image is missing.
-        EnvironmentFault: The folder cannot be made.
-        RunError: The disk is full, or the folder cannot be written.
+        RunError: The disk is full, or the folder cannot be made or written.
     """
     width = max(6, len(str(len(pool.paths))))
     names = [f"{rank:0{width}d}{Path(path).suffix.lower()}" for rank, path in enumerate(pool.paths)]
@@ -94,7 +92,7 @@ def write_image_folder(folder: Path, pool: reading.Samples, texts: Sequence[Any]
         line = {"file_name": name, "source": source}
         lines.append(line if texts is None else {**line, "text": str(texts[row])})
     listed = "".join(f"{json.dumps(line, ensure_ascii=False)}\n" for line in lines).encode()
-    _make(folder)
+    ensure_folder(folder)
     _refuse_others(folder, {*names, METADATA}, listed)
     done = (folder / METADATA).exists()
     if not done:
@@ -103,15 +101,6 @@ def write_image_folder(folder: Path, pool: reading.Samples, texts: Sequence[Any]
         _copy(Path(path), folder / name)
     if not done:
         (folder / BEGUN).replace(folder / METADATA)
-
-
-def _make(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as fault:
-        raise EnvironmentFault(
-            f"could not make {folder}: {fault.strerror}; give a folder that you can write to."
-        ) from fault
 
 
 def _refuse_others(folder: Path, names: set[str], listed: bytes) -> None:

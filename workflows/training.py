@@ -239,10 +239,11 @@ def resume(
         raise RunError(
             f"{run.id} is {status['state']}; stop it first, or follow it with: curadiff runs"
         )
-    diffusion.change(run, **changes)
-    if status["state"] == "finished" and status.get("step", 0) >= run.settings["steps"]:
+    steps = changes.get("steps") or run.settings["steps"]
+    if status["state"] == "finished" and status.get("step", 0) >= steps:
+        diffusion.change(run, **changes)
         return run
-    diffusion.start(run)
+    diffusion.start(run, changes=changes)
     return follow(run, progress=progress) if wait else run
 
 

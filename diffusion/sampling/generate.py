@@ -16,6 +16,7 @@ import torch
 
 from ...common.devices import choose_device
 from ...common.errors import RunError, SettingsError
+from ...common.files import ensure_folder
 from ...config import GenerateSettings, TrainSettings, settings_of
 from ...runs import Lease, Run, environment, launch, write_json
 from ...runs.bootstrap import LAUNCHER
@@ -97,7 +98,7 @@ def generate(
         settings = settings.changed(guide=str(guide))
     own = run.path / "generated" / image_folder.folder_name(settings, step)
     folder = own if folder is None else Path(folder).absolute()
-    _make_folder(folder)
+    ensure_folder(folder)
     record = image_folder.record(run, settings, step)
     with Lease(folder, name=image_folder.LEASE):
         image_folder.claim(folder, record)
@@ -118,15 +119,6 @@ def generate(
     if progress is not None:
         progress(settings.count, settings.count)
     return folder
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as fault:
-        raise RunError(
-            f"could not make {folder}: {fault.strerror}; give a folder that you can write to."
-        ) from fault
 
 
 def load_network(

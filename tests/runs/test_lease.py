@@ -13,9 +13,11 @@ import time
 from dataclasses import replace
 
 import pytest
-from curadiff import runs
+from curadiff import diffusion, runs
 from curadiff.common import process
 from curadiff.common.errors import RunError
+from curadiff.config import TrainSettings
+from curadiff.diffusion import jobs
 from curadiff.runs import launch, lease
 
 POLL = """
@@ -251,3 +253,23 @@ except RunError as fault:
         os.kill(runs.read_json(run.path / "process.json")["child"]["pid"], signal.SIGKILL)
     assert said.count("started") == 1
     assert sum("one is starting already" in line for line in said) == 7
+
+
+def test_settings_change_for_whoever_starts_a_training_and_nobody_else(home, monkeypatch):
+    run = runs.create("train", TrainSettings(steps=5).model_dump(mode="json"), name="a")
+    working = runs.Lease(run.path)
+
+    def start(run, words, *, env):
+        with pytest.raises(runs.Busy):
+            runs.Lease(run.path, name=launch.STARTING, wait=0.0).__enter__()
+        run.set_status("running")
+        working.__enter__()
+
+    monkeypatch.setattr(jobs.manifest, "read", lambda run: None)
+    monkeypatch.setattr(jobs.lease, "holder", lambda folder: None)  # came in between
+    monkeypatch.setattr(launch, "start_held", start)
+    diffusion.start(run, changes={"steps": 7})
+    with pytest.raises(runs.Busy, match="a is running already"):
+        diffusion.start(run, changes={"steps": 9})
+    working.__exit__(None, None, None)
+    assert run.settings["steps"] == 7

@@ -93,7 +93,12 @@ def test_a_flag_that_goes_with_nothing_is_refused(capsys, home):
 def test_a_training_goes_on_longer(capsys, home, monkeypatch):
     run = runs.create("train", TrainSettings(steps=5).model_dump(mode="json"), name="a")
     run.set_status("finished", step=5)
-    monkeypatch.setattr(diffusion, "start", lambda run: run.set_status("finished", step=9))
+
+    def start(run, changes):
+        diffusion.change(run, **changes)
+        run.set_status("finished", step=9)
+
+    monkeypatch.setattr(diffusion, "start", start)
     assert main(["train", "--resume", "a", "--steps", "9", "--device", "cpu"]) == 0
     assert run.settings["steps"] == 9
     assert run.record["changes"] == [{"step": 5, "before": {"steps": 5, "device": "auto"}}]

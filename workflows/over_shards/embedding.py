@@ -11,6 +11,7 @@ import numpy as np
 
 from ... import encoders
 from ...common.errors import DataError
+from ...common.files import ensure_folder
 from ...common.shards import SUFFIX, ShardSet, drop_rows, files_of, write_shard
 from ...datasets.reading import Samples
 from ...encoders.cache_file import signature
@@ -116,7 +117,7 @@ def _made(folder: str | Path) -> Path:
     path = Path(folder).expanduser().absolute()
     if path.is_file():
         raise DataError(f"{path} is a file; give a folder for the shards.")
-    path.mkdir(parents=True, exist_ok=True)
+    ensure_folder(path)
     return path
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from ... import selectors
 from ...common.disk_faults import FULL, number_of
 from ...common.errors import DataError, RunError, SettingsError
-from ...common.files import remove
+from ...common.files import ensure_folder, remove
 from ...common.shards import ShardSet
 from ...config import SelectSettings
 from ...runs import Busy, Lease
@@ -172,7 +172,7 @@ def holding(target: Path) -> Iterator[Path]:
         RunError: Nothing can be written there.
     """
     folder = target.with_name(f".{target.name}.cells")
-    folder.mkdir(parents=True, exist_ok=True)
+    ensure_folder(folder)
     try:
         with ExitStack() as stack:
             try:
