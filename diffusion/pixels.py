@@ -20,6 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..common.disk_faults import number_of
 from ..common.errors import DataError, RunError
 from ..common.files import replacing, sweep
 from ..common.images import reading
@@ -108,7 +109,7 @@ def store(
                 file.write(json.dumps({str(row): note for row, note in notes.items()}).encode())
             file.write(_digest(pictures))
     except (OSError, RunError) as fault:
-        raise _unwritable(path, pictures, fault.__cause__ or fault) from fault
+        raise _unwritable(path, pictures, fault) from fault
     caches.trim("pixels", keep=path)
     return path
 
@@ -165,7 +166,8 @@ def _digest(pictures: np.ndarray) -> bytes:
 
 
 def _unwritable(path: Path, pictures: np.ndarray, fault: BaseException) -> RunError:
-    why = getattr(fault, "strerror", None) or fault
+    number = number_of(fault)
+    why = fault if number is None else os.strerror(number)
     return RunError(
         f"could not write {path}: {why}; it takes {pictures.nbytes} bytes. Free some "
         "space or set CURADIFF_HOME to another folder."

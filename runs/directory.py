@@ -22,7 +22,14 @@ from pathlib import Path
 from typing import Any
 
 from ..common.errors import RunError
-from ..common.files import remove, sweep, sync_folder, temporary, write_json
+from ..common.files import (
+    raise_in_words,
+    remove,
+    sweep,
+    sync_folder,
+    temporary,
+    write_json,
+)
 from .home_folder import home, make_folder
 from .provenance import provenance
 from .run import Run
@@ -89,8 +96,9 @@ def making(
         run = Run(hidden)
         yield run
         run.path = _publish(run.path, folder.resolve() / stem, unique=name is None)
-    except BaseException:
+    except BaseException as fault:
         remove(hidden)
+        raise_in_words(folder / stem, fault, hidden)
         raise
 
 

@@ -86,7 +86,7 @@ def budget_curves(
     families: dict[str, list[ArmSettings]] = {}
     for arm in config.arms:
         if arm.method != "full" and arm.name in arms:
-            settings = arm.model_dump(mode="json", exclude={"name", "budget"})
+            settings = arm.model_dump(mode="json", exclude={"name", "budget"}, warnings=False)
             families.setdefault(json.dumps(settings, sort_keys=True), []).append(arm)
     curves = []
     for family in families.values():

@@ -83,7 +83,9 @@ def _rotated(values: list[int | None], first: int) -> list[int | None]:
 
 def fingerprint(arm: ArmSettings) -> str:
     """Tell whether an arm is what it was; its name and settings left at their default do not."""
-    settings = arm.model_dump(mode="json", exclude={"name"}, exclude_defaults=True)
+    settings = arm.model_dump(
+        mode="json", exclude={"name"}, exclude_defaults=True, warnings=False
+    )  # of a study of another version values may be refused today
     return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
 
 

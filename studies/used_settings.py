@@ -23,11 +23,11 @@ def used(config: StudySettings) -> dict[str, Any]:
     if not selecting:
         used_values.pop("select", None)
     for name in sorted(ALWAYS - used_values.keys()):
-        used_values[name] = config.model_dump(mode="json")[name]
+        used_values[name] = config.model_dump(mode="json", warnings=False)[name]
     used_values["arms"] = [
         {
             name: value
-            for name, value in arm.model_dump(mode="json").items()
+            for name, value in arm.model_dump(mode="json", warnings=False).items()
             if value not in (None, {})
         }
         for arm in config.arms
@@ -46,7 +46,7 @@ def _changed(config: Settings) -> dict[str, Any]:
             if inner:
                 changed[name] = inner
         elif value != getattr(own, name, None):
-            changed[name] = config.model_dump(mode="json")[name]
+            changed[name] = config.model_dump(mode="json", warnings=False)[name]
     return changed
 
 

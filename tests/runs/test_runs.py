@@ -149,6 +149,10 @@ def test_a_full_disk_keeps_the_old_file(tmp_path, monkeypatch):
         runs.write_json(path, {"a": 2})
     assert runs.read_json(path) == {"a": 1}
     assert [p.name for p in tmp_path.iterdir()] == ["a.json"]
+    folder = tmp_path / "runs"
+    with pytest.raises(RunError, match=rf"could not write {folder}/one: No space left on device"):
+        runs.create("train", {}, name="one", folder=folder)
+    assert list(folder.iterdir()) == []
 
 
 def test_every_flipped_bit_of_a_json_file_is_noticed(tmp_path):
