@@ -11,7 +11,13 @@ import numpy as np
 import pytest
 from curadiff.common.disk_faults import in_words, unwritten
 from curadiff.common.errors import RunError
-from curadiff.common.files import link_or_copy, remove, replacing, replacing_folder
+from curadiff.common.files import (
+    ensure_folder,
+    link_or_copy,
+    remove,
+    replacing,
+    replacing_folder,
+)
 from PIL import Image
 from safetensors.numpy import save_file
 
@@ -171,3 +177,11 @@ def test_a_link_to_a_folder_stays_a_link(tmp_path):
         (part / "new").touch()
     assert link.is_symlink()
     assert [file.name for file in path.iterdir()] == ["new"]
+
+
+def test_a_folder_that_cannot_be_made_is_a_sentence(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(RunError, match=r"could not make .*file/x: Not a dir.*; give a folder that"):
+        ensure_folder(tmp_path / "file" / "x")
+    ensure_folder(tmp_path / "a" / "b")
+    ensure_folder(tmp_path / "a" / "b")

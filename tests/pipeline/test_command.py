@@ -11,7 +11,7 @@ import curadiff
 import fiftyone as fo
 import pytest
 from curadiff import runs
-from curadiff.common.errors import Busy, DataError, RunError, SettingsError
+from curadiff.common.errors import DataError, RunError, SettingsError
 from curadiff.config import StudySettings
 from curadiff.config.owner import refused_in_app
 from PIL import Image
@@ -242,7 +242,7 @@ def test_an_export_is_whole_or_begun_and_takes_nobodys_files(dataset, home, tmp_
     assert (theirs / "000000.png").read_text() == "somebody's picture"
 
     def killed(source, target):
-        with pytest.raises(Busy):  # a second one at the same time
+        with pytest.raises(runs.Busy):  # a second one at the same time
             curadiff.export(chosen.limit(3), to=folder)
         if target.stem == "000002":
             raise KeyboardInterrupt

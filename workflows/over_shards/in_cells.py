@@ -81,7 +81,7 @@ class PoolInCells:
             raise
         except (OSError, RunError) as fault:
             number = number_of(fault)
-            if number not in FULL:
+            if number is None or number not in FULL:
                 raise
             raise RunError(
                 f"the cells of this selection could not be written in {folder}: "
