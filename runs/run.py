@@ -52,7 +52,7 @@ class Run:
         """Whether there is a run in the directory: it is there when its ``run.json`` is."""
         try:
             return (self.path / "run.json").exists()
-        except (OSError, ValueError):  # a name that no file can have, or a folder of another user
+        except OSError:  # a name that no file can have, or a folder of another user
             return False
 
     @property

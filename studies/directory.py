@@ -43,7 +43,7 @@ def open_study(config: StudySettings, known: Mapping[str, Any], folder: Path | N
     settings = config.model_dump(mode="json")
     run = runs.run_named(config.name)
     if not run.exists:
-        if run.path.exists():
+        if run.path.exists() and not run.exists:
             raise SettingsError(
                 f"name: {run.path} exists and is no study; choose another name, or move that "
                 "folder."

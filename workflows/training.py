@@ -239,7 +239,7 @@ def resume(
         raise RunError(
             f"{run.id} is {status['state']}; stop it first, or follow it with: curadiff runs"
         )
-    steps = changes.get("steps") or run.settings["steps"]
+    steps = settings_of(TrainSettings, run).changed(**changes).steps
     if status["state"] == "finished" and status.get("step", 0) >= steps:
         diffusion.change(run, **changes)
         return run

@@ -32,7 +32,7 @@ def open_preview(config: PreviewSettings, known: Mapping[str, Any]) -> Run:
     settings = config.model_dump(mode="json")
     run = runs.run_named(config.name)
     if not run.exists:
-        if run.path.exists():
+        if run.path.exists() and not run.exists:
             raise SettingsError(
                 f"name: {run.path} exists and is no preview; choose another name, or move that "
                 "folder."

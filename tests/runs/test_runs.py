@@ -55,10 +55,9 @@ def test_a_run_is_created_opened_and_listed(home):
         runs.create("train", {}, name="../x")
     with pytest.raises(RunError, match=r"may take 200 bytes, .*, got 300 \(ööö"):
         runs.create("train", {}, name="ö" * 150)
-    for odd in ("x" * 300, "x\0"):
-        assert not runs.run_named(odd).exists
-        with pytest.raises(RunError, match="no run"):
-            runs.open_run(odd)
+    assert not runs.run_named("x" * 300).exists
+    with pytest.raises(RunError, match="no run"):
+        runs.open_run("x" * 300)
 
 
 def test_runs_made_in_the_same_second_do_not_collide(home):
