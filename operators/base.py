@@ -23,13 +23,13 @@ from ..jobs.carry_out import carry_out
 from ..runs import Run
 from . import follow_jobs, form_values
 from .access import CHECKED
+from .follow_jobs import FAULT
+from .reopening import note_answered, reopen
 
 Results = dict[str, tuple[type, str]]
 """What an operator returns: by name, the type and what it is."""
 
 URI = follow_jobs.URI
-FAULT = "fault"
-"""Name of the value of a form that says why it is open again."""
 
 
 class BaseOperator(foo.Operator):
@@ -95,6 +95,7 @@ class BaseOperator(foo.Operator):
 
     def resolve_output(self, ctx: Any) -> Any:
         """Describe what `execute` returns; in the App a message says it, and no page opens."""
+        note_answered(ctx.results)
         if in_app(ctx):
             return None
         output = types.Object()
@@ -117,9 +118,7 @@ class BaseOperator(foo.Operator):
         except CuradiffError as error:
             if not in_app(ctx):
                 raise
-            params = {**storable(ctx.params), FAULT: str(error)}
-            ctx.prompt(f"{URI}/{self.slug}", params=params)
-            return {"error": str(error)}
+            return reopen(ctx, self.slug, storable(ctx.params), str(error))
         if not in_app(ctx):
             return result
         if result.get("message"):

@@ -17,6 +17,8 @@ from ..runs import Run
 from ..workflows.estimating import duration
 
 URI = "@curadiff/studio"
+FAULT = "fault"
+"""Name of the value of a form that says why it is open again."""
 PANELS = ("curadiff", "curadiff_selections", "curadiff_study", "curadiff_map", "curadiff_people")
 PAUSE = 1.0  # seconds between two looks
 SAY_EVERY = 10  # looks; a message in passing is gone after some seconds
@@ -135,5 +137,5 @@ def notify_end(ctx: Any, run: Run) -> None:
 
 def edit_and_retry(ctx: Any, run: Run) -> None:
     """Open the form that started a job, with what was given then and why it failed."""
-    given = {**run.record.get("form", {}), "fault": run.status.get("error")}
+    given = {**run.record.get("form", {}), FAULT: run.status.get("error")}
     ctx.prompt(f"{URI}/{FORMS[run.record['verb']]}", params=given)

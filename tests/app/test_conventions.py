@@ -16,7 +16,7 @@ from fiftyone.operators.types import RiskLevel
 URI = "@curadiff/studio"
 ROOT = Path(__file__).parents[2]
 MANIFEST = yaml.safe_load((ROOT / "fiftyone.yml").read_text())
-HELPERS = {"show_samples", "follow_job", "welcome"}
+HELPERS = {"show_samples", "follow_job", "reopen_form", "welcome"}
 LISTED = [name for name in MANIFEST["operators"] if name not in HELPERS]
 HIGH = {"delete_result", "clean_dataset"}
 REFUSED = {  # what each says without parameters on a data set where nothing was made yet

@@ -1,12 +1,14 @@
 """Work started in the App: the start answers, the end is seen, a failure opens the form again."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 import yaml
 from curadiff import runs
 from curadiff.jobs import jobs
-from curadiff.operators import embeddings, follow_jobs, images, selection
+from curadiff.operators import embeddings, follow_jobs, images, reopening, selection
 from fiftyone.operators.executor import ExecutionContext
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -65,8 +67,20 @@ def test_success_is_said_and_open_panels_look_again(embedded):
 def test_a_failure_opens_the_form_again_with_what_was_typed(embedded):
     given = {"method": "random", "budget": 99}
     ctx = context(embedded, given)
-    assert "budget must be <= 40" in selection.SelectSamples().execute(ctx)["error"]
-    (again,) = ctx.executor.named("prompt_user_for_operation")
+    failed = selection.SelectSamples().execute(ctx)
+    assert "budget must be <= 40" in failed["error"]
+    assert ctx.executor.named("prompt_user_for_operation") == []  # the browser would close it
+    (asked,) = ctx.executor.named("reopen_form")
+    with ThreadPoolExecutor() as pool:
+        reopening_ctx = context(embedded, asked)
+        opened = pool.submit(reopening.ReopenForm().execute, reopening_ctx)
+        time.sleep(0.1)
+        assert not opened.done()
+        answer = context(embedded, given)
+        answer.request_params["results"] = failed
+        selection.SelectSamples().resolve_output(answer)
+        opened.result(timeout=3)
+    (again,) = reopening_ctx.executor.named("prompt_user_for_operation")
     assert again["operator_uri"].endswith("/select_samples")
     assert again["params"].items() >= given.items()
     form = selection.SelectSamples().resolve_input(context(embedded, again["params"])).type

@@ -1,8 +1,32 @@
 """The panel "Curadiff" in the real App."""
 
+import shutil
+
+import curadiff
 import pytest
 
 pytestmark = pytest.mark.app
+
+
+def test_a_training_that_cannot_begin_opens_its_form_again_and_says_why(visit, photos, tmp_path):
+    folder = shutil.copytree(photos / "round", tmp_path / "round")
+    one_gone = curadiff.import_images(folder, name=f"one-gone-{tmp_path.name}").dataset
+    try:
+        gone = folder / "001.png"
+        gone.unlink()
+        person = visit()
+        person.open(one_gone.name)
+        person.open_panel("Curadiff")
+        person.click("Train")
+        person.field("Name").fill("mine")
+        person.submit("Train")
+        person.sees("This could not be done: 1 of 20 images cannot be read.")
+        person.page.wait_for_timeout(2000)  # nothing closes it
+        dialog = person.page.get_by_role("dialog")
+        assert f"{gone} does not exist; restore it or remove its sample" in dialog.inner_text()
+        assert person.field("Name").input_value() == "mine"
+    finally:
+        one_gone.delete()
 
 
 OVERLAPPING = """() => {
