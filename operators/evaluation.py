@@ -46,7 +46,7 @@ class EvaluateGenerated(BaseOperator):
         arms |= {
             arm: f"{arm} ({n:,})" for arm, n in generated_set.count_values("arm").items() if arm
         }
-        add_menu(form, "arm", arms, label="Arm")
+        add_menu(form, "arm", arms, label="Arm", description="Those of one way of choosing.")
         views = {ALL: f"all {len(source):,} images"}
         views |= {name: f"view {name}" for name in source.list_saved_views()}
         add_menu(form, "reference", views, label="Compare with", description="The real images.")

@@ -155,22 +155,25 @@ class ResumeTraining(BaseOperator):
         add_menu(form, "run", runs_menu(ended, steps_done), label="Training")
         run = runs.open_by_id(ctx.params.get("run", ended[-1].id))
         done, planned = run.status.get("step", 0), planned_steps(run)
-        default = None if can_resume(run) else 2 * done  # as long again
-        steps = ctx.params.get("steps", default)
+        steps = ctx.params.get("steps")
         error = None
-        if not can_resume(run) and (steps or 0) <= done:
+        if steps is not None and not can_resume(run) and steps <= done:
             error = f"{run.id} has finished; give more than {done:,} steps."
         elif steps is not None and steps < done:
             error = f"{run.id} has done {done:,} steps; give at least as many."
+        as_planned = f"{planned:,}, as planned" if planned else "as planned"
         form.int(
             "steps",
-            default=default,
             label="Steps in all",
             description=f"More than {planned or done:,} trains longer; empty leaves it so."
             if can_resume(run)
             else f"It has done {done:,} and is finished; more train it longer.",
+            required=not can_resume(run),
             invalid=error is not None,
             error_message=error,
+            view=types.FieldView(
+                placeholder=as_planned if can_resume(run) else f"more than {done:,}"
+            ),
         )
 
     def perform(self, ctx: Any) -> dict[str, Any]:
@@ -183,6 +186,8 @@ class ResumeTraining(BaseOperator):
             run = training.resume(given_run(ctx), progress=progress_reporter(ctx), **longer)
             return {"run": run.id, "message": f"{run.id} is trained."}
         run = training.resume(given_run(ctx), wait=False, progress=False, **longer)
+        if run.status["state"] == "finished":
+            return {"run": run.id, "message": f"{run.id} had finished; more steps train it longer."}
         return {"run": run.id, "message": f"{run.id} goes on."}
 
     def __call__(self, run: Any, **options: Any) -> Any:

@@ -10,6 +10,7 @@ from fiftyone.operators import types
 
 from ... import runs
 from ...common.keys import generated_dataset
+from ...datasets.scheduled import Scheduled
 from ...runs import Run
 from ...workflows.conditions import in_short
 from ...workflows.mapping import has_umap
@@ -17,7 +18,7 @@ from ...workflows.overview import Overview
 from .. import results
 from ..follow_jobs import progress_text
 from ..training import can_resume, has_model, step_of
-from . import evaluation, previews
+from . import evaluation, previews, scheduled
 from .layout import (
     INSIDE,
     WHOLE,
@@ -40,13 +41,16 @@ UNJUDGED = "Nothing evaluated yet."
 STUDIED = "The study has compared its arms; nothing else is evaluated yet."
 
 
-def add_cards(page: types.Object, overview: Overview, panel: Any) -> None:
-    """Add every step's card, and above them what to do next."""
+def add_cards(
+    page: types.Object, overview: Overview, panel: Any, asked_for: Sequence[Scheduled] = ()
+) -> None:
+    """Add every step's card, and above them what to do next and what is scheduled."""
     head = row(page, f"**{overview.dataset}**, {_count(overview.images, 'image')}")
     if overview.images:
         button(head, "Arrange the panels", panel.open_workspace)
     for unreadable in runs.survey()[1]:
         text(page, f"The run {unreadable.path.name} is left out: {unreadable.why}")
+    scheduled.add_scheduled(page, asked_for, overview, panel)
     if overview.source:
         _of_generated(page, overview, panel)
         return

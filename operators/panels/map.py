@@ -1,20 +1,20 @@
-"""The panel "Curadiff map": embeddings in the plane, coloured by a selection."""
+"""The panel "Curadiff map": embeddings in the plane, coloured by a selection or a field."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from fiftyone.operators import types
 
-from ...datasets import mapping, selections
+from ...datasets import mapping
 from ...workflows import overview
 from .. import navigation
-from . import layout
+from . import layout, map_colours
 from .base import BasePanel, notify_errors
 
 MOST = 5000  # points that a browser draws and lassoes without delay
-CHOSEN, OTHERS = "#ff6d04", "#8a8a8a"
+HEIGHT = 540  # pixels of the map itself
 
 
 class MapPanel(BasePanel):
@@ -30,15 +30,15 @@ class MapPanel(BasePanel):
 
     def on_change_dataset(self, ctx: Any) -> None:
         """Another data set has other maps."""
-        ctx.panel.set_state({"key": None, "selection": None})
+        ctx.panel.set_state({"key": None, "colouring": None})
 
     def on_choose_map(self, ctx: Any) -> None:
         """Another map."""
         ctx.panel.set_state("key", ctx.params.get("value"))
 
-    def on_choose_selection(self, ctx: Any) -> None:
-        """Another selection to colour."""
-        ctx.panel.set_state("selection", ctx.params.get("value"))
+    def on_choose_colouring(self, ctx: Any) -> None:
+        """Another selection, or a field, to colour the dots by."""
+        ctx.panel.set_state("colouring", ctx.params.get("value"))
 
     def on_lasso(self, ctx: Any) -> None:
         """Show the images inside a lasso or a box."""
@@ -66,83 +66,54 @@ class MapPanel(BasePanel):
                 ),
             )
             return
-        names = overview.selections_of(ctx.dataset)[::-1]
-        key = _chosen(ctx.panel.get_state("key"), keys)
+        colourings = map_colours.colourings(ctx.dataset, overview.selections_of(ctx.dataset))
+        key = _chosen(ctx.panel.get_state("key"), keys[::-1])
+        colouring = _chosen(ctx.panel.get_state("colouring"), list(colourings))
         menus = page.h_stack("menus", gap=2, align_x="left", componentsProps=layout.WRAPPING)
-        _menu(menus, "key", "Map", keys, key, self.on_choose_map)
-        chosen: set[str] = set()
-        if names:
-            name = _chosen(ctx.panel.get_state("selection"), names)
-            _menu(menus, "selection", "Coloured", names, name, self.on_choose_selection)
-            chosen = set(selections.read_selection(ctx.dataset, name).ids)
-        else:
-            name = ""
+        labels = {one: layout.short(one) for one in reversed(keys)}
+        _menu(menus, "key", "Map", labels, key, self.on_choose_map)
+        _menu(menus, "colouring", "Coloured by", colourings, colouring, self.on_choose_colouring)
         ids, points = mapping.read_map(ctx.dataset, key)
         step = -(-len(ids) // MOST)  # every so many-th image is drawn
-        rows = range(0, len(ids), step)
-        data = [
-            _trace(ids, points, [row for row in rows if ids[row] not in chosen], "others", OTHERS)
-        ]
-        if chosen:
-            inside = [row for row in rows if ids[row] in chosen]
-            data.append(_trace(ids, points, inside, layout.short(name), CHOSEN))
+        drawn = map_colours.traces(ctx.dataset, colouring, ids[::step], points[::step].tolist())
+        below = map_colours.room_below(drawn)
         axis = {"showticklabels": False, "zeroline": False, "showgrid": False}
+        legend = {"orientation": "h", "x": 0, "xanchor": "left", "y": -0.02, "yanchor": "top"}
         page.plot(
-            layout.name_of("map", key, name),
-            data=data,
+            layout.name_of("map", key, colouring),
+            data=drawn,
             layout={
-                "height": 560,
+                "height": HEIGHT + below,
                 "dragmode": "lasso",
-                "margin": {
-                    "l": 8,
-                    "r": 8,
-                    "t": 48,
-                    "b": 8,
-                },  # above: the legend, and tools at its right
+                "margin": {"l": 8, "r": 8, "t": 32, "b": below + 8},  # above: the tools
                 "showlegend": True,
-                "legend": {
-                    "orientation": "h",
-                    "x": 0,
-                    "xanchor": "left",
-                    "y": 1,
-                    "yanchor": "bottom",
-                },
+                "legend": legend,
                 "xaxis": axis,
                 "yaxis": {**axis, "scaleanchor": "x"},
             },
-            height="560px",
+            height=f"{HEIGHT + below}px",
             config={"displaylogo": False, "scrollZoom": True},
             on_selected=self.on_lasso,
             on_click=self.on_point,
         )
-        shown = f"{len(rows):,} of {len(ids):,}" if step > 1 else f"{len(ids):,}"
+        shown = f"{len(ids[::step]):,} of {len(ids):,}" if step > 1 else f"{len(ids):,}"
         layout.text(page, f"{shown} images. Draw a lasso or a box to see those inside it.")
 
 
-def _trace(
-    ids: Sequence[str], points: Any, rows: Sequence[int], name: str, colour: str
-) -> dict[str, Any]:
-    return {
-        "type": "scattergl",
-        "mode": "markers",
-        "name": name,
-        "ids": [ids[row] for row in rows],
-        "x": [round(float(points[row][0]), 4) for row in rows],
-        "y": [round(float(points[row][1]), 4) for row in rows],
-        "marker": {"size": 6, "color": colour},
-        "hoverinfo": "name",
-    }
-
-
 def _chosen(name: str | None, names: Sequence[str]) -> str:
-    """Return a name that a person chose, the newest where that is none or gone."""
-    return name if name is not None and name in names else names[-1]
+    """Return a name that a person chose, the first where that is none or gone."""
+    return name if name is not None and name in names else names[0]
 
 
 def _menu(
-    row: types.Object, name: str, label: str, names: Sequence[str], value: str, on_change: Any
+    row: types.Object,
+    name: str,
+    label: str,
+    labels: Mapping[str, str],
+    value: str,
+    on_change: Any,
 ) -> None:
     menu = types.DropdownView(label=label, componentsProps=layout.flexible(140, at_most=340))
-    for one in reversed(names):
-        menu.add_choice(one, label=layout.short(one))
+    for one, text in labels.items():
+        menu.add_choice(one, label=text)
     row.enum(f"menu_{name}", menu.values(), default=value, view=menu, on_change=on_change)

@@ -8,6 +8,7 @@ import fiftyone as fo
 from fiftyone.operators import types
 
 from ... import runs
+from ...datasets import scheduled as scheduled_work
 from ...datasets import selections, uncovered, workspaces
 from ...datasets.resolving import all_samples
 from ...jobs import jobs
@@ -15,7 +16,7 @@ from ...workflows import overview
 from ...workflows.mapping import map_embeddings
 from .. import duplicates, follow_jobs, navigation
 from ..embeddings import open_map
-from . import cards, nearest, previews
+from . import cards, nearest, previews, scheduled
 from .base import BasePanel, notify_errors
 
 POLL = 2000  # milliseconds between two looks while something runs
@@ -123,6 +124,10 @@ class PipelinePanel(BasePanel):
         with notify_errors(ctx):
             follow_jobs.edit_and_retry(ctx, runs.open_by_id(ctx.params["run"]))
 
+    def remove_scheduled(self, ctx: Any) -> None:
+        """Take an operation that has failed off the list of what is scheduled."""
+        scheduled_work.remove(ctx.dataset, ctx.params["id"])
+
     def resume(self, ctx: Any) -> None:
         """Go on with a training or a job."""
         from ...workflows import training
@@ -142,7 +147,8 @@ class PipelinePanel(BasePanel):
             page.md("Open a data set to begin.", name="nothing")
             return
         state = overview.overview(ctx.dataset)
-        cards.add_cards(page, state, self)
+        asked_for = scheduled_work.scheduled(ctx.dataset)
+        cards.add_cards(page, state, self, asked_for)
         nearest.add_nearest(page, ctx, self)
         previews.add_sources(page, ctx, self)
         known = set(ctx.panel.get_state("working") or [])
@@ -151,7 +157,7 @@ class PipelinePanel(BasePanel):
         }
         if at_work != known:  # what has ended stays until a tick has told the App
             ctx.panel.set_state("working", sorted(at_work))
-        if at_work:
+        if at_work or scheduled.is_open(asked_for):
             timer = types.TimerView(interval=POLL, on_interval=self.on_tick)
             page.obj("timer", view=timer)
 

@@ -247,14 +247,29 @@ def test_a_training_begins_with_the_images_that_are_shown(home, embedded):
     assert trained_on(embedded.view(), selected=embedded.values("id")[:2]) == training.AS_TARGET
 
 
-def test_a_finished_training_is_offered_as_many_steps_again(home, embedded):
+def test_what_resume_does_without_steps_is_what_python_does(home, embedded):
+    """A finished training stays as it is, so its form asks for more; another goes on as planned."""
     trained(embedded, "mine")
     form = form_of(training.ResumeTraining, embedded)
     assert wrong(form) == {}
-    assert form.properties["steps"].default == 20
+    steps = form.properties["steps"]
+    assert (steps.default, steps.required) == (None, True)
+    assert steps.view.placeholder == "more than 10"
     assert (
         "more than 10" in wrong(form_of(training.ResumeTraining, embedded, {"steps": 10}))["steps"]
     )
+    ctx = ExecutionContext(
+        request_params={"dataset_name": embedded.name, "params": {"run": "mine"}},
+        operator_uri="@curadiff/studio/resume_training",
+    )
+    assert "mine had finished" in training.ResumeTraining().execute(ctx)["message"]
+    assert curadiff.resume("mine", progress=False).status == {**runs.open_run("mine").status}
+
+    stopped = trained(embedded, "halfway")
+    stopped.set_status("stopped", step=4)
+    steps = form_of(training.ResumeTraining, embedded).properties["steps"]
+    assert (steps.default, steps.required) == (None, False)
+    assert steps.view.placeholder == "10, as planned"
 
 
 def test_a_study_or_a_preview_begins_with_a_name_that_no_run_has(home):

@@ -197,7 +197,8 @@ def test_a_finished_training_goes_on_when_more_steps_are_given(dataset, home, mo
     assert not shown(run="cut")["steps"].invalid
     assert shown(run="cut", steps=2)["steps"].error_message.startswith("cut has done 3 steps")
     begins_with = shown(run="done")["steps"]
-    assert (begins_with.default, begins_with.invalid) == (18, False)  # as many again
+    assert (begins_with.default, begins_with.invalid) == (None, False)  # as in Python
+    assert begins_with.required
     asked = shown(run="done", steps=9)["steps"]
     assert asked.error_message == "done has finished; give more than 9 steps."
     assert not shown(run="done", steps=12)["steps"].invalid
