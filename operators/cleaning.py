@@ -38,7 +38,7 @@ class CleanDataset(BaseOperator):
         if not goes.written:
             add_error(form, str(goes))
             return
-        form.view("goes", types.Warning(label="This goes", description=in_short(goes)))
+        form.view("goes", types.Warning(label="What is removed", description=in_short(goes)))
 
     def perform(self, ctx: Any) -> dict[str, Any]:
         """Remove it."""

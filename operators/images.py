@@ -37,7 +37,7 @@ class ImportImages(BaseOperator):
         """Ask for the folder."""
         about: dict[str, Any] = {
             "label": "Folder",
-            "description": "The folder that holds the images, as the server sees it.",
+            "description": "The folder that holds the images, on the machine that the App runs on.",
             "required": True,
         }
         if isinstance(ctx.params.get("folder"), str):  # by a program: FiftyOne's File takes no text

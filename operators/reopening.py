@@ -43,9 +43,9 @@ def reopen(ctx: Any, operator: str, given: dict[str, Any], error: str) -> dict[s
 
 def note_answered(results: Any) -> None:
     """Note that the browser has asked for the output of an attempt, and closes its form."""
-    answered = _answered.get((results or {}).get(ATTEMPT))
-    if answered is not None:
-        answered.set()
+    attempt = (results or {}).get(ATTEMPT)
+    if attempt in _answered:
+        _answered[attempt].set()
 
 
 class ReopenForm(foo.Operator):

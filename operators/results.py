@@ -76,7 +76,7 @@ class DeleteResult(BaseOperator):
         listed = _listed(ctx.dataset, deletable=True)
         add_menu(form, "what", listed, label="Delete")
         goes = consequences(ctx.dataset, _chosen(ctx, listed))
-        form.view("goes", types.Warning(label="This goes", description=goes))
+        form.view("goes", types.Warning(label="What is removed", description=goes))
 
     def perform(self, ctx: Any) -> dict[str, Any]:
         """Delete it."""

@@ -83,7 +83,7 @@ def _of_classes(
     ordered = Counter(value for value in values if value is not None).most_common()
     colours = {value: colour for (value, _), colour in zip(ordered, PALETTE, strict=False)}
     rest = len(ordered) - len(colours)
-    listed = [colours.get(value, NO_VALUE if value is None else OTHERS) for value in values]
+    listed = [NO_VALUE if value is None else colours.get(value, OTHERS) for value in values]
     groups = [
         (NO_VALUE, NO_VALUE),
         (f"{rest} other{'s' if rest > 1 else ''}", OTHERS),
