@@ -16,7 +16,7 @@ from fiftyone.operators import types
 from .. import runs
 from ..common.errors import CuradiffError, DataError, RequestRefused, SettingsError
 from ..config import Settings
-from ..datasets import resolving
+from ..datasets import counting, resolving
 from ..datasets.database import lost_in_words
 from ..jobs import jobs
 from ..jobs.carry_out import carry_out
@@ -246,6 +246,17 @@ def add_target(ctx: Any, form: types.Object, verb: str) -> None:
     warning = resolving.passing(ctx.dataset)
     if warning:
         form.view("passing", types.Warning(label=warning))
+
+
+def add_size(ctx: Any, form: types.Object, work: str) -> int:
+    """Say of how many images some work is; return their number.
+
+    A view that is still open, such as a selection that was looked at, is then not overlooked.
+    """
+    size, whole = len(ctx.target_view()), counting.exact(ctx.dataset)
+    images = f"all {whole:,} images" if size == whole else f"{size:,} of the {whole:,} images"
+    form.view("size", types.Notice(label=f"The {work} takes {images} of {ctx.dataset.name}."))
+    return size
 
 
 def runs_menu(listed: list[Run], describe: Any) -> dict[str, str]:

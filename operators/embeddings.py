@@ -11,7 +11,16 @@ from ..config import EmbedSettings, MapSettings, Settings
 from ..datasets import reading
 from ..workflows import mapping, similarity
 from . import checks, defaults, form_values, forms, suggestions
-from .base import BaseOperator, Results, add_error, add_menu, add_notice, add_target, start_job
+from .base import (
+    BaseOperator,
+    Results,
+    add_error,
+    add_menu,
+    add_notice,
+    add_size,
+    add_target,
+    start_job,
+)
 
 
 class ComputeEmbeddings(BaseOperator):
@@ -32,6 +41,7 @@ class ComputeEmbeddings(BaseOperator):
     def build_form(self, ctx: Any, form: types.Object) -> None:
         """Ask for the images and the encoder."""
         add_target(ctx, form, "Embed")
+        add_size(ctx, form, "encoder")
         defaults_here, notes = self.form_defaults(ctx)
         values = form_values.effective_settings(EmbedSettings, ctx.params, defaults_here)
         errors = checks.embedding(ctx.dataset, values)

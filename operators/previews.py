@@ -11,7 +11,15 @@ from ..config.study import SAID_ELSEWHERE
 from ..datasets.selections import selection_names
 from ..studies.preview import LABEL
 from . import checks, defaults, form_values, forms, suggestions
-from .base import BaseOperator, Results, add_notice, add_target, check_described, start_job
+from .base import (
+    BaseOperator,
+    Results,
+    add_notice,
+    add_size,
+    add_target,
+    check_described,
+    start_job,
+)
 
 FROM_ARMS = (
     *(f"select.{name}" for name in sorted(SAID_ELSEWHERE)),
@@ -36,6 +44,7 @@ class PreviewSelections(BaseOperator):
     def build_form(self, ctx: Any, form: types.Object) -> None:
         """Ask for the arms, and how much is drawn."""
         add_target(ctx, form, "Preview")
+        add_size(ctx, form, "preview")
         defaults_here, notes = self.form_defaults(ctx)
         values = form_values.effective_settings(PreviewSettings, ctx.params, defaults_here)
         arms = suggestions.arm_names() | suggestions.as_choices(selection_names(ctx.dataset))

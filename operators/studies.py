@@ -8,10 +8,17 @@ from fiftyone.operators import types
 
 from ..config import Settings, StudySettings
 from ..config.study import SAID_ELSEWHERE
-from ..datasets import counting
 from ..workflows import estimating
 from . import checks, defaults, form_values, forms, suggestions
-from .base import BaseOperator, Results, add_notice, add_target, check_described, start_job
+from .base import (
+    BaseOperator,
+    Results,
+    add_notice,
+    add_size,
+    add_target,
+    check_described,
+    start_job,
+)
 from .training import offer_to_measure
 
 NO_FORM = ("trainer", "command", "captions")
@@ -44,10 +51,7 @@ class RunStudy(BaseOperator):
     def build_form(self, ctx: Any, form: types.Object) -> None:
         """Ask for the study's settings; those of its steps in groups."""
         add_target(ctx, form, "Study")
-        view = ctx.target_view()
-        size, whole = len(view), counting.exact(ctx.dataset)
-        what = f"all {whole:,} images" if size == whole else f"{size:,} of the {whole:,} images"
-        form.view("size", types.Notice(label=f"The study takes {what} of {ctx.dataset.name}."))
+        size = add_size(ctx, form, "study")
         defaults_here, notes = self.form_defaults(ctx)
         values = form_values.effective_settings(StudySettings, ctx.params, defaults_here)
         valid = forms.add_settings(

@@ -225,6 +225,27 @@ def test_menus_begin_with_what_a_person_made_and_leave_out_the_models_of_preview
     assert not any("seen-random" in what for what in listed)
 
 
+@pytest.mark.parametrize(
+    ("operator", "work"),
+    [
+        (embeddings.ComputeEmbeddings, "encoder"),
+        (previews.PreviewSelections, "preview"),
+        (studies.RunStudy, "study"),
+    ],
+)
+def test_a_view_that_is_still_open_is_not_overlooked(offline, embedded, operator, work):
+    ctx = ExecutionContext(
+        request_params={
+            "dataset_name": embedded.name,
+            "params": {},
+            "view": embedded.limit(7)._serialize(),
+        },
+        operator_uri="@curadiff/studio/any",
+    )
+    said = operator().resolve_input(ctx).type.properties["size"].view.label
+    assert said == f"The {work} takes 7 of the 40 images of {embedded.name}."
+
+
 def test_a_training_begins_with_the_images_that_are_shown(home, embedded):
     chosen = curadiff.select(embedded, method="random", budget=3, name="three")
     newest = curadiff.select(embedded, method="random", budget=4, name="four")
