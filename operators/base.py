@@ -187,7 +187,7 @@ def start_job(
     form = storable(ctx.params)
     if not ctx.delegated:
         run = jobs.start(verb, inputs, settings, form=form)
-        started = f"{verb.capitalize()} of {run.record['dataset']} has started ({run.id})"
+        started = f"{follow_jobs.subject_of(run)} of {run.record['dataset']} has started ({run.id})"
         return {"run": run.id, "message": f"{started}; it goes on when the App is closed."}
     run = jobs.prepare(verb, inputs, settings, form=form)
     carry_out(run, report=progress_reporter(ctx))

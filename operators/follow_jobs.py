@@ -31,6 +31,8 @@ FORMS = {
     "study": "run_study",
 }
 """The operator whose form starts a verb."""
+NOUNS = {"embed": "embedding", "generate": "generation", "evaluate": "evaluation"}
+"""What the work of a verb is called, where the verb is no noun itself."""
 
 
 def refresh_panels(ctx: Any) -> bool:
@@ -114,7 +116,8 @@ def progress_text(status: dict[str, Any]) -> str:
 def subject_of(run: Run) -> str:
     """Name a run at the beginning of a sentence: by its verb, else by its kind and id."""
     kind = {"train": "training"}.get(run.kind, run.kind)
-    return str(run.record.get("verb") or f"{kind} {run.id}").capitalize()
+    verb = run.record.get("verb")
+    return str(NOUNS.get(verb, verb) if verb else f"{kind} {run.id}").capitalize()
 
 
 def notify_end(ctx: Any, run: Run) -> None:

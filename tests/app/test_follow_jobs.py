@@ -92,7 +92,7 @@ def test_a_start_says_what_runs_and_is_followed_where_no_panel_is_open(home, dat
     ctx = context(dataset, {"encoder": "builtin"})
     done = embeddings.ComputeEmbeddings().execute(ctx)
     (said,) = ctx.executor.named("notify")
-    assert said["message"].startswith(f"Embed of {dataset.name} has started ({done['run']})")
+    assert said["message"].startswith(f"Embedding of {dataset.name} has started ({done['run']})")
     assert ctx.executor.named("follow_job") == [{"run": done["run"], "opened": dataset.name}]
     assert runs.open_by_id(done["run"]).record["form"] == {"encoder": "builtin"}
 
