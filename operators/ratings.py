@@ -32,7 +32,7 @@ class StartRating(BaseOperator):
     def build_form(self, ctx: Any, form: types.Object) -> None:
         """Ask what is compared."""
         dataset = ctx.dataset
-        by_field = dataset.get_field("arm") is not None
+        by_field = dataset.get_field("arm") is not None and len(_arms(dataset)) > 1
         tags = [tag for tag in dataset.distinct("tags") if tag]
         listed = {FIELD: "the arms of these generated images"} if by_field else {}
         if len(tags) > 1:
@@ -40,7 +40,8 @@ class StartRating(BaseOperator):
         if not listed:
             add_error(
                 form,
-                "There is nothing to compare yet: import generated images, or tag two or more "
+                "There is nothing to compare yet: people choose between images of two arms or "
+                "more. Generate images from a model of another selection too, or tag two or more "
                 "sets of images.",
             )
             return
@@ -76,3 +77,8 @@ class StartRating(BaseOperator):
         from ..studies import rating
 
         return rating.rate_start(source, **settings)
+
+
+def _arms(dataset: Any) -> list[str]:
+    """List the arms of generated images."""
+    return [arm for arm in dataset.distinct("arm") if arm]

@@ -87,8 +87,8 @@ class RatingsPanel(BasePanel):
                 types.AlertView(
                     severity="info",
                     label="No study of people yet",
-                    description="Start one on a data set of generated images, or on two or more "
-                    "tagged sets. People vote on a page of their own and see no names.",
+                    description="Start one on generated images of two or more arms, or on two or "
+                    "more tagged sets. People vote on a page of their own and see no names.",
                 ),
             )
             return

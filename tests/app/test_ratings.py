@@ -15,7 +15,9 @@ from curadiff.datasets import locking, ratings
 from curadiff.jobs import jobs
 from curadiff.operators import voting
 from curadiff.operators.panels.ratings import RatingsPanel
+from curadiff.operators.ratings import StartRating
 from curadiff.preferences.session import Session
+from fiftyone.operators.executor import ExecutionContext
 
 pytestmark = pytest.mark.app
 
@@ -40,6 +42,19 @@ def drawn(photos):
     for name in ratings.rating_names():
         ratings.delete_rating(name)
     made.delete()
+
+
+def test_images_of_one_arm_are_not_offered_for_comparison(drawn):
+    def form():
+        ctx = ExecutionContext(
+            request_params={"dataset_name": drawn.name, "params": {}},
+            operator_uri="@curadiff/studio/start_rating",
+        )
+        return StartRating().resolve_input(ctx).type.properties
+
+    assert "refused" not in form()
+    drawn.set_values("arm", ["typicality"] * len(drawn))
+    assert "Generate images from a model of another selection" in form()["refused"].error_message
 
 
 def vote(name, raters=3):
