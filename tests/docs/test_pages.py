@@ -136,6 +136,14 @@ def test_the_review_names_code_that_is_there():
         assert re.search(rf"^\s*(def |class )?{name}\b", code, re.MULTILINE), (name, file)
 
 
+@EVERY
+def test_no_line_of_prose_is_too_long_to_read(page):
+    text = re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL)
+    for line in text.splitlines():
+        prose = not line.startswith(("|", "![", "description:", "title:"))
+        assert len(line) <= 124 or not prose or " " not in line.strip(), line
+
+
 def test_settings_in_files_are_settings():
     for file in (ROOT / "docs").rglob("*.yaml"):
         settings = yaml.safe_load(file.read_text())
