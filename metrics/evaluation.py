@@ -13,7 +13,7 @@ from ..common.errors import DataError
 from ..common.statistics import Spread, spread
 from .arrays import Array
 from .statistic import Influences
-from .table import ABOUT, as_html, as_text, class_lines
+from .table import ABOUT, as_html, as_text, class_lines, lower_is_better
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,7 +59,8 @@ class Evaluation:
         return as_text(self)
 
     def __str__(self) -> str:
-        return "\n".join([as_text(self), ABOUT, *class_lines(self), *self.notes])
+        about = f"{ABOUT} {lower_is_better(self)}".rstrip()
+        return "\n".join([as_text(self), about, *class_lines(self), *self.notes])
 
     def _repr_html_(self) -> str:
         return as_html(self)

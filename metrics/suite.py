@@ -201,7 +201,8 @@ def _nulls(
             has = "has" if len(of_training) == 1 else "have"
             notes.append(
                 f"{name} shares images with train, so {' and '.join(of_training)} {has} no null; "
-                "give real images that were not trained on as held_out."
+                "compare with real images that were not trained on, or give such images as "
+                "held_out to metrics.evaluate."
             )
     return null_of
 

@@ -6,13 +6,16 @@ import html
 import math
 from typing import TYPE_CHECKING
 
+from ..config.metrics import values as metric_values
+
 if TYPE_CHECKING:
     from .evaluation import Evaluation, Record
 
 HEAD = ("", "value", "null", "excess", "95 % interval", "real / generated", "null of")
 ABOUT = (
     "null: what real images score in the generated ones' place, at the counts under 'null of'; "
-    "excess: value minus null, with both at those counts."
+    "excess: value minus null, with both at those counts. Where the excess is near 0, a value "
+    "cannot tell the generated images from real ones."
 )
 
 
@@ -29,6 +32,13 @@ def as_text(evaluation: Evaluation) -> str:
     ]
     lines.insert(1, "  ".join("-" * width for width in widths))
     return "\n".join([*lines, *references(evaluation), *reasons(evaluation)])
+
+
+def lower_is_better(evaluation: Evaluation) -> str:
+    """Name the values of which lower ones are better; of all others it is the higher ones."""
+    known = metric_values()
+    named = [name for name in evaluation.records if name in known and known[name].better == "lower"]
+    return f"Lower is better for {', '.join(named)}; higher for the others." if named else ""
 
 
 def class_lines(evaluation: Evaluation) -> list[str]:
@@ -65,7 +75,7 @@ def as_html(evaluation: Evaluation) -> str:
     notes = "".join(f"<li>{html.escape(note)}</li>" for note in sentences)
     return (
         f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-        f"<p>{ABOUT}</p><ul>{notes}</ul>"
+        f"<p>{ABOUT} {lower_is_better(evaluation)}</p><ul>{notes}</ul>"
     )
 
 

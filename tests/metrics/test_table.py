@@ -60,3 +60,10 @@ def test_what_has_no_value_says_why():
 )  # fmt: skip
 def test_numbers_have_three_digits(value, text):
     assert number(value) == text
+
+
+def test_print_says_which_way_is_better(found):
+    lower = re.search(r"Lower is better for ([^;]+); higher for the others", str(found))
+    assert lower
+    distances = {"frechet_distance", "kernel_distance", "cmmd", "mind", "memorized"}
+    assert set(lower[1].split(", ")) == distances & set(found.records)
