@@ -65,7 +65,8 @@ def open_study(config: StudySettings, known: Mapping[str, Any], folder: Path | N
             _check_source(config.name, record, known, folder)
         before = recorded.study_settings(run)
         today = before.model_dump(mode="json")
-        different = recorded.differences(today, settings, may_change=MAY_CHANGE)
+        free = (*MAY_CHANGE, "budget") if recorded.budget_is_free(run) else MAY_CHANGE
+        different = recorded.differences(today, settings, may_change=free)
         if different:
             raise SettingsError(
                 f"the study {config.name} was started with other settings "

@@ -75,6 +75,16 @@ def embed_of(name: str, folder: Path, embed: EmbedSettings) -> EmbedSettings:
     return vectors_of(folder, embed)
 
 
+def budget_is_free(run: Run) -> bool:
+    """Return whether a preview or study failed before any arm had anything.
+
+    A budget beyond the images is refused once it is known how many may be used; the next call,
+    with a smaller one, goes on under the same name.
+    """
+    made = any((run.path / name).exists() for name in ("arms", "cells", "runs"))
+    return run.status["state"] == "failed" and not made
+
+
 def differences(
     old: Mapping[str, Any], new: Mapping[str, Any], *, may_change: Collection[str]
 ) -> list[str]:

@@ -11,7 +11,7 @@ from ...config import ArmSettings, PreviewSettings, settings_of
 from ...datasets import reading
 from ...runs import Run
 from .. import frozen_images, splitting
-from ..recorded import differences, in_force
+from ..recorded import budget_is_free, differences, in_force
 from .arms import OwnArms
 
 MAY_CHANGE = ("arms", "noise_seeds", "device", "fields")
@@ -49,7 +49,8 @@ def open_preview(config: PreviewSettings, known: Mapping[str, Any]) -> Run:
         raise SettingsError(f"name: {config.name} is a {run.kind} run; choose another name.")
     _check_dataset(config.name, run.record, known)
     before = settings_of(PreviewSettings, run, in_force(run.settings)).model_dump(mode="json")
-    different = differences(before, settings, may_change=MAY_CHANGE)
+    free = (*MAY_CHANGE, "budget") if budget_is_free(run) else MAY_CHANGE
+    different = differences(before, settings, may_change=free)
     if different:
         raise SettingsError(
             f"the preview {config.name} was made with other settings ({'; '.join(different)}); "

@@ -14,10 +14,10 @@ import pytest
 from curadiff import cli, encoders, runs
 from curadiff.common.errors import DataError, RunError, SettingsError, WeightsError
 from curadiff.config import ArmSettings, PreviewSettings
-from curadiff.datasets import info, names
+from curadiff.datasets import identity, info, names
 from curadiff.studies.preview import LABEL
 from curadiff.studies.preview.arms import drawing_order, list_arms
-from curadiff.studies.preview.directory import open_preview
+from curadiff.studies.preview.directory import note_settings, open_preview
 
 SIZES = {
     "name": "tiny",
@@ -347,6 +347,18 @@ def test_where_no_weights_are_here_one_sentence_says_what_to_type(embedded, home
     assert encoders.is_here(vars(given)["embed.encoder"])
     assert encoders.is_here(vars(given)["evaluate.encoder"])
     assert vars(given)["embed.encoder"] != vars(given)["evaluate.encoder"]
+
+
+def test_a_refused_budget_can_be_lowered_under_the_same_name(embedded, home):
+    with pytest.raises(DataError, match="budget must be <= 30"):
+        curadiff.preview(embedded, progress=False, **{**SIZES, "budget": 31})
+    known = identity.identity(embedded)
+    lower = PreviewSettings(**SIZES)
+    run = open_preview(lower, known)
+    note_settings(run, lower, known)
+    (run.path / "arms").mkdir()  # once anything is drawn it is another preview
+    with pytest.raises(SettingsError, match="budget was 10, now 9"):
+        open_preview(PreviewSettings(**{**SIZES, "budget": 9}), known)
 
 
 def test_other_settings_of_a_step_are_named_one_by_one(home):

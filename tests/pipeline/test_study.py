@@ -160,9 +160,20 @@ def test_a_stopped_study_stops_all_its_trainings(dataset, home, monkeypatch):
 
 
 def test_a_budget_beyond_the_pool_is_refused_before_any_work(dataset, home):
+    from curadiff.config import StudySettings
+    from curadiff.datasets import identity
+    from curadiff.studies.directory import open_study
+
     with pytest.raises(SettingsError, match="only 30 images may be trained on"):
         curadiff.study(dataset, progress=False, **{**SIZES, "budget": 31})
     assert not runs.listing("train")
+    # a smaller one is the same study
+    of_photos = identity.identity(dataset)
+    run = open_study(StudySettings(**SIZES), of_photos)
+    assert run.settings["budget"] == 8
+    (run.path / "cells").mkdir()
+    with pytest.raises(SettingsError, match="budget was 8, now 9"):
+        open_study(StudySettings(**{**SIZES, "budget": 9}), of_photos)
 
 
 def test_the_group_field_keeps_groups_together(dataset, home):
