@@ -114,10 +114,10 @@ class Visit:
 
     def click(self, label, nth=0):
         button = self.page.get_by_role("button", name=label, exact=True).nth(nth)
-        button.wait_for(timeout=30_000)
+        button.wait_for(timeout=90_000)
         button.click()
 
-    def sees(self, words, timeout=30):
+    def sees(self, words, timeout=90):
         self.page.get_by_text(words).first.wait_for(timeout=1000 * timeout)
 
     def field(self, label):
@@ -175,7 +175,7 @@ class Visit:
     def submit(self, label):
         dialog = self.page.get_by_role("dialog")
         button = dialog.get_by_role("button", name=label, exact=True)
-        button.wait_for(timeout=30_000)
+        button.wait_for(timeout=90_000)
         self.page.wait_for_timeout(1200)  # the form is checked after each key
         button.click()
 

@@ -162,7 +162,7 @@ def test_resuming_is_exact_and_two_processes_train_like_one(made, weights):
     embedded = load_file(checkpoint.path_of(whole.path, 6) / "model.safetensors")
     assert embedded["class_embedding.weight"].abs().sum() > 0
     two = made("two", **values, processes=2)
-    assert start(two).wait(120) == 0, (two.path / "output.log").read_text()
+    assert start(two).wait(240) == 0, (two.path / "output.log").read_text()
     other = load_file(checkpoint.path_of(two.path, 6) / "model.safetensors")
     for key in embedded:
         torch.testing.assert_close(embedded[key], other[key], atol=5e-6, rtol=0)  # of steps of 1e-5

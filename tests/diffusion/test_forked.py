@@ -15,7 +15,7 @@ def test_forked_trainings_give_the_same_bytes_and_start_at_once(prepared, weight
     train_here(here)
     with forking.kept(jobs.IMPORTS["unet2d"]):
         short = prepared("short")
-        assert start(short).wait(120) == 0, (short.path / "output.log").read_text()
+        assert start(short).wait(240) == 0, (short.path / "output.log").read_text()
         long = prepared("long", steps=100_000, checkpoint_every=100_000)
         child = start(long)
         seconds = cpu_seconds_to_the_first_step(long, child.pid)

@@ -47,7 +47,7 @@ def test_two_processes_train_like_one(prepared):
     one = prepared("one", **QUICK)
     two = prepared("two", **QUICK, processes=2)
     train_here(one)
-    assert start(two).wait(120) == 0, (two.path / "output.log").read_text()
+    assert start(two).wait(240) == 0, (two.path / "output.log").read_text()
     assert two.status["processes"] == 2
     assert two.log()[-1]["loss"] == pytest.approx(one.log()[-1]["loss"], abs=1e-6)
     for name in ("model", "ema"):
@@ -173,14 +173,14 @@ def test_accelerate_flags_pass_through(prepared, tmp_path):
         mixed_precision="auto",
         accelerate=f"--config_file {config} --mixed_precision bf16",
     )
-    assert start(run).wait(120) == 0, (run.path / "output.log").read_text()
+    assert start(run).wait(240) == 0, (run.path / "output.log").read_text()
     assert (run.status["device"], run.status["precision"]) == ("cpu", "bf16")
 
 
 @pytest.mark.slow
 def test_processes_that_accelerate_did_not_start_are_missed(prepared):
     run = prepared("one", accelerate="--cpu --num_processes 2")
-    assert start(run).wait(120) != 0
+    assert start(run).wait(240) != 0
     assert (
         "2 processes were asked for and 1 started; without GPUs give processes=2"
         in (run.status["error"])
@@ -211,7 +211,7 @@ def test_a_clusters_ranks_do_not_reach_a_single_training(prepared, monkeypatch):
     }.items():
         monkeypatch.setenv(name, value)
     run = prepared("one")
-    assert start(run).wait(120) == 0, (run.path / "output.log").read_text()
+    assert start(run).wait(240) == 0, (run.path / "output.log").read_text()
     assert run.status["state"] == "finished"
 
 
