@@ -98,7 +98,8 @@ class FollowJob(foo.Operator):
             ctx.ops.open_dataset(dataset)
         elif ctx.dataset is not None:
             ctx.ops.reload_dataset()
-            refresh_panels(ctx)
+            if not refresh_panels(ctx) and run.status["state"] == "failed":
+                ctx.ops.open_panel(PANELS[0], layout="horizontal")  # a message in passing is missed
 
 
 def outcome(run: Run) -> dict[str, Any]:

@@ -133,7 +133,8 @@ def _of_numbers(
         "title": {"text": layout.short(path), "side": "bottom"},
     }
     numbers = [float(f"{values[row]:.6g}") for row in known]
-    marker = {"size": 6, "color": numbers, "colorscale": "Viridis", "colorbar": scale}
+    edge = {"width": 0.5, "color": OTHERS}  # the ends of the scale are near the App's grounds
+    marker = {"size": 6, "color": numbers, "colorscale": "Viridis", "colorbar": scale, "line": edge}
     trace = _trace(ids, points, known, path, marker)
     hover = {"text": [f"{number:g}" for number in numbers], "hoverinfo": "text"}
     return [*made, {**trace, **hover, "showlegend": False}]

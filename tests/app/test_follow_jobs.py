@@ -138,6 +138,17 @@ def test_an_import_that_ends_shows_its_data_set_and_one_that_fails_its_form(
     assert again["params"] == {**given, "fault": "it holds no images."}
 
 
+def test_a_job_that_fails_where_no_panel_is_open_opens_the_one_that_says_why(home, dataset):
+    run = jobs.prepare("embed", {"samples": dataset}, {"encoder": "builtin"}, form={})
+    run.set_status("failed", error="the weights are not on this machine.")
+    asked = {"run": run.id, "opened": dataset.name}
+    for spaces, opened in ((None, ["curadiff"]), (SPACES, [])):
+        ctx = context(dataset, asked, spaces=spaces)
+        follow_jobs.FollowJob().execute(ctx)
+        assert "the weights are not" in ctx.executor.named("notify")[0]["message"]
+        assert [one["name"] for one in ctx.executor.named("open_panel")] == opened
+
+
 def test_every_panel_of_the_plugin_is_refreshed():
     manifest = yaml.safe_load((ROOT / "fiftyone.yml").read_text())
     assert list(follow_jobs.PANELS) == manifest["panels"]
