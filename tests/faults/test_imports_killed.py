@@ -121,7 +121,7 @@ def link(folder, *, run="a-run", arm="full", count=5):
 @pytest.mark.slow
 def test_generated_images(harness, grown):
     folder = grown[1]
-    good(harness.positions(bring(folder), link(folder)), 28)
+    good(harness.positions(bring(folder), link(folder)), 30)
 
     def first():
         bring(folder)()
