@@ -55,44 +55,50 @@ def carry_out(run: Run, report: Report | None = None) -> Any:
 
 def _call_verb(run: Run, report: Report) -> tuple[Any, dict[str, Any]]:
     """Call the verb; return its result and what the App should know of it, as JSON."""
-    from ..studies.engine import study
-    from ..studies.preview.engine import preview
-    from ..studies.rating import rate_serve, rate_status
-    from ..workflows.embedding import embed
-    from ..workflows.evaluating import evaluate
-    from ..workflows.generating import generate, import_generated
-    from ..workflows.importing import import_images
-
     record = run.record
     arguments = {name: unpack(value) for name, value in record["inputs"].items()}
     model = VERBS.get(record["verb"])
     settings = record["settings"] if model is None else given_settings(model, run)
     match record["verb"]:
         case "import":
+            from ..workflows.importing import import_images
+
             result = import_images(arguments["source"], **settings)
             return result, {"message": str(result), "dataset": result.dataset.name}
         case "embed":
+            from ..workflows.embedding import embed
+
             result = embed(arguments["samples"], progress=report, **settings)
             return result, {"message": str(result), "field": result.field}
         case "generate":
+            from ..workflows.generating import generate, import_generated
+
             folder = generate(arguments["run"], progress=report, **settings)
             linked = import_generated(folder)
             return linked, {"message": str(linked), "dataset": linked.dataset.name}
         case "evaluate":
+            from ..workflows.evaluating import evaluate
+
             sides = (arguments["generated"], arguments["reference"])
             result = evaluate(*sides, train=arguments.get("train"), progress=report, **settings)
             message = f"{len(result.generated_rows)} generated images compared."
             message = " ".join([message, *about_left_out(result.notes)])
             return result, {"message": message, "dataset": record["dataset"]}
         case "study":
+            from ..studies.engine import study
+
             result = study(arguments["source"], progress=report, **settings)
             outcome = {"study": result.run.id, "report": str(result.report)}
             return result, {"message": "the study is finished", **outcome}
         case "preview":
+            from ..studies.preview.engine import preview
+
             result = preview(arguments["source"], progress=report, **settings)
             outcome = {"preview": result.run.id, "page": str(result.page)}
             return result, {"message": "the preview is finished", **outcome}
         case "rate-serve":
+            from ..studies.rating import rate_serve, rate_status
+
             port = RateServeSettings(**settings).port
             address = f"http://127.0.0.1:{port}{rate_status(arguments['study']).link}"
             run.set_status("running", message=f"asking people at {address}", address=address)

@@ -26,7 +26,11 @@ SETTINGS = {**VERBS, RateServeSettings.verb: RateServeSettings}
 WORKER = "curadiff.jobs.worker"
 IMPORTS = (
     *trainings.IMPORTS["unet2d"],
-    *("sklearn.linear_model", "plotly.express", "strawberry", "mongoengine"),
+    *("sklearn.linear_model", "plotly.express"),
+    "curadiff.datasets.preloading",
+    *(f"curadiff.{name}" for name in ("jobs.carry_out", "studies.engine", "studies.rating")),
+    *(f"curadiff.workflows.{name}" for name in ("embedding", "evaluating", "generating")),
+    *("curadiff.studies.preview.engine", "curadiff.workflows.importing"),
 )
 """What a job spends its first seconds on, up to where FiftyOne connects to its database."""
 START_PATIENCE = 60.0  # seconds to wait while another job is being started

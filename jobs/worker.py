@@ -17,6 +17,10 @@ def main(words: list[str]) -> int:
 
     def work() -> None:
         try:
+            if "fiftyone" in sys.modules:  # imported before this process was forked
+                from ..datasets import preloading
+
+                preloading.follow()
             from .carry_out import carry_out
 
             carry_out(run)

@@ -9,6 +9,7 @@ from curadiff import runs
 from curadiff.common.errors import CuradiffError, DataError, RunError, SettingsError
 from curadiff.jobs import jobs
 from curadiff.jobs.carry_out import ProgressMeter, carry_out
+from curadiff.runs import forking, launch
 
 
 def until(run, *states, seconds=90):
@@ -29,6 +30,23 @@ def test_a_job_embeds_in_its_own_process_and_says_what_it_did(home, dataset):
     assert status["done"] == status["total"] == 25
     dataset.reload()
     assert dataset.count("builtin") == 25
+
+
+@pytest.mark.skipif(not forking.POSSIBLE, reason="forks on Linux alone")
+def test_a_forked_job_works_in_the_database_that_it_was_started_with(home, dataset, monkeypatch):
+    with forking.kept(jobs.IMPORTS):
+        with monkeypatch.context() as elsewhere:  # FiftyOne is imported for another database
+            elsewhere.setenv("FIFTYONE_DATABASE_URI", "mongodb://127.0.0.1:1")
+            elsewhere.setenv("FIFTYONE_DATABASE_NAME", "another")
+            first = runs.create("job", {})
+            launch.start(first, launch.command("this")).wait(60)
+        run = jobs.prepare("embed", {"samples": dataset[:5]}, {"encoder": "builtin"})
+        child = jobs._start(run)
+        assert isinstance(child, forking.Forked)
+        assert child.wait(60) == 0, (run.path / "output.log").read_text()[-2000:]
+    assert run.status["done"] == 5
+    dataset.reload()
+    assert dataset.count("builtin") == 5
 
 
 def test_the_same_work_on_the_same_data_set_is_refused_while_it_runs(home, dataset):
