@@ -24,7 +24,7 @@ from ...config import TrainSettings, settings_of
 from ...runs import Run
 from .. import manifest, pixels, schedules
 from ..init import initialize
-from ..networks import network, on_gpu
+from ..networks import network, on_cpu, on_gpu
 from ..sampling import pipeline
 from . import checkpoint, engine, graphs, patience, power_ema, randomness
 from .batches import Batches
@@ -67,6 +67,8 @@ class Training:
         compiled = self.faster_by == "compiling"
         built = network.build(s, run.path)
         inner = on_gpu.prepare(built, self.device, half=half, compiled=compiled)
+        if accelerator.num_processes == 1:  # DistributedDataParallel warns of other orders
+            inner = on_cpu.prepare(inner, self.device, half=half)
         self.state = State(inner, network.unwrap(inner), s)
         self.forward: nn.Module = accelerator.prepare_model(inner)
         self.compiled = self.cuda_graphs = "no"
