@@ -33,6 +33,8 @@ from .objective import BatchLoss, Objective
 from .progress import Progress
 from .state import State
 
+SKIPPED_AT_MOST = 10  # steps in a row without a finite gradient; then the training goes back
+
 
 class Training:
     """One training, from a prepared run directory to its last step.
@@ -84,6 +86,7 @@ class Training:
         self.step, self.attempt = 0, 0
         self.loss_sum = torch.zeros((), device=self.device)
         self.loss_count = 0
+        self.skipped = torch.zeros(2, device=self.device)  # steps in a row, and since the last log
         self.rolled_back_to: int | None = None
         self.group = engine.host_group(accelerator)
         self.monitor = Monitor(
@@ -214,14 +217,30 @@ class Training:
         weights = list(self.state.weights.values())
         if self.scaler is not None:
             self.scaler.unscale_(self.state.optimizer)
-        if self.settings.clip is not None:
-            nn.utils.clip_grad_norm_(weights, self.settings.clip)
+        clip = math.inf if self.settings.clip is None else self.settings.clip
+        norm = nn.utils.clip_grad_norm_(weights, clip)
         if self.scaler is not None:
             self.scaler.step(self.state.optimizer)
             self.scaler.update()
         else:
+            self._skip_if_not_finite(norm)
             self.state.optimizer.step()
         self.state.optimizer.zero_grad(set_to_none=True)
+
+    def _skip_if_not_finite(self, norm: Tensor) -> None:
+        """Let the optimizer pass over a step whose gradient is not finite; the host does not wait.
+
+        A group of channels that has become constant makes its normalization's gradient hundreds
+        of times as long. Several in a row overflow, of a loss that is as low as ever; clipped,
+        such a gradient is NaN, and so would all weights be.
+        """
+        skip = norm.isfinite().logical_not().float()
+        self.state.optimizer.found_inf = skip  # type: ignore[attr-defined]
+        in_a_row, since_log = self.skipped
+        lost = in_a_row >= SKIPPED_AT_MOST
+        self.skipped = torch.stack(
+            [torch.where(lost, in_a_row, (in_a_row + 1) * skip), since_log + skip]
+        )
 
     def speed_up(self) -> None:
         """Compile the network and record a step, as wanted; what fails is done without."""
@@ -242,14 +261,18 @@ class Training:
     def _log(self) -> bool:
         """Write an entry; False when the training has left the finite numbers."""
         norms = torch._foreach_norm(list(self.state.weights.values()))  # pyright: ignore
-        sums = torch.stack([self.loss_sum / max(self.loss_count, 1), torch.stack(norms).sum()])
-        loss, size = cast(Tensor, self.accelerator.reduce(sums, "mean")).tolist()  # the host waits
+        mean_loss = self.loss_sum / max(self.loss_count, 1)
+        sums = torch.stack([mean_loss, torch.stack(norms).sum(), *self.skipped])
+        reduced = cast(Tensor, self.accelerator.reduce(sums, "mean")).tolist()  # the host waits
+        loss, size, in_a_row, since_log = reduced
         self.loss_sum.zero_()
         self.loss_count = 0
-        finite = math.isfinite(loss) and math.isfinite(size)
+        self.skipped[1] = 0
+        finite = math.isfinite(loss) and math.isfinite(size) and in_a_row < SKIPPED_AT_MOST
         if finite and self.main:
             rate = self.state.optimizer.param_groups[0]["lr"]
-            self.progress.write(self.step, loss=round(loss, 6), learning_rate=rate)
+            skipped = {"skipped_steps": int(since_log)} if since_log else {}
+            self.progress.write(self.step, loss=round(loss, 6), learning_rate=rate, **skipped)
             self.accelerator.log({"loss": loss, "learning_rate": rate}, step=self.step)
         return finite
 
@@ -294,6 +317,7 @@ class Training:
             initialize.load_initial_weights(self.run.path, initial)
             self.state.reset(dict(initial.named_parameters()))
         self.step = 0 if saved is None else saved.step
+        self.skipped[0] = 0 if saved is None else saved.state.get("skipped", 0)
         if self.main:
             self.progress.rewind(self.step)
 
@@ -306,16 +330,34 @@ class Training:
         last = checkpoint.newest(self.run.path, put_aside=self.main)
         good = 0 if last is None else last.step
         if self.rolled_back_to == good:
-            what = f"the checkpoint at step {good}, which is kept" if good else "the beginning"
-            keeping = f"start_from={self.run.id} and " if good else ""
-            raise RunError(
-                f"the loss or the weights stopped being finite near step {self.step}, again after "
-                f"going back to {what}; start a new training with {keeping}a lower "
-                f"learning_rate (it is {self.settings.learning_rate}) or mixed_precision no."
-            )
+            raise RunError(self._not_finite(good))
+        self.progress.remark = (
+            f"; went back to step {good} once, as loss, gradient or weights were not finite near "
+            f"step {self.step}"
+        )
         self.rolled_back_to = good
         self.attempt += 1
         self._restore(last)
+
+    def _not_finite(self, good: int) -> str:
+        """Say that going back to step ``good`` did not help, and which settings may."""
+        what = f"the checkpoint at step {good}, which is kept" if good else "the beginning"
+        rate, precision = self.settings.learning_rate, self.accelerator.mixed_precision
+        values = [f"start_from={self.run.id}"] if good else []
+        values.append(f"learning_rate={rate / 3:.1g}")
+        was, cause = (
+            f"learning_rate was {rate:g}",
+            "The learning rate is too high for this training",
+        )
+        if precision != "no":
+            values.append("mixed_precision=no")
+            cause += ", or its number format too coarse"
+            was += f", mixed_precision {precision}"
+        return (
+            "loss, gradient or weights were no longer finite (NaN or infinity) near step "
+            f"{self.step}, again after going back to {what}. {cause}; start a new one with "
+            f"{', '.join(values)} ({was})."
+        )
 
     def save(self) -> None:
         """Write a checkpoint and publish the averaged weights as a pipeline."""
@@ -325,7 +367,7 @@ class Training:
                 self.run.path,
                 self.step,
                 self.state.tensors(),
-                {"attempt": self.attempt, "scaler": scaler},
+                {"attempt": self.attempt, "scaler": scaler, "skipped": int(self.skipped[0])},
                 keep=self.settings.keep_checkpoints,
                 keep_every=self.settings.keep_every,
             )

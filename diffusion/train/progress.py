@@ -27,6 +27,7 @@ class Progress:
         self.run, self.steps, self.batch_size = run, steps, batch_size
         self.step_before, self.time_before = step, time.monotonic()
         self.rate: float | None = None
+        self.remark = ""  # ends the status's message
 
     def due(self) -> bool:
         """Tell whether it is time for the next entry."""
@@ -53,7 +54,7 @@ class Progress:
             steps=self.steps,
             eta_seconds=self.rate and round(left / self.rate, 1),
             pid=os.getpid(),
-            message=f"step {step} of {self.steps}",
+            message=f"step {step} of {self.steps}{self.remark}",
         )
 
     def note(self, step: int, **values: Any) -> None:

@@ -268,9 +268,71 @@ def test_nan_is_rolled_back_once_and_training_goes_on(prepared, monkeypatch):
         return done
 
     monkeypatch.setattr(loop.Training, "train_step", poisoned)
+    messages = []
+    write = runs.Run.set_status
+    monkeypatch.setattr(
+        runs.Run,
+        "set_status",
+        lambda run, *args, **values: (
+            messages.append(values["message"]) or write(run, *args, **values)
+        ),
+    )
     assert train_here(run) == "finished"
+    assert any(
+        message.startswith(
+            "step 6 of 6; went back to step 2 once, as loss, gradient or weights were"
+        )
+        for message in messages
+    )
     state = json.loads((checkpoint.path_of(run.path, 6) / "state.json").read_text())
     assert state["attempt"] == 1
+
+
+def spoil_gradients(monkeypatch, spoiled):
+    """Let a weight's gradient be infinite in some steps, counted from 0."""
+    from curadiff.diffusion.train import loop
+
+    update = loop.Training._update
+
+    def worse(self):
+        if spoiled(self.step):
+            next(iter(self.state.weights.values())).grad[0] = float("inf")
+        update(self)
+
+    monkeypatch.setattr(loop.Training, "_update", worse)
+
+
+def test_a_step_without_a_finite_gradient_changes_nothing(prepared, monkeypatch, weights):
+    from curadiff.diffusion.train import loop
+
+    one, other = prepared("one"), prepared("other")
+    with monkeypatch.context() as patched:
+        spoil_gradients(patched, lambda step: step == 3)
+        assert train_here(one) == "finished"
+    update = loop.Training._update
+
+    def left_out(self):
+        if self.step == 3:
+            self.state.optimizer.zero_grad()
+        else:
+            update(self)
+
+    monkeypatch.setattr(loop.Training, "_update", left_out)
+    assert train_here(other) == "finished"
+    assert weights(one) == weights(other)
+    assert sum(entry.get("skipped_steps", 0) for entry in one.log()) == 1
+
+
+def test_a_training_goes_on_through_ten_steps_without_a_finite_gradient_at_most(
+    prepared, monkeypatch
+):
+    run = prepared("one", steps=40, checkpoint_every=2, learning_rate=1e-3)
+    spoil_gradients(monkeypatch, lambda step: step >= 3)
+    with pytest.raises(
+        RunError, match=r"gradient.*going back to the checkpoint at step 12.*0\.0003"
+    ):
+        train_here(run)
+    assert checkpoint.saved_steps(run.path)[-1] == 12
 
 
 @pytest.mark.parametrize(
@@ -281,7 +343,7 @@ def test_nan_that_comes_again_stops_with_step_and_last_good_checkpoint(
 ):
     from curadiff.diffusion.train import loop
 
-    run = prepared("one", checkpoint_every=every)
+    run = prepared("one", checkpoint_every=every, learning_rate=1e-3)
     step = loop.Training.train_step
 
     def poisoned(self):
@@ -292,8 +354,11 @@ def test_nan_that_comes_again_stops_with_step_and_last_good_checkpoint(
         return done
 
     monkeypatch.setattr(loop.Training, "train_step", poisoned)
+    keeping = f"start_from={run.id}, " if every == 2 else ""
     with pytest.raises(
-        RunError, match=f"near step . again after going back to {where}".replace(" . ", r" \d+, ")
+        RunError,
+        match=rf"NaN or infinity\) near step \d+, again after going back to {where}.* start a new "
+        rf"one with {keeping}learning_rate=0\.0003 \(learning_rate was 0\.001\)\.$",
     ):
         train_here(run)
     assert run.status["state"] == "failed"
