@@ -6,7 +6,7 @@ whose convolution copies it back; it divides by 1, and scales and shifts in two 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -20,8 +20,8 @@ class LeanResnetBlock2D(ResnetBlock2D):
     def forward(self, input_tensor: Tensor, temb: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         """Return the block's output, (b, c, h, w); temb is (b, k)."""
         hidden = self.conv1(F.silu(self.norm1(input_tensor)))
-        code = self.time_emb_proj(F.silu(temb))[:, :, None, None]
-        scale, shift = code.chunk(2, dim=1)
+        project = cast(nn.Linear, self.time_emb_proj)
+        scale, shift = project(F.silu(temb))[:, :, None, None].chunk(2, dim=1)
         hidden = torch.addcmul(shift, self.norm2(hidden), 1 + scale)
         hidden = self.conv2(self.dropout(F.silu(hidden)))
         if self.conv_shortcut is not None:
