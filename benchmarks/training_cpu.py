@@ -8,7 +8,7 @@ in the other order in memory and, in float32, with diffusers' own blocks; median
 in CPU seconds of this process, so that other work on the machine counts less. *Best precision* is
 the faster of both on each side, without the other options. ``--compile`` adds ours with
 torch.compile, whose compiling is measured apart. Sizes that are not measured now stay in the file,
-and of a size the values of a precision that is not, under ``earlier``.
+and of a size the values of variants that are not, under ``earlier``.
 """
 
 from __future__ import annotations
@@ -91,15 +91,17 @@ def ratios(seconds, precisions):
     return found
 
 
-def earlier(entry, precisions):
-    """Return what an entry of the file says of precisions that are not measured now."""
-    values = entry.get("images_per_cpu_second", {})
+def earlier(entry, values):
+    """Return what an entry of the file says of variants that were not measured now."""
     left = {
         name: value
-        for name, value in values.items()
-        if name.split()[1].strip(",") not in precisions
+        for name, value in entry.get("images_per_cpu_second", {}).items()
+        if name not in values["images_per_cpu_second"]
     }
-    return {"earlier": {"command": entry["command"], "images_per_cpu_second": left}} if left else {}
+    if not left:
+        return {key: entry[key] for key in ("earlier",) if key in entry}
+    kept = {key: entry[key] for key in ("command", "compiling") if entry.get(key)}
+    return {"earlier": {**kept, "images_per_cpu_second": left}}
 
 
 def command_for(size, args):
@@ -144,8 +146,9 @@ def main():
         (folder / "pictures").mkdir()
         paths = pictures(folder / "pictures")
         for size in args.sizes:
-            before = earlier(results["sizes"].get(size, {}), args.precisions)
-            results["sizes"][size] = measure(size, folder, paths, args) | before
+            values = measure(size, folder, paths, args)
+            before = earlier(results["sizes"].get(size, {}), values)
+            results["sizes"][size] = values | before
             print(json.dumps(results["sizes"][size], indent=1), flush=True)
             if args.out:
                 args.out.write_text(json.dumps(results, indent=1) + "\n")

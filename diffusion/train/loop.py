@@ -33,7 +33,8 @@ from .objective import BatchLoss, Objective
 from .progress import Progress
 from .state import State
 
-SKIPPED_AT_MOST = 10  # steps in a row without a finite gradient; then the training goes back
+SKIPPED_AT_MOST = 10  # steps without a finite gradient in a row; then the training goes back
+MADE_UP_FOR = 0.25  # of a skipped step, by each that was not skipped
 
 
 class Training:
@@ -86,7 +87,8 @@ class Training:
         self.step, self.attempt = 0, 0
         self.loss_sum = torch.zeros((), device=self.device)
         self.loss_count = 0
-        self.skipped = torch.zeros(2, device=self.device)  # steps in a row, and since the last log
+        self.skipped = torch.zeros(2, device=self.device)  # not made up for; since the last log
+        self.skipped_steps = 0  # of the whole training, up to the last log
         self.rolled_back_to: int | None = None
         self.group = engine.host_group(accelerator)
         self.monitor = Monitor(
@@ -236,11 +238,10 @@ class Training:
         """
         skip = norm.isfinite().logical_not().float()
         self.state.optimizer.found_inf = skip  # type: ignore[attr-defined]
-        in_a_row, since_log = self.skipped
-        lost = in_a_row >= SKIPPED_AT_MOST
-        self.skipped = torch.stack(
-            [torch.where(lost, in_a_row, (in_a_row + 1) * skip), since_log + skip]
-        )
+        weight, since_log = self.skipped
+        lost = weight >= SKIPPED_AT_MOST
+        later = (weight + torch.where(skip > 0, 1.0, -MADE_UP_FOR)).clamp(min=0)
+        self.skipped = torch.stack([torch.where(lost, weight, later), since_log + skip])
 
     def speed_up(self) -> None:
         """Compile the network and record a step, as wanted; what fails is done without."""
@@ -264,14 +265,16 @@ class Training:
         mean_loss = self.loss_sum / max(self.loss_count, 1)
         sums = torch.stack([mean_loss, torch.stack(norms).sum(), *self.skipped])
         reduced = cast(Tensor, self.accelerator.reduce(sums, "mean")).tolist()  # the host waits
-        loss, size, in_a_row, since_log = reduced
+        loss, size, weight, since_log = reduced
         self.loss_sum.zero_()
         self.loss_count = 0
         self.skipped[1] = 0
-        finite = math.isfinite(loss) and math.isfinite(size) and in_a_row < SKIPPED_AT_MOST
+        finite = math.isfinite(loss) and math.isfinite(size) and weight < SKIPPED_AT_MOST
+        self.skipped_steps += int(since_log)
         if finite and self.main:
             rate = self.state.optimizer.param_groups[0]["lr"]
             skipped = {"skipped_steps": int(since_log)} if since_log else {}
+            self.progress.skipped = self.skipped_steps
             self.progress.write(self.step, loss=round(loss, 6), learning_rate=rate, **skipped)
             self.accelerator.log({"loss": loss, "learning_rate": rate}, step=self.step)
         return finite
@@ -317,20 +320,23 @@ class Training:
             initialize.load_initial_weights(self.run.path, initial)
             self.state.reset(dict(initial.named_parameters()))
         self.step = 0 if saved is None else saved.step
-        self.skipped[0] = 0 if saved is None else saved.state.get("skipped", 0)
+        skipped = {} if saved is None else saved.state
+        self.skipped[0] = skipped.get("skipped", 0)
+        self.skipped_steps = self.progress.skipped = skipped.get("skipped_steps", 0)
         if self.main:
             self.progress.rewind(self.step)
 
     def _roll_back(self) -> None:
-        """Go back to the last checkpoint after NaN or infinity, once from each.
+        """Go back to the last checkpoint after NaN or infinity, once from each stretch of it.
 
         Raises:
             RunError: It happened again.
         """
         last = checkpoint.newest(self.run.path, put_aside=self.main)
         good = 0 if last is None else last.step
-        if self.rolled_back_to == good:
-            raise RunError(self._not_finite(good))
+        again = last is not None and last.state.get("skipped", 0) > 0  # of the same stretch
+        if self.rolled_back_to is not None and (again or self.rolled_back_to == good):
+            raise RunError(self._not_finite(self.rolled_back_to, good))
         self.progress.remark = (
             f"; went back to step {good} once, as loss, gradient or weights were not finite near "
             f"step {self.step}"
@@ -338,36 +344,47 @@ class Training:
         self.rolled_back_to = good
         self.attempt += 1
         self._restore(last)
+        self.skipped[0] = 0  # other noise gets as many steps, also from within a bad stretch
 
-    def _not_finite(self, good: int) -> str:
-        """Say that going back to step ``good`` did not help, and which settings may."""
-        what = f"the checkpoint at step {good}, which is kept" if good else "the beginning"
+    def _not_finite(self, back_to: int, good: int) -> str:
+        """Say that going back did not help, which checkpoint is kept and what may help."""
+        what = f"the checkpoint at step {back_to}" if back_to else "the beginning"
+        if good:
+            what += ", which is kept" if good == back_to else f"; the one at step {good} is kept"
         rate, precision = self.settings.learning_rate, self.accelerator.mixed_precision
-        values = [f"start_from={self.run.id}"] if good else []
-        values.append(f"learning_rate={rate / 3:.1g}")
+        values = [f"--start-from {self.run.id}"] if good else []
+        values.append(f"--learning-rate {rate / 3:.1g}")
         was, cause = (
             f"learning_rate was {rate:g}",
             "The learning rate is too high for this training",
         )
         if precision != "no":
-            values.append("mixed_precision=no")
+            values.append("--mixed-precision no")
             cause += ", or its number format too coarse"
             was += f", mixed_precision {precision}"
         return (
             "loss, gradient or weights were no longer finite (NaN or infinity) near step "
             f"{self.step}, again after going back to {what}. {cause}; start a new one with "
-            f"{', '.join(values)} ({was})."
+            f"{' '.join(values)} ({was})."
         )
 
     def save(self) -> None:
         """Write a checkpoint and publish the averaged weights as a pipeline."""
+        skipped = float(self.skipped[0])
+        if not skipped:
+            self.rolled_back_to = None
         if self.main:
             scaler = None if self.scaler is None else self.scaler.state_dict()
             folder = checkpoint.save(
                 self.run.path,
                 self.step,
                 self.state.tensors(),
-                {"attempt": self.attempt, "scaler": scaler, "skipped": int(self.skipped[0])},
+                {
+                    "attempt": self.attempt,
+                    "scaler": scaler,
+                    "skipped": skipped,
+                    "skipped_steps": self.skipped_steps,
+                },
                 keep=self.settings.keep_checkpoints,
                 keep_every=self.settings.keep_every,
             )

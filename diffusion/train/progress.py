@@ -8,6 +8,7 @@ import time
 from typing import Any
 
 from ...common.errors import RunError
+from ...common.words import plural
 from ...runs import Run, write_bytes
 
 SECONDS = 2.0  # between two entries
@@ -28,6 +29,7 @@ class Progress:
         self.step_before, self.time_before = step, time.monotonic()
         self.rate: float | None = None
         self.remark = ""  # ends the status's message
+        self.skipped = 0  # steps of the training whose gradient was not finite
 
     def due(self) -> bool:
         """Tell whether it is time for the next entry."""
@@ -54,7 +56,16 @@ class Progress:
             steps=self.steps,
             eta_seconds=self.rate and round(left / self.rate, 1),
             pid=os.getpid(),
-            message=f"step {step} of {self.steps}{self.remark}",
+            message=f"step {step} of {self.steps}{self.skipped_in_words()}{self.remark}",
+        )
+
+    def skipped_in_words(self) -> str:
+        """End a message by how many steps were skipped; empty where none was."""
+        if not self.skipped:
+            return ""
+        return (
+            f"; {plural(self.skipped, 'step')} skipped, as the gradient was not finite "
+            "(where they are many, train anew with a lower learning_rate)"
         )
 
     def note(self, step: int, **values: Any) -> None:

@@ -49,6 +49,7 @@ def train_run(run: Run, stop_requested: Callable[[], bool]) -> str:
             message = f"{state} at step {training.step} of {settings.steps}"
             if state == "finished" and training.step < settings.steps:
                 message += ": the loss on held-out images has not fallen any more"
+            message += training.progress.skipped_in_words()
             run.set_status(state, step=training.step, eta_seconds=None, message=message)
     return state
 

@@ -321,18 +321,34 @@ def test_a_step_without_a_finite_gradient_changes_nothing(prepared, monkeypatch,
     assert train_here(other) == "finished"
     assert weights(one) == weights(other)
     assert sum(entry.get("skipped_steps", 0) for entry in one.log()) == 1
+    assert "; 1 step skipped, as the gradient was not finite" in one.status["message"]
+    assert "skipped" not in other.status["message"]
 
 
-def test_a_training_goes_on_through_ten_steps_without_a_finite_gradient_at_most(
-    prepared, monkeypatch
+@pytest.mark.parametrize(
+    ("spoiled", "at"),
+    [  # checkpoints are every 2 steps; back from 13 to 12, then stopped in 22
+        (lambda step: step >= 3, (12, 20)),
+        # 3/4 of a step each time are not made up for: the 13th is one too many, 28 and 52
+        (lambda step: step >= 3 and step % 2, (26, 50)),
+        (lambda step: step % 5 == 0, None),  # all made up for
+    ],
+    ids=["all", "every second", "every fifth"],
+)
+def test_a_training_that_skips_too_many_steps_goes_back_and_stops(
+    prepared, monkeypatch, spoiled, at
 ):
-    run = prepared("one", steps=40, checkpoint_every=2, learning_rate=1e-3)
-    spoil_gradients(monkeypatch, lambda step: step >= 3)
-    with pytest.raises(
-        RunError, match=r"gradient.*going back to the checkpoint at step 12.*0\.0003"
-    ):
+    run = prepared("one", steps=60, checkpoint_every=2, grid_every=1000, learning_rate=1e-3)
+    spoil_gradients(monkeypatch, spoiled)
+    if at is None:
+        assert train_here(run) == "finished"
+        assert "; 12 steps skipped" in run.status["message"]
+        return
+    back_to, kept = at
+    said = rf"back to the checkpoint at step {back_to}; the one at step {kept} is kept.*0\.0003"
+    with pytest.raises(RunError, match=said):
         train_here(run)
-    assert checkpoint.saved_steps(run.path)[-1] == 12
+    assert checkpoint.saved_steps(run.path)[-1] == kept
 
 
 @pytest.mark.parametrize(
@@ -354,11 +370,11 @@ def test_nan_that_comes_again_stops_with_step_and_last_good_checkpoint(
         return done
 
     monkeypatch.setattr(loop.Training, "train_step", poisoned)
-    keeping = f"start_from={run.id}, " if every == 2 else ""
+    keeping = f"--start-from {run.id} " if every == 2 else ""
     with pytest.raises(
         RunError,
         match=rf"NaN or infinity\) near step \d+, again after going back to {where}.* start a new "
-        rf"one with {keeping}learning_rate=0\.0003 \(learning_rate was 0\.001\)\.$",
+        rf"one with {keeping}--learning-rate 0\.0003 \(learning_rate was 0\.001\)\.$",
     ):
         train_here(run)
     assert run.status["state"] == "failed"
