@@ -43,24 +43,36 @@ def arm_names() -> Choices:
 
 def selection_menus(dataset: Any) -> dict[str, Choices]:
     """List what the settings of ``select`` can refer to, by setting; the first is none."""
-    schema = dataset.get_field_schema(flat=True)
-    numbers = [name for name, field in schema.items() if type(field) in NUMBERS]
-    texts = text_fields(dataset)
+    numbers, texts = number_fields(dataset), text_fields(dataset)
     listed = {
         "keep": selections.selection_names(dataset),
         **dict.fromkeys(("exclude_tag", "toward", "away"), tags(dataset)),
         "group_field": texts,
         "together_field": texts,
-        "weight_field": [name for name in numbers if not name.startswith("metadata.")],
+        "weight_field": numbers,
     }
     return {setting: NONE | as_choices(names) for setting, names in listed.items()}
 
 
 def text_fields(dataset: Any) -> list[str]:
     """List the fields with texts that images can be grouped by."""
-    schema = dataset.get_field_schema(flat=True)
+    schema = _fields_of_one_value(dataset)
     texts = [name for name, field in schema.items() if isinstance(field, fo.StringField)]
     return [name for name in texts if name not in OWN_TEXTS and not name.endswith(".tags")]
+
+
+def number_fields(dataset: Any) -> list[str]:
+    """List the fields with a number of each image, but for those of its file."""
+    schema = _fields_of_one_value(dataset)
+    numbers = [name for name, field in schema.items() if type(field) in NUMBERS]
+    return [name for name in numbers if not name.startswith("metadata.")]
+
+
+def _fields_of_one_value(dataset: Any) -> dict[str, Any]:
+    """Return the fields by path, without those inside lists, such as of detections."""
+    schema = dataset.get_field_schema(flat=True)
+    inside = tuple(f"{path}." for path, field in schema.items() if isinstance(field, fo.ListField))
+    return {path: field for path, field in schema.items() if not path.startswith(inside)}
 
 
 def tags(dataset: Any) -> list[str]:

@@ -29,13 +29,7 @@ def colourings(dataset: Any, names: Sequence[str]) -> dict[str, str]:
         dataset: The data set.
         names: Its selections, newest first.
     """
-    schema = dataset.get_field_schema(flat=True)
-    numbers = [
-        path
-        for path, field in schema.items()
-        if type(field) in suggestions.NUMBERS and not path.startswith("metadata.")
-    ]
-    fields = [*suggestions.text_fields(dataset), *numbers]
+    fields = [*suggestions.text_fields(dataset), *suggestions.number_fields(dataset)]
     return {
         **{f"{SELECTION}{name}": f"selection {layout.short(name)}" for name in names},
         NOTHING: "nothing",

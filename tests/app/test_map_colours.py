@@ -23,6 +23,8 @@ def dataset():
     )
     for sample, height in zip(made[:2], (None, float("nan")), strict=True):
         sample["height"] = height
+        sample["things"] = fo.Detections(detections=[fo.Detection(label="shoe", confidence=0.5)])
+        sample["corners"] = fo.Keypoint(label="sole", points=[(0, 0), (1, 1)], confidence=[1, 0.5])
         sample.save()
     yield made
     made.delete()
@@ -36,7 +38,11 @@ def coloured_by(dataset, colouring):
 def test_what_there_is_to_colour_by_is_listed_selections_first(dataset):
     listed = map_colours.colourings(dataset, ["newest", "older"])
     assert list(listed)[:3] == ["selection:newest", "selection:older", "nothing"]
-    assert {"field:kind", "field:height"} <= set(listed)
+    own = {name for name in listed if name.startswith("field:")}
+    # things and the points of corners are lists, which are neither a class nor a number
+    assert own == {"field:kind", "field:height", "field:corners.label", "field:corners.index"}
+    for colouring in own:
+        coloured_by(dataset, colouring)
     assert next(iter(map_colours.colourings(dataset, []))) == "nothing"
 
 
