@@ -7,6 +7,7 @@ of what stands before it.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import itertools
 import json
@@ -27,6 +28,9 @@ TEMPORARY = ".tmp-"
 UNSEEN = 24 * 3600.0  # seconds until what a process elsewhere has left is taken for abandoned
 SEAL = re.compile(rb',\n "checksum": "([0-9a-f]{32})"\n}\n\Z')
 
+OWN = re.compile(rf"{re.escape(TEMPORARY)}[0-9a-f]{{12}}\.\d+\.\w*\.\d+-")
+"""How the names begin that `temporary` gives; others with that prefix are of somebody else."""
+
 _numbers = itertools.count()
 
 
@@ -34,6 +38,11 @@ def temporary(path: Path) -> Path:
     """Return a name beside a path to write it under; no other process or thread uses it."""
     token = f"{process.me().token}.{next(_numbers)}"
     return path.with_name(f"{TEMPORARY}{token}-{path.name[-100:]}")
+
+
+def is_temporary(name: str) -> bool:
+    """Tell whether `temporary` gave a name, to this process or to another."""
+    return OWN.match(name) is not None
 
 
 def sweep(folder: Path, *, depth: int = 0) -> None:
@@ -45,7 +54,7 @@ def sweep(folder: Path, *, depth: int = 0) -> None:
     """
     with suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
-            if entry.name.startswith(TEMPORARY):
+            if is_temporary(entry.name):
                 if _abandoned(Path(entry.path)):
                     remove(Path(entry.path))
             elif depth and entry.is_dir(follow_symlinks=False):
@@ -126,7 +135,7 @@ def replacing_folder(path: Path) -> Iterator[Path]:
         part.mkdir(parents=True)
         yield part
         if path.exists():
-            path.rename(aside)
+            _move_aside(path, aside)
         try:
             part.rename(path)
         except BaseException:
@@ -139,6 +148,16 @@ def replacing_folder(path: Path) -> Iterator[Path]:
         raise_in_words(path, fault, part)
         raise
     remove(aside)
+
+
+def _move_aside(path: Path, aside: Path) -> None:
+    """Rename a folder, or delete it where only its files can be: in a layer of an image below."""
+    try:
+        path.rename(aside)
+    except OSError as fault:
+        if fault.errno != errno.EXDEV:  # such as a mounted folder, which nothing could replace
+            raise
+        shutil.rmtree(path)
 
 
 def raise_in_words(path: Path, fault: BaseException, part: Path) -> None:

@@ -17,6 +17,8 @@ from curadiff.common.files import (
     remove,
     replacing,
     replacing_folder,
+    sweep,
+    temporary,
 )
 from PIL import Image
 from safetensors.numpy import save_file
@@ -151,6 +153,16 @@ def test_a_folder_is_gone_at_once_and_its_files_afterwards(tmp_path, monkeypatch
     monkeypatch.setattr(shutil, "rmtree", lambda path, **_: seen.append(folder.exists()))
     remove(folder)
     assert seen == [False]
+
+
+def test_only_names_of_curadiffs_own_are_swept(tmp_path):
+    foreign = [tmp_path / ".tmp-notes.txt", tmp_path / ".tmp-2024.1.2.3-a"]
+    own = [temporary(tmp_path / "a"), tmp_path / ".tmp-0123456789ab.7.88.0-b"]
+    for path in (*foreign, *own):
+        path.touch()
+        os.utime(path, (0, 0))
+    sweep(tmp_path)
+    assert sorted(tmp_path.iterdir()) == sorted([*foreign, own[0]])  # this process lives
 
 
 def test_a_folder_that_cannot_take_the_others_place_leaves_it(tmp_path, monkeypatch):

@@ -153,9 +153,10 @@ def test_a_disk_without_room_for_a_status_still_says_so(small_disk, pictures, ti
 
 def test_what_an_interrupted_save_left_is_swept(prepared):
     run = prepared("one")
-    left = run.path / checkpoint.FOLDER / ".tmp-1-step-00000003"
+    left = run.path / checkpoint.FOLDER / ".tmp-000000000000.7.88.0-step-00000003"
     left.mkdir(parents=True)
     (left / "model.safetensors").write_bytes(b"half")
+    os.utime(left, (0, 0))
     assert checkpoint.saved_steps(run.path) == []
     assert train_here(run) == "finished"
     assert not left.exists()
