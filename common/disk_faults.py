@@ -7,12 +7,12 @@ import os
 import re
 from pathlib import Path
 
-from .errors import CuradiffError, EnvironmentFault, RunError
+from .errors import CuradiffError, DiskFull, EnvironmentFault, RunError, Unwritten
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 OF_THE_SYSTEM = (
     *FULL, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG, errno.EIO, errno.ESTALE,
-    errno.EMFILE, errno.ENFILE,
+    errno.EMFILE, errno.ENFILE, errno.EBUSY, errno.EXDEV,
 )  # fmt: skip
 """Refusals that a user can mend, and that are no defect of Curadiff's."""
 UNNAMED = (*FULL, errno.EIO, errno.ESTALE, errno.EROFS)
@@ -20,13 +20,19 @@ UNNAMED = (*FULL, errno.EIO, errno.ESTALE, errno.EROFS)
 _ADVICE = {
     **dict.fromkeys(FULL, "free some space there"),
     **dict.fromkeys((errno.EIO, errno.ESTALE), "check that disk"),
+    **dict.fromkeys((errno.EACCES, errno.EPERM, errno.EROFS), "make that folder writable"),
+    **dict.fromkeys(
+        (errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ENOTEMPTY),
+        "another file or folder has that place; move it away",
+    ),
+    errno.ENAMETOOLONG: "give a shorter name",
     errno.ENOENT: "make that folder",
 }
 _IN_RUST = re.compile(r"\(os error (\d+)\)")  # as safetensors says it
 _SHORT = re.compile(r"\d+ requested and \d+ written")  # as NumPy says that a file got no room
 
 
-def unwritten(path: Path, fault: BaseException, *, within: Path) -> RunError | None:
+def unwritten(path: Path, fault: BaseException, *, within: Path) -> Unwritten | None:
     """Return the sentence for a file or folder that could not be written.
 
     Args:
@@ -35,18 +41,19 @@ def unwritten(path: Path, fault: BaseException, *, within: Path) -> RunError | N
         within: The temporary file or folder that was written to.
 
     Returns:
-        None where the fault is of something else, such as a file that was read meanwhile.
+        None where the fault is of something else, such as a file that was read meanwhile, or
+        one that was written elsewhere.
     """
-    fault = _cause(fault)
     number = number_of(fault)
-    named = getattr(fault, "filename", None)
-    ours = named is not None and _inside(Path(os.fsdecode(named)), within, path.parent)
-    if number is None or not (number in FULL or ours or (named is None and number in UNNAMED)):
+    named = fault.path if isinstance(fault, Unwritten) else _named(_cause(fault))
+    if number is None or not (number in UNNAMED if named is None else _is_of(named, path, within)):
         return None
-    advice = _ADVICE.get(number, "make that folder writable")
-    return RunError(
+    advice = _ADVICE.get(number, "check that folder")
+    kind = DiskFull if number in FULL else Unwritten
+    return kind(
         f"could not write {path}: {os.strerror(number)}. What was there before is kept; {advice} "
-        "or choose another folder, then run the same command again."
+        "or choose another folder, then run the same command again.",
+        path,
     )
 
 
@@ -54,8 +61,8 @@ def in_words(fault: OSError) -> CuradiffError | None:
     """Return the sentence for what the system refuses, None for any other error."""
     if fault.errno not in OF_THE_SYSTEM:
         return None
-    name = fault.filename2 if fault.errno in FULL and fault.filename2 else fault.filename
-    what = "a file could not be used" if name is None else f"{os.fsdecode(name)} cannot be used"
+    path = _named(fault)
+    what = "a file could not be used" if path is None else f"{path} cannot be used"
     advice = "free some space" if fault.errno in FULL else "mend that"
     return EnvironmentFault(
         f"{what}: {os.strerror(fault.errno)}. What was finished is kept; {advice}, then run the "
@@ -79,5 +86,14 @@ def _cause(fault: BaseException) -> BaseException:
     return fault.__cause__ if isinstance(fault, RunError) and fault.__cause__ else fault
 
 
-def _inside(path: Path, within: Path, parent: Path) -> bool:
-    return path.is_relative_to(within) or path == parent or path in parent.parents
+def _named(fault: BaseException) -> Path | None:
+    """Return the file that an error names, of two the one that got no room; a handle is no name."""
+    full = getattr(fault, "errno", None) in FULL
+    names = [getattr(fault, name, None) for name in ("filename", "filename2")]
+    name = names[1] if full and names[1] is not None else names[0]
+    return Path(os.fsdecode(name)) if isinstance(name, str | bytes | os.PathLike) else None
+
+
+def _is_of(file: Path, path: Path, within: Path) -> bool:
+    """Tell whether a file is what was to be written, a part of it, or a folder that holds it."""
+    return file.is_relative_to(within) or file == path or file in path.parents

@@ -6,6 +6,8 @@
     │   └── Busy        another process is at work on the same data set
     ├── WeightsError    an encoder's weights are not on this machine
     ├── RunError        a run directory is missing, damaged or in use
+    │   ├── Unwritten   a file or folder could not be written
+    │   │   └── DiskFull  there is no room for it
     │   └── Stopped     the work was asked to end before its end, and can go on
     ├── EnvironmentFault  something that Curadiff needs is not installed or does not start
     └── RequestRefused  a request to the App asks for what only the App's owner may
@@ -18,6 +20,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from pathlib import Path
 
 
 class CuradiffError(Exception):
@@ -49,6 +52,21 @@ class WeightsError(CuradiffError, RuntimeError):
 
 class RunError(CuradiffError, RuntimeError):
     """A run directory is missing, damaged or in use by another process."""
+
+
+class Unwritten(RunError):
+    """A file or folder could not be written; ``path`` is which."""
+
+    def __init__(self, message: str, path: Path) -> None:
+        super().__init__(message, path)
+        self.path = path
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+class DiskFull(Unwritten):
+    """There is no room for a file on its disk, so that no other work there can go on either."""
 
 
 class Stopped(RunError):

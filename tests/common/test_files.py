@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from curadiff.common.disk_faults import in_words, unwritten
-from curadiff.common.errors import RunError
+from curadiff.common.errors import DiskFull, RunError
 from curadiff.common.files import (
     ensure_folder,
     link_or_copy,
@@ -19,6 +19,7 @@ from curadiff.common.files import (
     replacing_folder,
     sweep,
     temporary,
+    write_bytes,
 )
 from PIL import Image
 from safetensors.numpy import save_file
@@ -156,29 +157,90 @@ def test_a_folder_is_gone_at_once_and_its_files_afterwards(tmp_path, monkeypatch
 
 
 def test_only_names_of_curadiffs_own_are_swept(tmp_path):
-    foreign = [tmp_path / ".tmp-notes.txt", tmp_path / ".tmp-2024.1.2.3-a"]
+    (tmp_path / ".tmp-work" / "sub").mkdir(parents=True)
+    foreign = [tmp_path / ".tmp-work", tmp_path / ".tmp-notes.txt", tmp_path / ".tmp-2024.1.2.3-a"]
     own = [temporary(tmp_path / "a"), tmp_path / ".tmp-0123456789ab.7.88.0-b"]
-    for path in (*foreign, *own):
+    for path in (*foreign[1:], own[1]):
         path.touch()
+    own[0].mkdir()
+    for path in (*foreign, *own):
         os.utime(path, (0, 0))
     sweep(tmp_path)
     assert sorted(tmp_path.iterdir()) == sorted([*foreign, own[0]])  # this process lives
 
 
-def test_a_folder_that_cannot_take_the_others_place_leaves_it(tmp_path, monkeypatch):
+@pytest.mark.parametrize("which", ["the old one", "the new one"])
+def test_a_folder_that_cannot_take_the_others_place_leaves_it(tmp_path, monkeypatch, which):
     path, real = tmp_path / "folder", Path.rename
     path.mkdir()
     (path / "old").touch()
 
     def rename(self, target):
-        if (self / "new").exists():
-            raise OSError(errno.EBUSY, os.strerror(errno.EBUSY), str(self))
+        if (self == path) if which == "the old one" else (self / "new").exists():
+            raise OSError(errno.EBUSY, os.strerror(errno.EBUSY), str(self), None, str(target))
         return real(self, target)
 
     monkeypatch.setattr(Path, "rename", rename)
-    with pytest.raises(RunError, match="resource busy"), replacing_folder(path) as part:
+    with (
+        pytest.raises(RunError, match=rf"^could not write {path}: .*resource busy"),
+        replacing_folder(path) as part,
+    ):
         (part / "new").touch()
     assert [file.name for file in path.iterdir()] == ["old"]
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_folder_of_a_lower_layer_is_replaced(tmp_path, monkeypatch):
+    """overlayfs renames no folder that an image below has, and says EXDEV."""
+    path, real = tmp_path / "folder", Path.rename
+    path.mkdir()
+    (path / "old").touch()
+
+    def rename(self, target):
+        if self == path:
+            raise OSError(errno.EXDEV, os.strerror(errno.EXDEV), str(self), None, str(target))
+        return real(self, target)
+
+    monkeypatch.setattr(Path, "rename", rename)
+    with replacing_folder(path) as part:
+        (part / "new").touch()
+    assert [file.name for file in path.iterdir()] == ["new"]
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_the_advice_is_for_what_is_wrong(tmp_path):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").touch()
+    for path, advice in (
+        (tmp_path / "folder", "another file or folder has that place; move it away or"),
+        (tmp_path / "file" / "x", "another file or folder has that place; move it away or"),
+    ):
+        with pytest.raises(RunError, match=advice):
+            write_bytes(path, b"x")
+    long = OSError(errno.ENAMETOOLONG, "", str(tmp_path / "part"))
+    sentence = str(unwritten(tmp_path / "long", long, within=tmp_path / "part"))
+    assert "is kept; give a shorter name or" in sentence
+
+
+def test_a_disk_that_is_full_elsewhere_is_named_itself(tmp_path):
+    path, part, cache = tmp_path / "run", tmp_path / "part", Path("/cache/x")
+    full = (errno.ENOSPC, "")
+    assert unwritten(path, OSError(*full, str(cache)), within=part) is None
+    assert unwritten(path, OSError(*full, "/photo", None, str(cache)), within=part) is None
+    assert isinstance(
+        unwritten(path, OSError(*full, "/photo", None, str(part / "a")), within=part), DiskFull
+    )
+    with (
+        pytest.raises(DiskFull, match=r"^could not write .*cache"),
+        replacing_folder(path),
+        little_room(),
+        replacing(tmp_path / "cache") as file,
+    ):
+        file.write_bytes(bytes(5000))  # its error names no file
+
+
+def test_an_error_of_a_handle_is_put_into_words():
+    assert str(in_words(OSError(errno.EACCES, "", 5))).startswith("a file could not be used: Perm")
 
 
 def test_a_link_to_a_folder_stays_a_link(tmp_path):
