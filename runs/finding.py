@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -94,6 +95,13 @@ def _runs(folder: Path) -> Iterator[Run]:
         return
     for name in names:
         path = folder / name
-        if not name.startswith(".") and Run(path).exists:
+        if not name.startswith(".") and _is_run(path):
             yield Run(path)
             yield from _runs(path / "runs")
+
+
+def _is_run(path: Path) -> bool:
+    """Tell whether there is a run that can be seen: a folder of another user is left out."""
+    with suppress(OSError):
+        return Run(path).exists
+    return False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import errno
 import html
 import json
 import time
@@ -49,11 +50,17 @@ class Run:
 
     @property
     def exists(self) -> bool:
-        """Whether there is a run in the directory: it is there when its ``run.json`` is."""
+        """Whether there is a run in the directory: it is there when its ``run.json`` is.
+
+        Raises:
+            OSError: It cannot be seen whether it is, as in a folder of another user.
+        """
         try:
             return (self.path / "run.json").exists()
-        except OSError:  # a name that no file can have, or a folder of another user
-            return False
+        except OSError as fault:
+            if fault.errno == errno.ENAMETOOLONG:  # a name that no file can have
+                return False
+            raise
 
     @property
     def record(self) -> dict[str, Any]:
