@@ -94,6 +94,9 @@ def write_image_folder(folder: Path, pool: reading.Samples, texts: Sequence[Any]
     listed = "".join(f"{json.dumps(line, ensure_ascii=False)}\n" for line in lines).encode()
     ensure_folder(folder)
     _refuse_others(folder, {*names, METADATA}, listed)
+    gone = next((path for path in pool.paths if not Path(path).is_file()), None)
+    if gone is not None:
+        raise DataError(f"the image {gone} is gone; restore it, or import the images anew.")
     done = (folder / METADATA).exists()
     if not done:
         write_bytes(folder / BEGUN, listed)
@@ -108,7 +111,8 @@ def _refuse_others(folder: Path, names: set[str], listed: bytes) -> None:
     there = {path.name for path in folder.iterdir() if not path.name.startswith(".")}
     known = next((folder / name for name in (METADATA, BEGUN) if (folder / name).exists()), None)
     others = sorted(there - names if known else there)
-    if known is not None and not others and known.read_bytes() != listed:
+    begun = known == folder / BEGUN and not there  # by a call that failed at its first image
+    if known is not None and not others and not begun and known.read_bytes() != listed:
         others = [known.name]
     if others:
         raise DataError(
@@ -117,8 +121,6 @@ def _refuse_others(folder: Path, names: set[str], listed: bytes) -> None:
 
 
 def _copy(source: Path, target: Path) -> None:
-    if not source.is_file():
-        raise DataError(f"the image {source} is gone; restore it, or import the images anew.")
     if target.exists() and target.stat().st_size == source.stat().st_size:
         return
     with replacing(target) as part:
