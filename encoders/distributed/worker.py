@@ -64,6 +64,7 @@ def _encoder(run: Run) -> Encoder:
         import torch
 
         device = f"cuda:{int(os.environ.get('LOCAL_RANK', 0)) % torch.cuda.device_count()}"
+        torch.cuda.set_device(device)
     encoder = load(
         settings["encoder"], weights=settings["weights"], device=device, dtype=settings["dtype"]
     )

@@ -65,6 +65,7 @@ def _select(files: list[Matrix], arguments: argparse.Namespace, out: Path) -> No
     device = arguments.device
     if device == "cuda":
         device = f"cuda:{int(os.environ.get('LOCAL_RANK', 0)) % torch.cuda.device_count()}"
+        torch.cuda.set_device(device)
     rows, scores = select_sharded(
         _part(files, cut[rank], cut[rank + 1]),
         arguments.budget,
@@ -85,10 +86,12 @@ def _select(files: list[Matrix], arguments: argparse.Namespace, out: Path) -> No
 def _target(out: Path) -> Path:
     """Return the file of the picks; refuse a folder that is not there before hours of work.
 
+    Only rank 0 writes it: other machines need not have the folder.
+
     Raises:
         SettingsError: Nothing can be written there.
     """
-    if not os.access(out.absolute().parent, os.W_OK):
+    if int(os.environ.get("RANK", 0)) == 0 and not os.access(out.absolute().parent, os.W_OK):
         raise SettingsError(
             f"--out: {out.absolute().parent} is no folder that you can write to; give another."
         )

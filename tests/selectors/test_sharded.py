@@ -146,3 +146,14 @@ def test_an_option_of_another_method_is_refused(tmp_path, capsys):
     words = [str(tmp_path / "x.npy"), "--budget", "2", "--out", str(tmp_path / "picks.npz")]
     assert command.main([*words, "--alpha", "2"]) == 1
     assert "--alpha is of typicality, and --method is coreset" in capsys.readouterr().err
+
+
+def test_only_the_rank_that_writes_needs_the_folder_of_the_picks(tmp_path, monkeypatch):
+    out = tmp_path / "none" / "picks"
+    with pytest.raises(SettingsError, match=r"--out: .*none is no folder"):
+        command._target(out)
+    monkeypatch.setenv("RANK", "0")
+    with pytest.raises(SettingsError, match=r"--out: .*none is no folder"):
+        command._target(out)
+    monkeypatch.setenv("RANK", "1")
+    assert command._target(out) == tmp_path / "none" / "picks.npz"
