@@ -13,7 +13,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
@@ -22,7 +22,7 @@ from typing import Any
 from pymongo import WriteConcern
 from pymongo.errors import ConnectionFailure
 
-from ..common.disk_faults import in_words
+from ..common.disk_faults import OF_THE_SYSTEM, in_words
 from ..common.errors import EnvironmentFault
 from ..runs import home
 from ..runs.provenance import installed
@@ -56,8 +56,11 @@ def fiftyone() -> ModuleType:
 
 
 @contextmanager
-def lost_in_words() -> Iterator[None]:
+def lost_in_words(*, refusals: Collection[int] = OF_THE_SYSTEM) -> Iterator[None]:
     """Turn what is raised where the database does not answer, or the disk refuses, into a sentence.
+
+    Args:
+        refusals: Numbers of the errors of the system that are put into words.
 
     Raises:
         EnvironmentFault: The connection broke or could not be made; a disk is full, or a file is
@@ -68,7 +71,7 @@ def lost_in_words() -> Iterator[None]:
     except ConnectionFailure as fault:
         raise lost(fault) from fault
     except OSError as fault:
-        known = in_words(fault)
+        known = in_words(fault) if fault.errno in refusals else None
         if known is None:
             raise
         raise known from fault

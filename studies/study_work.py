@@ -10,7 +10,8 @@ from typing import Any
 
 from .. import runs
 from .. import version as our
-from ..common.errors import CuradiffError, EnvironmentFault, RunError, Stopped
+from ..common.disk_faults import FULL
+from ..common.errors import CuradiffError, DiskFull, EnvironmentFault, RunError, Stopped
 from ..common.keys import generated_dataset, versioned
 from ..config import StudySettings
 from ..datasets import reading
@@ -168,10 +169,10 @@ class StudyWork:
             if len(coming) < self.config.parallel and leases.take(other):
                 coming.append(other)
         try:
-            with lost_in_words():
+            with lost_in_words(refusals=FULL):
                 worker.start(coming)
                 outcome = worker.outcome(cell, began=began)
-        except (Stopped, EnvironmentFault):  # no fault of this training
+        except (Stopped, EnvironmentFault, DiskFull):  # no fault of this training
             raise
         except Exception as fault:
             self.failures[cell.key] = fault
