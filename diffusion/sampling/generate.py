@@ -240,6 +240,7 @@ def draw_missing(
     device = choose_device(settings.device)
     if device.type == "cuda":
         device = torch.device("cuda", rank % torch.cuda.device_count())
+        torch.cuda.set_device(device)  # on which Triton starts its kernels, wherever tensors are
     size = rows_per_call(trained.image_size, device)
     number_of = {settings.seed + number: number for number in missing}
     parts = sorted({seed // size for seed in number_of})

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from curadiff import runs
 from curadiff.common.errors import RunError, SettingsError
 from curadiff.config import GenerateSettings
@@ -227,3 +228,16 @@ def test_images_that_cannot_be_written_are_an_error(trained, tmp_path):
     (tmp_path / "000000.png" / "x").touch()
     with pytest.raises(RunError, match=r"could not write .*run the same command again"):
         write(tmp_path / "000000.png", np.zeros((4, 4, 3), np.uint8))
+
+
+def test_a_rank_makes_its_gpu_the_current_one(prepared, tmp_path, monkeypatch):
+    """Triton starts kernels on the current device, not on that of the tensors."""
+    from curadiff.diffusion.sampling import generate as sampling
+
+    chosen = []
+    monkeypatch.setattr(sampling, "choose_device", lambda _: torch.device("cuda"))
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
+    monkeypatch.setattr(torch.cuda, "set_device", chosen.append)
+    settings = GenerateSettings(count=1, processes=4)
+    sampling.draw_missing(prepared("one"), settings, 1, tmp_path, [], rank=3)
+    assert chosen == [torch.device("cuda", 3)]
