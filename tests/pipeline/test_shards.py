@@ -64,6 +64,12 @@ def test_what_shards_do_not_have_is_refused(home, paths, x, tmp_path, capsys):
     assert f"curadiff import {picks}" in out
     with pytest.raises(DataError, match=r"holds another selection \(3 rows by typicality\)"):
         curadiff.select(shards, budget=4, to_shards=str(picks))
+    (picks / ".tmp-mine").write_text("mine")
+    with pytest.raises(DataError, match=r"other files beside its selection \(.tmp-mine\)"):
+        curadiff.select(shards, budget=4, to_shards=str(picks), overwrite=True)
+    (picks / ".tmp-mine").unlink()
+    for name in (".DS_Store", "Thumbs.db", "desktop.ini"):
+        (picks / name).touch()
     again = curadiff.select(shards, budget=4, to_shards=str(picks), overwrite=True)
     assert len(ShardSet(files_of(picks))) == len(again.ids) == 4
     with pytest.raises(DataError, match="picks is the pool"):

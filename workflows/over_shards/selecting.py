@@ -10,7 +10,7 @@ import numpy as np
 
 from ... import selectors
 from ...common.errors import DataError, SettingsError
-from ...common.files import TEMPORARY, read_json, remove, replacing_folder, sweep, write_json
+from ...common.files import is_temporary, read_json, remove, replacing_folder, sweep, write_json
 from ...common.shards import ShardSet, write_shard
 from ...config import SelectSettings
 from ...datasets.writing import ids_hash
@@ -19,6 +19,8 @@ from .choice import Chosen, fingerprint
 from .in_cells import CELLS, PoolInCells, discard_cells, holding
 
 RECORD, SHARD = "selection.json", "selection.parquet"
+OF_FILE_MANAGERS = (".DS_Store", ".directory", "Thumbs.db", "desktop.ini")
+"""What macOS, KDE and Windows leave in a folder that somebody looks at; goes with the folder."""
 ROW = 200  # bytes of a row besides its embedding, about
 MOST = 10_000_000  # rows that are compared at once; more are selected from in cells
 NEEDS_DATASET = {
@@ -230,7 +232,7 @@ def _earlier(folder: Path, config: SelectSettings, fingerprint: str) -> dict[str
     Raises:
         DataError: The folder is not empty and holds something else, or another selection.
     """
-    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+    if not folder.exists() or (folder.is_dir() and not _names(folder)):
         return None
     if not (folder / RECORD).is_file():
         raise DataError(f"{folder} is there and holds no selection; give a new or empty folder.")
@@ -242,14 +244,19 @@ def _earlier(folder: Path, config: SelectSettings, fingerprint: str) -> dict[str
             f"{folder} holds another selection ({len(record['ids'])} rows by "
             f"{record['selection_method']}); give another folder, or overwrite."
         )
-    others = [one.name for one in folder.iterdir() if not one.name.startswith(TEMPORARY)]
-    others = sorted({*others} - {RECORD, SHARD})
+    others = sorted(_names(folder) - {RECORD, SHARD})
     if others:
         raise DataError(
             f"{folder} holds other files beside its selection ({', '.join(others[:3])}), which "
             "overwriting would delete; move them away, or give another folder."
         )
     return None
+
+
+def _names(folder: Path) -> set[str]:
+    """Return what a folder holds that somebody may want to keep."""
+    names = {one.name for one in folder.iterdir() if not is_temporary(one.name)}
+    return names - {*OF_FILE_MANAGERS}
 
 
 def _texts(shards: ShardSet, name: str, rows: np.ndarray) -> list[str]:
