@@ -49,16 +49,21 @@ class Cell:
 
 
 def cells(
-    config: StudySettings, revisions: Mapping[str, Sequence[str]] | None = None
+    config: StudySettings,
+    revisions: Mapping[str, Sequence[str]] | None = None,
+    *,
+    recorded_arms: bool = False,
 ) -> list[Cell]:
     """List the trainings, seed by seed, so that a first comparison is there early.
 
     Args:
         config: The study's settings.
         revisions: What `revised` returned, and the study's record keeps.
+        recorded_arms: Whether the arms were read from the study's record. One that no revision
+            knows was then written by another version, and is what it was last.
     """
     return [
-        Cell(arm, seed, draw, _revision(arm, revisions or {}))
+        Cell(arm, seed, draw, _revision(arm, revisions or {}, recorded_arms=recorded_arms))
         for number, seed in enumerate(config.seeds)
         for arm in config.arms
         for draw in _rotated(config.draws_of(arm), number)
@@ -72,7 +77,8 @@ def cells_of(run: Run) -> list[Cell]:
         RunError: Its record is damaged.
         SettingsError: It has settings that are not known any more.
     """
-    return cells(recorded.study_to_read(run), run.record.get("revisions"))
+    revisions = run.record.get("revisions")
+    return cells(recorded.study_to_read(run), revisions, recorded_arms=True)
 
 
 def _rotated(values: list[int | None], first: int) -> list[int | None]:
@@ -110,9 +116,13 @@ def revised(
     return revisions
 
 
-def _revision(arm: ArmSettings, revisions: Mapping[str, Sequence[str]]) -> int:
+def _revision(
+    arm: ArmSettings, revisions: Mapping[str, Sequence[str]], *, recorded_arms: bool
+) -> int:
     marks, mark = list(revisions.get(arm.name, ())), fingerprint(arm)
-    return marks.index(mark) + 1 if mark in marks else max(1, len(marks))
+    if mark in marks:
+        return marks.index(mark) + 1
+    return max(1, len(marks)) if recorded_arms else len(marks) + 1
 
 
 def selection_name(label: str, cell: Cell) -> str:

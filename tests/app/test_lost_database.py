@@ -35,12 +35,12 @@ class App:
     """Remembers what an operator asks the App to do."""
 
     def __init__(self):
-        self.said, self.pages, self.forms = [], [], []
+        self.said, self.pages, self.triggered = [], [], []
         self.ops = SimpleNamespace(
             notify=lambda text, variant: self.said.append((text, variant)),
             show_panel_output=lambda page: self.pages.append(page.to_json()),
         )
-        self.prompt = lambda uri, params: self.forms.append(params)
+        self.trigger = lambda uri, params: self.triggered.append((uri, params))
         self.params, self.prompt_id, self.panel_id, self.delegated = {}, "p", None, False
         self.dataset = object()
 
@@ -54,7 +54,9 @@ def test_a_form_says_it_and_cannot_be_sent():
 def test_a_call_says_it_in_the_app_and_raises_it_elsewhere():
     app = App()
     assert SENTENCE in Form().execute(app)["error"]
-    assert SENTENCE in app.forms[0]["fault"]  # the form opens again and says it
+    ((uri, params),) = app.triggered  # the form opens again and says it
+    assert uri.endswith("/reopen_form")
+    assert SENTENCE in params["given"]["fault"]
     app.prompt_id = None
     with pytest.raises(EnvironmentFault, match="was lost"):
         Form().execute(app)
