@@ -23,6 +23,7 @@ class Scheduled:
         state: FiftyOne's word: ``queued``, ``scheduled``, ``running`` or ``failed``.
         queued: When it was asked for.
         form: The values of the form that asked for it.
+        view: The view that was open then, as a list of FiftyOne's stages.
         error: Why it failed, in one sentence.
     """
 
@@ -31,6 +32,7 @@ class Scheduled:
     state: str
     queued: datetime.datetime
     form: dict[str, Any]
+    view: list[dict[str, Any]]
     error: str | None
 
 
@@ -46,9 +48,9 @@ def scheduled(dataset: Any) -> list[Scheduled]:
 
 
 def remove(dataset: Any, id: str) -> None:
-    """Take an operation that has failed off FiftyOne's list."""
+    """Take an operation off FiftyOne's list; a launcher that works on it is not ended."""
     for one in scheduled(dataset):
-        if str(one.id) == id and one.state == FAILED:
+        if str(one.id) == id:
             durable("delegated_ops").delete_one({"_id": one.id})
 
 
@@ -63,5 +65,6 @@ def _read(stored: dict[str, Any]) -> Scheduled:
         stored["run_state"],
         since.replace(tzinfo=datetime.UTC),
         dict(asked.get("params") or {}),
+        list(asked.get("view") or []),
         (sentence or kind or None) if stored["run_state"] == FAILED else None,
     )

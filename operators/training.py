@@ -23,6 +23,7 @@ from .base import (
     in_app,
     progress_reporter,
     runs_menu,
+    storable,
 )
 
 SELECTION = "selection"
@@ -81,10 +82,11 @@ class TrainDiffusion(BaseOperator):
         from ..workflows import training
 
         settings, samples = self.settings(ctx), _chosen(ctx)
-        if ctx.delegated:
-            run = training.train(samples, progress=progress_reporter(ctx), **settings)
-            return {"run": run.id, "message": f"{run.id} is trained. {_changed(run)}".strip()}
         run = training.train(samples, wait=False, progress=False, **settings)
+        run.add(form=storable(ctx.params))  # the panel tells by it what was asked for again
+        if ctx.delegated:
+            training.follow(run, progress=progress_reporter(ctx))
+            return {"run": run.id, "message": f"{run.id} is trained. {_changed(run)}".strip()}
         message = f"{run.id} is training; the Curadiff panel shows it. {_changed(run)}".strip()
         return {"run": run.id, "message": message}
 

@@ -124,8 +124,16 @@ class PipelinePanel(BasePanel):
         with notify_errors(ctx):
             follow_jobs.edit_and_retry(ctx, runs.open_by_id(ctx.params["run"]))
 
+    def edit_scheduled(self, ctx: Any) -> None:
+        """Open the form of a scheduled operation that failed, on the view that it was for."""
+        for one in scheduled_work.scheduled(ctx.dataset):
+            if str(one.id) == ctx.params["id"]:
+                ctx.trigger("set_view", {"view": one.view})
+                given = {**one.form, follow_jobs.FAULT: one.error}
+                ctx.prompt(f"{follow_jobs.URI}/{one.operator}", params=given)
+
     def remove_scheduled(self, ctx: Any) -> None:
-        """Take an operation that has failed off the list of what is scheduled."""
+        """Take an operation off the list of what is scheduled."""
         scheduled_work.remove(ctx.dataset, ctx.params["id"])
 
     def resume(self, ctx: Any) -> None:
@@ -157,7 +165,7 @@ class PipelinePanel(BasePanel):
         }
         if at_work != known:  # what has ended stays until a tick has told the App
             ctx.panel.set_state("working", sorted(at_work))
-        if at_work or scheduled.is_open(asked_for):
+        if at_work or scheduled.is_running(asked_for):
             timer = types.TimerView(interval=POLL, on_interval=self.on_tick)
             page.obj("timer", view=timer)
 

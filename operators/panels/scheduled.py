@@ -11,9 +11,15 @@ from fiftyone.operators import types
 from ...datasets.scheduled import FAILED, RUNNING, Scheduled
 from ...runs import Run
 from ...workflows.overview import Overview
-from ..follow_jobs import FAULT, FORMS
+from ..base import storable
+from ..follow_jobs import FORMS
 from . import layout
 
+AT_WORK = (
+    "`fiftyone delegated launch` works on it. *Remove* is for one whose launcher has died: it "
+    "takes it off this list, and does not end a launcher that is at work."
+)
+WAITS = "It begins when `fiftyone delegated launch` runs."
 VERBS = {operator: verb for verb, operator in FORMS.items()}
 
 
@@ -37,22 +43,21 @@ def add_scheduled(
         _add(card, one, panel)
 
 
-def is_open(listed: Sequence[Scheduled]) -> bool:
-    """Tell whether something of it will change by itself."""
-    return any(one.state != FAILED for one in listed)
+def is_running(listed: Sequence[Scheduled]) -> bool:
+    """Tell whether a launcher works on something of it."""
+    return any(one.state == RUNNING for one in listed)
 
 
 def _add(card: types.Object, one: Scheduled, panel: Any) -> None:
     name = one.operator.replace("_", " ").capitalize()
-    if one.state == RUNNING:
-        layout.text(card, f"**{name}** is carried out by `fiftyone delegated launch`.")
-        return
     if one.state != FAILED:
-        layout.text(card, f"**{name}** waits. It begins when `fiftyone delegated launch` runs.")
+        now = "is carried out" if one.state == RUNNING else "waits"
+        line = layout.row(card, f"**{name}** {now}")
+        layout.button(line, "Remove", panel.remove_scheduled, id=str(one.id))
+        layout.text(card, AT_WORK if one.state == RUNNING else WAITS)
         return
     line = layout.row(card, f"**{name}** failed")
-    given = {**one.form, FAULT: one.error}
-    layout.button(line, "Edit and retry", panel.open_form, operator=one.operator, given=given)
+    layout.button(line, "Edit and retry", panel.edit_scheduled, id=str(one.id))
     layout.button(line, "Remove", panel.remove_scheduled, id=str(one.id))
     card.view(
         layout.name_of(str(one.id), "error"), types.Error(label=one.error or "It says no more.")
@@ -60,13 +65,19 @@ def _add(card: types.Object, one: Scheduled, panel: Any) -> None:
 
 
 def _is_past(one: Scheduled, listed: Sequence[Scheduled], overview: Overview) -> bool:
-    """Tell whether the same was asked for again since, or a job says the same."""
-    if any(other.operator == one.operator and other.queued > one.queued for other in listed):
+    """Tell whether the same form was carried out or scheduled again since."""
+    form = storable(one.form)
+    same = (other for other in listed if other.operator == one.operator)
+    if any(
+        other.queued > one.queued and storable(other.form) == form and other.view == one.view
+        for other in same
+    ):
         return True
     verb = VERBS.get(one.operator)
     later = [run for run in overview.jobs if run.record.get("verb") == verb]
     later += overview.trainings if one.operator == "train_diffusion" else []
-    return any(_created(run) >= one.queued.replace(microsecond=0) for run in later)
+    since = one.queued.replace(microsecond=0)
+    return any(run.record.get("form") == form and _created(run) >= since for run in later)
 
 
 def _created(run: Run) -> datetime.datetime:

@@ -1,11 +1,16 @@
 """What was scheduled for ``fiftyone delegated launch`` is to be seen in the panel."""
 
+import dataclasses
+import datetime
 import shutil
+from types import SimpleNamespace
 
 import curadiff
+import fiftyone as fo
 import fiftyone.operators as foo
 import pytest
-from curadiff.datasets.scheduled import remove, scheduled
+from curadiff import runs
+from curadiff.datasets.scheduled import Scheduled, remove, scheduled
 from curadiff.operators.panels import scheduled as card
 from curadiff.operators.panels.pipeline import PipelinePanel
 from curadiff.workflows.overview import overview
@@ -36,7 +41,7 @@ def test_what_waits_and_what_has_failed_is_said_until_it_is_asked_for_again(plug
     train = "@curadiff/studio/train_diffusion"
     foo.execute_operator(train, context, request_delegation=True)
     assert "**Train diffusion** waits" in seen(one_gone)
-    assert card.is_open(scheduled(one_gone))
+    assert not card.is_running(scheduled(one_gone))
 
     DelegatedOperationService().execute_queued_operations(limit=1, log=False)
     failed = seen(one_gone)
@@ -45,7 +50,10 @@ def test_what_waits_and_what_has_failed_is_said_until_it_is_asked_for_again(plug
     assert "Edit and retry" in failed
     (stored,) = scheduled(one_gone)
     assert stored.form["steps"] == 3
-    assert not card.is_open([stored])
+    other = {**context, "params": {**context["params"], "steps": 4}}
+    foo.execute_operator(train, other, request_delegation=True)
+    assert "001.png does not exist" in seen(one_gone)  # of another form
+    remove(one_gone, str(scheduled(one_gone)[0].id))
 
     foo.execute_operator(train, context, request_delegation=True)
     again = seen(one_gone)
@@ -55,3 +63,53 @@ def test_what_waits_and_what_has_failed_is_said_until_it_is_asked_for_again(plug
     assert [one.state for one in scheduled(one_gone)] == ["queued"]
     DelegatedOperationService().delete_for_dataset(dataset_id=one_gone._doc.id)
     assert scheduled(one_gone) == []
+
+
+def test_a_failure_is_past_once_a_run_of_the_same_form_exists(home, one_gone):
+    when = datetime.datetime.now(datetime.UTC)
+    given = {"preset": "demo", "steps": 3}
+    failed = Scheduled(1, "train_diffusion", "failed", when, given, [], "gone")
+
+    def is_past():
+        trainings = runs.listing("train")
+        state = dataclasses.replace(overview(one_gone), trainings=trainings)
+        return card._is_past(failed, [failed], state)
+
+    run = runs.create("train", {})
+    for form, past in (({**given, "steps": 4}, False), (given, True)):
+        run.add(form=form)
+        assert is_past() is past
+
+
+def test_work_whose_launcher_has_died_can_be_removed(plugin, home, one_gone):
+    context = {"dataset": one_gone, "params": {"selection": "-", "preset": "demo", "steps": 3}}
+    foo.execute_operator("@curadiff/studio/train_diffusion", context, request_delegation=True)
+    (waits,) = scheduled(one_gone)
+    assert "Remove" in seen(one_gone)
+    DelegatedOperationService().set_running(waits.id)
+    (at_work,) = scheduled(one_gone)
+    assert card.is_running([at_work])
+    assert "does not end a launcher that is at work" in seen(one_gone)
+    assert "Remove" in seen(one_gone)
+    remove(one_gone, str(at_work.id))
+    assert scheduled(one_gone) == []
+
+
+def test_a_retry_begins_with_the_view_that_the_work_was_scheduled_on(plugin, home, one_gone):
+    view = one_gone.limit(7)
+    context = {"view": view, "params": {"selection": "-", "preset": "demo", "steps": 3}}
+    foo.execute_operator("@curadiff/studio/train_diffusion", context, request_delegation=True)
+    (stored,) = scheduled(one_gone)
+    asked = []
+    ctx = SimpleNamespace(
+        dataset=one_gone,
+        params={"id": str(stored.id)},
+        trigger=lambda name, params: asked.append((name, params["view"])),
+        prompt=lambda name, params: asked.append((name, params["steps"])),
+    )
+    PipelinePanel().edit_scheduled(ctx)
+    (_, stages), prompt = asked
+    assert asked[0][0] == "set_view"
+    assert fo.DatasetView._build(one_gone, stages).values("id") == view.values("id")
+    assert prompt == ("@curadiff/studio/train_diffusion", 3)
+    remove(one_gone, str(stored.id))
