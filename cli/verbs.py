@@ -6,9 +6,10 @@ import argparse
 import sys
 from pathlib import Path
 from shlex import quote
-from typing import Any
+from typing import Any, get_args
 
-from ..config import VERBS
+from ..config import VERBS, plain_type
+from ..config.select import Method
 from .flags import Parser, given_settings
 from .output import Answer
 
@@ -101,11 +102,8 @@ def preview(args: argparse.Namespace) -> Answer:
 
     settings = given_settings(args, VERBS["preview"])
     result = engine.preview(args.SOURCE, progress=not args.json, **settings)
-    same = [quote(args.SOURCE)]
-    for name in ("budget", "embed.encoder", "evaluate.encoder"):
-        if name in vars(args):
-            same += [f"--{name}", quote(vars(args)[name])]
-    return Answer(result, next=(f"curadiff study {' '.join(same)} --seeds 0 1 2 --dry-run",))
+    same = " ".join([quote(args.SOURCE), *_flags_of_both(args)])
+    return Answer(result, next=(f"curadiff study {same} --seeds 0 1 2 --dry-run",))
 
 
 def train(args: argparse.Namespace) -> Answer:
@@ -214,6 +212,32 @@ def completion(args: argparse.Namespace) -> None:
     print(script(command_line(), args.SHELL))
     if sys.stdout.isatty():
         print(f"curadiff: install this with: {INSTALL[args.SHELL]}", file=sys.stderr)
+
+
+def _flags_of_both(args: argparse.Namespace) -> list[str]:
+    """Return the flags that a preview was given and that a study has too, quoted for a shell.
+
+    Its name is left out, and so are arms that are a selection, a saved view or a tag: a study
+    reads these from a file.
+    """
+    known = ("full", *get_args(Method))
+    words: list[str] = []
+    for name, value in vars(args).items():
+        head, _, rest = name.partition(".")
+        mine, study = (VERBS[verb].model_fields.get(head) for verb in ("preview", "study"))
+        if mine is None or study is None or name == "name":
+            continue
+        if name == "arms" and not (value := [arm for arm in value if arm in known]):
+            continue
+        field = plain_type(mine).model_fields[rest] if rest else mine
+        flag = f"--{name}".replace("_", "-")
+        if plain_type(field) is bool and isinstance(value, bool):
+            words.append(flag if value else f"--no-{flag.removeprefix('--')}")
+        elif isinstance(value, list):
+            words += [flag, *map(quote, map(str, value))]
+        else:
+            words.append(f"{flag}={quote(str(value))}")
+    return words
 
 
 def _say_what_was_taken(source: str) -> None:

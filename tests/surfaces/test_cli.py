@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import shlex
 from types import SimpleNamespace
 
 import pytest
 from curadiff import diffusion, runs
-from curadiff.cli import flags, main
+from curadiff.cli import command_line, flags, main, verbs
 from curadiff.cli.app import ROOT, link_plugin
+from curadiff.cli.flags import given_settings
 from curadiff.cli.settings_file import merged
 from curadiff.common.errors import EnvironmentFault
 from curadiff.config import VERBS, StudySettings, TrainSettings, choices
+from curadiff.studies.preview import engine
 from curadiff.workflows.doctor import disk_of
 from curadiff.workflows.select_result import SelectResult
 
@@ -209,3 +212,22 @@ def test_jobs_are_stopped_and_resumed_like_trainings(capsys, home):
     runs.create("job", {}, name="work").set_status("finished")
     assert "work is not running (it is finished)" in said(capsys, "runs", "work", "--stop")[2]
     assert "has finished" in said(capsys, "runs", "work", "--resume")[2]
+
+
+def test_the_study_after_a_preview_is_of_what_was_previewed(monkeypatch):
+    monkeypatch.setattr(engine, "preview", lambda *given, **settings: None)
+    words = ["preview", "my photos", "--arms", "random", "kmeans", "a-tag", "--held-out", "0.3"]
+    words += ["--budget", "50", "--group-field", "the photographer", "--steps", "9"]
+    words += ["--embed.encoder", "builtin", "--no-select.report", "--evaluate.metrics", "vendi"]
+    words += ["--select.quotas", "round=4,other x=2", "--select.group-field", "label.label"]
+    given = command_line().parse(words)
+    (printed,) = verbs.preview(given).next
+    program, *following = shlex.split(printed)
+    study = command_line().parse(following)
+    same = given_settings(study, VERBS["study"])
+    assert (program, study.SOURCE) == ("curadiff", ["my photos"])
+    assert same.pop("seeds") == ["0", "1", "2"]
+    previewed = given_settings(given, VERBS["preview"])
+    del previewed["steps"]  # a preview's own
+    assert same == {**previewed, "arms": ["random", "kmeans"]}  # a tag is no arm of a study's flag
+    assert [arm.method for arm in StudySettings(**same).arms] == same["arms"]
