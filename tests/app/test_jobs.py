@@ -33,13 +33,20 @@ def test_a_job_embeds_in_its_own_process_and_says_what_it_did(home, dataset):
 
 
 @pytest.mark.skipif(not forking.POSSIBLE, reason="forks on Linux alone")
-def test_a_forked_job_works_in_the_database_that_it_was_started_with(home, dataset, monkeypatch):
+def test_a_forked_job_works_in_the_database_that_it_was_started_with(
+    home, dataset, monkeypatch, tmp_path
+):
+    (tmp_path / "tell_what_is_imported.py").write_text(
+        "import sys\nif 'fiftyone' in sys.modules:\n    print('FiftyOne is here')\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))  # of both: another one makes a process fresh
     with forking.kept(jobs.IMPORTS):
         with monkeypatch.context() as elsewhere:  # FiftyOne is imported for another database
             elsewhere.setenv("FIFTYONE_DATABASE_URI", "mongodb://127.0.0.1:1")
             elsewhere.setenv("FIFTYONE_DATABASE_NAME", "another")
             first = runs.create("job", {})
-            launch.start(first, launch.command("this")).wait(60)
+            launch.start(first, launch.command("tell_what_is_imported")).wait(60)
+            assert (first.path / "output.log").read_text() == "FiftyOne is here\n"
         run = jobs.prepare("embed", {"samples": dataset[:5]}, {"encoder": "builtin"})
         child = jobs._start(run)
         assert isinstance(child, forking.Forked)
