@@ -11,6 +11,7 @@ import pytest
 from curadiff import diffusion
 from curadiff.common.errors import DataError, RunError, SettingsError
 from curadiff.datasets import info, reading, selections, writing
+from curadiff.diffusion import manifest
 from curadiff.selectors.registry import METHODS, OWN_DENSITY
 from curadiff.workflows import selecting
 from PIL import Image
@@ -297,7 +298,13 @@ def test_from_training_to_linked_evaluation(embedded, home):
 
 
 def test_a_refused_training_leaves_its_name_free(dataset, home, monkeypatch):
-    monkeypatch.setattr(diffusion, "start", lambda run: run.set_status("finished", step=2))
+    def end_at_once(run):  # what a training begins from is all there
+        assert sorted(manifest.read(run)["paths"]) == sorted(dataset.values("filepath"))
+        assert run.settings["name"] == "mine"
+        assert run.record["dataset"] == dataset.name
+        run.set_status("finished", step=2)
+
+    monkeypatch.setattr(diffusion, "start", end_at_once)
     with pytest.raises(RunError, match="no run 'gone'"):
         curadiff.train(dataset, progress=False, name="mine", start_from="gone", **TRAIN)
     assert curadiff.train(dataset, progress=False, name="mine", **TRAIN).id == "mine"
