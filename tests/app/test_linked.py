@@ -51,6 +51,7 @@ def test_an_evaluation_without_coverage_says_what_to_do(dataset):
         uncovered(dataset, ["first"])
 
 
+@pytest.mark.slow  # half a minute
 @pytest.mark.app
 @pytest.mark.timeout(240)
 def test_pairs_and_uncovered_images_open_in_the_other_data_set(visit, dataset, made):
