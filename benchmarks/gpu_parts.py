@@ -62,19 +62,29 @@ def peak_of_card():
     return next((peak for name, peak in PEAK_BF16.items() if name in card), None)
 
 
+def arguments(network, toy):
+    """Arguments of `training.ours` and of the peers for a training of the study's size, or tiny."""
+    size, workers = ("tiny", 0) if toy else ("study", 8)
+    return SimpleNamespace(
+        gpu=not toy, size=size, network=network, precision="bf16", workers=workers
+    )
+
+
+def training_pictures(folder, toy):
+    """Write pictures to train on into a folder; return their paths."""
+    from training_peers import pictures
+
+    (folder / "pictures").mkdir()
+    return pictures(folder / "pictures", count=112 if toy else 192, size=48 if toy else 192)
+
+
 def train(network, report, folder, toy, *, compile_only=False, compiling=True):
     """Images per second of the variants of our training, and of the peer."""
     import training
-    from training_peers import diffusers_script, lucidrains_trainer, pictures
+    from training_peers import diffusers_script, lucidrains_trainer
 
     gpu = not toy
-    args = SimpleNamespace(
-        gpu=gpu, size="tiny" if toy else "study", network=network, precision="bf16", workers=0
-    )
-    if gpu:
-        args.workers = 8
-    (folder / "pictures").mkdir()
-    paths = pictures(folder / "pictures", count=112 if toy else 192, size=48 if toy else 192)
+    args, paths = arguments(network, toy), training_pictures(folder, toy)
     rounds, count = (1, 1) if toy or compile_only else (3, 20)
     variants = {"launched": "no"}
     if gpu:  # the most important first

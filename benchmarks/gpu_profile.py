@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 import statistics
 import time
-from types import SimpleNamespace
 
 import torch
-from gpu_parts import synchronize
+from gpu_parts import arguments, synchronize, training_pictures
 
 MOST = 30  # kernels of each network; the rest is summed up
 KINDS = {  # by what the name of a kernel has in it; the first that fits
@@ -32,18 +31,16 @@ def kind_of(kernel):
 def profile(report, folder, toy):
     """Milliseconds of a recorded step by kind of kernel, and of its slowest kernels."""
     import training
-    from training_peers import pictures
 
-    gpu = not toy
-    (folder / "pictures").mkdir()
-    paths = pictures(folder / "pictures", count=112 if toy else 192, size=48 if toy else 192)
+    gpu, paths = not toy, training_pictures(folder, toy)
     for network in ("unet2d", "lucidrains"):
-        args = SimpleNamespace(
-            gpu=gpu, size="tiny" if toy else "study", network=network, precision="bf16", workers=0
-        )
         compiled = "graphs" if gpu else "no"
         trainer, steps = training.ours(
-            args, folder / network, paths, compile=compiled, mixed_precision="bf16"
+            arguments(network, toy),
+            folder / network,
+            paths,
+            compile=compiled,
+            mixed_precision="bf16",
         )
         count = 1 if toy else 10
         steps(count)

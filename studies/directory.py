@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from .. import runs
-from ..common.errors import RunError, SettingsError
+from ..common.errors import SettingsError
 from ..config import StudySettings
 from ..runs import Lease, Run
 from . import planning, recorded
+from .opening import open_or_make
 
 MAY_CHANGE = ("arms", "seeds", "draws", "curve", "device", "parallel", "preview")
 """Settings that add, leave or redo trainings, or say where they are done."""
@@ -41,24 +41,14 @@ def open_study(config: StudySettings, known: Mapping[str, Any], folder: Path | N
         SettingsError: It exists with other settings, or is one of another data set or folder.
     """
     settings = config.model_dump(mode="json")
-    run = runs.run_named(config.name)
-    if not run.exists:
-        if run.path.exists() and not run.exists:
-            raise SettingsError(
-                f"name: {run.path} exists and is no study; choose another name, or move that "
-                "folder."
-            )
-        try:
-            with runs.making("study", settings, name=config.name) as new:
-                _note_source(new, known, folder)
-                new.add(revisions=planning.revised(config, {}))
-        except RunError:
-            if not run.exists:
-                raise
-        else:
-            return new
-    if run.kind != "study":  # it was there, or another process has just made it
-        raise SettingsError(f"name: {config.name} is a {run.kind} run; choose another name.")
+
+    def begin(run: Run) -> None:
+        _note_source(run, known, folder)
+        run.add(revisions=planning.revised(config, {}))
+
+    run, new = open_or_make("study", config, begin)
+    if new:
+        return run
     with Lease(run.path, name=OPENING, wait=PATIENCE):
         record = run.record
         if "dataset" in record:

@@ -60,7 +60,7 @@ def fuse(network: nn.Module) -> int:
         return 0
     fused = 0
     for module in network.modules():
-        if type(module) is ResnetBlock2D and _fusible(module):
+        if type(module) is ResnetBlock2D and is_plain(module):
             module.__class__ = FusedResnetBlock2D
         elif type(module) is nn.GroupNorm:
             module.__class__ = FusedGroupNorm
@@ -91,7 +91,8 @@ def why_not() -> str:
     return ""
 
 
-def _fusible(block: ResnetBlock2D) -> bool:
+def is_plain(block: ResnetBlock2D) -> bool:
+    """Tell whether a block keeps the size of its pictures and has SiLU."""
     plain = block.upsample is None and block.downsample is None
     return plain and isinstance(block.nonlinearity, nn.SiLU)
 

@@ -13,6 +13,8 @@ import torch.nn.functional as F
 from diffusers.models.resnet import ResnetBlock2D
 from torch import Tensor, nn
 
+from .fused import is_plain
+
 
 class LeanResnetBlock2D(ResnetBlock2D):
     """diffusers' block without up- or downsampling; the same values to rounding."""
@@ -38,11 +40,9 @@ def make_lean(network: nn.Module) -> None:
 
 def _usual(block: ResnetBlock2D) -> bool:
     return (
-        block.upsample is None
-        and block.downsample is None
+        is_plain(block)
         and block.time_emb_proj is not None
         and block.time_embedding_norm == "scale_shift"
         and not block.skip_time_act
         and block.output_scale_factor == 1
-        and isinstance(block.nonlinearity, nn.SiLU)
     )

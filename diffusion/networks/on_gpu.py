@@ -48,8 +48,7 @@ def prepare(
     network = network.to(device)
     if device.type != "cuda":
         return network
-    kernels = _kernels(name)
-    fused = kernels.fuse(unwrap(network)) if fusing and kernels is not None else 0
+    fused = _kernels(name).fuse(unwrap(network)) if fusing else 0
     if fused or compiled:
         return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return network

@@ -354,10 +354,8 @@ class Training:
         rate, precision = self.settings.learning_rate, self.accelerator.mixed_precision
         values = [f"--start-from {self.run.id}"] if good else []
         values.append(f"--learning-rate {rate / 3:.1g}")
-        was, cause = (
-            f"learning_rate was {rate:g}",
-            "The learning rate is too high for this training",
-        )
+        was = f"learning_rate was {rate:g}"
+        cause = "The learning rate is too high for this training"
         if precision != "no":
             values.append("--mixed-precision no")
             cause += ", or its number format too coarse"

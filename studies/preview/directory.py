@@ -11,6 +11,7 @@ from ...config import ArmSettings, PreviewSettings, settings_of
 from ...datasets import reading
 from ...runs import Run
 from .. import frozen_images, splitting
+from ..opening import open_or_make
 from ..recorded import budget_is_free, differences, in_force
 from .arms import OwnArms
 
@@ -30,23 +31,9 @@ def open_preview(config: PreviewSettings, known: Mapping[str, Any]) -> Run:
         SettingsError: It exists with other settings, of another data set, or is something else.
     """
     settings = config.model_dump(mode="json")
-    run = runs.run_named(config.name)
-    if not run.exists:
-        if run.path.exists() and not run.exists:
-            raise SettingsError(
-                f"name: {run.path} exists and is no preview; choose another name, or move that "
-                "folder."
-            )
-        try:
-            with runs.making("preview", settings, name=config.name) as new:
-                note_settings(new, config, known)
-        except RunError:
-            if not run.exists:
-                raise
-        else:
-            return new
-    if run.kind != "preview":  # it was there, or another process has just made it
-        raise SettingsError(f"name: {config.name} is a {run.kind} run; choose another name.")
+    run, new = open_or_make("preview", config, lambda run: note_settings(run, config, known))
+    if new:
+        return run
     _check_dataset(config.name, run.record, known)
     before = settings_of(PreviewSettings, run, in_force(run.settings)).model_dump(mode="json")
     free = (*MAY_CHANGE, "budget") if budget_is_free(run) else MAY_CHANGE

@@ -1,5 +1,7 @@
 """Fused norms, computed by Triton's interpreter; test_gpu.py has the GPU."""
 
+from operator import attrgetter
+
 import pytest
 import torch
 from curadiff.config import TrainSettings
@@ -93,24 +95,32 @@ def test_a_fused_network_has_the_state_dict_and_on_a_cpu_the_values_of_a_plain_o
 
 
 @pytest.mark.parametrize(
+    ("settings", "kernels", "kind", "weight"),
+    [
+        ({}, "fused", "FusedResnetBlock2D", "inner.conv_out.weight"),
+        ({"network": "lucidrains"}, "fused_lucidrains", "FusedResidual", "init_conv.weight"),
+    ],
+    ids=["unet2d", "lucidrains"],
+)
+@pytest.mark.parametrize(
     ("half", "compiled", "fused"),
     [(True, False, True), (False, False, False), (True, True, False), (False, True, False)],
 )
 def test_only_what_computes_in_half_precision_uncompiled_is_fused(
-    monkeypatch, half, compiled, fused
+    monkeypatch, settings, kernels, kind, weight, half, compiled, fused
 ):
     """With a device that is called a GPU, and a network that stays where it is."""
-    built = network.build(TrainSettings(image_size=16, base_channels=16, multipliers="1-2"))
-    monkeypatch.setattr("curadiff.diffusion.networks.fused.why_not", lambda: "")
+    size = {"image_size": 16, "base_channels": 16, "multipliers": "1-2"}
+    built = network.build(TrainSettings(**size, **settings))
+    monkeypatch.setattr(f"curadiff.diffusion.networks.{kernels}.why_not", lambda: "")
     move = built.to
     monkeypatch.setattr(
         built, "to", lambda *where, **order: built if where else move(**order), raising=False
     )
     prepared = on_gpu.prepare(built, torch.device("cuda"), half=half, compiled=compiled)
-    kinds = {type(module).__name__ for module in prepared.modules()}
-    assert ("FusedResnetBlock2D" in kinds) == fused
-    weight = prepared.inner.conv_out.weight
-    assert weight.is_contiguous(memory_format=torch.channels_last) == (fused or compiled)
+    assert (kind in {type(module).__name__ for module in prepared.modules()}) == fused
+    in_order = attrgetter(weight)(prepared).is_contiguous(memory_format=torch.channels_last)
+    assert in_order == (fused or compiled)
 
 
 def test_a_network_of_which_nothing_is_fused_stays_in_pytorchs_order(monkeypatch):
@@ -118,7 +128,7 @@ def test_a_network_of_which_nothing_is_fused_stays_in_pytorchs_order(monkeypatch
 
     built = network.build(TrainSettings(image_size=16, base_channels=16, multipliers="1-2"))
     monkeypatch.setattr(fused, "why_not", lambda: "")
-    monkeypatch.setattr(fused, "_fusible", lambda block: False)
+    monkeypatch.setattr(fused, "is_plain", lambda block: False)
     monkeypatch.setattr(torch.nn, "GroupNorm", type(None))
     monkeypatch.setattr(built, "to", lambda *where, **order: built if where else 1 / 0)
     assert on_gpu.prepare(built, torch.device("cuda"), half=True) is built

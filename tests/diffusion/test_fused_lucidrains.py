@@ -128,27 +128,6 @@ def test_a_fused_network_has_the_state_dict_and_on_a_cpu_the_values_of_a_plain_o
     assert (plain(x, t) == other(x, t)).all()
 
 
-@pytest.mark.parametrize(
-    ("half", "compiled", "fused"),
-    [(True, False, True), (False, False, False), (True, True, False), (False, True, False)],
-)
-def test_only_what_computes_in_half_precision_uncompiled_is_fused(
-    monkeypatch, half, compiled, fused
-):
-    """With a device that is called a GPU, and a network that stays where it is."""
-    built = network.build(TrainSettings(**SMALL))
-    monkeypatch.setattr(fused_lucidrains, "why_not", lambda: "")
-    move = built.to
-    monkeypatch.setattr(
-        built, "to", lambda *where, **order: built if where else move(**order), raising=False
-    )
-    prepared = on_gpu.prepare(built, torch.device("cuda"), half=half, compiled=compiled)
-    kinds = {type(module).__name__ for module in prepared.modules()}
-    assert ("FusedResidual" in kinds) == fused
-    weight = prepared.init_conv.weight
-    assert weight.is_contiguous(memory_format=torch.channels_last) == (fused or compiled)
-
-
 def test_halving_by_a_convolution_of_2x2_pixels_is_that_of_unshuffled_ones(monkeypatch):
     monkeypatch.setattr(fused_lucidrains, "can_fuse", lambda x: True)
     plain = nn.Sequential(lucidrains.halve(6, 10)).double()
