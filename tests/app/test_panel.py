@@ -35,7 +35,9 @@ OVERLAPPING = """() => {
     const left = title.getBoundingClientRect().left - 40;
     const pieces = [...document.querySelectorAll('button, p, code')].filter((one) => {
         const box = one.getBoundingClientRect();
-        return box.left > left && box.top > 90 && box.width;
+        // notifications of the App pass over every panel for seconds
+        const passing = one.closest('.notistack-SnackbarContainer');
+        return box.left > left && box.top > 90 && box.width && !passing;
     });
     const faults = [];
     for (const one of pieces) {
