@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..config import VERBS
-from ..config.study import SAID_ELSEWHERE
+from ..config.sections import ELSEWHERE
 from ..version import __version__
 from . import verbs
 from .clean_command import clean
@@ -28,9 +28,6 @@ DATASET = {
 RUN = {"metavar": "RUN", "help": "id or folder of a run"}
 ESTIMATE = {**SWITCH, "help": "say what it would take, after some steps, and start nothing"}
 EITHER = "DATASET[:VIEW], ./FOLDER or ./SHARDS"
-_SELECT = {f"select.{name}" for name in SAID_ELSEWHERE} | {"embed.to_shards"}
-ELSEWHERE = {"study": {*_SELECT, "train.name", "train.seed", "evaluate.key"}, "preview": _SELECT}
-"""Settings that a study and a preview take from their arms, seeds, budget and names."""
 
 
 def add_commands(parser: Parser) -> None:

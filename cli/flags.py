@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import argparse
 import re
+import shutil
 import sys
-from collections.abc import Collection
+import textwrap
+from collections.abc import Collection, Mapping
 from typing import Any, NoReturn
 
 from ..common.errors import nearest
 from ..config import Settings, alone, choices, limit_texts, plain_type
+from ..config.sections import FIRST, TITLES, section_of, section_titles
 from ..config.signatures import annotation
 
 NUMBERS = {"int": "N", "float": "X"}
@@ -28,8 +31,22 @@ class _Words(argparse.Action):
         setattr(namespace, self.dest, [word for word in words if word])
 
 
+class _HelpAll(argparse.Action):
+    """Prints the help of every flag."""
+
+    def __init__(self, option_strings: Any, dest: str, **options: Any) -> None:
+        super().__init__(option_strings, argparse.SUPPRESS, nargs=0, **options)
+
+    def __call__(self, parser: Any, namespace: Any, values: Any, flag: str | None = None) -> None:
+        print(parser.format_all(), end="")
+        parser.exit()
+
+
 class Parser(argparse.ArgumentParser):
-    """An argument parser that says what was meant, and raises nothing else."""
+    """An argument parser that says what was meant, and raises nothing else.
+
+    Its help explains the settings that stand first in the App's forms, and names the others.
+    """
 
     def __init__(self, **options: Any) -> None:
         options.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
@@ -53,6 +70,31 @@ class Parser(argparse.ArgumentParser):
             )
         print(f"curadiff: {message}\nSee: {self.prog} --help", file=sys.stderr)
         raise SystemExit(2)
+
+    def format_help(self) -> str:
+        """Return the help: folded flags are named only."""
+        return self._formatted(everything=False)
+
+    def format_all(self) -> str:
+        """Return the help of every flag, under their titles."""
+        return self._formatted(everything=True)
+
+    def _formatted(self, *, everything: bool) -> str:
+        formatter = self._get_formatter()
+        formatter.add_usage(self.usage, self._actions, self._mutually_exclusive_groups)
+        formatter.add_text(self.description)
+        for group in self._action_groups:
+            shown = [a for a in group._group_actions if everything or not hasattr(a, "folded")]
+            formatter.start_section(group.title)
+            formatter.add_text(group.description)
+            formatter.add_arguments(shown)
+            formatter.end_section()
+        folded = [] if everything else _folded_lines(self._action_groups)
+        if folded:
+            formatter.start_section(f"other settings ({self.prog} --help-all explains them)")
+            formatter.add_text("\n".join(folded))
+            formatter.end_section()
+        return formatter.format_help()
 
     def parse(self, words: list[str]) -> argparse.Namespace:
         """Parse all words; an unknown flag is answered with the nearest known one."""
@@ -83,11 +125,7 @@ class RootParser(Parser):
 
 
 def add_settings(
-    parser: argparse.ArgumentParser,
-    model: type[Settings],
-    prefix: str = "",
-    *,
-    hidden: Collection[str] = (),
+    parser: argparse.ArgumentParser, model: type[Settings], *, hidden: Collection[str] = ()
 ) -> None:
     """Add one flag per setting; the settings of another verb inside get a dotted prefix.
 
@@ -97,32 +135,97 @@ def add_settings(
     Args:
         parser: The command.
         model: Its settings.
-        prefix: Put before every name.
         hidden: Dotted names that the help does not list.
     """
-    group = parser.add_argument_group(f"settings of {prefix.rstrip('.')}" if prefix else "settings")
+    first = parser.add_argument_group("settings")
+    _add_flags(parser, model, "", first, FIRST.get(model.verb, ()), hidden)
+    folds = any(hasattr(action, "folded") for action in parser._actions)
+    about = "explain all settings and exit" if folds else argparse.SUPPRESS
+    parser.add_argument("--help-all", action=_HelpAll, help=about)
+
+
+def _add_flags(
+    parser: argparse.ArgumentParser,
+    model: type[Settings],
+    prefix: str,
+    first: argparse._ArgumentGroup,
+    also_first: Collection[str],
+    hidden: Collection[str],
+) -> None:
+    """Add the flags of one model to the first ones, or to the group of their section."""
+    title = TITLES.get(model.verb, "") if prefix else ""
+    titles: Mapping[str | None, str] = {
+        None: title,
+        **{one: f"{title}: {one.lower()}" if title else one for one in section_titles(model.verb)},
+    }
+    groups = {one: parser.add_argument_group(titles[one]) for one in titles}
+    inside: dict[str, type[Settings]] = {}
     for name, field in model.model_fields.items():
         inner = plain_type(field)
         if isinstance(inner, type) and issubclass(inner, Settings):
-            add_settings(parser, inner, f"{prefix}{name}.", hidden=hidden)
+            inside[name] = inner
             continue
-        options: dict[str, Any] = {
-            "dest": f"{prefix}{name}",
-            "default": argparse.SUPPRESS,
-            "help": argparse.SUPPRESS if f"{prefix}{name}" in hidden else _help(field),
-        }
-        if inner is bool:
-            options["action"] = argparse.BooleanOptionalAction
-        elif inner in (list, tuple):
-            options |= {"nargs": "+", "metavar": name.rstrip("s").upper()}
-            if name not in VERBATIM:
-                options["action"] = _Words
-        else:
-            options["metavar"] = _placeholder(name, field)
-            if (word := alone(field)) is not None:
-                options |= {"nargs": "?", "const": word}
-        action = group.add_argument(f"--{prefix}{name}".replace("_", "-"), **options)
-        action.field = field  # pyright: ignore[reportAttributeAccessIssue]: read by completion
+        dotted, section = f"{prefix}{name}", section_of(model, name)
+        folded = dotted not in also_first and bool(prefix or section)
+        options = _options(name, dotted, field)
+        if dotted in hidden:
+            options["help"] = argparse.SUPPRESS
+        group = groups[section] if folded else first
+        action: Any = group.add_argument(f"--{dotted}".replace("_", "-"), **options)
+        action.field = field  # read by completion
+        if folded:
+            action.folded = title or section
+    for name, inner in inside.items():
+        _add_flags(parser, inner, f"{prefix}{name}.", first, also_first, hidden)
+
+
+def _options(name: str, dotted: str, field: Any) -> dict[str, Any]:
+    """Return how argparse reads a setting's flag."""
+    inner = plain_type(field)
+    options: dict[str, Any] = {
+        "dest": dotted,
+        "default": argparse.SUPPRESS,
+        "help": _help(field),
+    }
+    if inner is bool:
+        options["action"] = argparse.BooleanOptionalAction
+    elif inner in (list, tuple):
+        options |= {"nargs": "+", "metavar": _singular(name).upper()}
+        if name not in VERBATIM:
+            options["action"] = _Words
+    else:
+        options["metavar"] = _placeholder(name, field)
+        if (word := alone(field)) is not None:
+            options |= {"nargs": "?", "const": word}
+    return options
+
+
+def _singular(name: str) -> str:
+    return name.removesuffix("es" if name.endswith("sses") else "s")
+
+
+def _folded_lines(groups: Collection[argparse._ArgumentGroup]) -> list[str]:
+    """Name the flags that are folded, a line or more per title: ``--train.layers, .network``."""
+    named: dict[str, list[str]] = {}
+    for action in (action for group in groups for action in group._group_actions):
+        title = getattr(action, "folded", None)
+        if title is None or action.help == argparse.SUPPRESS:
+            continue
+        flags, flag = named.setdefault(title, []), action.option_strings[0]
+        flags.append(f".{flag.partition('.')[2]}" if flags and "." in flag else flag)
+    column = max(map(len, named), default=0) + 2
+    width = min(shutil.get_terminal_size().columns, 100) - 4
+    return [
+        line
+        for title, flags in named.items()
+        for line in textwrap.wrap(
+            ", ".join(flags),
+            width,
+            initial_indent=title.ljust(column),
+            subsequent_indent=" " * column,
+            break_on_hyphens=False,
+        )
+    ]
 
 
 def given_settings(parsed: argparse.Namespace, model: type[Settings]) -> dict[str, Any]:

@@ -19,7 +19,7 @@ class GenerateSettings(Settings):
 
     verb: ClassVar[str] = "generate"
 
-    count: int = setting(1000, "How many images.", ge=1)
+    count: int = setting(1000, "How many images to draw.", ge=1)
     sampler: Literal["ddim", "ddpm", "dpm-solver++", "heun"] = setting(
         "ddim", "Sampling algorithm."
     )

@@ -164,7 +164,7 @@ class TrainOptions(TypedDict, total=False):
     name: str | None
     """Name of the run; by default the date and time."""
     preset: Literal['lightly-2023', 'fast', 'small-data', 'cpu-small', 'demo']
-    """Values for all settings that are not given. [default: 'lightly-2023']"""
+    """Values for all training settings that are not given. [default: 'lightly-2023']"""
     network: Literal['unet2d', 'lucidrains', 'analytic']
     """Network: diffusers' UNet2DModel; that of denoising-diffusion-pytorch 1.9.4, which cannot be opened as a diffusers pipeline; or analytic, which is not trained: it mixes the training images by their closed-form posterior, for a preview. [default: 'unet2d']"""
     decide_size: int
@@ -256,7 +256,7 @@ class GenerateOptions(TypedDict, total=False):
     """Settings of ``generate``; see `GenerateSettings`."""
 
     count: int
-    """How many images. [>= 1; default: 1000]"""
+    """How many images to draw. [>= 1; default: 1000]"""
     sampler: Literal['ddim', 'ddpm', 'dpm-solver++', 'heun']
     """Sampling algorithm. [default: 'ddim']"""
     steps: int

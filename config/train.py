@@ -104,7 +104,7 @@ class TrainSettings(Settings):
 
     name: str | None = setting(None, "Name of the run; by default the date and time.")
     preset: Literal["lightly-2023", "fast", "small-data", "cpu-small", "demo"] = setting(
-        "lightly-2023", "Values for all settings that are not given."
+        "lightly-2023", "Values for all training settings that are not given."
     )
     network: Literal["unet2d", "lucidrains", "analytic"] = setting(
         "unet2d",

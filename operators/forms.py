@@ -15,6 +15,7 @@ from fiftyone.operators import types
 from pydantic.fields import FieldInfo
 
 from ..config import Settings, choices, faults, limits, plain_type
+from ..config.sections import TITLES, section_of, section_titles
 from .form_values import (
     BY_PRESET,
     effective_settings,
@@ -25,7 +26,7 @@ from .form_values import (
     refused_settings,
     with_presets,
 )
-from .sections import TITLES, key_of_section, section_of, section_titles, without_sections
+from .sections import key_of_section, without_sections
 
 LIMITS = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than"}
 METHODS = {
@@ -138,7 +139,7 @@ def _add_fields(
     for name, field in fields.items():
         if name in groups:
             continue
-        section = section_of(model.verb, name, advanced=_advanced(field))
+        section = section_of(model, name)
         if section is None:
             _add_field(form, name, field, effective, options, f"{prefix}{name}")
         else:
@@ -271,8 +272,3 @@ def _typed(value: Any) -> Any:
     if isinstance(value, bool | int | float | str) or value is None:
         return value
     return str(value)
-
-
-def _advanced(field: FieldInfo) -> bool:
-    extra = field.json_schema_extra
-    return isinstance(extra, dict) and bool(extra.get("advanced"))

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from fiftyone.operators import types
 
 from ..config import PreviewSettings, Settings
-from ..config.study import SAID_ELSEWHERE
+from ..config.sections import ELSEWHERE
 from ..datasets.selections import selection_names
 from ..studies.preview import LABEL
 from . import checks, defaults, form_values, forms, suggestions
@@ -20,13 +20,6 @@ from .base import (
     check_described,
     start_job,
 )
-
-FROM_ARMS = (
-    *(f"select.{name}" for name in sorted(SAID_ELSEWHERE)),
-    "embed.to_shards",
-    "evaluate.key",
-)
-"""Settings of a preview's steps that its arms and name decide."""
 
 
 class PreviewSelections(BaseOperator):
@@ -52,7 +45,7 @@ class PreviewSelections(BaseOperator):
             form,
             PreviewSettings,
             ctx.params,
-            leave_out=(*FROM_ARMS, *form_values.settings_refused_here(PreviewSettings)),
+            leave_out=(*ELSEWHERE["preview"], *form_values.settings_refused_here(PreviewSettings)),
             defaults=defaults_here,
             errors=checks.encoders_of_steps(values),
             menus=suggestions.plan_menus(ctx.dataset),

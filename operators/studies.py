@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from fiftyone.operators import types
 
 from ..config import Settings, StudySettings
-from ..config.study import SAID_ELSEWHERE
+from ..config.sections import ELSEWHERE
 from ..workflows import estimating
 from . import checks, defaults, form_values, forms, suggestions
 from .base import (
@@ -23,14 +23,6 @@ from .training import offer_to_measure
 
 NO_FORM = ("trainer", "command", "captions")
 """Settings of a program of the user's: for files, the shell and Python, whatever the App allows."""
-FROM_PLAN = (
-    *(f"select.{name}" for name in sorted(SAID_ELSEWHERE)),
-    "embed.to_shards",
-    "train.name",
-    "train.seed",
-    "evaluate.key",
-)
-"""Settings of a study's steps that its arms, seeds and name decide."""
 
 
 class RunStudy(BaseOperator):
@@ -58,7 +50,11 @@ class RunStudy(BaseOperator):
             form,
             StudySettings,
             ctx.params,
-            leave_out=(*FROM_PLAN, *NO_FORM, *form_values.settings_refused_here(StudySettings)),
+            leave_out=(
+                *ELSEWHERE["study"],
+                *NO_FORM,
+                *form_values.settings_refused_here(StudySettings),
+            ),
             defaults=defaults_here,
             errors=checks.studying(size, values),
             menus=suggestions.plan_menus(ctx.dataset),

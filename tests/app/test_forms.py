@@ -4,6 +4,7 @@ import pytest
 from curadiff import config
 from curadiff.common.errors import SettingsError
 from curadiff.config import VERBS
+from curadiff.config.sections import SECTIONS
 from curadiff.operators import form_values, forms, sections
 from fiftyone.operators import types
 
@@ -109,7 +110,7 @@ def test_choices_are_a_menu_and_limits_are_said():
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_sections_name_settings_that_there_are_each_once(verb):
-    listed = [name for names in sections.SECTIONS.get(verb, {}).values() for name in names]
+    listed = [name for names in SECTIONS.get(verb, {}).values() for name in names]
     assert len(listed) == len(set(listed))
     assert set(listed) <= set(VERBS[verb].model_fields)
 

@@ -61,7 +61,7 @@ def test_every_command_has_an_example():
 
 def test_study_help_lists_no_setting_that_a_study_takes_from_elsewhere(capsys):
     with pytest.raises(SystemExit):
-        cli.main(["study", "--help"])
+        cli.main(["study", "--help-all"])
     shown = capsys.readouterr().out
     for refused in ("--select.method", "--select.budget", "--train.seed", "--train.name"):
         assert refused not in shown

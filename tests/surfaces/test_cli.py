@@ -69,7 +69,7 @@ def test_a_wrong_command_is_answered_with_the_nearest(capsys):
 @pytest.mark.parametrize("verb", sorted(VERBS))
 def test_help_shows_choices_and_no_empty_defaults(verb, capsys):
     with pytest.raises(SystemExit):
-        main([verb, "--help"])
+        main([verb, "--help-all"])
     shown = capsys.readouterr().out
     assert "TEXT" not in shown.replace("--text TEXT", "")
     for name, field in VERBS[verb].model_fields.items():

@@ -46,7 +46,7 @@ def test_every_setting_has_a_flag_and_help(verb, name, capsys):
     assert field.description
     assert field.description.endswith((".", ")", "FUNCTION."))
     with pytest.raises(SystemExit):
-        cli.main([verb, "--help"])
+        cli.main([verb, "--help-all"])
     shown = capsys.readouterr().out.replace("\n", " ").replace(",", " ") + " "
     assert f"{flag(name)} " in shown
 
