@@ -131,7 +131,6 @@ def test_two_trainings_at_once_do_not_meet(prepared, weights):
     assert weights(a) == weights(b)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     ("given", "gpus", "shares"),
     [
@@ -189,7 +188,6 @@ def test_processes_that_accelerate_did_not_start_are_missed(prepared):
         train_here(prepared("two", processes=2))
 
 
-@pytest.mark.slow
 def test_a_batch_that_cannot_be_shared_is_refused(tiny):
     from curadiff.diffusion.train.engine import check_processes
 

@@ -12,6 +12,8 @@ from curadiff.diffusion import change, start, stop, train_here
 from curadiff.diffusion.train import checkpoint
 from PIL import Image
 
+FEW_IMPORTS = {"network": "lucidrains", "layers": 2}  # for what starts afresh: no diffusers
+
 
 def until_running(run, seconds=90):
     end = time.monotonic() + seconds
@@ -189,7 +191,7 @@ def test_accumulated_parts_make_the_same_step(prepared):
 
 
 def test_a_process_of_its_own_trains_and_stops_on_request(prepared):
-    run = prepared("one", steps=100_000, checkpoint_every=100_000)
+    run = prepared("one", **FEW_IMPORTS, steps=100_000, checkpoint_every=100_000)
     process = start(run)
     try:
         until_running(run)
