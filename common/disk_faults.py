@@ -81,6 +81,15 @@ def number_of(fault: BaseException) -> int | None:
     return int(said[1]) if said else None
 
 
+def is_full(fault: BaseException | None) -> bool:
+    """Tell whether a disk without room is what was raised, or why that was raised."""
+    while fault is not None:
+        if isinstance(fault, DiskFull) or number_of(fault) in FULL:
+            return True
+        fault = fault.__cause__
+    return False
+
+
 def _cause(fault: BaseException) -> BaseException:
     """Return what a sentence was made of, such as that of a file in a folder."""
     return fault.__cause__ if isinstance(fault, RunError) and fault.__cause__ else fault

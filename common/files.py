@@ -26,6 +26,7 @@ from .errors import RunError
 
 TEMPORARY = ".tmp-"
 UNSEEN = 24 * 3600.0  # seconds until what a process elsewhere has left is taken for abandoned
+ROOM = 1 << 20  # bytes without which a disk is full
 SEAL = re.compile(rb',\n "checksum": "([0-9a-f]{32})"\n}\n\Z')
 
 OWN = re.compile(rf"{re.escape(TEMPORARY)}[0-9a-f]{{12}}\.\d+\.\w*\.\d+-")
@@ -179,6 +180,23 @@ def ensure_folder(folder: Path) -> None:
         raise RunError(
             f"could not make {folder}: {fault.strerror}; give a folder that you can write to."
         ) from fault
+
+
+def check_room(folder: Path) -> None:
+    """Make sure that a small file finds room in a folder, by writing and deleting one.
+
+    Raises:
+        RunError: It does not, or nothing can be written there.
+    """
+    probe = temporary(folder / "room")
+    try:
+        with probe.open("wb") as file:
+            file.write(bytes(ROOM))
+            os.fsync(file.fileno())
+    except OSError as fault:
+        raise_in_words(folder, fault, probe)
+    finally:
+        remove(probe)
 
 
 def link_or_copy(source: Path, target: Path) -> None:

@@ -11,6 +11,7 @@ from ..common.errors import RunError, Stopped
 from ..config import VERBS, RateServeSettings, given_settings
 from ..datasets.database import lost_in_words
 from ..runs import Lease, Run
+from ..runs.failure import note_failure
 from ..workflows.conditions import about_left_out
 from ..workflows.progress import Report
 from . import jobs
@@ -44,8 +45,7 @@ def carry_out(run: Run, report: Report | None = None) -> Any:
             run.set_status("stopped", message="stopped", eta_seconds=None)
             raise
         except Exception as fault:
-            error = str(fault) or type(fault).__name__
-            run.set_status("failed", error=error, message=error, eta_seconds=None)
+            note_failure(run, fault, eta_seconds=None)
             raise
         run.set_status(
             "finished", message=outcome.pop("message"), outcome=outcome, eta_seconds=None

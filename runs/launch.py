@@ -13,6 +13,7 @@ from ..common.errors import RunError
 from ..common.files import write_json
 from ..common.process import Process
 from . import environment, forking, lease
+from .failure import note_failure
 from .forking import BOOTSTRAP, Child
 from .run import ACTIVE, PROCESS, Run
 
@@ -99,7 +100,7 @@ def start_held(run: Run, words: Sequence[str], *, env: Mapping[str, str] | None 
         child = _spawn(run, words, env or {})
     except OSError as fault:
         error = f"could not start {words[0]}: {fault.strerror or fault}."
-        run.set_status("failed", error=error, message=error)
+        note_failure(run, fault, error=error)
         raise RunError(f"{run.id}: {error}") from fault
     except KeyboardInterrupt:  # while a server imports, which takes seconds
         run.set_status("stopped", message="stopped")

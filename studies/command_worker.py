@@ -7,8 +7,9 @@ import sys
 import time
 from pathlib import Path
 
-from ..common.errors import CuradiffError
+from ..common.errors import CuradiffError, RunError
 from ..runs import Lease, Run, StopRequest, environment
+from ..runs.failure import note_failure
 from .command_training import words_of
 
 LOOK = 0.2  # seconds between two looks at the program
@@ -33,13 +34,15 @@ def work(run: Run) -> str:
                 words, cwd=run.path, stdin=subprocess.DEVNULL, env=environment.of_child({})
             )
         except OSError as fault:
-            return _failed(run, f"could not start {words[0]}: {fault.strerror}.")
+            note_failure(run, fault, error=f"could not start {words[0]}: {fault.strerror}.")
+            return "failed"
         status = _until_ended(run, program, request)
         if request.received:
             run.set_status("stopped", message="stopped")
             return "stopped"
         if status:
-            return _failed(run, f"{words[0]} ended with exit status {status}")
+            note_failure(run, RunError(f"{words[0]} ended with exit status {status}"))
+            return "failed"
         steps = run.settings["steps"]
         seen = steps * run.settings["batch_size"]
         run.set_status(
@@ -63,11 +66,6 @@ def _until_ended(run: Run, program: subprocess.Popen, request: StopRequest) -> i
         if now - beat > BEAT:
             beat = now
             run.set_status("running")
-
-
-def _failed(run: Run, error: str) -> str:
-    run.set_status("failed", error=error, message=error)
-    return "failed"
 
 
 def main(words: list[str]) -> int:

@@ -89,8 +89,7 @@ def study(
             leads.set_status("stopped", message="stopped", error=None, eta_seconds=None)
             raise Stopped(message) from None
         except BaseException as fault:
-            error = str(fault) or type(fault).__name__
-            leads.set_status("failed", error=error, eta_seconds=None)
+            leads.note_failure(fault)
             raise
         leads.set_status("finished", message="finished", report=str(result.report), eta_seconds=0)
     return result

@@ -7,12 +7,14 @@ one that sees the same directory.
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from types import TracebackType
 from typing import Any, Self
 
 from ..common import process
+from ..common.errors import CuradiffError
 from ..runs import Busy, Lease, Run, make_folder
+from ..runs.failure import note_failure
 from ..runs.lease import holder
 from .planning import Cell
 
@@ -110,3 +112,9 @@ class Leadership:
         """Write the study's status, if this process leads."""
         if self.lead():
             self.run.set_status(state, **values)
+
+    def note_failure(self, fault: BaseException) -> None:
+        """Write why the study fails, if this process leads; see `failure.note_failure`."""
+        with suppress(CuradiffError):
+            if self.lead():
+                note_failure(self.run, fault, eta_seconds=None)

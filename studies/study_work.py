@@ -10,8 +10,8 @@ from typing import Any
 
 from .. import runs
 from .. import version as our
-from ..common.disk_faults import FULL
-from ..common.errors import CuradiffError, DiskFull, EnvironmentFault, RunError, Stopped
+from ..common.disk_faults import FULL, is_full
+from ..common.errors import CuradiffError, EnvironmentFault, RunError, Stopped
 from ..common.keys import generated_dataset, versioned
 from ..config import StudySettings
 from ..datasets import reading
@@ -172,9 +172,11 @@ class StudyWork:
             with lost_in_words(refusals=FULL):
                 worker.start(coming)
                 outcome = worker.outcome(cell, began=began)
-        except (Stopped, EnvironmentFault, DiskFull):  # no fault of this training
+        except (Stopped, EnvironmentFault):  # no fault of this training
             raise
         except Exception as fault:
+            if is_full(fault):  # every other training would fail of it too
+                raise
             self.failures[cell.key] = fault
             worker.meter.fail(cell)
             tell(self.progress, f"{cell.key} failed: {fault}")

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import resource
 import shutil
 import socket
 import subprocess
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from datetime import timedelta
 from importlib.util import find_spec
 from pathlib import Path
@@ -133,6 +135,22 @@ def home(tmp_path, monkeypatch) -> Path:
     """A home of this test's own, for tests that look at what runs there are."""
     monkeypatch.setenv("CURADIFF_HOME", str(tmp_path / "home"))
     return tmp_path / "home"
+
+
+@pytest.fixture(scope="session")
+def little_room() -> Callable[..., AbstractContextManager[None]]:
+    """Let no file of this process become larger, as on a disk that is full."""
+
+    @contextmanager
+    def little_room(size: int = 4096) -> Iterator[None]:
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+    return little_room
 
 
 def draw(path: Path, number: int, size: tuple[int, int] = (40, 48)) -> Path:

@@ -18,6 +18,7 @@ from ..datasets.database import lost_in_words
 from ..datasets.selection_images import SelectionImages, selection_images
 from ..diffusion.train.patience import PATIENCE
 from ..runs import Run, launch
+from ..runs.failure import failure
 from .estimating import warn_without_gpu
 from .over_shards.sources import refuse
 from .progress import Progress, Report, reporting, tell
@@ -303,9 +304,9 @@ def follow(run: Run, *, progress: Progress = True, stop_on_interrupt: bool = Tru
     why = status.get("error") or "its process ended without a word"
     message = f"{run.id} {status['state']}: {why} (log: {run.path / 'output.log'})"
     if run.kind != "train" or (status["state"] == "failed" and status.get("advised")):
-        raise RunError(message)  # the error says what to do, or the study does
-    raise RunError(
-        f"{message}. Go on from its last checkpoint with: curadiff train --resume {run.id}"
+        raise failure(run, message)  # the error says what to do, or the study does
+    raise failure(
+        run, f"{message}. Go on from its last checkpoint with: curadiff train --resume {run.id}"
     )
 
 

@@ -20,6 +20,8 @@ from ...common.files import ensure_folder
 from ...config import GenerateSettings, TrainSettings, settings_of
 from ...runs import Lease, Run, environment, launch, write_json
 from ...runs.bootstrap import LAUNCHER
+from ...runs.exit_status import kind_of_status
+from ...runs.failure import of_kind
 from .. import classes, schedules
 from ..analytic import drawing, freezing, sources
 from ..networks import network, on_gpu
@@ -219,7 +221,9 @@ def _draw_in_processes(
     failed = [child.returncode for child in children if child.returncode]
     if failed:
         last = output_lines[-1] if output_lines else f"exit status {failed[0]}"
-        raise RunError(f"drawing into {folder} failed: {last} Run the same command again to go on.")
+        kind = next(filter(None, map(kind_of_status, failed)), None)
+        message = f"drawing into {folder} failed: {last} Run the same command again to go on."
+        raise of_kind(kind, message, folder)
 
 
 def draw_missing(

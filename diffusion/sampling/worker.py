@@ -9,9 +9,9 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from ...common.errors import CuradiffError
 from ...config import GenerateSettings
 from ...runs import open_run, read_json
+from ...runs.exit_status import exit_status
 from ..train.worker import share_cores
 from . import image_folder
 
@@ -23,20 +23,13 @@ def main(words: list[str]) -> int:
 
     run, folder, rank = open_run(Path(words[0])), Path(words[1]), int(words[3])
     settings = GenerateSettings.model_validate_json(words[2])
-    step = read_json(folder / image_folder.RECORD)["checkpoint"]
-    try:
-        draw_missing(
-            run,
-            settings,
-            step,
-            folder,
-            image_folder.missing_numbers(folder, settings.count),
-            rank=rank,
-        )
-    except CuradiffError as fault:
-        print(fault)
-        return 1
-    return 0
+
+    def work() -> None:
+        step = read_json(folder / image_folder.RECORD)["checkpoint"]
+        missing = image_folder.missing_numbers(folder, settings.count)
+        draw_missing(run, settings, step, folder, missing, rank=rank)
+
+    return exit_status(work)
 
 
 if __name__ == "__main__":

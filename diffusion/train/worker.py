@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
-from contextlib import nullcontext, suppress
+from contextlib import nullcontext
 from pathlib import Path
 
 from ...common.errors import CuradiffError
 from ...config import TrainSettings, settings_of
 from ...runs import Lease, Run, StopRequest, open_run
 from ...runs.exit_status import exit_status
+from ...runs.failure import note_failure
 
 
 def train_run(run: Run, stop_requested: Callable[[], bool]) -> str:
@@ -30,7 +31,7 @@ def train_run(run: Run, stop_requested: Callable[[], bool]) -> str:
         main = accelerator.is_main_process
         engine.check_processes(accelerator.num_processes, settings)
     except CuradiffError as fault:
-        _set_failed(run, str(fault), advised=True)
+        note_failure(run, fault, advised=True)
         raise
     with Lease(run.path) if main else nullcontext():
         if main:
@@ -40,10 +41,9 @@ def train_run(run: Run, stop_requested: Callable[[], bool]) -> str:
             state = training.run_to_end()
         except Exception as fault:
             if main:
-                error, advised = str(fault), isinstance(fault, CuradiffError)
-                if not advised:
-                    error = f"{type(fault).__name__}: {error}; see {run.path / 'output.log'}."
-                _set_failed(run, error, advised=advised)
+                advised = isinstance(fault, CuradiffError)
+                unknown = f"{type(fault).__name__}: {fault}; see {run.path / 'output.log'}."
+                note_failure(run, fault, error="" if advised else unknown, advised=advised)
             raise
         if main:
             message = f"{state} at step {training.step} of {settings.steps}"
@@ -63,17 +63,11 @@ def _freeze(run: Run, settings: TrainSettings) -> str:
         try:
             state = Freezing(run).run_to_end()
         except CuradiffError as fault:
-            _set_failed(run, str(fault), advised=True)
+            note_failure(run, fault, advised=True)
             raise
         message = "the images are kept; this network is not trained"
         run.set_status(state, step=settings.steps, eta_seconds=None, message=message)
     return state
-
-
-def _set_failed(run: Run, error: str, *, advised: bool) -> None:
-    """Say why a training has failed; where that cannot be written, the log has it."""
-    with suppress(CuradiffError):
-        run.set_status("failed", error=error, message=error, advised=advised)
 
 
 def share_cores() -> None:

@@ -25,6 +25,7 @@ from ...common.files import read_json, remove, replacing_folder
 from ...common.process import Process
 from ...config import launch_flags, launch_words
 from ...runs import ACTIVE, Busy, Lease, Run, caches, launch
+from ...runs.failure import failure
 from ...runs.run import PROCESS
 from ..cache_file import signature
 from ..encoder import Embedded, Encoder, open_lookup
@@ -250,7 +251,7 @@ def _finished(run: Run, ranks: Ranks, tell: Callable[[str], None] | None) -> Ite
                 break
             if ended:
                 if started == came:
-                    raise RunError(_failure(run))
+                    raise failure(run, _why_failed(run))
                 started = came
                 child = _start(run, ranks, tell) or child
             time.sleep(POLL)
@@ -297,7 +298,7 @@ def _end(run: Run) -> None:
             process.signal()
 
 
-def _failure(run: Run) -> str:
+def _why_failed(run: Run) -> str:
     log = run.path / "output.log"
     error = run.status.get("error")
     last = log.read_text(errors="replace").splitlines()[-5:] if log.exists() else []

@@ -12,13 +12,14 @@ from __future__ import annotations
 import os
 import sys
 import time
-import traceback
 from contextlib import nullcontext
 from pathlib import Path
 
 from ...common.devices import choose_device
 from ...common.errors import CuradiffError, DataError
 from ...runs import Lease, Run
+from ...runs.exit_status import exit_status
+from ...runs.failure import note_failure
 from ..encoder import Encoder
 from ..registry import load
 from . import units
@@ -84,17 +85,16 @@ def main(words: list[str]) -> int:
     rank, count = (int(os.environ.get(name, alone)) for name, alone in
                    (("RANK", 0), ("WORLD_SIZE", 1)))  # fmt: skip
     run = Run(Path(words[0]))
-    try:
-        compute_share(run, rank, count)
-    except CuradiffError as fault:
-        run.set_status("failed", error=str(fault))
-        print(fault, file=sys.stderr)
-        return 1
-    except Exception as fault:
-        run.set_status("failed", error=f"{type(fault).__name__}: {fault}")
-        traceback.print_exc()
-        return 1
-    return 0
+
+    def work() -> None:
+        try:
+            compute_share(run, rank, count)
+        except Exception as fault:
+            known = isinstance(fault, CuradiffError)
+            note_failure(run, fault, error="" if known else f"{type(fault).__name__}: {fault}")
+            raise
+
+    return exit_status(work)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from ...datasets import attribution, identity, reading, writing
 from ...datasets.database import lost_in_words
 from ...datasets.resolving import all_samples
 from ...runs import Lease, Run
+from ...runs.failure import note_failure
 from ...workflows.embedding import embed, field_of
 from ...workflows.importing import import_images
 from ...workflows.progress import Progress, reporting, tell
@@ -86,8 +87,10 @@ def make_preview(
         try:
             result = _Preview(run, config, dataset, view, progress, own or {}).carry_out()
         except BaseException as fault:
-            stopped = isinstance(fault, KeyboardInterrupt | Stopped)
-            run.set_status("stopped" if stopped else "failed", error=str(fault) or None)
+            if isinstance(fault, KeyboardInterrupt | Stopped):
+                run.set_status("stopped", error=str(fault) or None)
+            else:
+                note_failure(run, fault)
             raise
         run.set_status("finished", message=LABEL, page=str(result.page), eta_seconds=0)
     return result

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ... import runs
+from ...common.disk_faults import is_full
 from ...common.errors import CuradiffError, Stopped
 from ...common.keys import under, versioned
 from ...config import ArmSettings, PreviewSettings, StudySettings
@@ -98,6 +99,8 @@ def preview_first(run: Run, config: StudySettings, view: Any, progress: Progress
     except (KeyboardInterrupt, Stopped):
         raise
     except CuradiffError as fault:
+        if is_full(fault):
+            raise
         tell(progress, f"The study goes on without a preview: {fault}")
         return
     runs.write_json(run.path / FILE, {"run": str(result.run.path), "arms": plan.arms})

@@ -2,9 +2,7 @@
 
 import errno
 import os
-import resource
 import shutil
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -80,17 +78,6 @@ def test_a_file_is_copied_where_it_cannot_be_linked(tmp_path, monkeypatch):
     assert not (tmp_path / "c").samefile(tmp_path / "a")
 
 
-@contextmanager
-def little_room(size=4096):
-    """Let no file of this process become larger, as a disk that is full."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-
-
 X = np.random.default_rng(0).normal(size=(64, 64))
 WRITERS = {
     "bytes": lambda part: part.write_bytes(X.tobytes()),
@@ -105,7 +92,7 @@ WRITERS = {
 
 
 @pytest.mark.parametrize("writer", WRITERS)
-def test_a_full_disk_is_a_sentence_whatever_writes(tmp_path, writer):
+def test_a_full_disk_is_a_sentence_whatever_writes(tmp_path, writer, little_room):
     path = tmp_path / "file"
     path.write_text("old")
     with (
@@ -222,7 +209,7 @@ def test_the_advice_is_for_what_is_wrong(tmp_path):
     assert "is kept; give a shorter name or" in sentence
 
 
-def test_a_disk_that_is_full_elsewhere_is_named_itself(tmp_path):
+def test_a_disk_that_is_full_elsewhere_is_named_itself(tmp_path, little_room):
     path, part, cache = tmp_path / "run", tmp_path / "part", Path("/cache/x")
     full = (errno.ENOSPC, "")
     assert unwritten(path, OSError(*full, str(cache)), within=part) is None

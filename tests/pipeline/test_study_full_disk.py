@@ -4,7 +4,7 @@ import errno
 from types import SimpleNamespace
 
 import pytest
-from curadiff.common.errors import DiskFull, EnvironmentFault
+from curadiff.common.errors import DiskFull, EnvironmentFault, RunError
 from curadiff.studies.study_work import StudyWork
 from pymongo.errors import AutoReconnect
 
@@ -23,10 +23,15 @@ def work_on(fault):
     return work.failures
 
 
+NO_LEASE = RunError("could not open a lease: full")
+NO_LEASE.__cause__ = OSError(errno.ENOSPC, "full")
+
+
 @pytest.mark.parametrize(
     ("fault", "raised"),
     [
         (DiskFull("could not write x", "x"), DiskFull),
+        (NO_LEASE, RunError),
         (OSError(errno.ENOSPC, "full"), EnvironmentFault),
         (OSError(errno.EDQUOT, "full"), EnvironmentFault),
         (AutoReconnect("lost"), EnvironmentFault),
