@@ -7,7 +7,7 @@ import os
 import time
 from typing import Any
 
-from ...common.errors import RunError
+from ...common.files import raise_in_words
 from ...common.words import plural
 from ...runs import Run, write_bytes
 
@@ -78,10 +78,8 @@ class Progress:
             with path.open("a", encoding="utf-8") as log:
                 log.write(json.dumps(entry) + "\n")
         except OSError as fault:
-            raise RunError(
-                f"could not write {path}: {fault.strerror}. The last checkpoint is kept; "
-                "free some space, then run the same command again."
-            ) from fault
+            raise_in_words(path, fault, path)
+            raise
 
     def rewind(self, step: int) -> None:
         """Remove entries after a step, because training goes on from it."""

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 from curadiff import runs
-from curadiff.common.errors import RunError
+from curadiff.common.errors import DiskFull, RunError
 from curadiff.config import GenerateSettings
 from curadiff.diffusion import generate, prepare, train_here
-from curadiff.diffusion.train import checkpoint
+from curadiff.diffusion.train import checkpoint, progress
 
 LONG = {"steps": 40, "checkpoint_every": 4, "grid_every": 1000}
 
@@ -149,6 +149,13 @@ def test_a_disk_without_room_for_a_status_still_says_so(small_disk, pictures, ti
     fill(small_disk / "blocker", leave=0)
     with pytest.raises(RunError, match=r"could not write .*No space left on device"):
         train_here(run)
+
+
+def test_a_log_that_finds_no_room_says_so_as_every_file_does(prepared, little_room):
+    log = progress.Progress(prepared("one"), step=0, steps=6, batch_size=4)
+    path = log.run.path / "log.jsonl"
+    with little_room(), pytest.raises(DiskFull, match=rf"^could not write {path}: .*; free"):
+        log.note(1, much="x" * 10_000)
 
 
 def test_what_an_interrupted_save_left_is_swept(prepared):
