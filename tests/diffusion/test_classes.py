@@ -150,10 +150,11 @@ def test_guidance_by_hand():
     assert first(Guided(Toy(), 3, Worse())) == [11 + 3 * (1 - 11), 13 + 3 * (3 - 13)]
 
 
-@pytest.mark.slow
-def test_resuming_is_exact_and_two_processes_train_like_one(made, weights):
-    values = {**WIDE, "learning_rate": 1e-5, "augment": 0.3}
-    whole, parts = made("whole", **values), made("parts", **values)
+STEADY = {**WIDE, "learning_rate": 1e-5, "augment": 0.3}
+
+
+def test_resuming_is_exact_with_classes(made, weights):
+    whole, parts = made("whole", **STEADY), made("parts", **STEADY)
     train_here(whole)
     calls = iter([False, False, False, True])
     assert train_run(parts, lambda: next(calls)) == "stopped"
@@ -161,11 +162,18 @@ def test_resuming_is_exact_and_two_processes_train_like_one(made, weights):
     assert weights(whole) == weights(parts)
     embedded = load_file(checkpoint.path_of(whole.path, 6) / "model.safetensors")
     assert embedded["class_embedding.weight"].abs().sum() > 0
-    two = made("two", **values, processes=2)
+
+
+@pytest.mark.slow
+def test_two_processes_train_classes_like_one(made):
+    one, two = made("one", **STEADY), made("two", **STEADY, processes=2)
+    train_here(one)
     assert start(two).wait(240) == 0, (two.path / "output.log").read_text()
-    other = load_file(checkpoint.path_of(two.path, 6) / "model.safetensors")
-    for key in embedded:
-        torch.testing.assert_close(embedded[key], other[key], atol=5e-6, rtol=0)  # of steps of 1e-5
+    mine, theirs = (
+        load_file(checkpoint.path_of(run.path, 6) / "model.safetensors") for run in (one, two)
+    )
+    for key in mine:
+        torch.testing.assert_close(mine[key], theirs[key], atol=5e-6, rtol=0)  # of steps of 1e-5
 
 
 def test_drawings_know_their_class_and_others_are_others(made):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import time
 from pathlib import Path
@@ -43,14 +44,18 @@ def test_forked_trainings_are_like_those_of_one_process_and_start_at_once(
         child.terminate()
         assert child.wait(60) == 0
         pair = prepared("pair", **STEADY, processes=2)
-        ranks = forked_ranks(pair)
-        assert [rank.wait(60) for rank in ranks] == [0, 0], (pair.path / "output.log").read_text()
+        train_in_two(pair)
+        whole, kept = weights(pair), checkpoint.path_of(pair.path, 3).stat().st_ino
+        shutil.rmtree(checkpoint.path_of(pair.path, 6))  # as if they had been killed before it
+        train_in_two(pair)
     assert isinstance(child, forking.Forked)
     assert seconds < 2, "a training imports again what the server has imported"
     assert weights(short) == weights(here)
     assert long.status["state"] == "stopped"
     assert (long.path / "output.log").read_text() == ""
     assert pair.status["processes"] == 2
+    assert weights(pair) == whole
+    assert checkpoint.path_of(pair.path, 3).stat().st_ino == kept, "it did not go on from there"
     for name in ("model", "ema"):
         one, two = (
             load_file(checkpoint.path_of(run.path, 6) / f"{name}.safetensors")
@@ -60,8 +65,8 @@ def test_forked_trainings_are_like_those_of_one_process_and_start_at_once(
             torch.testing.assert_close(one[key], two[key], atol=1e-6, rtol=0)
 
 
-def forked_ranks(run: runs.Run) -> list[forking.Child]:
-    """Train a run in two forked processes, with what torchrun would tell them."""
+def train_in_two(run: runs.Run) -> None:
+    """Train in two forked processes, with what torchrun would tell them."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -75,7 +80,7 @@ def forked_ranks(run: runs.Run) -> list[forking.Child]:
             forked = server.start(words, cwd=run.path, env=whole, output=output.fileno())
             assert forked is not None
             ranks.append(forked)
-    return ranks
+    assert [rank.wait(60) for rank in ranks] == [0, 0], (run.path / "output.log").read_text()
 
 
 def cpu_seconds_to_the_first_step(run, pid):
