@@ -1,93 +1,27 @@
 """Writing files so that a reader sees the old content or the new, and notices damage.
 
-A file is written under a temporary name that says which process writes it, then renamed. What
-a killed process left under such a name is deleted by `sweep`. A JSON file ends with a checksum
-of what stands before it.
+A file is written under a temporary name, then renamed; see `temporary`. A JSON file ends with a
+checksum of what stands before it.
 """
 
 from __future__ import annotations
 
-import errno
 import hashlib
-import itertools
 import json
 import os
 import re
 import shutil
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from . import process
-from .disk_faults import unwritten
-from .errors import RunError
+from .disk_faults import is_full, unwritten
+from .errors import DiskFull, RunError, Unwritten, first_line
+from .temporary import former_of, put_back, put_back_at, remove, set_aside, temporary
 
-TEMPORARY = ".tmp-"
-UNSEEN = 24 * 3600.0  # seconds until what a process elsewhere has left is taken for abandoned
 ROOM = 1 << 20  # bytes without which a disk is full
 SEAL = re.compile(rb',\n "checksum": "([0-9a-f]{32})"\n}\n\Z')
-
-OWN = re.compile(rf"{re.escape(TEMPORARY)}[0-9a-f]{{12}}\.\d+\.\w*\.\d+-")
-"""How the names begin that `temporary` gives; others with that prefix are of somebody else."""
-
-_numbers = itertools.count()
-
-
-def temporary(path: Path) -> Path:
-    """Return a name beside a path to write it under; no other process or thread uses it."""
-    token = f"{process.me().token}.{next(_numbers)}"
-    return path.with_name(f"{TEMPORARY}{token}-{path.name[-100:]}")
-
-
-def is_temporary(name: str) -> bool:
-    """Tell whether `temporary` gave a name, to this process or to another."""
-    return OWN.match(name) is not None
-
-
-def sweep(folder: Path, *, depth: int = 0) -> None:
-    """Delete what processes that have ended left half-written in a folder.
-
-    Args:
-        folder: Where to look; nothing happens when it is missing or not writable.
-        depth: Look into folders inside it too, so many levels down.
-    """
-    with suppress(OSError), os.scandir(folder) as entries:
-        for entry in entries:
-            if is_temporary(entry.name):
-                if _abandoned(Path(entry.path)):
-                    remove(Path(entry.path))
-            elif depth and entry.is_dir(follow_symlinks=False):
-                sweep(Path(entry.path), depth=depth - 1)
-
-
-def remove(path: Path) -> None:
-    """Delete a file, a link or a folder, if it can be.
-
-    A folder is renamed first: whoever looks sees all of it or nothing, also after a kill.
-    """
-    if path.is_dir() and not path.is_symlink():
-        hidden = path
-        if not path.name.startswith(TEMPORARY):
-            hidden = temporary(path)
-            try:
-                path.rename(hidden)
-            except OSError:
-                hidden = path
-        shutil.rmtree(hidden, ignore_errors=True)
-    else:
-        with suppress(OSError):
-            path.unlink()
-
-
-def _abandoned(path: Path) -> bool:
-    token = path.name.removeprefix(TEMPORARY).partition("-")[0].rpartition(".")[0]
-    ended = process.gone(token)
-    if ended is None:
-        with suppress(OSError):
-            ended = time.time() - path.lstat().st_mtime > UNSEEN
-    return bool(ended)
 
 
 @contextmanager
@@ -125,40 +59,36 @@ def replacing_folder(path: Path) -> Iterator[Path]:
     """Yield a new folder of a temporary name; leaving the block puts it in the place of ``path``.
 
     The former folder is moved aside at once and deleted afterwards, so there is never a part of
-    it. Where ``path`` is a link, the folder that it leads to is replaced.
+    it. Whatever ends this, either of them is in that place, or the former one is beside it and
+    put back by the next call or `sweep`. Where ``path`` is a link, the folder that it leads to is
+    replaced.
 
     Raises:
         RunError: The disk is full, or the folder cannot be made or moved.
     """
     path = Path(path).resolve()
-    part, aside = temporary(path), temporary(path)
+    put_back_at(path)
+    part = temporary(path)
     try:
         part.mkdir(parents=True)
         yield part
         if path.exists():
-            _move_aside(path, aside)
-        try:
-            part.rename(path)
-        except BaseException:
-            with suppress(OSError):
-                aside.rename(path)
-            raise
+            set_aside(path, part)
+        part.rename(path)
         sync_folder(path.parent)
     except BaseException as fault:
+        former = former_of(part)
+        if not put_back(former):
+            kind = DiskFull if is_full(fault) else Unwritten
+            raise kind(
+                f"could not write {path}: {first_line(fault)}. What was there before is kept in "
+                f"{former / path.name}; it is put back when the same command is run again.",
+                path,
+            ) from fault
         remove(part)
         raise_in_words(path, fault, part)
         raise
-    remove(aside)
-
-
-def _move_aside(path: Path, aside: Path) -> None:
-    """Rename a folder, or delete it where only its files can be: in a layer of an image below."""
-    try:
-        path.rename(aside)
-    except OSError as fault:
-        if fault.errno != errno.EXDEV:  # such as a mounted folder, which nothing could replace
-            raise
-        shutil.rmtree(path)
+    put_back(former_of(part))
 
 
 def raise_in_words(path: Path, fault: BaseException, part: Path) -> None:

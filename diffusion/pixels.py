@@ -22,9 +22,10 @@ import numpy as np
 
 from ..common.disk_faults import number_of
 from ..common.errors import DataError, RunError
-from ..common.files import replacing, sweep
+from ..common.files import replacing
 from ..common.images import reading
 from ..common.preparation import RECIPE, square
+from ..common.temporary import sweep
 from ..runs import Run, caches, home, listing, make_folder, read_json
 
 DIGEST = 16  # bytes of the checksum at the end of a file

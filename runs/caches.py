@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..common.errors import SettingsError, nearest
-from ..common.files import remove, sweep
+from ..common.temporary import remove, sweep
 from .home_folder import home
 
 DEFAULT_GB = {"pixels": 4.0, "sheets": 0.1, "speeds": 0.1, "reports": 0.5, "embedding": 50.0}

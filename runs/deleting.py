@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..common.errors import RunError
-from ..common.files import TEMPORARY, read_json, remove, sync_folder, temporary
+from ..common.files import read_json, sync_folder
+from ..common.temporary import TEMPORARY, remove, temporary
 from .finding import listing, open_run, survey
 from .home_folder import home
 from .launch import STARTING

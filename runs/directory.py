@@ -22,14 +22,8 @@ from pathlib import Path
 from typing import Any
 
 from ..common.errors import RunError
-from ..common.files import (
-    raise_in_words,
-    remove,
-    sweep,
-    sync_folder,
-    temporary,
-    write_json,
-)
+from ..common.files import raise_in_words, sync_folder, write_json
+from ..common.temporary import remove, sweep, temporary
 from .home_folder import home, make_folder
 from .provenance import provenance
 from .run import Run

@@ -23,8 +23,8 @@ from typing import Self
 
 from ..common import process
 from ..common.errors import RunError
-from ..common.files import remove, sweep, temporary
 from ..common.process import Process
+from ..common.temporary import remove, sweep, temporary
 
 NAME = "lease"
 STOP = "stop.json"  # asks the process that it names to end

@@ -21,7 +21,7 @@ from PIL import Image
 
 from .. import diffusion, runs
 from ..common.errors import CuradiffError, RunError, SettingsError
-from ..common.files import remove
+from ..common.temporary import remove
 from ..config import TrainSettings
 from ..diffusion import pixels
 from ..diffusion.init import from_pipeline

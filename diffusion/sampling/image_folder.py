@@ -15,8 +15,9 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from ...common.errors import RunError
-from ...common.files import checksum_of, link_or_copy, replacing, sweep
+from ...common.files import checksum_of, link_or_copy, replacing
 from ...common.images import is_whole_png
+from ...common.temporary import sweep
 from ...config import GenerateSettings
 from ...runs import Run, read_json, write_json
 from ..classes import drawn

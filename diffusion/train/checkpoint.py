@@ -22,7 +22,9 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from ...common.errors import RunError
-from ...common.files import TEMPORARY, checksum_of, remove, replacing_folder, temporary
+from ...common.files import checksum_of, replacing_folder
+from ...common.temporary import remove, temporary
+from ...common.temporary import sweep as sweep_folder
 from ...config import TrainSettings
 from ...runs import read_json, write_json
 from . import power_ema
@@ -243,9 +245,8 @@ def _put_aside(folder: Path) -> None:
 
 
 def sweep(run_path: Path) -> None:
-    """Delete what an interrupted write left behind."""
-    for path in (run_path / FOLDER).glob(f"{TEMPORARY}*"):
-        remove(path)
+    """Put back or delete what an interrupted write has left; the caller alone writes there."""
+    sweep_folder(run_path / FOLDER, alone=True)
 
 
 def disk_bytes(weights: int, settings: TrainSettings) -> int:

@@ -21,8 +21,9 @@ import numpy as np
 
 from ... import runs
 from ...common.errors import RunError
-from ...common.files import read_json, remove, replacing_folder
+from ...common.files import read_json, replacing_folder
 from ...common.process import Process
+from ...common.temporary import remove
 from ...config import launch_flags, launch_words
 from ...runs import ACTIVE, Busy, Lease, Run, caches, launch
 from ...runs.failure import failure

@@ -15,7 +15,8 @@ from pathlib import Path
 import numpy as np
 
 from ...common.errors import RunError
-from ...common.files import read_json, remove, replacing, write_json
+from ...common.files import read_json, replacing, write_json
+from ...common.temporary import remove
 from ..core.rows import Array
 
 NOTES = "done.json"

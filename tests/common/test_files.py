@@ -12,13 +12,11 @@ from curadiff.common.errors import DiskFull, RunError
 from curadiff.common.files import (
     ensure_folder,
     link_or_copy,
-    remove,
     replacing,
     replacing_folder,
-    sweep,
-    temporary,
     write_bytes,
 )
+from curadiff.common.temporary import remove, sweep, temporary
 from PIL import Image
 from safetensors.numpy import save_file
 

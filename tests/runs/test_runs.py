@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 from curadiff import runs
-from curadiff.common import files
 from curadiff.common.errors import RunError
+from curadiff.common.temporary import temporary
 from curadiff.runs import launch
 
 HOLD = """
@@ -187,7 +187,7 @@ files.write_bytes(Path(sys.argv[1]), b"half")
     run = runs.create("train", {})
     subprocess.run([sys.executable, "-P", "-c", code, str(run.path / "status.json")], check=False)
     (left,) = run.path.glob(".tmp-*")
-    ours = files.temporary(run.path / "status.json")
+    ours = temporary(run.path / "status.json")
     ours.write_bytes(b"being written")
     elsewhere = run.path / ".tmp-000000000000.1.2.3-status.json"
     elsewhere.write_bytes(b"by another machine")

@@ -15,8 +15,9 @@ import numpy as np
 from ... import selectors
 from ...common.disk_faults import FULL, number_of
 from ...common.errors import DataError, RunError, SettingsError
-from ...common.files import ensure_folder, remove
+from ...common.files import ensure_folder
 from ...common.shards import ShardSet
+from ...common.temporary import remove
 from ...config import SelectSettings
 from ...runs import Busy, Lease
 from ...selectors.distributed.in_cells import METHODS, InCells, check, select_in_cells

@@ -10,8 +10,9 @@ import numpy as np
 
 from ... import selectors
 from ...common.errors import DataError, SettingsError
-from ...common.files import is_temporary, read_json, remove, replacing_folder, sweep, write_json
+from ...common.files import read_json, replacing_folder, write_json
 from ...common.shards import ShardSet, write_shard
+from ...common.temporary import is_temporary, remove, sweep
 from ...config import SelectSettings
 from ...datasets.writing import ids_hash
 from . import sources
