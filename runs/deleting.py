@@ -16,7 +16,7 @@ from pathlib import Path
 
 from ..common.errors import RunError
 from ..common.files import read_json, sync_folder
-from ..common.temporary import TEMPORARY, remove, temporary
+from ..common.temporary import is_temporary, remove, temporary
 from .finding import listing, open_run, survey
 from .home_folder import home
 from .launch import STARTING
@@ -221,7 +221,7 @@ def _files(folder: Path) -> Iterator[tuple[Path, bool, bool]]:
         name = path.relative_to(folder).as_posix()
         if path == folder / "runs" and path.is_dir() and not path.is_symlink():
             for entry in sorted(path.iterdir()):
-                if entry.name.startswith(TEMPORARY):
+                if is_temporary(entry.name):
                     yield entry, True, False
                 elif (entry / "run.json").is_file() and not entry.is_symlink():
                     yield from _files(entry)
@@ -232,7 +232,7 @@ def _files(folder: Path) -> Iterator[tuple[Path, bool, bool]]:
         elif path in drawn:
             yield path, True, DRAWN.fullmatch(name) is not None
         else:
-            temporary_file = any(part.startswith(TEMPORARY) for part in Path(name).parts)
+            temporary_file = any(map(is_temporary, Path(name).parts))
             made = any(re.fullmatch(pattern, name) for pattern in MADE.get(kind, ()))
             yield path, made or temporary_file, False
 

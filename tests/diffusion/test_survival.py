@@ -164,9 +164,12 @@ def test_what_an_interrupted_save_left_is_swept(prepared):
     left.mkdir(parents=True)
     (left / "model.safetensors").write_bytes(b"half")
     os.utime(left, (0, 0))
+    mine = left.with_name(".tmp-notes.txt")
+    mine.write_text("mine")
     assert checkpoint.saved_steps(run.path) == []
     assert train_here(run) == "finished"
     assert not left.exists()
+    assert mine.read_text() == "mine"
 
 
 def test_only_the_last_checkpoints_are_kept(finished):

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import pytest
 from curadiff import runs
 from curadiff.common.errors import RunError
+from curadiff.common.temporary import temporary
 from curadiff.runs import deleting
 
 
@@ -59,6 +60,27 @@ def test_a_run_that_was_killed_or_has_a_damaged_status_can_be_deleted(run, statu
     runs.write_json(run.path / "generated" / "ddim" / "generated.json", {"count": 10**15})
     deleting.prepare("one").carry_out()
     assert not run.path.exists()
+
+
+@pytest.mark.parametrize("name", [".tmp-mine.txt", ".tmp-work/notes.txt", "runs/.tmp-work/a.txt"])
+def test_temporary_files_of_somebody_else_are_not_deleted(run, name):
+    mine = run.path / name
+    mine.parent.mkdir(exist_ok=True, parents=True)
+    mine.write_text("mine")
+    with pytest.raises(RunError, match=r"holds files that Curadiff did not make: .*\.tmp-"):
+        deleting.prepare("one")
+    assert mine.read_text() == "mine"
+
+
+def test_what_a_killed_write_left_goes_with_its_run(run):
+    for name in ("a.json", "checkpoints/step-00000006/model.safetensors", "runs/two/run.json"):
+        left = temporary(run.path / name)
+        left.parent.mkdir(exist_ok=True, parents=True)
+        left.write_text("half")
+    shutil.rmtree(run.path / "runs")
+    (temporary(run.path / "runs" / "two") / "grids").mkdir(parents=True)
+    deleting.prepare("one").carry_out()
+    assert list((runs.home() / "runs").iterdir()) == []
 
 
 def test_a_preview_can_be_deleted(home):
