@@ -6,7 +6,7 @@ import datetime
 from dataclasses import dataclass
 from typing import Any
 
-from . import info
+from . import info, views
 from .database import durable
 
 OURS = "^@curadiff/studio/"
@@ -23,7 +23,8 @@ class Scheduled:
         state: FiftyOne's word: ``queued``, ``scheduled``, ``running`` or ``failed``.
         queued: When it was asked for.
         form: The values of the form that asked for it.
-        view: The view that was open then, as a list of FiftyOne's stages.
+        view: The view that was open then, see `views.stages_of`; None where it is gone.
+        selected: Ids of the samples that were selected in it.
         error: Why it failed, in one sentence.
     """
 
@@ -32,7 +33,8 @@ class Scheduled:
     state: str
     queued: datetime.datetime
     form: dict[str, Any]
-    view: list[dict[str, Any]]
+    view: list[dict[str, Any]] | None
+    selected: list[str]
     error: str | None
 
 
@@ -44,7 +46,8 @@ def scheduled(dataset: Any) -> list[Scheduled]:
         "run_state": {"$in": [*WAITING, RUNNING, FAILED]},
         "archived": {"$ne": True},
     }
-    return [_read(stored) for stored in durable("delegated_ops").find(query).sort("_id", -1)]
+    listed = durable("delegated_ops").find(query).sort("_id", -1)
+    return [_read(dataset, stored) for stored in listed]
 
 
 def remove(dataset: Any, id: str) -> None:
@@ -54,7 +57,7 @@ def remove(dataset: Any, id: str) -> None:
             durable("delegated_ops").delete_one({"_id": one.id})
 
 
-def _read(stored: dict[str, Any]) -> Scheduled:
+def _read(dataset: Any, stored: dict[str, Any]) -> Scheduled:
     asked = (stored.get("context") or {}).get("request_params") or {}
     lines = str((stored.get("result") or {}).get("error") or "").strip().splitlines()
     kind, _, sentence = (lines[-1] if lines else "").partition(": ")
@@ -65,6 +68,14 @@ def _read(stored: dict[str, Any]) -> Scheduled:
         stored["run_state"],
         since.replace(tzinfo=datetime.UTC),
         dict(asked.get("params") or {}),
-        list(asked.get("view") or []),
+        _view(dataset, asked),
+        views.selected_in(asked),
         (sentence or kind or None) if stored["run_state"] == FAILED else None,
     )
+
+
+def _view(dataset: Any, asked: dict[str, Any]) -> list[dict[str, Any]] | None:
+    try:
+        return views.stages_of(views.shown(dataset, asked))
+    except Exception:  # FiftyOne raises several unrelated classes here
+        return None

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Mapping
 from typing import Any
+
+from bson import json_util
 
 from . import identity, reading
 from .database import fiftyone
@@ -32,6 +36,45 @@ def unpack(packed: dict[str, Any]) -> Any:
     fo = fiftyone()
     known = packed.get("identity") or {"name": packed["dataset"]}
     return fo.DatasetView._build(identity.open_by_identity(known), packed["stages"])
+
+
+def stages_of(view: Any) -> list[dict[str, Any]]:
+    """Return the stages of a view as JSON, equal for equal views."""
+    return json.loads(json_util.dumps(view._serialize(include_uuids=False)))
+
+
+def shown(dataset: Any, request: Mapping[str, Any]) -> Any:
+    """Return the view that the App has shown when it sent a request, with the sidebar's filters.
+
+    Raises:
+        Exception: A field or a saved view that it needs is gone; FiftyOne has several classes.
+    """
+    fiftyone()
+    from fiftyone.server.view import get_view
+
+    if request.get("view_name") is not None:
+        return dataset.load_saved_view(request["view_name"])
+    return get_view(
+        dataset,
+        stages=request.get("view"),
+        filters=request.get("filters"),
+        extended_stages=request.get("extended"),
+    )
+
+
+def selected_in(request: Mapping[str, Any]) -> list[str]:
+    """Return the ids of the samples that were selected in the App when it sent a request."""
+    samples = request.get("selected_samples") or request.get("selected") or []
+    return [str(one["id"] if isinstance(one, dict) else one) for one in samples]
+
+
+def rebuilt(dataset: Any, stages: list[dict[str, Any]]) -> Any:
+    """Return the view of `stages_of`, None where a field that it needs is gone."""
+    fo = fiftyone()
+    try:
+        return fo.DatasetView._build(dataset, json_util.loads(json.dumps(stages)))
+    except Exception:  # FiftyOne raises several unrelated classes here
+        return None
 
 
 def connection() -> dict[str, str]:

@@ -41,7 +41,7 @@ def start(
     inputs: Mapping[str, Any],
     settings: Mapping[str, Any],
     *,
-    form: Mapping[str, Any] | None = None,
+    asked: Mapping[str, Any] | None = None,
 ) -> Run:
     """Start a verb in a process of its own and return at once.
 
@@ -50,7 +50,7 @@ def start(
         inputs: What the verb works on, by the name of its argument: data sets and views,
             or plain text such as a folder or the id of a run.
         settings: The verb's settings; those not given have their defaults.
-        form: The values of the App's form that asked for it, to open the form again with.
+        asked: What the App's form that asked for it was sent with, for the run's record.
 
     Raises:
         SettingsError: A setting is wrong.
@@ -58,7 +58,7 @@ def start(
         RunError: The same verb works on the same data set already.
     """
     with one_at_a_time():
-        run = prepare(verb, inputs, settings, form=form)
+        run = prepare(verb, inputs, settings, asked=asked)
         _start(run)
     return run
 
@@ -73,7 +73,7 @@ def prepare(
     inputs: Mapping[str, Any],
     settings: Mapping[str, Any],
     *,
-    form: Mapping[str, Any] | None = None,
+    asked: Mapping[str, Any] | None = None,
 ) -> Run:
     """Make a job's run directory without starting it; see `start`."""
     if verb not in JOBS:
@@ -90,7 +90,7 @@ def prepare(
             datasets=dataset_names(packed) or [dataset],
             inputs=packed,
             database=views.location(),
-            **({} if form is None else {"form": dict(form)}),
+            **(asked or {}),
         )
     return run
 

@@ -16,7 +16,7 @@ from fiftyone.operators import types
 from .. import runs
 from ..common.errors import CuradiffError, DataError, RequestRefused, SettingsError
 from ..config import Settings
-from ..datasets import counting, resolving
+from ..datasets import counting, resolving, views
 from ..datasets.database import lost_in_words
 from ..jobs import jobs
 from ..jobs.carry_out import carry_out
@@ -181,17 +181,44 @@ def check_described(ctx: Any, example: str) -> None:
 
 
 def start_job(
-    ctx: Any, verb: str, inputs: dict[str, Any], settings: dict[str, Any]
+    ctx: Any, verb: str, inputs: dict[str, Any], settings: dict[str, Any], *, on_view: bool = False
 ) -> dict[str, Any]:
-    """Start a job, or under delegated execution carry it out here, reporting progress."""
-    form = storable(ctx.params)
+    """Start a job, or under delegated execution carry it out here, reporting progress.
+
+    Args:
+        ctx: The context in which the operator of the form is executed.
+        verb: As for `jobs.start`.
+        inputs: As for `jobs.start`.
+        settings: As for `jobs.start`.
+        on_view: Whether the work is on the samples that are shown.
+    """
+    asked = asked_for(ctx, on_view=on_view)
     if not ctx.delegated:
-        run = jobs.start(verb, inputs, settings, form=form)
+        run = jobs.start(verb, inputs, settings, asked=asked)
         started = f"{follow_jobs.subject_of(run)} of {run.record['dataset']} has started ({run.id})"
         return {"run": run.id, "message": f"{started}; it goes on when the App is closed."}
-    run = jobs.prepare(verb, inputs, settings, form=form)
+    run = jobs.prepare(verb, inputs, settings, asked=asked)
     carry_out(run, report=progress_reporter(ctx))
     return {"run": run.id, "message": run.status["message"]}
+
+
+def asked_for(ctx: Any, *, on_view: bool) -> dict[str, Any]:
+    """Return what a form was sent with, for the record of its run.
+
+    The panel tells by it what was asked for again, and opens the form with it.
+
+    Args:
+        ctx: The context in which the operator of the form is executed.
+        on_view: Whether the work is on the samples that are shown: then also the view and what
+            is selected in it.
+    """
+    asked: dict[str, Any] = {"form": storable(ctx.params)}
+    if on_view:
+        asked |= {
+            "form_view": views.stages_of(ctx.view),
+            "form_selected": views.selected_in(ctx.request_params),
+        }
+    return asked
 
 
 def storable(params: dict[str, Any]) -> dict[str, Any]:

@@ -65,7 +65,9 @@ class ComputeEmbeddings(BaseOperator):
 
     def perform(self, ctx: Any) -> dict[str, Any]:
         """Start the job."""
-        return start_job(ctx, "embed", {"samples": ctx.target_view()}, self.settings(ctx))
+        return start_job(
+            ctx, "embed", {"samples": ctx.target_view()}, self.settings(ctx), on_view=True
+        )
 
     def __call__(self, samples: Any, **settings: Any) -> Any:
         """Embed now; see ``curadiff.embed``."""

@@ -13,6 +13,7 @@ import fiftyone.operators as foo
 from fiftyone.operators import types
 
 from .. import runs
+from ..datasets import views
 from ..runs import Run
 from ..workflows.estimating import duration
 
@@ -141,5 +142,27 @@ def notify_end(ctx: Any, run: Run) -> None:
 
 def edit_and_retry(ctx: Any, run: Run) -> None:
     """Open the form that started a job, with what was given then and why it failed."""
-    given = {**run.record.get("form", {}), FAULT: run.status.get("error")}
-    ctx.prompt(f"{URI}/{FORMS[run.record['verb']]}", params=given)
+    record = run.record
+    view, selected = record.get("form_view"), record.get("form_selected", [])
+    if view is not None and ctx.dataset is not None and ctx.dataset.name == record["dataset"]:
+        show_again(ctx, view, selected)
+    given = {**record.get("form", {}), FAULT: run.status.get("error")}
+    ctx.prompt(f"{URI}/{FORMS[record['verb']]}", params=given)
+
+
+def show_again(ctx: Any, stages: list[dict[str, Any]] | None, selected: list[str]) -> None:
+    """Show the view that some work was asked for on, with what was selected in it.
+
+    Args:
+        ctx: The context of a panel or an operator.
+        stages: Of the view, see `views.stages_of`; None where it is gone.
+        selected: Ids of samples.
+    """
+    view = None if stages is None else views.rebuilt(ctx.dataset, stages)
+    if view is None:
+        sentence = "The view that this was asked for on is gone; look at what the form says."
+        ctx.ops.notify(sentence, variant="warning")
+        return
+    ctx.ops.set_view(view)
+    if selected:
+        ctx.ops.set_selected_samples(selected)

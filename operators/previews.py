@@ -60,7 +60,9 @@ class PreviewSelections(BaseOperator):
     def perform(self, ctx: Any) -> dict[str, Any]:
         """Start the job."""
         check_described(ctx, '{"arms": ["random", "typicality"], "budget": 100}')
-        return start_job(ctx, "preview", {"source": ctx.target_view()}, self.settings(ctx))
+        return start_job(
+            ctx, "preview", {"source": ctx.target_view()}, self.settings(ctx), on_view=True
+        )
 
     def __call__(self, source: Any, **settings: Any) -> Any:
         """Preview; see ``curadiff.preview``."""

@@ -74,7 +74,9 @@ class RunStudy(BaseOperator):
     def perform(self, ctx: Any) -> dict[str, Any]:
         """Start the job, unless a study of that name is another data set's."""
         check_described(ctx, '{"arms": ["random", "typicality"], "budget": 100}')
-        return start_job(ctx, "study", {"source": ctx.target_view()}, self.settings(ctx))
+        return start_job(
+            ctx, "study", {"source": ctx.target_view()}, self.settings(ctx), on_view=True
+        )
 
     def __call__(self, source: Any, **settings: Any) -> Any:
         """Run a study; see ``curadiff.study``."""

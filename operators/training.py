@@ -20,10 +20,10 @@ from .base import (
     add_menu,
     add_notice,
     add_target,
+    asked_for,
     in_app,
     progress_reporter,
     runs_menu,
-    storable,
 )
 
 SELECTION = "selection"
@@ -83,7 +83,7 @@ class TrainDiffusion(BaseOperator):
 
         settings, samples = self.settings(ctx), _chosen(ctx)
         run = training.train(samples, wait=False, progress=False, **settings)
-        run.add(form=storable(ctx.params))  # the panel tells by it what was asked for again
+        run.add(**asked_for(ctx, on_view=ctx.params.get(SELECTION) in (None, "", AS_TARGET)))
         if ctx.delegated:
             training.follow(run, progress=progress_reporter(ctx))
             return {"run": run.id, "message": f"{run.id} is trained. {_changed(run)}".strip()}

@@ -128,7 +128,7 @@ class PipelinePanel(BasePanel):
         """Open the form of a scheduled operation that failed, on the view that it was for."""
         for one in scheduled_work.scheduled(ctx.dataset):
             if str(one.id) == ctx.params["id"]:
-                ctx.trigger("set_view", {"view": one.view})
+                follow_jobs.show_again(ctx, one.view, one.selected)
                 given = {**one.form, follow_jobs.FAULT: one.error}
                 ctx.prompt(f"{follow_jobs.URI}/{one.operator}", params=given)
 

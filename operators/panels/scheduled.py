@@ -65,11 +65,13 @@ def _add(card: types.Object, one: Scheduled, panel: Any) -> None:
 
 
 def _is_past(one: Scheduled, listed: Sequence[Scheduled], overview: Overview) -> bool:
-    """Tell whether the same form was carried out or scheduled again since."""
-    form = storable(one.form)
+    """Tell whether the same form was carried out or scheduled again since, on the same samples."""
+    form, shown = storable(one.form), (one.view, one.selected)
     same = (other for other in listed if other.operator == one.operator)
     if any(
-        other.queued > one.queued and storable(other.form) == form and other.view == one.view
+        other.queued > one.queued
+        and storable(other.form) == form
+        and (other.view, other.selected) == shown
         for other in same
     ):
         return True
@@ -77,7 +79,18 @@ def _is_past(one: Scheduled, listed: Sequence[Scheduled], overview: Overview) ->
     later = [run for run in overview.jobs if run.record.get("verb") == verb]
     later += overview.trainings if one.operator == "train_diffusion" else []
     since = one.queued.replace(microsecond=0)
-    return any(run.record.get("form") == form and _created(run) >= since for run in later)
+    return any(
+        run.record.get("form") == form and _created(run) >= since and _on(run, shown)
+        for run in later
+    )
+
+
+def _on(run: Run, shown: tuple[Any, list[str]]) -> bool:
+    """Tell whether a run is on these samples; work that is on none of a view is on any."""
+    record = run.record
+    return "form_view" not in record or (
+        (record["form_view"], record.get("form_selected", [])) == shown
+    )
 
 
 def _created(run: Run) -> datetime.datetime:

@@ -139,7 +139,7 @@ def test_an_import_that_ends_shows_its_data_set_and_one_that_fails_its_form(
 
 
 def test_a_job_that_fails_where_no_panel_is_open_opens_the_one_that_says_why(home, dataset):
-    run = jobs.prepare("embed", {"samples": dataset}, {"encoder": "builtin"}, form={})
+    run = jobs.prepare("embed", {"samples": dataset}, {"encoder": "builtin"}, asked={"form": {}})
     run.set_status("failed", error="the weights are not on this machine.")
     asked = {"run": run.id, "opened": dataset.name}
     for spaces, opened in ((None, ["curadiff"]), (SPACES, [])):

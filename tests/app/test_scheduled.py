@@ -10,12 +10,16 @@ import fiftyone as fo
 import fiftyone.operators as foo
 import pytest
 from curadiff import runs
+from curadiff.datasets import views
 from curadiff.datasets.scheduled import Scheduled, remove, scheduled
+from curadiff.jobs import jobs
+from curadiff.operators import base, follow_jobs
 from curadiff.operators.panels import scheduled as card
 from curadiff.operators.panels.pipeline import PipelinePanel
 from curadiff.workflows.overview import overview
 from fiftyone.operators import types
 from fiftyone.operators.delegated import DelegatedOperationService
+from fiftyone.operators.executor import ExecutionContext, ExecutionResult
 
 
 @pytest.fixture
@@ -68,7 +72,7 @@ def test_what_waits_and_what_has_failed_is_said_until_it_is_asked_for_again(plug
 def test_a_failure_is_past_once_a_run_of_the_same_form_exists(home, one_gone):
     when = datetime.datetime.now(datetime.UTC)
     given = {"preset": "demo", "steps": 3}
-    failed = Scheduled(1, "train_diffusion", "failed", when, given, [], "gone")
+    failed = Scheduled(1, "train_diffusion", "failed", when, given, [], [], "gone")
 
     def is_past():
         trainings = runs.listing("train")
@@ -79,6 +83,70 @@ def test_a_failure_is_past_once_a_run_of_the_same_form_exists(home, one_gone):
     for form, past in (({**given, "steps": 4}, False), (given, True)):
         run.add(form=form)
         assert is_past() is past
+    other = views.stages_of(one_gone.limit(3))
+    for view, selected, past in ((other, [], False), ([], ["1"], False), ([], [], True)):
+        run.add(form_view=view, form_selected=selected)
+        assert is_past() is past
+
+
+def test_the_same_view_is_the_same_whether_work_on_it_is_scheduled_or_started(
+    plugin, home, one_gone, monkeypatch
+):
+    monkeypatch.setattr(jobs, "_start", lambda run: None)
+    view = one_gone.match({"filepath": {"$exists": True}}).limit(7)
+    chosen = view.values("id")[:2]
+    filters = {"id": {"values": view.values("id")[:5], "exclude": False, "isMatching": True}}
+    params = {"encoder": "builtin", "view_target": "SELECTED_SAMPLES"}
+    request = {"selected": chosen, "filters": filters, "params": params}
+    embed = "@curadiff/studio/compute_embeddings"
+    foo.execute_operator(embed, {"view": view, **request}, request_delegation=True)
+    (stored,) = scheduled(one_gone)
+    DelegatedOperationService().set_failed(
+        stored.id, ExecutionResult(error="it broke"), required_state=None
+    )
+    (failed,) = scheduled(one_gone)
+    assert (failed.state, failed.selected) == ("failed", chosen)
+    assert views.rebuilt(one_gone, failed.view).values("id") == view.values("id")[:5]
+
+    def start(view, selected):
+        browser = {"dataset_name": one_gone.name, "prompt_id": "p", "view": view._serialize()}
+        ctx = ExecutionContext(request_params={**browser, **request, "selected": selected})
+        done = base.start_job(ctx, "embed", {"samples": view}, {}, on_view=True)
+        run = runs.open_by_id(done["run"])
+        run.set_status("failed", error="it broke too")
+        return run
+
+    def is_past():
+        return card._is_past(failed, [failed], overview(one_gone))
+
+    start(one_gone.limit(7), chosen)
+    start(view, chosen[:1])
+    assert not is_past()
+    run = start(view, chosen)
+    assert is_past()
+
+    asked = []
+    ctx = SimpleNamespace(
+        dataset=one_gone,
+        ops=SimpleNamespace(
+            set_view=lambda view: asked.append(view.values("id")),
+            set_selected_samples=asked.append,
+            notify=lambda sentence, variant: asked.append(sentence),
+        ),
+        prompt=lambda name, params: asked.append(params["encoder"]),
+    )
+    follow_jobs.edit_and_retry(ctx, run)
+    assert asked == [view.values("id")[:5], chosen, "builtin"]
+    asked.clear()
+    one_gone.add_sample_field("later", fo.IntField)
+    stages = views.stages_of(one_gone.select_fields("later"))
+    one_gone.delete_sample_field("later")
+    run.add(form_view=stages)
+    follow_jobs.edit_and_retry(ctx, run)
+    assert asked == [
+        "The view that this was asked for on is gone; look at what the form says.", "builtin"
+    ]  # fmt: skip
+    DelegatedOperationService().delete_for_dataset(dataset_id=one_gone._doc.id)
 
 
 def test_work_whose_launcher_has_died_can_be_removed(plugin, home, one_gone):
@@ -104,12 +172,9 @@ def test_a_retry_begins_with_the_view_that_the_work_was_scheduled_on(plugin, hom
     ctx = SimpleNamespace(
         dataset=one_gone,
         params={"id": str(stored.id)},
-        trigger=lambda name, params: asked.append((name, params["view"])),
+        ops=SimpleNamespace(set_view=lambda view: asked.append(view.values("id"))),
         prompt=lambda name, params: asked.append((name, params["steps"])),
     )
     PipelinePanel().edit_scheduled(ctx)
-    (_, stages), prompt = asked
-    assert asked[0][0] == "set_view"
-    assert fo.DatasetView._build(one_gone, stages).values("id") == view.values("id")
-    assert prompt == ("@curadiff/studio/train_diffusion", 3)
+    assert asked == [view.values("id"), ("@curadiff/studio/train_diffusion", 3)]
     remove(one_gone, str(stored.id))
