@@ -6,10 +6,9 @@ import argparse
 import sys
 from pathlib import Path
 from shlex import quote
-from typing import Any, get_args
+from typing import Any
 
 from ..config import VERBS, plain_type
-from ..config.select import Method
 from .flags import Parser, given_settings
 from .output import Answer
 
@@ -102,8 +101,14 @@ def preview(args: argparse.Namespace) -> Answer:
 
     settings = given_settings(args, VERBS["preview"])
     result = engine.preview(args.SOURCE, progress=not args.json, **settings)
-    same = " ".join([quote(args.SOURCE), *_flags_of_both(args)])
-    return Answer(result, next=(f"curadiff study {same} --seeds 0 1 2 --dry-run",))
+    commas = [arm for arm in result.study_arms if "," in arm]  # the flag reads it as two arms
+    arms = [arm for arm in result.study_arms if arm not in commas]
+    others = [*result.not_in_study, *commas]
+    text = f"{result}\nNot in the study below: {', '.join(others)}." if others else None
+    if not arms:
+        return Answer(result)
+    same = " ".join([quote(args.SOURCE), *_flags_of_both(args, arms)])
+    return Answer(result, text, (f"curadiff study {same} --seeds 0 1 2 --dry-run",))
 
 
 def train(args: argparse.Namespace) -> Answer:
@@ -214,21 +219,22 @@ def completion(args: argparse.Namespace) -> None:
         print(f"curadiff: install this with: {INSTALL[args.SHELL]}", file=sys.stderr)
 
 
-def _flags_of_both(args: argparse.Namespace) -> list[str]:
+def _flags_of_both(args: argparse.Namespace, arms: list[str]) -> list[str]:
     """Return the flags that a preview was given and that a study has too, quoted for a shell.
 
-    Its name is left out, and so are arms that are a selection, a saved view or a tag: a study
-    reads these from a file.
+    Its name is left out.
+
+    Args:
+        args: What the preview was given.
+        arms: The words for its arms in a study.
     """
-    known = ("full", *get_args(Method))
     words: list[str] = []
     for name, value in vars(args).items():
         head, _, rest = name.partition(".")
         mine, study = (VERBS[verb].model_fields.get(head) for verb in ("preview", "study"))
         if mine is None or study is None or name == "name":
             continue
-        if name == "arms" and not (value := [arm for arm in value if arm in known]):
-            continue
+        value = arms if name == "arms" else value
         field = plain_type(mine).model_fields[rest] if rest else mine
         flag = f"--{name}".replace("_", "-")
         if plain_type(field) is bool and isinstance(value, bool):

@@ -340,7 +340,7 @@ class StudyOptions(TypedDict, total=False):
     name: str
     """Name of the study; the same name resumes it. [default: 'study']"""
     arms: list[str | ArmOptions | ArmSettings]
-    """Ways to choose training data: full or a selection method. An arm with a list of budgets becomes one arm for each. [default: ['full', 'random', 'coreset', 'typicality']]"""
+    """Ways to choose training data: full or a selection method; tag:NAME or view:NAME for all images of a tag or a saved view. An arm with a list of budgets becomes one arm for each. [default: ['full', 'random', 'coreset', 'typicality']]"""
     budget: int
     """How many samples each arm but full trains on. [>= 1; default: 1000]"""
     seeds: list[int]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
@@ -86,8 +87,8 @@ class StudySettings(Settings):
             ArmSettings(name=name, method=name)
             for name in ("full", "random", "coreset", "typicality")
         ],
-        "Ways to choose training data: full or a selection method. An arm with a list of budgets "
-        "becomes one arm for each.",
+        "Ways to choose training data: full or a selection method; tag:NAME or view:NAME for all "
+        "images of a tag or a saved view. An arm with a list of budgets becomes one arm for each.",
         min_length=1,
     )
     budget: int = setting(1000, "How many samples each arm but full trains on.", ge=1)
@@ -169,10 +170,10 @@ class StudySettings(Settings):
     @field_validator("arms", mode="before")
     @classmethod
     def _arms_by_name(cls, arms: Any) -> Any:
-        """Read ``typicality`` as the arm of that name and method, and a list of budgets as arms."""
+        """Read the words for arms, and a list of budgets as an arm for each."""
         if not isinstance(arms, list | tuple):
             return arms
-        named = [{"name": arm, "method": arm} if isinstance(arm, str) else arm for arm in arms]
+        named = [_of_word(arm) if isinstance(arm, str) else arm for arm in arms]
         return [one for arm in named for one in _for_each_budget(arm)]
 
     @field_validator("arms")
@@ -288,6 +289,15 @@ class StudySettings(Settings):
         if self.match == "epochs" and images is not None:
             return max(1, round(self.train.steps * images / self.budget))
         return arm.steps or self.train.steps
+
+
+def _of_word(word: str) -> dict[str, str]:
+    """Read ``typicality`` as the arm of that name and method, ``tag:NAME`` as all of a tag."""
+    kind, _, name = word.partition(":")
+    if kind not in ("tag", "view") or not name:
+        return {"name": word, "method": word}
+    plain = re.sub(r"[^\w.+-]+", "-", name).lstrip(".+-") or kind
+    return {"name": plain, "method": "full", kind: name}
 
 
 def _for_each_budget(arm: Any) -> list[Any]:

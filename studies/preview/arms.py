@@ -196,6 +196,27 @@ class ArmImages:
         }
 
 
+def study_arms(names: Sequence[str], dataset: Any) -> tuple[list[str], list[str]]:
+    """Return the words by which a study has the arms of a preview, and the arms that none has.
+
+    Args:
+        names: Arms of a preview, as its settings have them.
+        dataset: The data set.
+    """
+    words, others = [], []
+    known, views = selections.selection_names(dataset), dataset.list_saved_views()
+    for name in names:
+        if name == "full" or name in METHODS:
+            words.append(name)
+        elif WITHOUT_WORST.fullmatch(name):
+            others.append(name)
+        elif name in views and (name not in known or selections.has_view(dataset, name)):
+            words.append(f"view:{name}")  # of a selection, those that it has chosen
+        else:
+            words.append(f"tag:{name}")
+    return words, others
+
+
 def _subset(pool: reading.Samples, ids: Sequence[str]) -> reading.Samples:
     """Return the samples of a pool that have one of some ids, in the pool's order."""
     kept = set(ids)

@@ -24,7 +24,7 @@ from .. import splitting
 from ..judging import Judge, fetch_weights
 from ..recorded import embed_of
 from . import LABEL, page
-from .arms import Arm, ArmImages, OwnArms, check_arms, drawing_order, list_arms
+from .arms import Arm, ArmImages, OwnArms, check_arms, drawing_order, list_arms, study_arms
 from .copies import copies_in
 from .directory import freeze_images, note_settings, open_preview, own_arms, samples_today
 from .influence import ArmInfluence, far_from_real
@@ -146,7 +146,17 @@ class _Preview:
         outcomes = [self.outcomes[arm.key] for arm in self.arms]
         generated = self.generated if self.config.fields else None
         written = self._write_page("")
-        return PreviewResult(self.run, written, outcomes, self.real, generated, self.notes)
+        words, others = study_arms(self.config.arms, self.dataset)
+        return PreviewResult(
+            self.run,
+            written,
+            outcomes,
+            self.real,
+            generated,
+            self.notes,
+            study_arms=tuple(words),
+            not_in_study=tuple(others),
+        )
 
     def _divide(self) -> None:
         """Read which images may be used and which are held out, or decide it."""

@@ -21,6 +21,8 @@ class PreviewResult:
         real: What real images score in place of the drawings.
         generated: Name of the FiftyOne data set with the drawings; None without fields.
         notes: What else a reader must know, one sentence each.
+        study_arms: The same arms for a study: ``study(source, arms=result.study_arms)``.
+        not_in_study: Arms that no study can have: those without their worst images.
     """
 
     run: Run
@@ -29,6 +31,8 @@ class PreviewResult:
     real: dict[str, float]
     generated: str | None
     notes: tuple[str, ...] = ()
+    study_arms: tuple[str, ...] = ()
+    not_in_study: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return f"PreviewResult({self.run.id!r}, {len(self.outcomes)} arms, {self.page})"

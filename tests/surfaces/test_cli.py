@@ -13,9 +13,13 @@ from curadiff.cli.flags import given_settings
 from curadiff.cli.settings_file import merged
 from curadiff.common.errors import EnvironmentFault
 from curadiff.config import VERBS, StudySettings, TrainSettings, choices
+from curadiff.studies.arm_images import choice_of
 from curadiff.studies.preview import engine
+from curadiff.studies.preview.arms import ArmImages, study_arms
+from curadiff.studies.preview.result import PreviewResult
 from curadiff.workflows.doctor import disk_of
 from curadiff.workflows.select_result import SelectResult
+from curadiff.workflows.selecting import select
 
 
 def said(capsys, *words: str) -> tuple[int, str, str]:
@@ -214,14 +218,30 @@ def test_jobs_are_stopped_and_resumed_like_trainings(capsys, home):
     assert "has finished" in said(capsys, "runs", "work", "--resume")[2]
 
 
-def test_the_study_after_a_preview_is_of_what_was_previewed(monkeypatch):
-    monkeypatch.setattr(engine, "preview", lambda *given, **settings: None)
-    words = ["preview", "my photos", "--arms", "random", "kmeans", "a-tag", "--held-out", "0.3"]
+def test_the_study_after_a_preview_is_of_what_was_previewed(monkeypatch, embedded):
+    def preview(source, *, arms, **_):
+        words, others = study_arms(arms, embedded)
+        empty = {"run": None, "page": None, "outcomes": [], "real": {}, "generated": None}
+        return PreviewResult(**empty, study_arms=tuple(words), not_in_study=tuple(others))
+
+    monkeypatch.setattr(engine, "preview", preview)
+    select(embedded, method="random", budget=7, name="seven")
+    select(embedded, method="random", budget=6, name="six")
+    embedded.delete_saved_view("six")
+    embedded.take(9, seed=1).tag_samples("a tag")
+    embedded.take(5, seed=2).tag_samples("one, two")
+    embedded.save_view("best of all", embedded.limit(4))
+    own = ["a tag", "best of all", "seven", "six"]
+    arms = ["random", "kmeans", *own, "kmeans-less-5"]
+    words = ["preview", "my photos", "--arms", *arms, "--held-out", "0.3"]
     words += ["--budget", "50", "--group-field", "the photographer", "--steps", "9"]
     words += ["--embed.encoder", "builtin", "--no-select.report", "--evaluate.metrics", "vendi"]
     words += ["--select.quotas", "round=4,other x=2", "--select.group-field", "label.label"]
     given = command_line().parse(words)
-    (printed,) = verbs.preview(given).next
+    answer = verbs.preview(given)
+    assert answer.text is not None
+    assert answer.text.endswith("\nNot in the study below: kmeans-less-5.")
+    (printed,) = answer.next
     program, *following = shlex.split(printed)
     study = command_line().parse(following)
     same = given_settings(study, VERBS["study"])
@@ -229,5 +249,20 @@ def test_the_study_after_a_preview_is_of_what_was_previewed(monkeypatch):
     assert same.pop("seeds") == ["0", "1", "2"]
     previewed = given_settings(given, VERBS["preview"])
     del previewed["steps"]  # a preview's own
-    assert same == {**previewed, "arms": ["random", "kmeans"]}  # a tag is no arm of a study's flag
-    assert [arm.method for arm in StudySettings(**same).arms] == same["arms"]
+    assert same == {**previewed, "arms": same["arms"]}
+    study_has = {arm.name: arm for arm in StudySettings(**same).arms}
+    assert list(study_has) == ["random", "kmeans", "a-tag", "best-of-all", "seven", "six"]
+    assert [study_has[name].method for name in ("random", "kmeans")] == ["random", "kmeans"]
+    pool = embedded.values("id")
+    images = ArmImages(None, None, embedded, None, {}, {})  # type: ignore[arg-type]
+    sizes = {}
+    for name in own:
+        arm = study_has[name.replace(" ", "-")]
+        previewed_ids = set(images._chosen_by_user(name))
+        assert set(choice_of(arm, embedded, pool)) == previewed_ids
+        sizes[name] = len(previewed_ids)
+    assert sizes == {"a tag": 9, "best of all": 4, "seven": 7, "six": 6}
+    given.arms = ["one, two", "full"]
+    assert "--arms full" in verbs.preview(given).next[0]
+    given.arms = ["random-less-5"]
+    assert verbs.preview(given).next == ()
