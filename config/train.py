@@ -25,6 +25,8 @@ UNTRAINED: dict[str, Any] = {
     "dropout": 0.0,
 }
 
+LONG_WARMUP = 0.25  # of all steps; a longer one leaves few steps at the learning rate
+
 PRESETS: dict[str, dict[str, Any]] = {
     # Every known setting of the 2023 study; the fields' own defaults are the same.
     "lightly-2023": {},
@@ -316,6 +318,20 @@ class TrainSettings(Settings):
                 f"{self.accumulate * self.processes}, got {self.batch_size}."
             )
         return self
+
+    def warmup_note(self, steps: int | None = None) -> str:
+        """Say that the learning rate rises during much of a training; empty where it does not.
+
+        Args:
+            steps: Length of the training; by default that of the settings.
+        """
+        steps = self.steps if steps is None else steps
+        if self.network == "analytic" or self.warmup <= LONG_WARMUP * steps:
+            return ""
+        return (
+            f"The learning rate rises for {min(self.warmup, steps):,} of {steps:,} steps, so "
+            f"little is learned; give warmup {steps // 10:,} or less, or more steps."
+        )
 
     @property
     def checkpoints_kept(self) -> int:

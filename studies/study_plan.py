@@ -62,6 +62,7 @@ class StudyPlan:
         flops_per_second: What it is taken to do.
         disk_bytes: Room for checkpoints and images, all together.
         preview: Whether a preview comes first, and what it takes; empty without one.
+        warmup: Whether the learning rate rises for too long; empty where it does not.
     """
 
     steps: list[Step]
@@ -69,6 +70,7 @@ class StudyPlan:
     flops_per_second: float
     disk_bytes: int
     preview: str = ""
+    warmup: str = ""
 
     @property
     def hours(self) -> float:
@@ -108,6 +110,7 @@ class StudyPlan:
                 f"{total / 1e18:,.2f} EFLOP, about {self.hours:,.1f} hours on one {self.device} "
                 f"({peak / 1e12:,.0f} TFLOP/s at peak, of which {SHARE:.0%} are taken to be "
                 f"reached), about {self.disk_bytes / 1e9:,.1f} GB on disk. Nothing was started.",
+                *([self.warmup] if self.warmup else []),
             ]
         )
 
@@ -134,7 +137,7 @@ def study_plan(
             _encode(config.embed.encoder, images),
         )
     ]
-    by_arm = _cells_by_arm(config)
+    by_arm, lengths = _cells_by_arm(config), []
     for arm in config.arms:
         draws = len(set(config.draws_of(arm)))
         size = pool if arm.method == "full" else arm.budget or config.budget
@@ -142,6 +145,7 @@ def study_plan(
             steps.append(Step(f"select {arm.name}", draws, _known(size), None, 0.0))
         count = by_arm[arm.name]
         optimizer = config.steps_of(arm, size)
+        lengths.append(optimizer)
         seen = optimizer * config.train.batch_size
         train = None if forward is None else count * seen * (1 + BACKWARD) * forward
         steps.append(Step(f"train {arm.name}", count, _known(size), optimizer, train))
@@ -189,6 +193,7 @@ def study_plan(
         DEVICES[device] * SHARE,
         disk_of(config),
         announce_preview(config, images),
+        config.train.warmup_note(min(lengths)) if config.trainer == "curadiff" else "",
     )
 
 

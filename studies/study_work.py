@@ -73,9 +73,10 @@ class StudyWork:
             choices = arm_images.choices_of(self.config, self.dataset, divided.pool)
             planning.check(self.config, len(divided.pool), arm_images.sizes_of(choices))
             judge = self._judge(divided)
+            steps = self._steps(arm_images.sizes_of(choices))
+            self._note_warmup(steps)
         with display(self.progress, self._title) as show:
-            sizes = arm_images.sizes_of(choices)
-            meter = StudyProgress(self.run, self.config, show, self.cells, self._steps(sizes))
+            meter = StudyProgress(self.run, self.config, show, self.cells, steps)
             worker = CellWorker(
                 self.run,
                 self.config,
@@ -121,6 +122,11 @@ class StudyWork:
         return {
             cell.key: self.config.steps_of(cell.arm, images[cell.arm.name]) for cell in self.cells
         }
+
+    def _note_warmup(self, steps: dict[str, int]) -> None:
+        rising = self.config.train.warmup_note(min(steps.values(), default=None))
+        if rising and self.config.trainer == "curadiff":
+            self._note([rising])
 
     def _note(self, notes: Sequence[str]) -> None:
         """Keep sentences for the report, and say them before the work starts."""

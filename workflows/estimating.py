@@ -159,7 +159,8 @@ def _measured(settings: TrainSettings, cost: Callable[[], Cost], measure: bool) 
 def training(settings: TrainSettings, images: int) -> Cost:
     """Estimate one training on so many images, from the last one of the same network."""
     like = _alike(settings)
-    return _cost(settings, [settings.steps], generated=0, images=images, like=like)
+    cost = _cost(settings, [settings.steps], generated=0, images=images, like=like)
+    return replace(cost, notes=tuple(filter(None, [settings.warmup_note()])))
 
 
 def study(settings: StudySettings) -> Cost:
@@ -186,7 +187,7 @@ def study(settings: StudySettings) -> Cost:
         seconds=seconds,
         parallel=settings.parallel,
         shared=settings.parallel > places,
-        notes=tuple(_notes(settings)),
+        notes=tuple(_notes(settings, min(steps))),
     )
 
 
@@ -207,13 +208,16 @@ def _longest_row(steps: Sequence[int], places: int) -> int:
     return max(rows)
 
 
-def _notes(settings: StudySettings) -> list[str]:
+def _notes(settings: StudySettings, fewest_steps: int) -> list[str]:
+    rising = settings.train.warmup_note(fewest_steps)
+    notes = [rising] if rising and settings.trainer == "curadiff" else []
     selects = any(arm.method not in ("full", "random") for arm in settings.arms)
     if not selects or settings.embed.encoder != settings.evaluate.encoder:
-        return []
+        return notes
     return [
+        *notes,
         f"The judge's encoder also selects ({settings.evaluate.encoder}), so the values favour "
-        "what it sees; judge with another one."
+        "what it sees; judge with another one.",
     ]
 
 

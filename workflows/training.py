@@ -72,6 +72,8 @@ def train(
     else:
         note(dataset, run, pool.ids)
     warn_without_gpu(config)
+    if rising := config.warmup_note():
+        warnings.warn(rising, stacklevel=2)
     diffusion.start(run)
     return follow(run, progress=progress) if wait else run
 

@@ -23,7 +23,8 @@ def label_map(labels: int, code: int) -> nn.Linear:
 
     It draws no random numbers, so the other weights are those of a network without it.
     """
-    linear = nn.Linear(labels, code, bias=False, device="meta").to_empty(device="cpu")
+    linear = nn.Linear(labels, code, bias=False, device="meta")
+    linear = linear.to_empty(device=torch.get_default_device())
     nn.init.zeros_(linear.weight)
     return linear
 

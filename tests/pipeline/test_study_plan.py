@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 import torch
 from curadiff.cli import main
 from curadiff.config import StudySettings, TrainSettings
+from curadiff.config.train import PRESETS
 from curadiff.studies import study_plan
 from curadiff.workflows import estimating
 from torch.utils.flop_counter import FlopCounterMode
@@ -16,10 +18,11 @@ from torch.utils.flop_counter import FlopCounterMode
 VITON = Path(__file__).parents[2] / "docs" / "viton-hd.yaml"
 
 
-def test_flops_are_those_of_real_tensors():
+@pytest.mark.parametrize("more", [{}, {"augment": 0.1}, {"augment": 0.1, "network": "lucidrains"}])
+def test_flops_are_those_of_real_tensors(more):
     from curadiff.diffusion.networks import network
 
-    settings = TrainSettings(preset="demo")
+    settings = TrainSettings(preset="demo", **{"layers": 2, **more})
     built = network.build(settings)
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         built(torch.zeros(3, 3, 32, 32), torch.zeros(3, dtype=torch.long))
@@ -73,3 +76,33 @@ def test_a_large_network_without_a_gpu_is_warned_of(monkeypatch):
             estimating.warn_without_gpu(TrainSettings(**small))
         monkeypatch.setattr(estimating, "choose_device", lambda name: torch.device("cuda"))
         estimating.warn_without_gpu(TrainSettings())
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"preset": "small-data", "steps": 1999}, "500 of 1,999 steps, so little is"),
+        (
+            {"preset": "small-data", "steps": 300},
+            "300 of 300 steps.* give warmup 30 or less",
+        ),
+        ({"preset": "small-data", "steps": 2000}, None),
+        ({"preset": "small-data", "steps": 300, "warmup": 30}, None),
+        ({"preset": "small-data", "network": "analytic"}, None),
+    ],
+)
+def test_a_learning_rate_that_rises_for_long_is_told_before_it_starts(settings, sentence):
+    config = TrainSettings(**settings)
+    study = StudySettings(name="one", train=config)
+    costs = [estimating.training(config, 10), estimating.study(study)]
+    for place in map(str, [*costs, study_plan.study_plan(study)]):
+        assert "rises for" not in place if sentence is None else re.search(sentence, place)
+    elsewhere = StudySettings(
+        name="one", train=config, trainer="command", command=["train", "{images}", "{out}"]
+    )
+    assert "rises for" not in f"{estimating.study(elsewhere)} {study_plan.study_plan(elsewhere)}"
+
+
+@pytest.mark.parametrize("preset", list(PRESETS))
+def test_no_preset_rises_for_long(preset):
+    assert not TrainSettings(preset=preset).warmup_note()
