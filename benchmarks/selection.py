@@ -239,7 +239,8 @@ def real(given):
     stored = np.load(given.pool)
     x = stored["embeddings"].astype(np.float32)
     labels = np.unique(stored["labels"], return_inverse=True)[1]
-    target, share = PoolGaussian(unit_rows(x)), np.bincount(labels) / len(labels)
+    unit = unit_rows(x)
+    target, share = PoolGaussian(unit), np.bincount(labels) / len(labels)
     print("budget  method                 share distance  Frechet distance x1e3  radius  seconds")
     for budget in (300, 1000):
         for method in given.methods.split(","):
@@ -250,7 +251,7 @@ def real(given):
                 seconds = time.process_time() - begun
                 here = np.bincount(labels[chosen.indices], minlength=len(share)) / budget
                 gap = np.abs(here - share).sum() / 2
-                far = chosen.nearest_pick_distance.max()
+                far = nearest(unit, unit[chosen.indices], 1)[0].max()
                 values.append((gap, 1e3 * target.distance(chosen.indices), far, seconds))
             gap, distance, far, seconds = np.mean(values, axis=0)
             low, high = np.min(values, axis=0), np.max(values, axis=0)

@@ -228,7 +228,7 @@ def overhead(args, folder, paths):
     calls = iter(range(1, 10**9))
     work = {
         "step": lambda count: [training.train_step() for _ in range(count)],
-        "average": lambda count: [training.state.averaged(1) for _ in range(count)],
+        "average": lambda count: [training.state.update_ema(1) for _ in range(count)],
         "log": lambda count: [training._log() for _ in range(count) if next(calls)],
     }
     seconds = compete(work, gpu=args.gpu, rounds=args.rounds, count=args.count)

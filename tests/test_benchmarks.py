@@ -1,12 +1,15 @@
 """Benchmarks still run; their figures are nobody's business here."""
 
 import json
+import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 TRAINING = Path(__file__).parents[1] / "benchmarks" / "training.py"
 GPU = TRAINING.with_name("gpu.py")
@@ -33,8 +36,6 @@ def test_every_part_of_the_gpu_script_is_rehearsed(tmp_path):
 
 
 def test_a_part_of_the_gpu_script_that_fails_leaves_the_others(tmp_path, monkeypatch):
-    import runpy
-
     monkeypatch.setenv("CURADIFF_HOME", str(tmp_path))
     monkeypatch.syspath_prepend(str(GPU.parent))
     script = runpy.run_path(str(GPU), run_name="gpu")
@@ -51,8 +52,6 @@ def test_a_part_of_the_gpu_script_that_fails_leaves_the_others(tmp_path, monkeyp
 
 
 def test_parts_are_added_to_results_of_the_same_card_only(tmp_path, monkeypatch):
-    import runpy
-
     monkeypatch.syspath_prepend(str(GPU.parent))
     add = runpy.run_path(str(GPU), run_name="gpu")["add_to_results_of_before"]
     about = {"card": "one", "python": "3.12", "packages": {"torch": "2"}}
@@ -67,8 +66,6 @@ def test_parts_are_added_to_results_of_the_same_card_only(tmp_path, monkeypatch)
 
 
 def test_kernels_are_told_apart_by_their_names(monkeypatch):
-    import runpy
-
     monkeypatch.syspath_prepend(str(GPU.parent))
     kind_of = runpy.run_path(str(GPU.with_name("gpu_profile.py")))["kind_of"]
     kinds = {  # names of PyTorch's kernels and of its libraries', shortened
@@ -86,8 +83,6 @@ def test_kernels_are_told_apart_by_their_names(monkeypatch):
 
 @pytest.mark.slow
 def test_every_part_of_the_preview_script_runs_on_few_pictures(tmp_path, monkeypatch):
-    import runpy
-
     rng = np.random.default_rng(0)
     for name, values in (
         ("images", rng.integers(0, 256, (130, 28, 28), dtype=np.uint8)),
@@ -109,6 +104,16 @@ def test_every_part_of_the_preview_script_runs_on_few_pictures(tmp_path, monkeyp
         assert len(kept) > 1
 
 
+def test_what_logs_and_averaging_take_of_a_step_is_measured(monkeypatch, capsys):
+    monkeypatch.syspath_prepend(str(TRAINING.parent))
+    monkeypatch.setenv("CURADIFF_HOME", "")  # which the script sets
+    monkeypatch.setattr(torch, "set_num_threads", lambda count: None)
+    words = ["overhead", "--rounds", "1", "--count", "1", "--network", "lucidrains"]
+    monkeypatch.setattr(sys, "argv", ["training.py", *words])
+    runpy.run_path(str(TRAINING), run_name="training")["main"]()
+    assert "of a step" in capsys.readouterr().out
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("verb", "said"),
@@ -116,7 +121,6 @@ def test_every_part_of_the_preview_script_runs_on_few_pictures(tmp_path, monkeyp
         ("train", "diffusers' script"),
         ("sample", "DDIMPipeline"),
         ("load", "decoding data loader"),
-        ("overhead", "of a step"),
     ],
 )
 def test_training_is_compared_with_its_peers(verb, said):
@@ -128,13 +132,46 @@ def test_training_is_compared_with_its_peers(verb, said):
 
 @pytest.mark.slow
 def test_without_a_gpu_the_gpu_benchmark_says_so():
-    import torch
-
     if torch.cuda.is_available():
         pytest.skip("there is a GPU")
     done = subprocess.run([sys.executable, str(TRAINING), "gpu"], capture_output=True, text=True)
     assert done.returncode == 1
     assert "no CUDA device here" in done.stderr
+
+
+@pytest.mark.slow
+def test_methods_in_cells_are_measured_on_stored_embeddings(tmp_path, monkeypatch, capsys):
+    rng = np.random.default_rng(0)
+    embeddings, labels = rng.normal(size=(1100, 6)), rng.integers(0, 3, 1100)
+    np.savez(tmp_path / "pool.npz", embeddings=embeddings, labels=labels)
+    monkeypatch.syspath_prepend(str(TRAINING.parent))
+    for name in ("OMP", "OPENBLAS", "MKL", "NUMBA", "RAYON"):  # which the script sets
+        monkeypatch.setenv(f"{name}_NUM_THREADS", "1")
+    monkeypatch.setattr(torch, "set_num_threads", lambda count: None)
+    words = ["real", "--pool", str(tmp_path / "pool.npz"), "--methods", "coreset,coreset-in-cells"]
+    monkeypatch.setattr(sys, "argv", ["selection.py", *words])
+    script = runpy.run_path(str(TRAINING.with_name("selection.py")), run_name="selection")
+    script["main"]()
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()[1:]]
+    assert [line[1] for line in lines] == ["coreset", "coreset-in-cells"] * 2
+    x = script["unit_rows"](embeddings.astype(np.float32))
+    picks = script["select"](x, 300, method="coreset", device="cpu", seed=0).indices
+    radius = np.sqrt(2 - 2 * (x @ x[picks].T).max(axis=1).clip(max=1)).max()
+    assert float(lines[0][4]) == pytest.approx(radius, abs=2e-3)
+
+
+def test_modules_that_benchmarks_and_examples_import_are_there():
+    root = TRAINING.parents[1]
+    scripts = [*root.glob("benchmarks/**/*.py"), *root.glob("examples/**/*.py")]
+    named = {
+        (script.name, name)
+        for script in scripts
+        for name in re.findall(r"^ *(?:from|import) curadiff([\w.]*)", script.read_text(), re.M)
+    }
+    assert len(named) > 50
+    for script, name in named:
+        place = root.joinpath(*name.split("."))
+        assert place.is_dir() or place.with_suffix(".py").is_file(), f"{script}: curadiff{name}"
 
 
 def test_the_formulas_of_large_data_sets_agree_with_what_was_measured():
