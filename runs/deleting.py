@@ -36,8 +36,9 @@ _TRAINING = (
     r"compile-cache/.+", r"(curadiff|wandb|mlruns|\.aim|dvclive)/.+",
 )  # fmt: skip
 _STUDY = (
-    *_RUN, r"[\w.+-]+\.(json|jsonl|html|npy|npz|log|lock|owner)", r"grids/[\w.+-]+\.(png|part)",
-    r"(arms|cells|features|judged|evaluations)/[\w.+-]+\.(json|npy|npz)",
+    *_RUN, r"[\w.+-]+\.(json|jsonl|html|npy|npz|log|lock|owner|damaged)",
+    r"grids/[\w.+-]+\.(png|part)",
+    r"(arms|cells|features|judged|evaluations)/[\w.+-]+\.(json|npy|npz|damaged)",
 )  # fmt: skip
 _COMMAND = (
     *_RUN, r"manifest\.json", r"images/(\d+\.\w+|\.?metadata\.jsonl)",
@@ -259,7 +260,8 @@ def _drawn(folder: Path) -> set[Path]:
         paths |= {record.with_name("sources.npz"), record.with_name(".lease")}
         paths |= {record, record.with_name(".lease.owner")}
         for path in record.parent.glob("*.png"):  # the count may be damaged, and enormous
-            number = int(path.stem) if re.fullmatch(r"[0-9]{6,18}", path.stem) else count
-            if number < count and path.name == f"{number:06d}.png":
+            name = re.sub(r"^\.(damaged-)+", "", path.name)  # as one that was put aside is called
+            number = int(name[:-4]) if re.fullmatch(r"[0-9]{6,18}\.png", name) else count
+            if number < count and name == f"{number:06d}.png":
                 paths.add(path)
     return paths

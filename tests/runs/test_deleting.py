@@ -12,6 +12,7 @@ import pytest
 from curadiff import runs
 from curadiff.common.errors import RunError
 from curadiff.common.temporary import temporary
+from curadiff.diffusion.sampling import image_folder
 from curadiff.runs import deleting
 
 
@@ -60,6 +61,23 @@ def test_a_run_that_was_killed_or_has_a_damaged_status_can_be_deleted(run, statu
     runs.write_json(run.path / "generated" / "ddim" / "generated.json", {"count": 10**15})
     deleting.prepare("one").carry_out()
     assert not run.path.exists()
+
+
+def test_what_was_put_aside_as_damaged_goes_with_its_run(run, home):
+    drawn = run.path / "generated" / "ddim"
+    (drawn / "000001.png").write_bytes(b"cut off")
+    for _ in range(2):
+        with pytest.warns(UserWarning, match="were damaged, first 000000.png"):
+            image_folder.put_aside_damaged(drawn, 2)
+        (drawn / "000000.png").write_bytes(b"cut off again")
+    assert (drawn / ".damaged-damaged-000000.png").exists()
+    deleting.prepare("one").carry_out()
+    study = runs.create("study", {}, name="two")
+    (study.path / "cells").mkdir()
+    for name in ("split.damaged", "cells/random-s0.damaged"):
+        (study.path / name).write_text("{")
+    deleting.prepare("two").carry_out()
+    assert list((home / "runs").iterdir()) == []
 
 
 @pytest.mark.parametrize("name", [".tmp-mine.txt", ".tmp-work/notes.txt", "runs/.tmp-work/a.txt"])
