@@ -130,7 +130,7 @@ def trim(kind: str, *, keep: Path | None = None) -> None:
 def _entries(kind: str) -> list[tuple[float, int, Path]]:
     """Return last use, size and path of each entry of a cache, the longest unused first."""
     root = folder(kind)
-    sweep(root)
+    sweep(root, depth=1)
     paths = root.glob("*/*.html") if kind == "reports" else root.glob("*")
     entries = []
     for path in paths:

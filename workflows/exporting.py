@@ -11,6 +11,7 @@ from typing import Any
 
 from ..common.errors import DataError
 from ..common.files import ensure_folder, replacing, write_bytes
+from ..common.temporary import sweep
 from ..common.words import plural
 from ..datasets import reading
 from ..datasets.database import lost_in_words
@@ -93,6 +94,7 @@ def write_image_folder(folder: Path, pool: reading.Samples, texts: Sequence[Any]
         lines.append(line if texts is None else {**line, "text": str(texts[row])})
     listed = "".join(f"{json.dumps(line, ensure_ascii=False)}\n" for line in lines).encode()
     ensure_folder(folder)
+    sweep(folder)  # halves of images, which other programs may take for whole ones
     _refuse_others(folder, {*names, METADATA}, listed)
     gone = next((path for path in pool.paths if not Path(path).is_file()), None)
     if gone is not None:

@@ -1,5 +1,6 @@
 """An export that failed at its beginning does not stand in the way of the next."""
 
+import os
 import shutil
 
 import pytest
@@ -10,6 +11,18 @@ from curadiff.workflows import exporting
 
 def pool(folder, *names):
     return Samples(ids=list(names), names=list(names), paths=[str(folder / name) for name in names])
+
+
+def test_what_killed_exports_left_half_written_is_swept(tmp_path):
+    (tmp_path / "a.png").write_bytes(b"a")
+    out = tmp_path / "out"
+    out.mkdir()
+    half, mine = out / ".tmp-000000000000.7.88.0-000000.png", out / ".tmp-mine.png"
+    for path in (half, mine):
+        path.write_bytes(b"half")
+        os.utime(path, (0, 0))
+    exporting.write_image_folder(out, pool(tmp_path, "a.png"), None)
+    assert sorted(path.name for path in out.glob("*.png")) == [mine.name, "000000.png"]
 
 
 def test_a_failed_export_leaves_nothing_that_is_refused_afterwards(tmp_path, monkeypatch):

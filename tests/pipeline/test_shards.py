@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import curadiff
 import fiftyone as fo
 import numpy as np
@@ -112,7 +114,11 @@ def test_embeddings_go_to_shards_and_come_back(dataset, home, photos, tmp_path):
     finally:
         (photos / "round" / "broken.png").unlink()
     assert (written.done, written.kept) == (40, 0)
+    half = folder / ".tmp-000000000000.7.88.0-part-00000.parquet"
+    half.write_bytes(b"of a process that was killed")
+    os.utime(half, (0, 0))
     again = curadiff.embed(photos, to_shards=str(folder), **options)
+    assert not half.exists()
     assert (again.done, again.kept) == (0, 40)
     shards = ShardSet(files_of(folder))
     loaded = encoders.load("builtin")

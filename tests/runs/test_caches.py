@@ -37,11 +37,15 @@ def test_every_kind_is_listed_and_cleared(pixels, capsys):
     report = caches.folder("reports") / "photos" / "mine.html"
     report.parent.mkdir(parents=True)
     report.write_text("<p>")
+    half = report.with_name(".tmp-000000000000.7.88.0-mine.html")
+    half.write_text("<")
+    os.utime(half, (0, 0))
     assert main(["cache"]) == 0
     said = capsys.readouterr().out
     for kind in ("features", *caches.KINDS):
         assert any(line.startswith(kind) for line in said.splitlines())
     assert "4 prepared training images" in said
+    assert not half.exists()
     assert main(["cache", "--clear", "reports"]) == 0
     assert "1 reports of selections deleted" in capsys.readouterr().out
     assert (report.exists(), pixels[0].exists()) == (False, True)

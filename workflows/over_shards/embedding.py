@@ -13,6 +13,7 @@ from ... import encoders
 from ...common.errors import DataError
 from ...common.files import ensure_folder
 from ...common.shards import SUFFIX, ShardSet, drop_rows, files_of, write_shard
+from ...common.temporary import sweep
 from ...datasets.reading import Samples
 from ...encoders.cache_file import signature
 from ...runs import Lease
@@ -160,7 +161,8 @@ def embed_to_shards(
     """
     faults: dict[str, str] = {}
     notes: dict[str, str] = {}
-    with Lease(_made(folder), name=LEASE):
+    with Lease(_made(folder), name=LEASE) as lease:
+        sweep(lease.path.parent)
         writer = Writer(folder, encoder)
         left, changed = writer.left(pool)
         writer.drop({pool.names[row] for row in changed})  # first: a name never has two rows
