@@ -15,7 +15,7 @@ from ..common.errors import RunError, SettingsError
 from ..runs import Damaged, Run, launch, lease
 from .output import Answer, run_as_json
 
-HIDDEN = ("heartbeat", "time", "pid")  # numbers of a status that mean nothing to a reader
+HIDDEN = ("heartbeat", "time", "pid", "advised", "error_kind")  # of a status, for programs
 WIDTH = 300  # of an error in the list
 ESCAPE = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)?|.)")
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from curadiff import runs
+from curadiff.cli import main
 from curadiff.common.disk_faults import is_full
 from curadiff.common.errors import DiskFull, EnvironmentFault, RunError, Unwritten
 from curadiff.runs import launch
@@ -50,6 +51,16 @@ def test_the_kind_of_a_fault_reaches_whoever_waits(home, fault, raised):
     status = exit_status(work)
     assert KINDS.get(kind_of_status(status) or "", RunError) is raised
     assert status == STATUSES.get(raised.__name__, 1)
+
+
+def test_a_reader_is_told_the_sentence_and_no_word_of_programs(home, capsys):
+    run = runs.create("train", {})
+    note_failure(run, DiskFull("there is no room", run.path), advised=True)
+    assert main(["runs", run.id]) == 0
+    told = capsys.readouterr().out
+    assert told.count("there is no room") == 1
+    assert "DiskFull" not in told
+    assert "advised" not in told
 
 
 def test_a_later_failure_is_not_taken_for_the_earlier_kind(home):
