@@ -54,6 +54,12 @@ def good(outcome, positions=None, *, at_least=1):
     assert positions in (None, outcome.writes)
 
 
+def test_a_new_data_set_appears_whole_wherever_it_was_killed_in_thirds(harness, photographs):
+    outcome = harness.positions(nothing, bring(photographs), every=10)
+    assert not outcome.failures, "\n".join(outcome.failures)
+    assert (outcome.tried, outcome.writes) == (3, 30)
+
+
 @pytest.mark.slow
 def test_a_new_data_set_appears_whole(harness, photographs):
     good(harness.positions(nothing, bring(photographs)), 30)

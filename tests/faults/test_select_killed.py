@@ -77,7 +77,7 @@ CASES = {
 
 @pytest.mark.parametrize("case", CASES)
 def test_at_some_writes(harness, case):
-    check(harness, case, every=12)
+    check(harness, case, every=20)
 
 
 @pytest.mark.slow
