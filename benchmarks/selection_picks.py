@@ -42,7 +42,7 @@ def main():
         sheet = Image.new("RGB", (picture.width, picture.height + LABEL), "white")
         font = ImageFont.load_default(16)
         ImageDraw.Draw(sheet).text((2, 3), method, "black", font)
-        sheet.paste(picture, (0, LABEL))
+        sheet.paste(picture, (0, LABEL), picture)
         sheets.append(sheet)
     whole = Image.new("RGB", (sheets[0].width, sum(s.height for s in sheets)), "white")
     top = 0

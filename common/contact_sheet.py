@@ -10,7 +10,7 @@ from pathlib import Path
 from PIL import Image, ImageOps
 
 from .errors import DataError
-from .images import open_rgb
+from .images import open_rgb, open_rgba
 from .preparation import square
 
 GAP = 2  # pixels between two pictures
@@ -54,7 +54,7 @@ def contact_sheet(
 
 
 def square_grid(paths: Sequence[Path], *, columns: int = 5, side: int = 96) -> Image.Image:
-    """Return a white sheet of the central squares of image files.
+    """Return a transparent sheet of the central squares of image files.
 
     Args:
         paths: Image files; the first ``columns`` squared are shown. The place of one that
@@ -63,7 +63,7 @@ def square_grid(paths: Sequence[Path], *, columns: int = 5, side: int = 96) -> I
         side: Side of each picture on the sheet, in pixels.
     """
     shown = [_square(path, side) for path in paths[: columns * columns]]
-    return contact_sheet(shown, columns=columns, size=(side, side))
+    return contact_sheet(shown, columns=columns, size=(side, side), background=TRANSPARENT)
 
 
 def whole_pictures(
@@ -86,6 +86,11 @@ def data_url(image: Image.Image) -> str:
     buffer = io.BytesIO()
     image.save(buffer, "WEBP", quality=QUALITY, method=6)
     return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def stored_url(path: Path) -> str:
+    """Return a stored sheet as a ``data:`` URL; what is transparent stays so."""
+    return data_url(open_rgba(path))
 
 
 def _square(path: Path, side: int) -> Image.Image:

@@ -78,7 +78,7 @@ th:first-child {{ text-align: left; position: sticky; left: 0; background: var(-
 thead th {{ color: var(--quiet); font-weight: 600; font-size: .83rem; vertical-align: bottom; }}
 table.wide th, table.wide td {{ padding: .4rem .5rem; }}
 table.wide thead th {{ white-space: normal; }}
-tr.groups th {{ border-bottom: 0; padding-bottom: 0; text-align: center; }}
+tr.groups th, tr.groups td {{ border-bottom: 0; padding-bottom: 0; text-align: center; }}
 tr.real {{ color: var(--quiet); font-style: italic; }}
 td.best {{ color: var(--good); font-weight: 700; }}
 .grids {{ display: grid; gap: 1.1rem; margin: .6rem 0 1.4rem;
@@ -122,7 +122,9 @@ dt {{ color: var(--quiet); }} dd {{ margin: 0; overflow-wrap: anywhere; }}
 </style>
 </head>
 <body>
+<main>
 {body}
+</main>
 </body>
 </html>
 """

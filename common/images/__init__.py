@@ -106,6 +106,16 @@ def _read(path: str | Path, messages: list[str], held: contextlib.ExitStack) -> 
     return image
 
 
+def open_rgba(path: str | Path) -> Image.Image:
+    """Return a picture with 8 bits per channel, such as a sheet of ours, with its transparency.
+
+    Raises:
+        DataError: The file is missing, empty, damaged or not an image.
+    """
+    with _decoding(path) as (kind, stream), _opened(stream, kind) as file:
+        return file.convert("RGBA")
+
+
 def size_of(path: str | Path) -> tuple[int, int]:
     """Return width and height of an image file, upright, from its header alone.
 

@@ -285,7 +285,7 @@ def _grids(
     grid = types.Object()
     page.define_property("grids", grid, view=layout.wrapping())
     for title, path in sheets:
-        layout.figure(grid, path, title, alt=f"25 images of {title}", width=180)
+        layout.figure(grid, path, title, alt=f"the first images of {title}", width=180)
 
 
 def _samples_behind(ctx: Any, arm: str, training: str | None) -> Any:

@@ -124,7 +124,7 @@ def _overlap(values: Mapping[str, Mapping[str, float]]) -> str:
     )
     return (
         "<h2>What they share</h2><p class=quiet>Images that both chose, as a share of those that "
-        "either chose (Jaccard index).</p><div class=scroll><table><thead><tr><th></th>"
+        "either chose (Jaccard index).</p><div class=scroll><table><thead><tr><td></td>"
         f"{head}</tr></thead><tbody>{lines}</tbody></table></div>"
     )
 
@@ -149,7 +149,7 @@ def _table(numbers: Mapping[str, Mapping[str, Any]]) -> str:
         lines += f"<tr><th>{what[0].upper()}{what[1:]}</th>{cells}</tr>"
     return (
         "<h2>All numbers</h2><p class=quiet>Distances are between embeddings of length 1: 0 for "
-        "equal directions, 2 for opposite ones.</p><div class=scroll><table><thead><tr><th></th>"
+        "equal directions, 2 for opposite ones.</p><div class=scroll><table><thead><tr><td></td>"
         f"{head}</tr></thead><tbody>{lines}</tbody></table></div>"
     )
 
@@ -157,7 +157,11 @@ def _table(numbers: Mapping[str, Mapping[str, Any]]) -> str:
 def _made(numbers: Mapping[str, Mapping[str, Any]]) -> str:
     lines = ""
     for name, row in numbers.items():
-        settings = ", ".join(f"{key} {value}" for key, value in row["settings"].items())
+        settings = ", ".join(
+            f"{key} {value:.4g}" if isinstance(value, float) else f"{key} {value}"
+            for key, value in row["settings"].items()
+        )
+        settings = settings[:1].upper() + settings[1:]
         lines += (
             f"<dt>{html.escape(name)}</dt><dd>{html.escape(row['stop_reason'])} "
             f"{html.escape(settings)}; embeddings {html.escape(row['embedding_hash'])}</dd>"

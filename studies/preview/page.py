@@ -8,9 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ...common.contact_sheet import data_url, square_grid
+from ...common.contact_sheet import data_url, square_grid, stored_url
 from ...common.files import replacing
-from ...common.images import open_rgb
 from ...common.page import PAGE, figure
 from ...common.words import plural
 from ...runs import Run, write_bytes
@@ -99,7 +98,7 @@ def _grids(run: Run, outcomes: Sequence[Mapping[str, Any]]) -> str:
     figures = []
     for outcome in arms_with_pictures(outcomes):
         label = f"{outcome['name']}, {outcome['images']:,} images"
-        url = data_url(open_rgb(sheet_of(run, outcome)))
+        url = stored_url(sheet_of(run, outcome))
         figures.append(figure(url, label, alt=f"pictures of {label}"))
     return (
         "<h2>What a model would draw</h2><p class=quiet>The same place in every grid began with "

@@ -279,7 +279,12 @@ def _texts(rows: Sequence[Row], columns: Sequence[_Column]) -> str:
 
 def _html_table(rows: Sequence[Row], groups: Sequence[Sequence[_Column]]) -> str:
     columns = [column for group in groups for column in group]
-    above = "".join(f"<th colspan={len(group)}>{group[0].group}</th>" for group in groups)
+    above = "".join(
+        f"<th colspan={len(group)}>{group[0].group}</th>"
+        if group[0].group
+        else f"<td colspan={len(group)}></td>"
+        for group in groups
+    )
     titles = "".join(f"<th>{html.escape(column.title)}</th>" for column in columns)
     lines = []
     for row in rows:
@@ -287,7 +292,7 @@ def _html_table(rows: Sequence[Row], groups: Sequence[Sequence[_Column]]) -> str
         kind = " class=real" if row.arm == REAL else ""
         lines.append(f"<tr{kind}><th>{html.escape(row.arm)}</th>{cells}</tr>")
     return (
-        f"<div class=scroll><table class=wide><thead><tr class=groups><th></th>{above}</tr><tr>"
+        f"<div class=scroll><table class=wide><thead><tr class=groups><td></td>{above}</tr><tr>"
         f"<th>arm</th>{titles}</tr></thead><tbody>{''.join(lines)}</tbody></table></div>"
     )
 

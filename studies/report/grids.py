@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from ... import runs
-from ...common.contact_sheet import data_url, square_grid
+from ...common.contact_sheet import data_url, square_grid, stored_url
 from ...common.files import replacing
-from ...common.images import open_rgb
 from ...common.page import figure
 from ...runs import Run
 from ..cells import in_order, key_of, title_of
@@ -52,8 +51,8 @@ def grids_section(sheets: Mapping[str, Path], data: ReportData) -> str:
     trained = in_order(data.outcomes, order)
     first = {outcome["arm"]: outcome for outcome in reversed(trained)}.values()
     parts = [
-        "<h2>What the models draw</h2><p class=quiet>The first 25 images of each training; "
-        "the same place in every grid started from the same noise.</p>"
+        "<h2>What the models draw</h2><p class=quiet>The first images of each training, 25 at "
+        "most; the same place in every grid started from the same noise.</p>"
     ]
     for size, outcomes in (
         ("grids large", sorted(first, key=lambda one: order.index(one["arm"]))),
@@ -62,7 +61,7 @@ def grids_section(sheets: Mapping[str, Path], data: ReportData) -> str:
         figures = [_training_figure(sheets[key_of(one)], one) for one in outcomes]
         if size != "grids" and data.real:
             figures.append(
-                figure(data_url(square_grid(data.real)), "real images", alt="25 real images")
+                figure(data_url(square_grid(data.real)), "real images", alt="real images")
             )
         parts.append(f"<div class='{size}'>{''.join(figures)}</div>")
     return "".join(parts)
@@ -70,4 +69,4 @@ def grids_section(sheets: Mapping[str, Path], data: ReportData) -> str:
 
 def _training_figure(path: Path, outcome: Mapping[str, Any]) -> str:
     title = title_of(outcome)
-    return figure(data_url(open_rgb(path)), title, alt=f"25 images of {title}")
+    return figure(stored_url(path), title, alt=f"the first images of {title}")

@@ -98,7 +98,7 @@ def test_every_row_of_a_layout_has_as_many_cells_as_its_head(real):
     assert len({line.count("|") for line in app}) == 1
     for part in re.findall(r"<table.*?</table>", table.as_html(OUTCOMES, real)):
         groups, *lines = re.findall(r"<tr.*?</tr>", part)
-        spans = [int(span or 1) for span in re.findall(r"<th(?: colspan=(\d+))?>", groups)]
+        spans = [int(span or 1) for span in re.findall(r"<t[hd](?: colspan=(\d+))?>", groups)]
         counts = {len(re.findall("<t[hd]>", line)) for line in lines}
         assert counts == {sum(spans)}
 
