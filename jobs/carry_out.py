@@ -89,13 +89,13 @@ def _call_verb(run: Run, report: Report) -> tuple[Any, dict[str, Any]]:
 
             result = study(arguments["source"], progress=report, **settings)
             outcome = {"study": result.run.id, "report": str(result.report)}
-            return result, {"message": "the study is finished", **outcome}
+            return result, {"message": "finished", **outcome}
         case "preview":
             from ..studies.preview.engine import preview
 
             result = preview(arguments["source"], progress=report, **settings)
             outcome = {"preview": result.run.id, "page": str(result.page)}
-            return result, {"message": "the preview is finished", **outcome}
+            return result, {"message": "finished", **outcome}
         case "rate-serve":
             from ..studies.rating import rate_serve, rate_status
 

@@ -13,6 +13,7 @@ import fiftyone.operators as foo
 from fiftyone.operators import types
 
 from .. import runs
+from ..config import VERBS
 from ..datasets import views
 from ..runs import Run
 from ..workflows.estimating import duration
@@ -34,6 +35,8 @@ FORMS = {
 """The operator whose form starts a verb."""
 NOUNS = {"embed": "embedding", "generate": "generation", "evaluate": "evaluation"}
 """What the work of a verb is called, where the verb is no noun itself."""
+NAMED = ("study", "preview")
+"""Verbs whose work has a name of its own, by which it goes on."""
 
 
 def refresh_panels(ctx: Any) -> bool:
@@ -117,9 +120,13 @@ def progress_text(status: dict[str, Any]) -> str:
 
 def subject_of(run: Run) -> str:
     """Name a run at the beginning of a sentence: by its verb, else by its kind and id."""
-    kind = {"train": "training"}.get(run.kind, run.kind)
     verb = run.record.get("verb")
-    return str(NOUNS.get(verb, verb) if verb else f"{kind} {run.id}").capitalize()
+    if verb is None:
+        return f"{'Training' if run.kind == 'train' else run.kind.capitalize()} {run.id}"
+    noun = str(NOUNS.get(verb, verb)).capitalize()
+    if verb not in NAMED:
+        return noun
+    return f"{noun} {run.settings.get('name', VERBS[verb].model_fields['name'].default)}"
 
 
 def notify_end(ctx: Any, run: Run) -> None:
@@ -128,7 +135,7 @@ def notify_end(ctx: Any, run: Run) -> None:
     subject = subject_of(run)
     if status["state"] == "finished":
         message = status.get("message") or ""
-        detail = "" if message.startswith("finished") else f": {message}"
+        detail = f": {message}" if message and not message.startswith("finished") else ""
         ctx.ops.notify(f"{subject} has finished{detail}", variant="success")
     elif status["state"] == "stopped":
         ctx.ops.notify(f"{subject} was stopped; Resume goes on.", variant="info")

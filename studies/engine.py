@@ -109,6 +109,12 @@ def resume_study(run: str | Path | Run, *, progress: Progress = True) -> StudyRe
     run = runs.open_run(run)
     if run.kind != "study":
         raise RunError(f"{run.id} is a {run.kind} run, not a study.")
+    view, settings = begun_with(run)
+    return study(view, progress=progress, **settings)
+
+
+def begun_with(run: Run) -> tuple[Any, dict[str, Any]]:
+    """Return the images that a study was begun with, as a view of today, and its settings."""
     record = run.record
     known = record.get("identity") or {"name": record.get("dataset", "")}
     dataset = identity.open_by_identity(known)
@@ -116,5 +122,4 @@ def resume_study(run: str | Path | Run, *, progress: Progress = True) -> StudyRe
     every = all_samples(dataset)
     view = every.select(images, ordered=True) if images else every.view()
     view = view if len(view) else dataset.view()  # imported anew: found by name and content
-    settings = study_settings(run).model_dump(mode="json")
-    return study(view, progress=progress, **settings)
+    return view, study_settings(run).model_dump(mode="json")

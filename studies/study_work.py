@@ -253,7 +253,8 @@ class StudyWork:
         rest = f" The others are reported in {report}." if report else ""
         error = RunError(
             f"{len(self.failures)} of {len(self.cells)} trainings of the study {self.run.id} "
-            f"failed ({listed}).{rest} To try these again: curadiff runs {self.run.id} --resume"
+            f"failed ({listed}).{rest} To try these again: Resume in the "
+            f"App, or curadiff runs {self.run.id} --resume"
         )
         error.__cause__ = first
         return error

@@ -18,7 +18,7 @@ from ...workflows.overview import Overview
 from .. import results
 from ..follow_jobs import progress_text
 from ..training import can_resume, has_model, step_of
-from . import evaluation, previews, scheduled
+from . import evaluation, previews, scheduled, unfinished
 from .layout import (
     INSIDE,
     WHOLE,
@@ -229,36 +229,49 @@ def _evaluations(
 def _previews(page: types.Object, overview: Overview, panel: Any) -> None:
     card = _card(page, overview, "Previews", "preview_selections", "Preview", panel)
     previews.add_previews(card, overview, panel)
-    _jobs(card, overview, "preview", panel)
+    _jobs(card, overview, "preview", panel, shown=overview.previews)
     _empty(card, overview.previews, "See what selections would make a model draw, in minutes.")
 
 
 def _studies(page: types.Object, overview: Overview, panel: Any) -> None:
     card = _card(page, overview, "Studies", "run_study", "Run a study", panel)
     for run in reversed(overview.studies):
-        status = run.status
+        job = unfinished.job_of(run, overview.jobs)
+        state = unfinished.state_of(run, job)
         what = f"{results.RUN}{run.id}"
         line = row(
             card,
-            f"{_named(overview, what, run.id)}  {status['state']}",
+            f"{_named(overview, what, run.id)}  {state}",
             tooltip=cut_name(overview.titles.get(what, ""), run.id),
         )
-        if status.get("report"):
-            link(line, "Report", status["report"])
+        unfinished.add_buttons(line, run, job, panel)
+        report = run.path / "report.html"  # a study in which a training failed has one too
+        if report.exists():
+            link(line, "Report", report)
         button(line, "Compare", panel.open_study, study=run.id)
-        if status["state"] not in runs.ACTIVE:
+        if state not in runs.ACTIVE:
             _edit(line, what, panel)
-        if status["state"] in runs.ACTIVE and isinstance(status.get("progress"), float):
-            bar(card, status["progress"], status.get("message", ""))
-        fault(card, run, previews.newest_jobs(overview.jobs, "study"))
-    _jobs(card, overview, "study", panel)
+        unfinished.add_progress(card, run, job)
+    _jobs(card, overview, "study", panel, shown=overview.studies)
     _empty(card, overview.studies, "No study yet.")
 
 
-def _jobs(card: types.Object, overview: Overview, verb: str, panel: Any) -> None:
-    """Show the newest job of a verb while it says something that the results do not."""
-    newest = previews.newest_jobs(overview.jobs, verb)
+def _jobs(
+    card: types.Object, overview: Overview, verb: str, panel: Any, *, shown: Sequence[Run] = ()
+) -> None:
+    """Show the newest job of a verb while it says something that the results do not.
+
+    Args:
+        card: What it is added to.
+        overview: The data set.
+        verb: The verb.
+        panel: The panel.
+        shown: Studies or previews with a row of their own, which stands for their jobs.
+    """
+    newest = [run for run in overview.jobs if run.record.get("verb") == verb][-1:]
     if not newest or newest[0].status["state"] == "finished":
+        return
+    if any(unfinished.stands_for(run, newest[0]) for run in shown):
         return
     run, status = newest[0], newest[0].status
     stage = f", {status['message']}" if status.get("message") == "preparing" else ""

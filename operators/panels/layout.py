@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -211,10 +210,10 @@ def bar(where: types.Object, share: float, label: str) -> None:
     )
 
 
-def fault(where: types.Object, run: Run, jobs: Sequence[Run] = ()) -> None:
-    """Add why a run failed, if it did and none of the jobs says so below."""
+def fault(where: types.Object, run: Run) -> None:
+    """Add why a run failed, if it did."""
     error = run.status.get("error")
-    if error and error not in (job.status.get("error") for job in jobs):
+    if error:
         where.view(name_of(run.id, "error"), types.Error(label=error))
 
 

@@ -16,7 +16,7 @@ from ...workflows import overview
 from ...workflows.mapping import map_embeddings
 from .. import duplicates, follow_jobs, navigation
 from ..embeddings import open_map
-from . import cards, nearest, previews, scheduled
+from . import cards, nearest, previews, scheduled, unfinished
 from .base import BasePanel, notify_errors
 
 POLL = 2000  # milliseconds between two looks while something runs
@@ -36,9 +36,11 @@ class PipelinePanel(BasePanel):
     def on_tick(self, ctx: Any) -> None:
         """Look again; when something has ended, say how, and let the App see what it wrote."""
         before, now = set(ctx.panel.get_state("working") or []), _working(ctx)
-        ended = [runs.open_by_id(id) for id in sorted(before - now)]
+        known = [runs.open_by_id(id) for id in sorted(before)]
+        ended = [run for run in known if run.id not in now]
         for run in ended:
-            follow_jobs.notify_end(ctx, run)
+            if unfinished.job_of(run, known) is None:  # else its job says it
+                follow_jobs.notify_end(ctx, run)
         if any(run.kind != "train" for run in ended):  # a training writes no field: the grid stays
             ctx.ops.reload_dataset()
         ctx.panel.set_state("working", sorted(before & now))
@@ -137,7 +139,8 @@ class PipelinePanel(BasePanel):
         scheduled_work.remove(ctx.dataset, ctx.params["id"])
 
     def resume(self, ctx: Any) -> None:
-        """Go on with a training or a job."""
+        """Go on with a training, a job, or a study that a shell began."""
+        from ...studies.engine import begun_with
         from ...workflows import training
 
         jobs.import_once()
@@ -145,6 +148,9 @@ class PipelinePanel(BasePanel):
             run = runs.open_by_id(ctx.params["run"])
             if run.kind == "train":
                 training.resume(run, wait=False, progress=False)
+            elif run.kind == "study":
+                view, settings = begun_with(run)
+                jobs.start("study", {"source": view}, settings)
             else:
                 jobs.resume(run)
             ctx.ops.notify(f"{run.id} goes on.", variant="success")

@@ -16,7 +16,7 @@ from ...studies.preview import table
 from ...studies.preview.harm_words import harm_sentence
 from ...workflows.overview import Overview
 from .. import navigation
-from . import layout
+from . import layout, unfinished
 
 PERCENT = 5  # of an arm's images, left out by the button
 
@@ -27,22 +27,15 @@ def add_previews(card: types.Object, overview: Overview, panel: Any) -> None:
         _preview(card, run, overview, panel)
 
 
-def newest_jobs(jobs: list[Run], verb: str) -> list[Run]:
-    """Pick the newest job of a verb, which a card shows below what the verb has made."""
-    return [run for run in jobs if run.record.get("verb") == verb][-1:]
-
-
 def _preview(card: types.Object, run: Run, overview: Overview, panel: Any) -> None:
     status = run.status
-    active = status["state"] in runs.ACTIVE
-    message = status.get("message", "")
-    doing = f": {message}" if active and message else ""
-    line = layout.row(card, f"**{run.id}**  {status['state']}{doing}")
+    job = unfinished.job_of(run, overview.jobs)
+    state = unfinished.state_of(run, job)
+    line = layout.row(card, f"**{run.id}**  {state}")
+    unfinished.add_buttons(line, run, job, panel)
     if status.get("page"):
         layout.link(line, "Pictures", status["page"])
-    if active and isinstance(status.get("progress"), float):
-        layout.bar(card, status["progress"], status.get("message", ""))
-    layout.fault(card, run, newest_jobs(overview.jobs, "preview"))
+    unfinished.add_progress(card, run, job)
     outcomes = preview_outcomes(run)
     if not outcomes:
         return
@@ -50,7 +43,7 @@ def _preview(card: types.Object, run: Run, overview: Overview, panel: Any) -> No
     real = run.path / "cells" / "real.json"
     scores = runs.read_json(real) if real.exists() else {}
     layout.text(card, table.as_markdown(outcomes, scores), scrolls=True)
-    if active:
+    if state in runs.ACTIVE:
         return  # an arm can be added when the others are done
     for outcome in outcomes:
         if outcome["seed"] > 0 or not outcome.get("worst"):
