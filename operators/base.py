@@ -30,6 +30,8 @@ Results = dict[str, tuple[type, str]]
 """What an operator returns: by name, the type and what it is."""
 
 URI = follow_jobs.URI
+NOT_TYPED = (FAULT, form_values.GIVEN, "panel_id", "panel_state")
+"""Values of a form that nobody typed in: they say why and from where it was opened."""
 
 
 class BaseOperator(foo.Operator):
@@ -78,6 +80,7 @@ class BaseOperator(foo.Operator):
 
     def resolve_input(self, ctx: Any) -> types.Property:
         """Build the form for the values given so far."""
+        ctx.params = form_values.with_given(ctx.params)
         form = types.Object()
         if ctx.params.get(FAULT):
             label = f"This could not be done: {ctx.params[FAULT]}"
@@ -106,6 +109,7 @@ class BaseOperator(foo.Operator):
 
     def execute(self, ctx: Any) -> dict[str, Any]:
         """Do it; what the user can mend opens the form again, and is an error elsewhere."""
+        ctx.params = form_values.with_given(ctx.params)
         if in_app(ctx):
             jobs.import_once()
         try:
@@ -131,6 +135,7 @@ class BaseOperator(foo.Operator):
 
     def resolve_execution_options(self, ctx: Any) -> Any:
         """Leave out delegation where the settings are refused; `execute` then says why."""
+        ctx.params = form_values.with_given(ctx.params)
         options = super().resolve_execution_options(ctx)
         if options.allow_delegated_execution and self.refused(ctx):
             return foo.ExecutionOptions(allow_immediate_execution=True)
@@ -223,7 +228,7 @@ def asked_for(ctx: Any, *, on_view: bool) -> dict[str, Any]:
 
 def storable(params: dict[str, Any]) -> dict[str, Any]:
     """Return a form's values as they can be stored and typed in again."""
-    values = {name: value for name, value in params.items() if name != FAULT}
+    values = {name: value for name, value in params.items() if name not in NOT_TYPED}
     return json.loads(json.dumps(values, default=str))
 
 

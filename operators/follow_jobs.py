@@ -17,6 +17,7 @@ from ..config import VERBS
 from ..datasets import views
 from ..runs import Run
 from ..workflows.estimating import duration
+from .form_values import to_open_again
 
 URI = "@curadiff/studio"
 FAULT = "fault"
@@ -153,8 +154,7 @@ def edit_and_retry(ctx: Any, run: Run) -> None:
     view, selected = record.get("form_view"), record.get("form_selected", [])
     if view is not None and ctx.dataset is not None and ctx.dataset.name == record["dataset"]:
         show_again(ctx, view, selected)
-    given = {**record.get("form", {}), FAULT: run.status.get("error")}
-    ctx.prompt(f"{URI}/{FORMS[record['verb']]}", params=given)
+    open_again(ctx, FORMS[record["verb"]], record.get("form", {}), run.status.get("error"))
 
 
 def show_again(ctx: Any, stages: list[dict[str, Any]] | None, selected: list[str]) -> None:
@@ -173,3 +173,8 @@ def show_again(ctx: Any, stages: list[dict[str, Any]] | None, selected: list[str
     ctx.ops.set_view(view)
     if selected:
         ctx.ops.set_selected_samples(selected)
+
+
+def open_again(ctx: Any, operator: str, form: dict[str, Any], error: str | None) -> None:
+    """Open the form of an operator with what was given, and why that could not be done."""
+    ctx.prompt(f"{URI}/{operator}", params={**to_open_again(form), FAULT: error})

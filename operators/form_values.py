@@ -5,12 +5,43 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..config import Settings, allowed_in_app, faults, plain_type, refused_in_app
+from ..config import VERBS, Settings, allowed_in_app, faults, plain_type, refused_in_app
 from ..config.owner import PERMISSIONS
 from ..config.train import NETWORKS, PRESETS
-from .sections import without_sections
+from .sections import is_section, without_sections
 
 BY_PRESET = {name for part in (*PRESETS.values(), *NETWORKS.values()) for name in part}
+
+
+GIVEN = "given_before"
+"""Name of the value of a form that is open again with what its groups and sections held before.
+
+The browser begins a form without groups, and the first default that it fills into one replaces
+the whole group that the form was opened with. So the values of groups are sent under this name,
+are the defaults of their fields, and hold until the browser sends others.
+"""
+
+
+def to_open_again(form: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a form's values as they are sent to open the form again, see `GIVEN`."""
+    groups = {
+        name
+        for model in VERBS.values()
+        for name, field in model.model_fields.items()
+        if is_group(plain_type(field))
+    }
+    inside = {
+        name: value
+        for name, value in form.items()
+        if isinstance(value, Mapping) and (name in groups or is_section(name))
+    }
+    outside = {name: value for name, value in form.items() if name not in inside}
+    return {**outside, GIVEN: inside} if inside else outside
+
+
+def with_given(params: dict[str, Any]) -> dict[str, Any]:
+    """Return a form's values with those of the groups that it was opened again with."""
+    return joined(params[GIVEN], params) if params.get(GIVEN) else params
 
 
 def form_settings(model: type[Settings], params: Mapping[str, Any]) -> dict[str, Any]:

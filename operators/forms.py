@@ -18,9 +18,11 @@ from ..config import Settings, choices, faults, limits, plain_type
 from ..config.sections import TITLES, section_of, section_titles
 from .form_values import (
     BY_PRESET,
+    GIVEN,
     effective_settings,
     emptied_numbers,
     errors_by_field,
+    form_settings,
     is_group,
     joined,
     refused_settings,
@@ -99,7 +101,8 @@ def add_settings(
         **errors_by_field(model, of_values),
         **emptied_numbers(model, params),
     }
-    options = _Options(leave_out, defaults or {}, menus or {}, suggestions or {}, errors)
+    shown = joined(defaults or {}, form_settings(model, params.get(GIVEN) or {}))
+    options = _Options(leave_out, shown, menus or {}, suggestions or {}, errors)
     added = _add_fields(form, model, params, options, prefix="")
     for path, sentence in errors.items():
         if path not in added:
@@ -207,7 +210,8 @@ def _add_field(
         else:
             form.str(name, default=default, view=view, **about)
     elif inner is bool:
-        form.bool(name, default=field.default, view=types.CheckboxView(), **about)
+        checked = field.default if replacement is None else replacement
+        form.bool(name, default=checked, view=types.CheckboxView(), **about)
     elif listed and _only_literal(field):
         labels = {choice: explained(name, choice) for choice in listed}
         view = types.DropdownView(placeholder=placeholder if by_preset else None)

@@ -15,7 +15,7 @@ from typing import Any
 import fiftyone.operators as foo
 from fiftyone.operators import types
 
-from .follow_jobs import FAULT, URI
+from .follow_jobs import URI, open_again
 
 ATTEMPT = "attempt"
 """Name of the value of a result that names the attempt."""
@@ -36,7 +36,7 @@ def reopen(ctx: Any, operator: str, given: dict[str, Any], error: str) -> dict[s
     """
     attempt = uuid.uuid4().hex
     _answered[attempt] = threading.Event()
-    params = {"operator": operator, "given": {**given, FAULT: error}, ATTEMPT: attempt}
+    params = {"operator": operator, "given": given, "error": error, ATTEMPT: attempt}
     ctx.trigger(f"{URI}/reopen_form", params)
     return {"error": error, ATTEMPT: attempt}
 
@@ -69,4 +69,4 @@ class ReopenForm(foo.Operator):
             answered.wait(PATIENCE)
             del _answered[ctx.params[ATTEMPT]]
         time.sleep(PAUSE)
-        ctx.prompt(f"{URI}/{ctx.params['operator']}", params=ctx.params["given"])
+        open_again(ctx, ctx.params["operator"], ctx.params["given"], ctx.params["error"])

@@ -131,8 +131,7 @@ class PipelinePanel(BasePanel):
         for one in scheduled_work.scheduled(ctx.dataset):
             if str(one.id) == ctx.params["id"]:
                 follow_jobs.show_again(ctx, one.view, one.selected)
-                given = {**one.form, follow_jobs.FAULT: one.error}
-                ctx.prompt(f"{follow_jobs.URI}/{one.operator}", params=given)
+                follow_jobs.open_again(ctx, one.operator, one.form, one.error)
 
     def remove_scheduled(self, ctx: Any) -> None:
         """Take an operation off the list of what is scheduled."""
