@@ -86,6 +86,12 @@ class Conclusion:
     def __str__(self) -> str:
         return "\n".join([self.text, *self.notes])
 
+    @property
+    def below_word(self) -> str:
+        """The answer for a page on which the word stands above it."""
+        begins = self.text.lower().startswith(f"{self.word}. ")
+        return self.text[len(self.word) + 2 :] if begins else self.text
+
 
 def conclude(
     outcomes: Sequence[Mapping[str, Any]],

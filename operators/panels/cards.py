@@ -156,7 +156,8 @@ def _trainings(page: types.Object, overview: Overview, panel: Any) -> None:
     card = _card(page, overview, "Trainings", "train_diffusion", "Train", panel)
     for run in reversed(overview.trainings):
         _training(card, run, overview, panel)
-    _empty(card, overview.trainings, "No model yet.")
+    besides = " besides those of studies" if overview.studies else ""
+    _empty(card, overview.trainings, f"No model yet{besides}.")
 
 
 def _training(card: types.Object, run: Run, overview: Overview, panel: Any) -> None:

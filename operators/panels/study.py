@@ -117,7 +117,7 @@ class StudyPanel(BasePanel):
             types.AlertView(
                 severity=SEVERITY.get(answer.word, "info"),
                 label=f"{run.id}: {answer.word}",
-                description=answer.text,
+                description=answer.below_word,
             ),
         )
         if answer.notes:

@@ -37,9 +37,6 @@ def answer_section(run: Run, config: StudySettings, data: ReportData) -> str:
         f"with the encoder {config.embed.encoder}, judged with {config.evaluate.encoder}."
     )
     conclusion = data.conclusion
-    answer = conclusion.text
-    if answer.lower().startswith(f"{conclusion.word}. "):  # which stands above it
-        answer = answer[len(conclusion.word) + 2 :]
     notes = "".join(f"<li>{html.escape(note)}</li>" for note in [*conclusion.notes, *data.notes])
     return (
         f"<p class=quiet>Curadiff study <b>{html.escape(config.name)}</b> · {made} · {size}</p>"
@@ -47,7 +44,7 @@ def answer_section(run: Run, config: StudySettings, data: ReportData) -> str:
         f"{html.escape(_listed(arms))}?</h1>"
         f"<div class='answer {TONES.get(conclusion.word, 'undecided')}'>"
         f"<div class=word>{html.escape(conclusion.word)}</div>"
-        f"<p class=text>{html.escape(answer)}</p>"
+        f"<p class=text>{html.escape(conclusion.below_word)}</p>"
         f"{f'<ul>{notes}</ul>' if notes else ''}</div>"
         f"<p class=quiet>{html.escape(facts)}</p>"
     )

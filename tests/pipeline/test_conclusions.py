@@ -164,6 +164,8 @@ def test_unfinished_models_have_no_winner():
     ]
     found = conclude(noise, "held_out")
     assert (found.word, found.best) == (UNUSABLE, None)
+    assert not found.below_word.lower().startswith("not comparable")
+    assert found.text.lower() == f"{found.word}. {found.below_word}".lower()
     assert "recall 0 where real images score 0.600" in found.text
     far = [o for arm in ("a", "b") for o in cells(**{arm: [1.3, 1.3]})]
     found = conclude(far, "held_out")
