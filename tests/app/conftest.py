@@ -102,6 +102,24 @@ class Visit:
     def __init__(self, page, address):
         self.page, self.address = page, address
         page.add_init_script(NO_POP_OVER)
+        self._unanswered = set()
+        page.on("request", self._note_request)
+        page.on("requestfinished", self._note_answer)
+        page.on("requestfailed", self._note_answer)
+
+    def _note_request(self, request):
+        if request.url.endswith("/operators/resolve-type"):
+            self._unanswered.add(request)
+
+    def _note_answer(self, request):
+        self._unanswered.discard(request)
+
+    def settle(self):
+        """Wait until the form is checked: the browser asks a moment after each change."""
+        self.page.wait_for_timeout(1200)
+        asked, patience = set(self._unanswered), time.monotonic() + 60
+        while asked & self._unanswered and time.monotonic() < patience:
+            self.page.wait_for_timeout(100)
 
     def open(self, dataset):
         self.page.goto(f"{self.address}/datasets/{dataset}")
@@ -118,7 +136,8 @@ class Visit:
         button.click()
 
     def sees(self, words, timeout=90):
-        self.page.get_by_text(words).first.wait_for(timeout=1000 * timeout)
+        """Wait until words are on the screen; what holds them unseen does not count."""
+        self.page.get_by_text(words).filter(visible=True).first.wait_for(timeout=1000 * timeout)
 
     def field(self, label):
         """The input under a label of the open form."""
@@ -133,19 +152,27 @@ class Visit:
             "/following::*[@role='combobox'][1]"
         ).click()
         self.page.get_by_role("option", name=choice, exact=True).click()
-        self.page.wait_for_timeout(1200)
+        self.settle()
 
     def pick(self, label, choice):
         """Choose from the suggestions under a label of the open form."""
         self.field(label).click()
         self.page.get_by_role("option", name=choice, exact=True).click()
-        self.page.wait_for_timeout(1200)
+        self.settle()
 
     def unfold(self, title):
         """Open a section of the form by its title."""
         dialog = self.page.get_by_role("dialog")
         dialog.get_by_text(f"{title}: ").first.click()
         self.page.wait_for_timeout(600)
+
+    def still(self, locator):
+        """Return where something is, once it has stopped moving."""
+        box, before = locator.bounding_box(), None
+        while box is None or box != before:
+            self.page.wait_for_timeout(300)
+            box, before = locator.bounding_box(), box
+        return box
 
     def select_first_samples(self, count):
         """Tick samples in the grid, once it has stopped moving."""
@@ -176,7 +203,7 @@ class Visit:
         dialog = self.page.get_by_role("dialog")
         button = dialog.get_by_role("button", name=label, exact=True)
         button.wait_for(timeout=90_000)
-        self.page.wait_for_timeout(1200)  # the form is checked after each key
+        self.settle()
         button.click()
 
     def picture(self, name):

@@ -100,7 +100,7 @@ def test_a_study_is_compared_in_light_and_dark_and_in_a_narrow_window(visit, emb
             person.page.wait_for_timeout(1500)
             person.picture(f"app-study-{'dark' if dark else 'light'}-{width}")
         # Here are the real images: a bar is what its arm was trained on.
-        bar = person.page.locator(".barlayer .point").first.bounding_box()
+        bar = person.still(person.page.locator(".barlayer .point").first)
         person.page.mouse.click(bar["x"] + bar["width"] / 2, bar["y"] + bar["height"] / 2)
         person.sees("10 samples")
         with person.page.context.expect_page() as opened:

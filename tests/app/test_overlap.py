@@ -131,7 +131,7 @@ def test_two_selections_are_compared_and_the_workspace_opens_by_clicking(visit, 
     # a panel lies over the grid: what is shown comes forward, and the grid is not blank
     person.page.get_by_text("Curadiff selections", exact=True).first.click()
     person.sees("Selection A")
-    assert not person.page.get_by_text("40 samples").is_visible()
+    person.page.get_by_text("40 samples").first.wait_for(state="hidden")
     person.page.get_by_role("button", name="Show", exact=True).last.click()  # of the oldest: a
     person.sees("10 samples")
     person.page.locator("[data-cy=fo-grid] canvas").first.wait_for(timeout=30_000)

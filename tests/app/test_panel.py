@@ -1,6 +1,7 @@
 """The panel "Curadiff" in the real App."""
 
 import shutil
+import time
 
 import curadiff
 import pytest
@@ -79,6 +80,8 @@ def test_selecting_by_clicking_tags_the_samples_and_shows_in_the_panel(visit, em
 
     # in a narrow panel rows wrap and nothing lies on anything
     person.page.set_viewport_size({"width": 900, "height": 900})
-    person.page.wait_for_timeout(1500)
     person.sees("10 of 40 by typicality")
+    patience = time.monotonic() + 20  # the panel is laid out anew
+    while person.page.evaluate(OVERLAPPING) and time.monotonic() < patience:
+        person.page.wait_for_timeout(300)
     assert person.page.evaluate(OVERLAPPING) == []
