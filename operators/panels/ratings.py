@@ -104,7 +104,8 @@ class RatingsPanel(BasePanel):
             return
         status = rating.rate_status(name)
         done = (
-            f"{status.finished} of {status.raters} raters are done"
+            f"{status.finished} of {plural(status.raters, 'rater')} "
+            f"{'is' if status.finished == 1 else 'are'} done"
             if status.raters
             else ("nobody has joined yet")
         )

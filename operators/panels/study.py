@@ -99,8 +99,12 @@ class StudyPanel(BasePanel):
             layout.text(page, f"**{run.id}** cannot be read: {fault}")
             return
         if status["state"] != "finished":
-            layout.text(page, f"**{run.id}** {status['state']}: {status.get('message', '')}")
+            at_work = status["state"] in runs.ACTIVE
+            doing = f": {status.get('message', '')}" if at_work else ""
+            layout.text(page, f"**{run.id}** {status['state']}{doing}")
             layout.bar(page, float(status.get("progress") or 0), _count(status, outcomes))
+            if not at_work:
+                layout.fault(page, run)
         if status["state"] in runs.ACTIVE:
             page.obj("timer", view=types.TimerView(interval=POLL, on_interval=self.on_refresh))
         if not outcomes:

@@ -79,6 +79,12 @@ def test_the_panel_says_what_the_votes_mean(drawn):
     assert "3 of 3 raters are done" in shown
 
 
+def test_a_single_rater_is_no_plural(drawn):
+    vote(curadiff.rate_start(drawn).name, raters=1)
+    ctx = SimpleNamespace(dataset=drawn, panel=SimpleNamespace(get_state=lambda _: None))
+    assert "1 of 1 rater is done" in str(RatingsPanel().render(ctx).type.to_json())
+
+
 class App:
     """A panel's context with a store, as the App's server gives it."""
 

@@ -1,8 +1,10 @@
 """The study panel: every training of an arm is shown, selections and seeds told apart."""
 
+from types import SimpleNamespace
+
 import fiftyone.operators as foo
 import pytest
-from curadiff import runs
+from curadiff import config, runs
 from curadiff.common.errors import RunError
 from curadiff.operators.panels import study
 from curadiff.studies import splitting
@@ -58,3 +60,15 @@ def test_a_division_is_read_and_a_damaged_one_is_refused(home):
     runs.write_json(run.path / "split.json", {"pool": ["a", 3], "held_out": []})
     with pytest.raises(RunError, match="is damaged: a side is no list of images; go on with"):
         splitting.division_of(run)
+
+
+def test_a_study_that_failed_says_why_and_what_to_do(home, dataset):
+    run = runs.create("study", config.StudySettings().model_dump(mode="json"), name="bad")
+    run.add(dataset=dataset.name)
+    why = "1 of 2 trainings failed. To try these again: Resume in the App"
+    run.set_status("failed", message="half: done", progress=0.5, trainings=2, error=why)
+    ctx = SimpleNamespace(dataset=dataset, panel=SimpleNamespace(get_state=lambda _: None))
+    shown = str(study.StudyPanel().render(ctx).type.to_json())
+    assert shown.count(why) == 1
+    assert "**bad** failed" in shown
+    assert "half: done" not in shown  # which it does no more
