@@ -53,6 +53,8 @@ RECIPES = {  # settings of each; the first four are the presets
         "warmup": 500,
         "min_snr": 5.0,
     },
+    # in a training of few steps, which the preset's warm-up would fill: as cpu-small rises
+    "small-data-quick": {"preset": "small-data", "learning_rate": 7e-4, "warmup": 50},
     "without-dropout": {"preset": "small-data", "dropout": 0.0},
     "without-augment": {"preset": "small-data", "augment": 0.0},
 }
@@ -357,11 +359,12 @@ def main():
     )
     judged = verbs.add_parser("judge")
     judged.add_argument("data", type=Path)
-    judged.add_argument("drawings", type=Path)
+    judged.add_argument("drawings", type=Path, nargs="+", help="folders of draw")
     judged.add_argument("--out", type=Path, required=True, help="PREFIX of .json, .md and .svg")
     judged.add_argument("--classifier", type=Path, nargs=2, metavar=("IMAGES", "LABELS"))
     judged.add_argument("--encoder", default="builtin")
     judged.add_argument("--weights")
+    judged.add_argument("--note", help="what a reader of the values must know")
     given = parser.parse_args()
     if given.verb == "draw":
         given.images = sorted(given.images)

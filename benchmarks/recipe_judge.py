@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from types import SimpleNamespace
 
 import numpy as np
@@ -35,7 +36,7 @@ def features_of(given):
             parts.append(encoder.forward(np.stack([encoder.preprocess(one) for one in images])))
         return np.concatenate(parts)
 
-    return embed, encoder.name
+    return embed, re.sub(r"(?<=^python:).*/", "", encoder.name)  # without folders of a machine
 
 
 def gray(pictures):
@@ -56,7 +57,7 @@ def judge(given):
         "frechet": frechet_distance(real=held_out, generated=train),
         "memorized": share(memorization(generated=held_out, **known).memorized),
     }
-    files = dict(Archives(given.drawings).read())
+    files = {name: content for one in given.drawings for name, content in Archives(one).read()}
     values = []
     for file in sorted(name for name in files if name.endswith(".json")):
         cell, _, images = file.removesuffix(".json").rpartition("-")
@@ -80,7 +81,7 @@ def judge(given):
         )
         print(values[-1], flush=True)
     if not values:
-        raise SystemExit(f"{given.drawings} holds no drawings of {given.data.stem}")
+        raise SystemExit(f"no drawings of {given.data.stem} are in {given.drawings}")
     result = {
         "data": given.data.stem,
         "judge": name,
@@ -89,6 +90,7 @@ def judge(given):
         "training_images_themselves": real,
         "verdict": verdict(values),
         "values": values,
+        **({"note": given.note} if given.note else {}),
     }
     given.out.parent.mkdir(parents=True, exist_ok=True)
     given.out.with_suffix(".json").write_text(json.dumps(result, indent=1) + "\n")

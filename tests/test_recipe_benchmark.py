@@ -43,9 +43,10 @@ def test_it_draws_goes_on_and_judges(tmp_path):
         "all is drawn",
     ]
     out = tmp_path / "results" / "toy"
-    called("judge", tmp_path / "toy.npz", tmp_path / "drawings", "--out", out)
+    drawings = [tmp_path / "drawings"] * 2  # the same twice counts once
+    called("judge", tmp_path / "toy.npz", *drawings, "--out", out, "--note", "a toy")
     result = json.loads(out.with_suffix(".json").read_text())
-    assert len(result["values"]) == 4
+    assert (len(result["values"]), result["note"]) == (4, "a toy")
     assert result["verdict"] == []  # no preset of the first ones is among them
     assert out.with_suffix(".svg").read_text().count("<polyline") == 4
     assert "| `small-data` |" in out.with_suffix(".md").read_text()
