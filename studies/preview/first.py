@@ -220,12 +220,12 @@ def announce_preview(config: StudySettings, images: int | None) -> str:
         return NONE_HELD_OUT if config.preview == "yes" else ""
     number = len(list_arms(plan.settings, plan.own))
     takes = f", about {duration(plan.seconds)} on this machine" if images else ""
-    what = f"A preview of {number} selections{takes}; no network is trained for it."
+    what = f"A preview of {number} selections comes first{takes}; no network is trained for it"
     if config.preview == "yes":
-        return f"First comes: {what}"
+        return f"{what}."
     return (
-        f"First comes, where it takes at most {SHARE:.0%} of the trainings' time on the machine "
-        f"that trains: {what} Always with --preview yes, never with --preview no."
+        f"{what}. It is left out where it would take more than {SHARE:.0%} of the trainings' time "
+        "on the machine that trains; --preview yes makes it always, --preview no never."
     )
 
 

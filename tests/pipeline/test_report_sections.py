@@ -188,9 +188,9 @@ def test_a_study_previews_arms_with_settings_of_their_own_too(home):
 def test_a_plan_says_whether_a_preview_comes_first():
     draws = {**SETTINGS, "draws": 4}
     always = first.announce_preview(StudySettings(**draws, preview="yes"), 500)
-    assert re.fullmatch(r"First comes: A preview of 6 selections, about .+; no network .*", always)
+    assert re.fullmatch(r"A preview of 6 selections comes first, about .+; no network .*\.", always)
     some = first.announce_preview(StudySettings(**draws), None)
-    assert "at most 5% of the trainings' time" in some
+    assert "more than 5% of the trainings' time" in some
     assert "about" not in some  # the number of images is not known
     assert first.announce_preview(StudySettings(**draws, preview="no"), 500) == ""
     none = StudySettings(**draws, preview="yes", held_out=0)
