@@ -26,7 +26,7 @@ from .run import ACTIVE, Run
 SHOWN = 5  # files of others that are named
 _RUN = (
     r"(run|status|process|stop)\.json", r"(log\.jsonl|output\.log)",
-    r"lease(\.owner)?", r"starting\.lock(\.owner)?",
+    r"lease(\.owner)?", r"(starting|record)\.lock(\.owner)?",
 )  # fmt: skip
 _TRAINING = (
     *_RUN, r"(manifest|held_out|model_index)\.json", r"begins_with\.safetensors",

@@ -17,6 +17,8 @@ from ..common.process import Process
 from . import lease
 
 PROCESS = "process.json"
+RECORDING = "record.lock"  # held while ``run.json`` is read and replaced
+PATIENCE = 30.0  # seconds to wait for another process that does that
 ACTIVE = ("queued", "starting", "running", "stopping")
 SLOW_START = 60.0  # seconds until a process that cannot be seen is taken for ended
 
@@ -96,8 +98,9 @@ class Run:
         return self.record["settings"]
 
     def add(self, **values: Any) -> None:
-        """Add or replace entries of ``run.json``."""
-        write_json(self.path / "run.json", {**self.record, **values})
+        """Add or replace entries of ``run.json``; others that another process adds stay."""
+        with lease.Lease(self.path, name=RECORDING, wait=PATIENCE):
+            write_json(self.path / "run.json", {**self.record, **values})
 
     @property
     def status(self) -> dict[str, Any]:

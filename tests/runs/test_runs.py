@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -125,6 +126,20 @@ launch.start(runs.open_run(sys.argv[1]), ["true"])
     subprocess.run([sys.executable, "-P", "-c", code, str(run.path)], check=False)
     assert runs.read_json(run.path / "process.json")["child"] is None
     assert run.status["state"] == "interrupted"
+
+
+def test_what_several_add_to_a_record_at_once_is_all_kept(home):
+    run = runs.create("study", {})
+
+    def add(number):
+        for entry in range(10):
+            runs.Run(run.path).add(**{f"{number}-{entry}": number})
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(add, range(4)))
+    record = run.record
+    assert all(record[f"{number}-{entry}"] == number for number in range(4) for entry in range(10))
+    assert [path.name for path in run.path.iterdir()] == ["run.json"]
 
 
 def test_json_is_replaced_whole_or_not_at_all(tmp_path):
