@@ -9,7 +9,8 @@ The first two commands make the data: arrays ``train`` and ``held_out`` of 32 px
 nothing else, on a CPU or a GPU. It trains every recipe with the same network and batch size,
 stops at each number of images seen and draws. All recipes reach one number before any goes on to
 the next, so that whatever time ends, they can be compared; the same command goes on. ``judge``
-computes Frechet distance and memorization, and writes them as JSON, a table and curves.
+computes Frechet distance and memorization, and writes them as JSON, a table and curves,
+beside the first drawings of each recipe.
 """
 
 from __future__ import annotations
@@ -360,7 +361,9 @@ def main():
     judged = verbs.add_parser("judge")
     judged.add_argument("data", type=Path)
     judged.add_argument("drawings", type=Path, nargs="+", help="folders of draw")
-    judged.add_argument("--out", type=Path, required=True, help="PREFIX of .json, .md and .svg")
+    judged.add_argument(
+        "--out", type=Path, required=True, help="PREFIX of .json, .md, .svg and .jpg"
+    )
     judged.add_argument("--classifier", type=Path, nargs=2, metavar=("IMAGES", "LABELS"))
     judged.add_argument("--encoder", default="builtin")
     judged.add_argument("--weights")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from types import SimpleNamespace
@@ -9,12 +10,13 @@ from types import SimpleNamespace
 import numpy as np
 import torch
 from curadiff.metrics import frechet_distance, kernel_distance, memorization
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 PART = 64
 FIRST_PRESETS = ("fast", "lightly-2023")  # those that the others were made to improve on
 FRECHET_BAR, MEMORIZED_BAR, EQUAL = 0.85, 0.5, 1.02
-COLORS = ("#2a9d8f", "#e76f51", "#264653", "#e9c46a", "#8ab17d", "#9d4edd")
+COLORS = ("#2a9d8f", "#e76f51", "#264653", "#e9c46a", "#8ab17d", "#9d4edd", "#bc6c25", "#6c757d")
+SHEET, LABEL = (640, 64), 26  # pixels: drawings that are shown, and the line above them
 
 
 def features_of(given):
@@ -44,7 +46,7 @@ def gray(pictures):
 
 
 def judge(given):
-    """Write OUT.json, OUT.md and OUT.svg."""
+    """Write OUT.json, OUT.md, OUT.svg and OUT.jpg."""
     from recipe import Archives, unpacked
 
     torch.set_num_threads(1)
@@ -96,6 +98,7 @@ def judge(given):
     given.out.with_suffix(".json").write_text(json.dumps(result, indent=1) + "\n")
     given.out.with_suffix(".md").write_text(table(values))
     given.out.with_suffix(".svg").write_text(curves(values))
+    sheet(given.data.stem, values, files).save(given.out.with_suffix(".jpg"), quality=88)
     print(table(values), result["verdict"], real, sep="\n")
 
 
@@ -161,6 +164,22 @@ def table(values):
             cells.append(f"{distances}; {memorized:.1%}" if found else "")
         lines.append(f"| `{recipe}` | " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
+
+
+def sheet(data, values, files):
+    """Drawings of each recipe from the same noise, after the most images seen, as one picture."""
+    most = max(one["images"] for one in values)
+    seeds = {one["recipe"]: one["seed"] for one in reversed(values) if one["images"] == most}
+    width, height = SHEET
+    whole = Image.new("RGB", (2 * width, len(seeds) * (LABEL + 2 * height)), "white")
+    pen, font = ImageDraw.Draw(whole), ImageFont.load_default(size=15)
+    for number, recipe in enumerate(sorted(seeds)):
+        top = number * (LABEL + 2 * height)
+        pen.text((4, top + 4), recipe, "black", font)
+        drawings = files[f"{data}-{recipe}-seed{seeds[recipe]}-{most}.webp"]
+        corner = Image.open(io.BytesIO(drawings)).convert("RGB").crop((0, 0, width, height))
+        whole.paste(corner.resize((2 * width, 2 * height)), (0, top + LABEL))
+    return whole
 
 
 def curves(values):

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 RECIPE = Path(__file__).parents[1] / "benchmarks" / "recipe.py"
 
@@ -50,6 +51,8 @@ def test_it_draws_goes_on_and_judges(tmp_path):
     assert result["verdict"] == []  # no preset of the first ones is among them
     assert out.with_suffix(".svg").read_text().count("<polyline") == 4
     assert "| `small-data` |" in out.with_suffix(".md").read_text()
+    with Image.open(out.with_suffix(".jpg")) as shown:
+        assert shown.size == (1280, 2 * (128 + 26))
 
 
 def test_nothing_begins_once_the_time_is_over(script, tmp_path, monkeypatch, capsys):
