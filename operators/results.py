@@ -12,6 +12,7 @@ from ..datasets import evaluation_deletion, identity, selections, titles
 from ..workflows.overview import overview, runs_of_dataset, selections_of
 from .base import BaseOperator, add_menu
 from .navigation import open_by_name
+from .panels.unfinished import makes
 
 SELECTION, RUN, EVALUATION = "selection:", "run:", "evaluation:"
 NOUNS = {"train": "training", "study": "study"}
@@ -151,12 +152,22 @@ def delete(dataset: Any, what: str) -> None:
 
     kind, name = _parts(what)
     if kind == RUN:
-        deleting.delete_run(runs.open_by_id(name), yes=True)
+        run = runs.open_by_id(name)
+        attempts = _attempts(dataset, run)
+        for one in (run, *attempts):
+            deleting.delete_run(one, yes=True)
     elif kind == EVALUATION:
         evaluation_deletion.delete_evaluation(*_evaluation(name))
     else:
         selections.delete_selection(dataset, name)
     titles.set_title(dataset, what, "")
+
+
+def _attempts(dataset: Any, run: runs.Run) -> list[runs.Run]:
+    """List the jobs that ended before they had made a study: without it they say nothing."""
+    here = runs_of_dataset(dataset.name, identity.id_of(dataset))
+    ended = (job for job in here if job.status["state"] not in (*runs.ACTIVE, "finished"))
+    return [job for job in ended if makes(job, run)]
 
 
 def _listed(dataset: Any, *, deletable: bool = False) -> dict[str, str]:

@@ -18,7 +18,7 @@ from ...workflows.overview import Overview
 from .. import results
 from ..follow_jobs import progress_text
 from ..training import can_resume, has_model, step_of
-from . import evaluation, previews, scheduled, unfinished
+from . import evaluation, failed, previews, scheduled, unfinished
 from .layout import (
     INSIDE,
     WHOLE,
@@ -35,7 +35,7 @@ from .layout import (
     short,
     text,
 )
-from .next_step import next_step
+from .next_step import ALL_DONE, next_step
 
 UNJUDGED = "Nothing evaluated yet."
 STUDIED = "The study has compared its arms; nothing else is evaluated yet."
@@ -44,18 +44,21 @@ STUDIED = "The study has compared its arms; nothing else is evaluated yet."
 def add_cards(
     page: types.Object, overview: Overview, panel: Any, asked_for: Sequence[Scheduled] = ()
 ) -> None:
-    """Add every step's card, and above them what to do next and what is scheduled."""
+    """Add every step's card, and above them what failed, what to do next, what is scheduled."""
     head = row(page, f"**{overview.dataset}**, {_count(overview.images, 'image')}")
     if overview.images:
         button(head, "Arrange the panels", panel.open_workspace)
     for unreadable in runs.survey()[1]:
         text(page, f"The run {unreadable.path.name} is left out: {unreadable.why}")
-    scheduled.add_scheduled(page, asked_for, overview, panel)
+    fault_above = scheduled.add_scheduled(page, asked_for, overview, panel)
+    if overview.images:  # else the only card says it
+        fault_above |= failed.add_failures(page, overview, panel)
     if overview.source:
         _of_generated(page, overview, panel)
         return
     title, why, _ = next_step(overview)
-    page.view("next", types.AlertView(severity="info", label=title, description=why))
+    if not (fault_above and title == ALL_DONE):
+        page.view("next", types.AlertView(severity="info", label=title, description=why))
     if not overview.images:
         _import(page, overview, panel)
         return
@@ -282,9 +285,7 @@ def _jobs(
         if status.get("total"):
             bar(card, status.get("done", 0) / status["total"], progress_text(status))
     else:
-        if status["state"] == "failed" and "form" in run.record:
-            button(line, "Edit and retry", panel.edit_again, run=run.id)
-        button(line, "Resume", panel.resume, run=run.id)
+        unfinished.add_job_buttons(line, run, panel)
         fault(card, run)
 
 

@@ -214,7 +214,19 @@ def fault(where: types.Object, run: Run) -> None:
     """Add why a run failed, if it did."""
     error = run.status.get("error")
     if error:
-        where.view(name_of(run.id, "error"), types.Error(label=error))
+        sentence(where, run.id, error)
+
+
+def sentence(where: types.Object, of: str, error: str) -> None:
+    """Add why something failed.
+
+    Args:
+        where: What it is added to.
+        of: Id of what failed.
+        error: The sentence; a long path in it breaks where the panel is narrow.
+    """
+    breaking = {"item": {"sx": {"minWidth": 0, "maxWidth": "100%", "overflowWrap": "anywhere"}}}
+    where.view(name_of(of, "error", error), types.Error(label=error, componentsProps=breaking))
 
 
 def name_of(*parts: str) -> str:

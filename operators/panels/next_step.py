@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from ...workflows.overview import Overview, active
 
+ALL_DONE = "All steps are done"
+
 
 def next_step(overview: Overview) -> tuple[str, str, str]:
     """Say what to do next, why, and by which operator (none: ``""``)."""
@@ -28,4 +30,4 @@ def next_step(overview: Overview) -> tuple[str, str, str]:
     if not overview.evaluations and not overview.studies:
         why = "Compare the generated images with the real ones."
         return "Next: evaluate", why, "evaluate_generated"
-    return "All steps are done", "Select in another way and compare, or run a study.", "run_study"
+    return ALL_DONE, "Select in another way and compare, or run a study.", "run_study"

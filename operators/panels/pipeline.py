@@ -8,6 +8,7 @@ import fiftyone as fo
 from fiftyone.operators import types
 
 from ... import runs
+from ...common.errors import RunError
 from ...datasets import scheduled as scheduled_work
 from ...datasets import selections, uncovered, workspaces
 from ...datasets.resolving import all_samples
@@ -136,6 +137,16 @@ class PipelinePanel(BasePanel):
     def remove_scheduled(self, ctx: Any) -> None:
         """Take an operation off the list of what is scheduled."""
         scheduled_work.remove(ctx.dataset, ctx.params["id"])
+
+    def remove_job(self, ctx: Any) -> None:
+        """Delete the record of a job that has ended; what it made stays."""
+        from ...workflows import deleting
+
+        with notify_errors(ctx):
+            run = runs.open_by_id(ctx.params["run"])
+            if run.kind != "job":
+                raise RunError(f"{run.id} is a {run.kind} run, not a job; delete it as a result.")
+            deleting.delete_run(run, yes=True)
 
     def resume(self, ctx: Any) -> None:
         """Go on with a training, a job, or a study that a shell began."""

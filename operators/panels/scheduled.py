@@ -25,11 +25,11 @@ VERBS = {operator: verb for verb, operator in FORMS.items()}
 
 def add_scheduled(
     page: types.Object, listed: Sequence[Scheduled], overview: Overview, panel: Any
-) -> None:
-    """Add a card with what is scheduled, if there is anything to say of it."""
+) -> bool:
+    """Add a card with what is scheduled, if there is any; tell whether something of it failed."""
     shown = [one for one in listed if not (one.state == FAILED and _is_past(one, listed, overview))]
     if not shown:
-        return
+        return False
     card = page.v_stack(
         "scheduled",
         variant="outline",
@@ -41,6 +41,7 @@ def add_scheduled(
     card.view("title", types.HeaderView(label="**Scheduled**"))
     for one in shown:
         _add(card, one, panel)
+    return any(one.state == FAILED for one in shown)
 
 
 def is_running(listed: Sequence[Scheduled]) -> bool:
@@ -59,9 +60,7 @@ def _add(card: types.Object, one: Scheduled, panel: Any) -> None:
     line = layout.row(card, f"**{name}** failed")
     layout.button(line, "Edit and retry", panel.edit_scheduled, id=str(one.id))
     layout.button(line, "Remove", panel.remove_scheduled, id=str(one.id))
-    card.view(
-        layout.name_of(str(one.id), "error"), types.Error(label=one.error or "It says no more.")
-    )
+    layout.sentence(card, str(one.id), one.error or "It says no more.")
 
 
 def _is_past(one: Scheduled, listed: Sequence[Scheduled], overview: Overview) -> bool:

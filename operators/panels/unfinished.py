@@ -20,8 +20,12 @@ def job_of(run: Run, jobs: Sequence[Run]) -> Run | None:
 
 
 def stands_for(run: Run, job: Run) -> bool:
-    """Tell whether the row of a study or a preview says what its job would say."""
-    return makes(job, run) and run.status["state"] != "finished"
+    """Tell whether the row of a study or a preview says what its job would say.
+
+    That of a finished one does where it was finished after the job had ended, as in a shell.
+    """
+    ended, last = (one.status.get("heartbeat", 0) for one in (run, job))
+    return makes(job, run) and (run.status["state"] != "finished" or ended > last)
 
 
 def makes(job: Run, run: Run) -> bool:
@@ -53,6 +57,13 @@ def add_buttons(line: types.Object, run: Run, job: Run | None, panel: Any) -> No
             layout.button(line, "Resume", panel.resume, run=job.id)
         elif run.kind == "study":
             layout.button(line, "Resume", panel.resume, run=run.id)
+
+
+def add_job_buttons(line: types.Object, job: Run, panel: Any) -> None:
+    """Add what does a job again that ended before its end."""
+    if job.status["state"] == "failed" and "form" in job.record:
+        layout.button(line, "Edit and retry", panel.edit_again, run=job.id)
+    layout.button(line, "Resume", panel.resume, run=job.id)
 
 
 def add_progress(card: types.Object, run: Run, job: Run | None) -> None:
