@@ -228,7 +228,8 @@ def asked_for(ctx: Any, *, on_view: bool) -> dict[str, Any]:
 
 def storable(params: dict[str, Any]) -> dict[str, Any]:
     """Return a form's values as they can be stored and typed in again."""
-    values = {name: value for name, value in params.items() if name not in NOT_TYPED}
+    whole = form_values.with_given(params)  # FiftyOne keeps what is scheduled as it was sent
+    values = {name: value for name, value in whole.items() if name not in NOT_TYPED}
     return json.loads(json.dumps(values, default=str))
 
 

@@ -24,6 +24,7 @@ are the defaults of their fields, and hold until the browser sends others.
 
 def to_open_again(form: Mapping[str, Any]) -> dict[str, Any]:
     """Return a form's values as they are sent to open the form again, see `GIVEN`."""
+    form = with_given(form)
     groups = {
         name
         for model in VERBS.values()
@@ -35,13 +36,13 @@ def to_open_again(form: Mapping[str, Any]) -> dict[str, Any]:
         for name, value in form.items()
         if isinstance(value, Mapping) and (name in groups or is_section(name))
     }
-    outside = {name: value for name, value in form.items() if name not in inside}
+    outside = {name: form[name] for name in form if name != GIVEN and name not in inside}
     return {**outside, GIVEN: inside} if inside else outside
 
 
-def with_given(params: dict[str, Any]) -> dict[str, Any]:
+def with_given(params: Mapping[str, Any]) -> dict[str, Any]:
     """Return a form's values with those of the groups that it was opened again with."""
-    return joined(params[GIVEN], params) if params.get(GIVEN) else params
+    return joined(params.get(GIVEN) or {}, params)
 
 
 def form_settings(model: type[Settings], params: Mapping[str, Any]) -> dict[str, Any]:

@@ -94,6 +94,17 @@ def test_a_value_that_is_cleared_is_the_default_and_not_the_old_one(dataset, aga
     assert "steps" not in run.settings["train"]
 
 
+def test_what_was_scheduled_from_it_is_the_same_form_when_it_is_opened_once_more(dataset, again):
+    """FiftyOne keeps what is scheduled as the browser sent it: groups beside their old values."""
+    sent = {**again, "train": {"steps": 6}}
+    once_more = form_values.to_open_again(sent)
+    assert started(dataset, once_more).record["form"] == storable(sent)
+    train = storable(sent)["train"]
+    assert (train["steps"], train["preset"]) == (6, "demo")
+    assert storable(sent)["section_held_out_images"] == {"held_out": 0.3}
+    assert once_more["given_before"]["train"]["preset"] == "demo"
+
+
 def test_a_form_without_groups_is_opened_as_it_was():
     flat = {"method": "random", "budget": 9, "folder": {"absolute_path": "/photos"}}
     assert form_values.to_open_again(flat) == flat
