@@ -16,7 +16,7 @@ from ..datasets.database import lost_in_words
 from ..datasets.resolving import all_samples
 from ..runs import Lease, Run
 from ..workflows.estimating import duration
-from . import cells, comparing, planning, recorded, splitting, trainings
+from . import cells, comparing, directory, planning, recorded, splitting, trainings
 from .conclusions import Conclusion, conclude
 from .report import people
 from .report.data import ReportData
@@ -148,8 +148,9 @@ def study_add(name: str | Path | Run, arms: Sequence[Any]) -> list[str]:
         RunError: There is no such study.
     """
     run = _study(name)
-    settings = recorded.study_settings(run).model_dump(mode="json")
-    return _store(run, StudySettings(**{**settings, "arms": [*settings["arms"], *arms]}))
+    with Lease(run.path, name=directory.OPENING, wait=directory.PATIENCE):
+        settings = recorded.study_settings(run).model_dump(mode="json")
+        return _store(run, StudySettings(**{**settings, "arms": [*settings["arms"], *arms]}))
 
 
 def study_drop(name: str | Path | Run, arms: Sequence[str]) -> list[str]:
@@ -163,17 +164,18 @@ def study_drop(name: str | Path | Run, arms: Sequence[str]) -> list[str]:
         RunError: There is no such study.
     """
     run = _study(name)
-    known = [arm["name"] for arm in run.settings["arms"]]
-    for arm in arms:
-        if arm not in known:
-            raise SettingsError(
-                f"arms: the study {run.id} has no arm {arm!r}{nearest(arm, known)} (arms: "
-                f"{', '.join(known)})."
-            )
-    left = [arm for arm in run.settings["arms"] if arm["name"] not in arms]
-    if not left:
-        raise SettingsError(f"arms: the study {run.id} would have no arm left; keep one.")
-    return _store(run, recorded.study_settings(run, {**run.settings, "arms": left}))
+    with Lease(run.path, name=directory.OPENING, wait=directory.PATIENCE):
+        known = [arm["name"] for arm in run.settings["arms"]]
+        for arm in arms:
+            if arm not in known:
+                raise SettingsError(
+                    f"arms: the study {run.id} has no arm {arm!r}{nearest(arm, known)} (arms: "
+                    f"{', '.join(known)})."
+                )
+        left = [arm for arm in run.settings["arms"] if arm["name"] not in arms]
+        if not left:
+            raise SettingsError(f"arms: the study {run.id} would have no arm left; keep one.")
+        return _store(run, recorded.study_settings(run, {**run.settings, "arms": left}))
 
 
 def _store(run: Run, config: StudySettings) -> list[str]:

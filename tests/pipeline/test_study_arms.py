@@ -5,6 +5,8 @@ Trainings and drawings are replaced by ones that take no time; everything else i
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import curadiff
 import pytest
 from curadiff import runs
@@ -177,3 +179,17 @@ def test_a_study_is_looked_at_and_changed_without_training(dataset, home, quick,
         curadiff.study_add("tiny", ["random"])
     with pytest.raises(SystemExit):
         main(["study", "status"])
+
+
+def test_arms_that_several_add_and_drop_at_once_are_all_kept_and_left_out(home):
+    methods = ["coreset", "densest", "herding", "kmeans", "top", "zcore"]
+    config = StudySettings(name="many", arms=["random"])
+    runs.create("study", config.model_dump(mode="json"), name="many")
+
+    def at_once(change):
+        with ThreadPoolExecutor(len(methods)) as pool:
+            list(pool.map(lambda method: change("many", [method]), methods))
+        return [arm["name"] for arm in runs.open_run("many").settings["arms"]]
+
+    assert sorted(at_once(curadiff.study_add)) == sorted(["random", *methods])
+    assert at_once(curadiff.study_drop) == ["random"]
