@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, get_args
 
 from pydantic import field_validator, model_validator
 
@@ -182,7 +182,10 @@ class StudySettings(Settings):
         names = [arm.name for arm in arms]
         double = sorted({name for name in names if names.count(name) > 1})
         if double:
-            raise ValueError(f"arms must have different names, got {', '.join(double)} twice.")
+            raise ValueError(
+                f"arms must have different names, got {', '.join(double)} twice; give one of "
+                "them a name of its own, in a file or in Python: {name: NAME, ...}."
+            )
         return arms
 
     @field_validator("embed")
@@ -297,6 +300,8 @@ def _of_word(word: str) -> dict[str, str]:
     if kind not in ("tag", "view") or not name:
         return {"name": word, "method": word}
     plain = re.sub(r"[^\w.+-]+", "-", name).lstrip(".+-") or kind
+    if plain in ("full", *get_args(Method)):  # which means something else
+        plain = f"{kind}-{plain}"
     return {"name": plain, "method": "full", kind: name}
 
 

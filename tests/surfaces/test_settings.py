@@ -120,6 +120,23 @@ def test_an_unknown_keyword_is_answered_with_the_nearest():
         VERBS["select"](budgett=3)
 
 
+@pytest.mark.parametrize(
+    ("word", "name", "tag", "view"),
+    [
+        ("tag:sharp", "sharp", "sharp", None),
+        ("view:photo: 1 a", "photo-1-a", None, "photo: 1 a"),
+        ("tag:写真 1", "写真-1", "写真 1", None),
+        ("tag:...", "tag", "...", None),
+        ("tag:full", "tag-full", "full", None),
+        ("view:random", "view-random", None, "random"),
+    ],
+)
+def test_the_word_for_all_of_a_tag_or_view_names_no_other_arm(word, name, tag, view):
+    """An arm is called after its tag, but not like one that chooses in another way."""
+    (arm, *_) = VERBS["study"](arms=[word, "full", "random"]).arms
+    assert (arm.name, arm.method, arm.tag, arm.view) == (name, "full", tag, view)
+
+
 def test_arms_are_given_by_name_or_in_full():
     study = VERBS["study"]
     arms = study(arms=["full", {"name": "many", "method": "random", "budget": 50}]).arms
@@ -129,6 +146,8 @@ def test_arms_are_given_by_name_or_in_full():
     ]
     with pytest.raises(SettingsError, match="different names"):
         study(arms=["random", "random"])
+    with pytest.raises(SettingsError, match="got sharp twice; give one of them a name of its own"):
+        study(arms=["tag:sharp", "view:sharp"])
     for wrong in ("../other", "a/b", ".hidden", ""):  # such a name would reach other folders
         with pytest.raises(SettingsError, match="letters, digits"):
             study(name=wrong)
