@@ -31,7 +31,7 @@ _stuck: set[Path] = set()  # folders of former ones that this process could not 
 def temporary(path: Path) -> Path:
     """Return a name beside a path to write it under; no other process or thread uses it."""
     token = f"{process.me().token}.{next(_numbers)}"
-    tail = os.fsdecode(os.fsencode(path.name)[-TAIL:])
+    tail = os.fsencode(path.name)[-TAIL:].decode(errors="ignore")  # no part of a letter
     return path.with_name(f"{TEMPORARY}{token}-{tail}")
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from curadiff.common.errors import DiskFull, RunError, Unwritten
 from curadiff.common.files import replacing_folder
-from curadiff.common.temporary import sweep
+from curadiff.common.temporary import sweep, temporary
 
 OLD = {"a": "old", "sub/b": "old too"}
 NEW = {"a": "newer", "c": "new"}
@@ -187,6 +187,7 @@ def test_a_folder_that_was_deleted_after_its_replacement_does_not_come_back(tmp_
 
 def test_a_long_name_of_many_bytes_is_replaced(tmp_path):
     path = tmp_path / ("像" * 80)
+    assert temporary(path).name.encode().endswith(b"-" + "像".encode() * 33)  # no part of one
     fill(path, OLD)
     replace(path)
     assert read(path) == NEW
