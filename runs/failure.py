@@ -43,15 +43,17 @@ def note_failure(run: Run, fault: BaseException, *, error: str = "", **values: A
 def failure(run: Run, message: str) -> CuradiffError:
     """Return the error to raise for a run whose process has failed, of the kind of its fault.
 
-    A process that ended without a word may have found no room for one.
+    A process that ended without a word may have found no room for one; a reason that it gave
+    stays in the sentence.
     """
     status = run.status
-    kind = status.get("error_kind") if status["state"] == "failed" else None
+    failed = status["state"] == "failed"
+    kind = status.get("error_kind") if failed else None
     if kind is None:
         try:
             check_room(run.path)
         except DiskFull as fault:
-            return fault
+            return DiskFull(f"{message} And: {fault}", run.path) if failed else fault
         except CuradiffError:  # such as a run that was deleted meanwhile
             pass
     return of_kind(kind, message, run.path)

@@ -148,6 +148,7 @@ class Run:
             before = _read_status(path)
         except RunError:
             before = {}
+        before.pop("error_kind", None)  # of a failure before this
         now = round(time.time(), 3)
         write_json(path, {**before, **values, "state": state, "heartbeat": now})
 

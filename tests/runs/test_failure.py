@@ -71,6 +71,31 @@ def test_a_later_failure_is_not_taken_for_the_earlier_kind(home):
     assert type(failure(run, "sentence")) is RunError
 
 
+def test_a_disk_that_is_full_besides_does_not_hide_why_a_run_failed(home, little_room):
+    run = runs.create("train", {})
+    note_failure(run, RunError("the loss is not finite."))
+    with little_room(4096):
+        fault = failure(run, f"{run.id} failed: {run.status['error']}")
+    assert isinstance(fault, DiskFull)
+    begins = f"{run.id} failed: the loss is not finite. And: could not write {run.path}: "
+    assert str(fault).startswith(begins)
+
+
+def test_the_kind_of_a_failure_goes_with_the_failure(home):
+    """`docs/run-directory.md`: null for a failure of this run; a run that goes on has none."""
+    run = runs.create("train", {})
+    note_failure(run, FULL)
+    assert run.status["error_kind"] == "DiskFull"
+    run.set_status("running", error=None)
+    assert "error_kind" not in run.status
+
+
+def test_a_status_of_an_older_version_has_no_kind(home):
+    run = runs.create("train", {})
+    run.set_status("failed", error="it was so.")
+    assert type(failure(run, "sentence")) is RunError
+
+
 def test_a_process_that_had_no_room_for_a_word_has_met_a_full_disk(home, little_room):
     run = runs.create("train", {})
     run.set_status("running")
