@@ -154,6 +154,13 @@ def divide(
     return Divided(divided.pool, divided.held_out, [*notes, *filter(None, [str(divided)])])
 
 
+def note_images(run: Run, view: Any) -> None:
+    """Keep which images a study is of before they are divided: one that ends goes on with them."""
+    path = run.path / IMAGES
+    if not path.exists() and not _begun(run):
+        runs.write_json(path, {"version": 1, "images": frozen_images.take(view)})
+
+
 def begun_with(run: Run) -> list[str]:
     """Return the samples that a study was begun with, as far as they can be read."""
     try:

@@ -21,7 +21,7 @@ from ...workflows import estimating
 from ...workflows.embedding import embed
 from ...workflows.estimating import duration
 from ...workflows.progress import Progress, tell
-from .. import planning
+from .. import planning, splitting
 from .arms import METHODS, WITHOUT_WORST, OwnArms, list_arms
 
 FILE = "preview.json"
@@ -93,6 +93,7 @@ def preview_first(run: Run, config: StudySettings, view: Any, progress: Progress
     from .engine import make_preview
 
     try:
+        splitting.note_images(run, view)  # a preview takes long, and may be interrupted
         # Both then keep the same near copies on one side, and hold out the same images.
         embed(view, progress=progress, **config.embed.model_dump())
         result = make_preview(view, plan.settings, progress=progress, own=plan.own)

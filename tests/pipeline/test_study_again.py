@@ -235,6 +235,22 @@ def test_a_training_that_fails_does_not_stop_the_others(dataset, home, quick):
     assert trained == ["tiny-random-s0", "tiny-full-s0", "tiny-random-s0"]
 
 
+def test_a_study_of_a_view_that_is_interrupted_in_its_preview_goes_on_with_it(
+    dataset, home, quick, monkeypatch
+):
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("curadiff.studies.preview.engine.make_preview", interrupt)
+    view = dataset.limit(20)
+    with pytest.raises(Stopped, match="0 of 2 trainings done"):
+        go(view, preview="yes")
+    begun, settings = engine.begun_with(runs.open_run("tiny"))
+    assert len(dataset) > 20
+    assert begun.values("id") == view.values("id")
+    assert settings["name"] == "tiny"
+
+
 def test_an_unfinished_preparation_of_a_training_is_done_again(dataset, home, quick):
     first = go(dataset)
     training = runs.Run(first.outcomes[0]["run_path"])
