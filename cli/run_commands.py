@@ -167,16 +167,15 @@ def _stop(run: Run) -> Answer:
 
 def _resume(run: Run) -> Answer:
     from ..jobs import jobs
-    from ..studies.engine import resume_study
+    from ..studies.engine import begun_with, resume_study
+    from ..studies.preview.engine import preview
     from ..workflows.training import resume
 
     if run.kind == "study":
         return Answer(resume_study(run))
     if run.kind == "preview":
-        raise RunError(
-            f"{run.id} is a preview; go on with the command that began it: curadiff preview "
-            f"{run.record.get('dataset', 'SOURCE')} --name {run.id}"
-        )
+        view, settings = begun_with(run)
+        return Answer(preview(view, **settings))
     (jobs.resume if run.kind == "job" else resume)(run)
     return Answer(run, f"{run.id}: {run.status['state']}", _next(run))
 

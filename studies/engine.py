@@ -22,7 +22,7 @@ from .directory import open_study
 from .judging import fetch_weights
 from .leaving_out import with_left_out
 from .preview.first import preview_first
-from .recorded import embed_of, study_settings
+from .recorded import embed_of, preview_settings, study_settings
 from .sharing import Leadership
 from .study_result import StudyResult
 from .study_work import StudyWork
@@ -114,7 +114,11 @@ def resume_study(run: str | Path | Run, *, progress: Progress = True) -> StudyRe
 
 
 def begun_with(run: Run) -> tuple[Any, dict[str, Any]]:
-    """Return the images that a study was begun with, as a view of today, and its settings."""
+    """Return the images that a study or a preview was begun with, as a view of today.
+
+    Returns:
+        The view, and the settings to go on with.
+    """
     record = run.record
     known = record.get("identity") or {"name": record.get("dataset", "")}
     dataset = identity.open_by_identity(known)
@@ -122,4 +126,5 @@ def begun_with(run: Run) -> tuple[Any, dict[str, Any]]:
     every = all_samples(dataset)
     view = every.select(images, ordered=True) if images else every.view()
     view = view if len(view) else dataset.view()  # imported anew: found by name and content
-    return view, study_settings(run).model_dump(mode="json")
+    settings = preview_settings(run) if run.kind == "preview" else study_settings(run)
+    return view, settings.model_dump(mode="json")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import runs
-from ..config import EmbedSettings, StudySettings, settings_of, settings_to_read
+from ..config import EmbedSettings, PreviewSettings, StudySettings, settings_of, settings_to_read
 from ..config.embed import OF_COMPUTING
 from ..runs import Run
 from ..workflows.over_shards.sources import vectors_of
@@ -25,6 +25,11 @@ def study_settings(run: Run, settings: Mapping[str, Any] | None = None) -> Study
         SettingsError: It has settings that are not known any more, or are refused today.
     """
     return settings_of(StudySettings, run, in_force(run.settings if settings is None else settings))
+
+
+def preview_settings(run: Run) -> PreviewSettings:
+    """Return the settings of a preview, to go on with it; see `study_settings`."""
+    return settings_of(PreviewSettings, run, in_force(run.settings))
 
 
 def study_to_read(run: Run) -> StudySettings:

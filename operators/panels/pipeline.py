@@ -37,8 +37,8 @@ class PipelinePanel(BasePanel):
     def on_tick(self, ctx: Any) -> None:
         """Look again; when something has ended, say how, and let the App see what it wrote."""
         before, now = set(ctx.panel.get_state("working") or []), _working(ctx)
-        known = [runs.open_by_id(id) for id in sorted(before)]
-        ended = [run for run in known if run.id not in now]
+        known = [run for run in runs.listing() if run.id in before] if before - now else []
+        ended = [run for run in known if run.id not in now]  # without those that were deleted
         for run in ended:
             if unfinished.job_of(run, known) is None:  # else its job says it
                 follow_jobs.notify_end(ctx, run)
@@ -149,7 +149,7 @@ class PipelinePanel(BasePanel):
             deleting.delete_run(run, yes=True)
 
     def resume(self, ctx: Any) -> None:
-        """Go on with a training, a job, or a study that a shell began."""
+        """Go on with a training, a job, or a study or a preview that a shell began."""
         from ...studies.engine import begun_with
         from ...workflows import training
 
@@ -158,9 +158,9 @@ class PipelinePanel(BasePanel):
             run = runs.open_by_id(ctx.params["run"])
             if run.kind == "train":
                 training.resume(run, wait=False, progress=False)
-            elif run.kind == "study":
+            elif run.kind in ("study", "preview"):
                 view, settings = begun_with(run)
-                jobs.start("study", {"source": view}, settings)
+                jobs.start(run.kind, {"source": view}, settings)
             else:
                 jobs.resume(run)
             ctx.ops.notify(f"{run.id} goes on.", variant="success")

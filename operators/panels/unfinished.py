@@ -55,7 +55,7 @@ def add_buttons(line: types.Object, run: Run, job: Run | None, panel: Any) -> No
             layout.button(line, "Edit and retry", panel.edit_again, run=job.id)
         if job is not None and made_by != "finished":
             layout.button(line, "Resume", panel.resume, run=job.id)
-        elif run.kind == "study":
+        else:
             layout.button(line, "Resume", panel.resume, run=run.id)
 
 

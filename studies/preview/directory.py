@@ -12,7 +12,7 @@ from ...datasets import reading
 from ...runs import Run
 from .. import frozen_images, splitting
 from ..opening import open_or_make
-from ..recorded import budget_is_free, differences, in_force
+from ..recorded import budget_is_free, differences, preview_settings
 from .arms import OwnArms
 
 MAY_CHANGE = ("arms", "noise_seeds", "device", "fields")
@@ -35,7 +35,7 @@ def open_preview(config: PreviewSettings, known: Mapping[str, Any]) -> Run:
     if new:
         return run
     _check_dataset(config.name, run.record, known)
-    before = settings_of(PreviewSettings, run, in_force(run.settings)).model_dump(mode="json")
+    before = preview_settings(run).model_dump(mode="json")
     free = (*MAY_CHANGE, "budget") if budget_is_free(run) else MAY_CHANGE
     different = differences(before, settings, may_change=free)
     if different:

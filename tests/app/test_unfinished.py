@@ -7,10 +7,13 @@ from types import SimpleNamespace
 import fiftyone.operators as foo
 import pytest
 from curadiff import config, runs
+from curadiff.datasets import views
 from curadiff.jobs import jobs
 from curadiff.operators import follow_jobs
 from curadiff.operators.panels.cards import add_cards
 from curadiff.operators.panels.pipeline import PipelinePanel
+from curadiff.studies import splitting
+from curadiff.workflows import deleting
 from curadiff.workflows.overview import overview
 
 
@@ -101,9 +104,11 @@ def test_a_job_that_was_refused_says_why_beside_the_finished_study(begun, datase
     assert "it has other settings." in card
 
 
-def test_a_study_that_a_shell_began_goes_on_as_a_job(begun, dataset):
-    run, _ = begun("shell", "stopped")
-    assert buttons(dataset, "Studies")[0] == [("Resume", run.id)]
+@pytest.mark.parametrize(("kind", "title"), [("study", "Studies"), ("preview", "Previews")])
+def test_one_that_a_shell_began_goes_on_as_a_job(begun, dataset, kind, title):
+    run, _ = begun("shell", "interrupted", kind=kind)
+    splitting.note_images(run, dataset.limit(7))
+    assert buttons(dataset, title)[0] == [("Resume", run.id)]
     said = []
     ctx = SimpleNamespace(
         dataset=dataset,
@@ -113,8 +118,10 @@ def test_a_study_that_a_shell_began_goes_on_as_a_job(begun, dataset):
     PipelinePanel().resume(ctx)
     assert said == [("success", "shell goes on.")]
     (job,) = runs.listing("job")
-    assert (job.record["verb"], job.record["dataset"]) == ("study", dataset.name)
-    assert job.settings["name"] == "shell"
+    assert (job.record["verb"], job.record["dataset"]) == (kind, dataset.name)
+    assert job.settings == run.settings
+    source = views.unpack(job.record["inputs"]["source"])
+    assert source.values("id") == dataset.limit(7).values("id")
 
 
 def test_the_end_of_a_study_is_said_once_and_by_its_name(begun, dataset):
@@ -128,6 +135,9 @@ def test_the_end_of_a_study_is_said_once_and_by_its_name(begun, dataset):
             notify=lambda text, variant: said.append(text), reload_dataset=lambda: None
         ),
     )
+    deleting.delete_run(begun("deleted", "stopped")[0], yes=True)
+    kept["working"].append("deleted")
     PipelinePanel().on_tick(ctx)
     assert said == ["Study first has finished"]
+    assert kept["working"] == []
     assert follow_jobs.subject_of(job) == "Study first"

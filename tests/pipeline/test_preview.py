@@ -447,6 +447,12 @@ def test_the_shell_prints_the_table(embedded, home, capsys):
     assert LABEL in shown
     assert "kmeans" in shown
     assert "preview.html" in shown
+    drawn = (home / "runs" / "preview" / "outcomes.json").read_bytes()
+    assert cli.main(["runs", "preview", "--resume"]) == 0
+    again = capsys.readouterr().out
+    assert LABEL in again
+    assert "kmeans" in again
+    assert (home / "runs" / "preview" / "outcomes.json").read_bytes() == drawn
 
 
 def test_the_seeds_of_two_noise_seeds_do_not_meet():
