@@ -84,7 +84,7 @@ def whole_pictures(
 def data_url(image: Image.Image) -> str:
     """Return a picture as a ``data:`` URL, for a page that needs no other file."""
     buffer = io.BytesIO()
-    image.save(buffer, "WEBP", quality=QUALITY, method=6)
+    image.save(buffer, "WEBP", quality=QUALITY, method=4)  # 6: 4 % smaller, many times slower
     return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 

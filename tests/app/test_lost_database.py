@@ -56,7 +56,7 @@ def test_a_call_says_it_in_the_app_and_raises_it_elsewhere():
     assert SENTENCE in Form().execute(app)["error"]
     ((uri, params),) = app.triggered  # the form opens again and says it
     assert uri.endswith("/reopen_form")
-    assert SENTENCE in params["given"]["fault"]
+    assert SENTENCE in params["error"]
     app.prompt_id = None
     with pytest.raises(EnvironmentFault, match="was lost"):
         Form().execute(app)
