@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..common.errors import DataError, RunError, SettingsError
+from ..common.images.faults import refusal
 from ..config import TrainSettings, settings_of
 from ..runs import Run
 from . import classes, manifest, pixels
@@ -163,11 +164,7 @@ def _read(
     notes: pixels.Notes = {}
     pictures, faults = pixels.decode(paths, size, notes)
     if faults and settings.bad_images == "refuse":
-        first = " ".join(str(fault) for fault in list(faults.values())[:3])
-        raise DataError(
-            f"{len(faults)} of {len(paths)} images cannot be read. {first} "
-            "Or train without them: bad_images=skip."
-        )
+        raise refusal(faults, len(paths), "Or train without them: bad_images=skip.")
     good = [i for i in range(len(paths)) if i not in faults]
     if not good:
         raise DataError(f"none of the {len(paths)} images can be read. {faults[0]}")

@@ -26,6 +26,7 @@ from .recorded import embed_of, preview_settings, study_settings
 from .sharing import Leadership
 from .study_result import StudyResult
 from .study_work import StudyWork
+from .unreadable import readable_view
 
 
 @with_settings(StudySettings)
@@ -60,7 +61,8 @@ def study(
 
     Raises:
         SettingsError: A setting is wrong, or differs from the study of that name.
-        DataError: The images cannot be used.
+        DataError: The images cannot be used; or the files of some cannot be opened as it begins,
+            and ``train.bad_images`` is not ``skip``, which leaves them out of every arm.
         RunError: Trainings failed, or the study is about other images.
         Stopped: It was asked to end; the message says how it goes on.
     """
@@ -71,12 +73,13 @@ def study(
         source = import_images(folder).dataset
     dataset, view = reading.resolve(source)
     planning.check_classes(config, dataset)
+    view, left_out = readable_view(config, view, update=update_images)
     config = with_left_out(config, dataset, view)
     fetch_weights(config.name, dataset, config.embed, config.evaluate)
     run = open_study(config, identity.identity(dataset), folder)
     with Leadership(run) as leads:
         leads.set_status("running", message="preparing", error=None)
-        work = StudyWork(run, config, dataset, view, progress, leads)
+        work = StudyWork(run, config, dataset, view, progress, leads, left_out)
         try:
             with lost_in_words():
                 preview_first(run, config, view, progress)

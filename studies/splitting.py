@@ -69,7 +69,7 @@ def freeze(run: Run, dataset: Any, view: Any, *, update: bool = False) -> Frozen
     """
     path, notes = run.path / IMAGES, []
     stored = _read(path, notes) or _of_split(run)
-    if stored is None or not _begun(run):
+    if stored is None or not is_begun(run):
         stored = {"version": 1, "images": frozen_images.take(view)}
         runs.write_json(path, stored)
     version = int(stored.get("version", 1))
@@ -194,7 +194,7 @@ def _of_today(names: Mapping[str, Sequence[str]], frozen: Frozen, notes: list[st
     return Divided(sides["pool"], sides["held_out"], notes)
 
 
-def _begun(run: Run) -> bool:
+def is_begun(run: Run) -> bool:
     """Tell whether anything was made of the images that a study was begun with."""
     return (run.path / SPLIT).exists() or "split" in run.record
 

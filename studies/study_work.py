@@ -50,6 +50,7 @@ class StudyWork:
         view: Any,
         progress: Progress,
         leads: Leadership,
+        notes: Sequence[str] = (),
     ) -> None:
         self.run, self.config, self.dataset, self.progress = run, config, dataset, progress
         self.view, self.leads = view, leads
@@ -57,6 +58,7 @@ class StudyWork:
         self.outcomes: dict[str, dict[str, Any]] = {}
         self.failures: dict[str, Exception] = {}
         self.notes: list[str] = []
+        self._note(notes)
 
     def carry_out(self, *, update_images: bool) -> StudyResult:
         """Do what is left to do, and report."""

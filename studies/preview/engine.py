@@ -23,6 +23,7 @@ from ...workflows.sources import folder_of
 from .. import splitting
 from ..judging import Judge, fetch_weights
 from ..recorded import embed_of
+from ..unreadable import check_files
 from . import LABEL, page
 from .arms import Arm, ArmImages, OwnArms, check_arms, drawing_order, list_arms, study_arms
 from .copies import copies_in
@@ -56,7 +57,7 @@ def preview(
 
     Raises:
         SettingsError: A setting is wrong, or differs from the preview of that name.
-        DataError: The images cannot be used.
+        DataError: The images cannot be used, or the files of some cannot be opened as it begins.
         RunError: The preview of that name is of other images, or another process works on it.
     """
     return make_preview(source, PreviewSettings(**dict[str, Any](settings)), progress=progress)
@@ -79,6 +80,7 @@ def make_preview(
         source = import_images(folder).dataset
     dataset, view = reading.resolve(source)
     fetch_weights(config.name, dataset, config.embed, config.evaluate)
+    check_files(config.name, view)
     known = identity.identity(dataset)
     run = open_preview(config, known)
     with Lease(run.path):
