@@ -214,7 +214,8 @@ def _folded_lines(groups: Collection[argparse._ArgumentGroup]) -> list[str]:
         flags, flag = named.setdefault(title, []), action.option_strings[0]
         flags.append(f".{flag.partition('.')[2]}" if flags and "." in flag else flag)
     column = max(map(len, named), default=0) + 2
-    width = min(shutil.get_terminal_size().columns, 100) - 4
+    widest = max((len(flag) for flags in named.values() for flag in flags), default=0) + 1
+    width = max(min(shutil.get_terminal_size().columns, 100) - 4, column + widest)
     return [
         line
         for title, flags in named.items()

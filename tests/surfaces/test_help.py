@@ -72,6 +72,12 @@ def test_the_help_of_a_whole_study_stays_readable(verb, capsys, monkeypatch):
     assert max(map(len, lines)) <= 80
 
 
+@pytest.mark.parametrize("columns", ["3", "40"])
+def test_a_narrow_terminal_breaks_no_flag(columns, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", columns)
+    assert "--together-field" in shown(capsys, "select", "--help").partition(OTHERS)[2]
+
+
 def test_the_help_of_all_has_the_titles_of_the_form_and_of_its_steps(capsys):
     whole = shown(capsys, "study", "--help-all")
     for title in (*SECTIONS["study"], "Training", "Training: optimizer", "Evaluation: computing"):
