@@ -328,9 +328,10 @@ class TrainSettings(Settings):
         steps = self.steps if steps is None else steps
         if self.network == "analytic" or self.warmup <= LONG_WARMUP * steps:
             return ""
+        shorter = f"{steps // 10:,} or less" if steps >= 10 else "0"
         return (
             f"The learning rate rises for {min(self.warmup, steps):,} of {steps:,} steps, so "
-            f"little is learned; give warmup {steps // 10:,} or less, or more steps."
+            f"little is learned; give warmup {shorter}, or more steps."
         )
 
     @property

@@ -86,6 +86,7 @@ def test_a_large_network_without_a_gpu_is_warned_of(monkeypatch):
             {"preset": "small-data", "steps": 300},
             "300 of 300 steps.* give warmup 30 or less",
         ),
+        ({"preset": "small-data", "steps": 9}, "give warmup 0, or more steps"),
         ({"preset": "small-data", "steps": 2000}, None),
         ({"preset": "small-data", "steps": 300, "warmup": 30}, None),
         ({"preset": "small-data", "network": "analytic"}, None),
