@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..common.errors import DataError
+from ..common.errors import DataError, nearest
 from ..config import ArmSettings, StudySettings
 from ..datasets import reading
 from ..datasets.resolving import all_samples
@@ -41,6 +41,25 @@ def choice_of(arm: ArmSettings, dataset: Any, pool: Sequence[str]) -> list[str]:
             "held-out images do not count."
         )
     return ids
+
+
+def check(config: StudySettings, dataset: Any) -> None:
+    """Make sure, before anything is computed, that the tags and views of the arms are there.
+
+    Raises:
+        DataError: One is not.
+    """
+    asked = [arm for arm in config.arms if arm.tag is not None]
+    tags = all_samples(dataset).distinct("tags") if asked else []
+    for arm in asked:
+        if arm.tag not in tags:
+            raise DataError(
+                f"arm {arm.name}: the data set {dataset.name!r} has no tag "
+                f"{arm.tag!r}{nearest(str(arm.tag), tags)}."
+            )
+    for arm in config.arms:
+        if arm.view is not None:
+            reading.resolve(f"{dataset.name}:{arm.view}")
 
 
 def choices_of(config: StudySettings, dataset: Any, pool: Sequence[str]) -> dict[str, list[str]]:

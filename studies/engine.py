@@ -17,7 +17,7 @@ from ..runs import Run
 from ..workflows.importing import import_images
 from ..workflows.progress import Progress
 from ..workflows.sources import folder_of
-from . import planning, splitting
+from . import arm_images, planning, splitting
 from .directory import open_study
 from .judging import fetch_weights
 from .leaving_out import with_left_out
@@ -73,6 +73,7 @@ def study(
         source = import_images(folder).dataset
     dataset, view = reading.resolve(source)
     planning.check_classes(config, dataset)
+    arm_images.check(config, dataset)
     view, left_out = readable_view(config, view, update=update_images)
     config = with_left_out(config, dataset, view)
     fetch_weights(config.name, dataset, config.embed, config.evaluate)

@@ -77,8 +77,13 @@ def test_arms_of_a_tag_a_view_and_several_budgets(dataset, home, quick):  # noqa
     assert {names[name] for name in trained_on(by_arm["sharp"])} <= sharp
     assert {names[name] for name in trained_on(by_arm["late-random"])} <= late
     assert (by_arm["curve-4"]["images"], by_arm["curve-6"]["images"]) == (4, 6)
-    with pytest.raises(DataError, match="has none of the 30 images"):
-        go(dataset, name="tiny-2", arms=[{"name": "blurred", "tag": "blurred"}])
+    with pytest.raises(DataError, match="has none of the 2 images"):
+        arm_images.choice_of(StudySettings(arms=["tag:blurred"]).arms[0], dataset, ["a", "b"])
+    with pytest.raises(DataError, match=r"arm sharpp: .* no tag 'sharpp' \(did you mean 'sharp'"):
+        go(dataset, name="tiny-2", arms=["tag:sharpp"])
+    with pytest.raises(DataError, match="latte"):
+        go(dataset, name="tiny-2", arms=["view:latte"])
+    assert not runs.Run(home / "runs" / "tiny-2").exists, "said before anything is computed"
     with pytest.raises(SettingsError, match="images may be chosen by some"):
         go(dataset, name="tiny-3", arms=[{"name": "some", "method": "random", "tag": "sharp",
                                           "budget": 29}])  # fmt: skip
