@@ -157,7 +157,7 @@ def divide(
 def note_images(run: Run, view: Any) -> None:
     """Keep which images a study is of before they are divided: one that ends goes on with them."""
     path = run.path / IMAGES
-    if not path.exists() and not _begun(run):
+    if not path.exists() and not is_begun(run):
         runs.write_json(path, {"version": 1, "images": frozen_images.take(view)})
 
 
