@@ -204,10 +204,9 @@ def test_a_plan_says_whether_a_preview_comes_first():
 def test_a_preview_comes_first_where_it_takes_little(home, monkeypatch, preview, trained, begun):
     from curadiff.studies.preview import engine
 
-    asked = []
-
-    embedded = []
+    asked, embedded, noted = [], [], []
     monkeypatch.setattr(first, "embed", lambda view, **others: embedded.append(view))
+    monkeypatch.setattr(first.splitting, "note_images", lambda run, view: noted.append(view))
 
     def no_images(view, config, **others):
         asked.append(config.name)
@@ -220,4 +219,5 @@ def test_a_preview_comes_first_where_it_takes_little(home, monkeypatch, preview,
     first.preview_first(run, config, range(500), False)  # a preview that fails stops nothing
     assert bool(asked) is begun
     assert bool(embedded) is begun  # before: near copies are held out as in the study
+    assert bool(noted) is begun  # before: an interrupted study goes on with its view
     assert StudySettings(**SETTINGS, **{"preview": False}).preview == "no"
