@@ -20,7 +20,6 @@ from ..follow_jobs import progress_text
 from ..training import can_resume, has_model, step_of
 from . import evaluation, failed, previews, scheduled, unfinished
 from .layout import (
-    INSIDE,
     WHOLE,
     WRAPPING,
     at_least,
@@ -31,6 +30,7 @@ from .layout import (
     icon_button,
     link,
     name_of,
+    outlined,
     row,
     short,
     text,
@@ -301,14 +301,7 @@ def _card(
     beside: tuple[str, Any] | None = None,
 ) -> types.Object:
     """Add a step's card, with its button, and another one before it where there is one."""
-    card = page.v_stack(
-        name_of("card", title),
-        variant="outline",
-        gap=1,
-        pad=2,
-        align_x="stretch",
-        componentsProps=INSIDE,
-    )
+    card = outlined(page, name_of("card", title))
     variant = "contained" if operator == next_step(overview)[2] else "outlined"
     head = card.h_stack("head", align_x="space-between", align_y="center", componentsProps=WRAPPING)
     head.view("title", types.HeaderView(label=f"**{title}**", componentsProps=at_least(80)))

@@ -71,15 +71,7 @@ def add_failures(page: types.Object, overview: Overview, panel: Any) -> bool:
     listed = failures(overview)
     if not listed:
         return False
-    box = page.v_stack(
-        "failed",
-        variant="outline",
-        gap=1,
-        pad=2,
-        align_x="stretch",
-        componentsProps=layout.INSIDE,
-    )
-    box.view("title", types.HeaderView(label="**Failed**"))
+    box = layout.outlined(page, "failed", title="Failed")
     for one in listed:
         _add(box, one, overview, panel)
     return True

@@ -33,6 +33,16 @@ SMALL = {"minWidth": 32, "px": 0.5}
 LONGEST = 48  # characters of a name that a row shows
 
 
+def outlined(page: types.Object, name: str, *, title: str | None = None) -> types.Object:
+    """Add a card with an outline, and a title where it has no row of its own for it."""
+    card = page.v_stack(
+        name, variant="outline", gap=1, pad=2, align_x="stretch", componentsProps=INSIDE
+    )
+    if title:
+        card.view("title", types.HeaderView(label=f"**{title}**"))
+    return card
+
+
 def row(card: types.Object, markdown: str, *, tooltip: str | None = None) -> types.Object:
     """Add a row with text at its left end; return where its buttons go, at the right end.
 

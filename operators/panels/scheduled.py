@@ -30,15 +30,7 @@ def add_scheduled(
     shown = [one for one in listed if not (one.state == FAILED and _is_past(one, listed, overview))]
     if not shown:
         return False
-    card = page.v_stack(
-        "scheduled",
-        variant="outline",
-        gap=1,
-        pad=2,
-        align_x="stretch",
-        componentsProps=layout.INSIDE,
-    )
-    card.view("title", types.HeaderView(label="**Scheduled**"))
+    card = layout.outlined(page, "scheduled", title="Scheduled")
     for one in shown:
         _add(card, one, panel)
     return any(one.state == FAILED for one in shown)
