@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Literal, get_args
 
 from pydantic import field_validator, model_validator
@@ -280,6 +280,16 @@ class StudySettings(Settings):
         others = (number for number in range(count + len(self.seeds)) if number not in self.seeds)
         every: list[int | None] = [*self.seeds, *others]
         return every[:count]
+
+    def warmup_note(self, lengths: Sequence[int]) -> str:
+        """Say that the learning rate rises during much of a training; empty where it does not.
+
+        Args:
+            lengths: Steps of the trainings; the shortest decides.
+        """
+        if self.trainer != "curadiff":  # another program has a warm-up of its own
+            return ""
+        return self.train.warmup_note(min(lengths, default=None))
 
     def steps_of(self, arm: ArmSettings, images: int | None = None) -> int:
         """Return the optimizer steps of an arm's trainings.

@@ -124,10 +124,16 @@ def subject_of(run: Run) -> str:
     verb = run.record.get("verb")
     if verb is None:
         return f"{'Training' if run.kind == 'train' else run.kind.capitalize()} {run.id}"
-    noun = str(NOUNS.get(verb, verb)).capitalize()
+    noun, name = str(NOUNS.get(verb, verb)).capitalize(), named_by(run)
+    return noun if name is None else f"{noun} {name}"
+
+
+def named_by(job: Run) -> str | None:
+    """Return the name of the study or the preview that a job makes, None for other jobs."""
+    verb = job.record.get("verb")
     if verb not in NAMED:
-        return noun
-    return f"{noun} {run.settings.get('name', VERBS[verb].model_fields['name'].default)}"
+        return None
+    return job.settings.get("name", VERBS[verb].model_fields["name"].default)
 
 
 def notify_end(ctx: Any, run: Run) -> None:

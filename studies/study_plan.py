@@ -193,7 +193,7 @@ def study_plan(
         DEVICES[device] * SHARE,
         disk_of(config),
         announce_preview(config, images),
-        config.train.warmup_note(min(lengths)) if config.trainer == "curadiff" else "",
+        config.warmup_note(lengths),
     )
 
 

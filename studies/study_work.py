@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -76,7 +76,7 @@ class StudyWork:
             planning.check(self.config, len(divided.pool), arm_images.sizes_of(choices))
             judge = self._judge(divided)
             steps = self._steps(arm_images.sizes_of(choices))
-            self._note_warmup(steps)
+            self._note(filter(None, [self.config.warmup_note([*steps.values()])]))
         with display(self.progress, self._title) as show:
             meter = StudyProgress(self.run, self.config, show, self.cells, steps)
             worker = CellWorker(
@@ -125,12 +125,7 @@ class StudyWork:
             cell.key: self.config.steps_of(cell.arm, images[cell.arm.name]) for cell in self.cells
         }
 
-    def _note_warmup(self, steps: dict[str, int]) -> None:
-        rising = self.config.train.warmup_note(min(steps.values(), default=None))
-        if rising and self.config.trainer == "curadiff":
-            self._note([rising])
-
-    def _note(self, notes: Sequence[str]) -> None:
+    def _note(self, notes: Iterable[str]) -> None:
         """Keep sentences for the report, and say them before the work starts."""
         for sentence in notes:
             self.notes.append(sentence)

@@ -187,7 +187,7 @@ def study(settings: StudySettings) -> Cost:
         seconds=seconds,
         parallel=settings.parallel,
         shared=settings.parallel > places,
-        notes=tuple(_notes(settings, min(steps))),
+        notes=tuple(_notes(settings, steps)),
     )
 
 
@@ -208,9 +208,9 @@ def _longest_row(steps: Sequence[int], places: int) -> int:
     return max(rows)
 
 
-def _notes(settings: StudySettings, fewest_steps: int) -> list[str]:
-    rising = settings.train.warmup_note(fewest_steps)
-    notes = [rising] if rising and settings.trainer == "curadiff" else []
+def _notes(settings: StudySettings, steps: Sequence[int]) -> list[str]:
+    rising = settings.warmup_note(steps)
+    notes = [rising] if rising else []
     selects = any(arm.method not in ("full", "random") for arm in settings.arms)
     if not selects or settings.embed.encoder != settings.evaluate.encoder:
         return notes

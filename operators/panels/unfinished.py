@@ -8,9 +8,8 @@ from typing import Any
 from fiftyone.operators import types
 
 from ... import runs
-from ...config import VERBS
 from ...runs import Run
-from ..follow_jobs import progress_text
+from ..follow_jobs import named_by, progress_text
 from . import layout
 
 
@@ -30,10 +29,7 @@ def stands_for(run: Run, job: Run) -> bool:
 
 def makes(job: Run, run: Run) -> bool:
     """Tell whether a job makes a study or a preview."""
-    if job.record.get("verb") != run.kind or run.kind not in VERBS:
-        return False
-    default = VERBS[run.kind].model_fields["name"].default
-    return job.settings.get("name", default) == run.id
+    return job.record.get("verb") == run.kind and named_by(job) == run.id
 
 
 def state_of(run: Run, job: Run | None) -> str:
